@@ -1,0 +1,50 @@
+//! What can go wrong, in one sentence a user can act on, and the exit code of each kind.
+
+/// Every way a run can fail. The text is one sentence that says what to do next.
+///
+/// [`Error::exit_code`] gives the documented process exit code of each kind.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum Error {
+    /// An option or a combination of options that cannot work (exit code 2, as for any misspelt option).
+    #[error("{0}")]
+    Usage(String),
+    /// Input data that is missing, damaged or of the wrong shape (exit code 3).
+    #[error("{0}")]
+    Data(String),
+    /// No adapter, no matching adapter, or one that lacks what the run needs (exit code 4).
+    #[error("{0}")]
+    Adapter(String),
+    /// A kernel or the training steps disagree with the reference on this adapter (exit code 5).
+    #[error("{0}")]
+    Check(String),
+    /// A result, weights or cache file could not be written (exit code 7).
+    #[error("{0}")]
+    Output(String),
+    /// The device was lost, ran out of memory or refused a command while running (exit code 8).
+    #[error("{0}")]
+    Device(String),
+    /// The user asked the run to stop; what was measured so far is kept (exit code 130).
+    #[error("interrupted; the partial result was kept")]
+    Interrupted,
+}
+
+impl Error {
+    /// The process exit code of this kind of error.
+    ///
+    /// 0 is success and 6 a run that ended with its result stamped INVALID; neither is an `Error`. 1 is left to panics
+    /// and other defects of the program itself.
+    pub fn exit_code(&self) -> u8 {
+        match self {
+            Error::Usage(_) => 2,
+            Error::Data(_) => 3,
+            Error::Adapter(_) => 4,
+            Error::Check(_) => 5,
+            Error::Output(_) => 7,
+            Error::Device(_) => 8,
+            Error::Interrupted => 130,
+        }
+    }
+}
+
+/// The result of anything that can fail with an [`Error`].
+pub type Result<T> = std::result::Result<T, Error>;

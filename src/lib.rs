@@ -1,0 +1,8 @@
+//! Trains one fixed CNN with WGSL compute shaders and reports how fast the device did it.
+
+pub mod data;
+pub mod error;
+pub mod model;
+pub mod rng;
+
+pub use error::{Error, Result};

@@ -1,0 +1,340 @@
+//! The network as data: layers, shapes, where each parameter lies, and how much arithmetic there is.
+//!
+//! Every size in the program and in the shaders comes from here.
+
+/// Images are 28 pixels high and wide, in one channel.
+pub const IMAGE_SIDE: usize = 28;
+/// Pixels, and bytes, of one image.
+pub const IMAGE_PIXELS: usize = IMAGE_SIDE * IMAGE_SIDE;
+/// Number of classes (digits).
+pub const CLASSES: usize = 10;
+
+/// The extent of one image's activations: `channels` x `height` x `width`, stored in that order (CHW).
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Shape {
+    /// Number of channels; for dense layers, of units.
+    pub channels: usize,
+    /// Rows; 1 for dense layers.
+    pub height: usize,
+    /// Columns; 1 for dense layers.
+    pub width: usize,
+}
+
+impl Shape {
+    /// A shape of `channels` x `height` x `width`.
+    pub const fn new(channels: usize, height: usize, width: usize) -> Self {
+        Self { channels, height, width }
+    }
+
+    /// The number of values.
+    pub const fn elements(self) -> usize {
+        self.channels * self.height * self.width
+    }
+
+    /// The number of positions, `height` x `width`.
+    pub const fn positions(self) -> usize {
+        self.height * self.width
+    }
+}
+
+/// What a layer computes.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub enum Operation {
+    /// Cross-correlation with square `kernel`, stride 1, no padding; bias; ReLU.
+    Convolution {
+        /// Side of the square kernel.
+        kernel: usize,
+    },
+    /// Maximum over square windows that do not overlap; a remainder at the border is dropped (floor).
+    MaxPool {
+        /// Side of the window, and the stride.
+        window: usize,
+    },
+    /// Inverted dropout: while training a value is dropped with probability `rate`, kept ones are divided by 1 - `rate`.
+    Dropout {
+        /// Probability of dropping a value, in [0, 1).
+        rate: f32,
+    },
+    /// y = W x + b, with ReLU where `relu` is set.
+    Dense {
+        /// Whether a ReLU follows.
+        relu: bool,
+    },
+    /// Softmax and cross-entropy, averaged over the batch.
+    SoftmaxCrossEntropy,
+}
+
+/// One layer: its name, operation and the shapes of one image's input and output.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Layer {
+    /// Name as used in labels, profiles and weight files.
+    pub name: &'static str,
+    /// What it computes.
+    pub operation: Operation,
+    /// Shape of one image's input.
+    pub input: Shape,
+    /// Shape of one image's output.
+    pub output: Shape,
+}
+
+impl Layer {
+    /// Multiply-adds of one image's forward pass, counting every product of a weight and a value once. 0 without weights.
+    pub const fn forward_macs(&self) -> u64 {
+        (match self.operation {
+            Operation::Convolution { kernel } => self.output.elements() * self.input.channels * kernel * kernel,
+            Operation::Dense { .. } => self.output.elements() * self.input.elements(),
+            _ => 0,
+        }) as u64
+    }
+
+    /// Whether the layer has a weight and a bias.
+    pub const fn has_parameters(&self) -> bool {
+        matches!(self.operation, Operation::Convolution { .. } | Operation::Dense { .. })
+    }
+}
+
+/// One trainable tensor and its place in the flat parameter vector.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Parameter {
+    /// `<layer>.weight` or `<layer>.bias`, the name in weight files.
+    pub name: String,
+    /// Name of the layer.
+    pub layer: &'static str,
+    /// Convolution: [out, in, height, width]; dense: [out, in]; bias: [out]. Row-major, as in PyTorch.
+    pub shape: Vec<usize>,
+    /// Index of the first value in the flat parameter vector.
+    pub offset: usize,
+    /// Inputs that reach one output, for the initial range; 0 for a bias.
+    pub fan_in: usize,
+    /// Outputs that one input reaches, for the initial range; 0 for a bias.
+    pub fan_out: usize,
+}
+
+impl Parameter {
+    /// The number of values.
+    pub fn elements(&self) -> usize {
+        self.shape.iter().product()
+    }
+
+    /// The range of this tensor in the flat parameter vector.
+    pub fn range(&self) -> std::ops::Range<usize> {
+        self.offset..self.offset + self.elements()
+    }
+
+    /// Whether this is a bias.
+    pub fn is_bias(&self) -> bool {
+        self.shape.len() == 1
+    }
+}
+
+/// How the network is trained; everything that is the same for every step.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Training {
+    /// Learning rate of the first step.
+    pub learning_rate: f64,
+    /// lr_t = `learning_rate` / (1 + `decay` t), t counting steps from 0.
+    pub decay: f64,
+    /// v <- `momentum` v - lr_t g.
+    pub momentum: f32,
+    /// Images per step.
+    pub batch: u32,
+    /// Passes over the training images.
+    pub epochs: u32,
+}
+
+impl Training {
+    /// The pinned schedule: 10 epochs in batches of 128.
+    pub const STANDARD: Training = Training { learning_rate: 0.05, decay: 1e-5, momentum: 0.9, batch: 128, epochs: 10 };
+
+    /// The learning rate of step `step`, counting from 0.
+    pub fn learning_rate_at(&self, step: u32) -> f32 {
+        (self.learning_rate / (1.0 + self.decay * f64::from(step))) as f32
+    }
+}
+
+/// The pinned dropout rate.
+pub const DROPOUT_RATE: f32 = 0.2;
+
+/// The network: its layers in order, and its parameters in one flat vector.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Model {
+    /// Layers from the image to the loss.
+    pub layers: Vec<Layer>,
+    /// Parameters in the order of the layers, weight before bias.
+    pub parameters: Vec<Parameter>,
+}
+
+impl Model {
+    /// The pinned CNN, with a dropout rate of `dropout` in [0, 1) ([`DROPOUT_RATE`] in a standard run).
+    pub fn new(dropout: f32) -> Self {
+        use Operation::{Convolution, Dense, Dropout, MaxPool, SoftmaxCrossEntropy};
+        let outline: [(&'static str, Operation, usize); 9] = [
+            ("conv1", Convolution { kernel: 4 }, 32),
+            ("pool1", MaxPool { window: 2 }, 0),
+            ("conv2", Convolution { kernel: 3 }, 16),
+            ("pool2", MaxPool { window: 2 }, 0),
+            ("dropout", Dropout { rate: dropout }, 0),
+            ("fc1", Dense { relu: true }, 128),
+            ("fc2", Dense { relu: true }, 64),
+            ("fc3", Dense { relu: false }, CLASSES),
+            ("loss", SoftmaxCrossEntropy, 0),
+        ];
+        let mut shape = Shape::new(1, IMAGE_SIDE, IMAGE_SIDE);
+        let mut layers = Vec::new();
+        let mut parameters = Vec::new();
+        let mut offset = 0;
+        for (name, operation, out) in outline {
+            let input = shape;
+            shape = match operation {
+                Convolution { kernel } => Shape::new(out, input.height + 1 - kernel, input.width + 1 - kernel),
+                MaxPool { window } => Shape::new(input.channels, input.height / window, input.width / window),
+                Dense { .. } => Shape::new(out, 1, 1),
+                Dropout { .. } | SoftmaxCrossEntropy => input,
+            };
+            let layer = Layer { name, operation, input, output: shape };
+            for parameter in layer_parameters(&layer, offset) {
+                offset += parameter.elements();
+                parameters.push(parameter);
+            }
+            layers.push(layer);
+        }
+        Self { layers, parameters }
+    }
+
+    /// The number of trainable values.
+    pub fn parameter_count(&self) -> usize {
+        self.parameters.iter().map(Parameter::elements).sum()
+    }
+
+    /// The layer called `name`.
+    ///
+    /// # Panics
+    /// If there is none.
+    pub fn layer(&self, name: &str) -> &Layer {
+        self.layers.iter().find(|layer| layer.name == name).expect("the model has a layer of this name")
+    }
+
+    /// The parameter called `name`.
+    ///
+    /// # Panics
+    /// If there is none.
+    pub fn parameter(&self, name: &str) -> &Parameter {
+        self.parameters.iter().find(|parameter| parameter.name == name).expect("the model has a parameter of this name")
+    }
+
+    /// The dropout rate.
+    pub fn dropout(&self) -> f32 {
+        let rate = |layer: &Layer| match layer.operation {
+            Operation::Dropout { rate } => Some(rate),
+            _ => None,
+        };
+        self.layers.iter().find_map(rate).unwrap_or(0.0)
+    }
+
+    /// Multiply-adds of one image's forward pass.
+    pub fn forward_macs(&self) -> u64 {
+        self.layers.iter().map(Layer::forward_macs).sum()
+    }
+
+    /// Multiply-adds of one image's forward and backward pass, counted densely: each layer with weights needs as many again
+    /// for the gradient of its weights, and for that of its input, which the first layer is spared.
+    pub fn training_macs(&self) -> u64 {
+        3 * self.forward_macs() - self.layers.first().map_or(0, Layer::forward_macs)
+    }
+
+    /// Initial parameters: Glorot uniform weights, zero biases.
+    ///
+    /// Source: X. Glorot, Y. Bengio, "Understanding the difficulty of training deep feedforward neural networks", 2010:
+    /// uniform in +-sqrt(6 / (fan_in + fan_out)).
+    pub fn initial_parameters(&self, seed: u64) -> Vec<f32> {
+        let mut values = vec![0.0; self.parameter_count()];
+        for (index, parameter) in self.parameters.iter().enumerate().filter(|(_, parameter)| !parameter.is_bias()) {
+            let limit = (6.0 / (parameter.fan_in + parameter.fan_out) as f64).sqrt() as f32;
+            let mut sequence = crate::rng::Sequence::new(seed, crate::rng::Stream::Init, index as u32);
+            values[parameter.range()].fill_with(|| (2.0 * sequence.uniform() - 1.0) * limit);
+        }
+        values
+    }
+}
+
+/// The weight and the bias of `layer`, the first starting at `offset`; none for a layer without parameters.
+fn layer_parameters(layer: &Layer, offset: usize) -> Vec<Parameter> {
+    let (shape, fan_in, fan_out) = match layer.operation {
+        Operation::Convolution { kernel } => (
+            vec![layer.output.channels, layer.input.channels, kernel, kernel],
+            layer.input.channels * kernel * kernel,
+            layer.output.channels * kernel * kernel,
+        ),
+        Operation::Dense { .. } => {
+            let (units, inputs) = (layer.output.elements(), layer.input.elements());
+            (vec![units, inputs], inputs, units)
+        }
+        _ => return Vec::new(),
+    };
+    let weight =
+        Parameter { name: format!("{}.weight", layer.name), layer: layer.name, shape, offset, fan_in, fan_out };
+    let bias = Parameter {
+        name: format!("{}.bias", layer.name),
+        layer: layer.name,
+        shape: vec![layer.output.channels],
+        offset: offset + weight.elements(),
+        fan_in: 0,
+        fan_out: 0,
+    };
+    vec![weight, bias]
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_model_has_the_pinned_shapes_and_size() {
+        let model = Model::new(DROPOUT_RATE);
+        assert_eq!(model.layer("conv1").output, Shape::new(32, 25, 25));
+        assert_eq!(model.layer("pool1").output, Shape::new(32, 12, 12));
+        assert_eq!(model.layer("conv2").output, Shape::new(16, 10, 10));
+        assert_eq!(model.layer("pool2").output.elements(), 400);
+        assert_eq!(model.layer("fc3").output.elements(), CLASSES);
+        assert_eq!(model.parameter_count(), 65_402);
+        assert_eq!(model.forward_macs(), 840_832);
+        assert_eq!(model.training_macs(), 2_202_496);
+        assert_eq!(model.parameter("fc1.weight").shape, [128, 400]);
+        assert_eq!(model.parameter("conv1.weight").shape, [32, 1, 4, 4]);
+    }
+
+    #[test]
+    fn parameters_lie_one_after_the_other() {
+        let model = Model::new(DROPOUT_RATE);
+        let mut next = 0;
+        for parameter in &model.parameters {
+            assert_eq!(parameter.offset, next, "{}", parameter.name);
+            next += parameter.elements();
+        }
+        assert_eq!(next, model.parameter_count());
+    }
+
+    #[test]
+    fn initial_parameters_fill_the_glorot_range_and_leave_biases_at_zero() {
+        let model = Model::new(DROPOUT_RATE);
+        let values = model.initial_parameters(1);
+        for parameter in &model.parameters {
+            let tensor = &values[parameter.range()];
+            let largest = tensor.iter().fold(0.0f32, |largest, value| largest.max(value.abs()));
+            if parameter.is_bias() {
+                assert_eq!(largest, 0.0, "{}", parameter.name);
+            } else {
+                let limit = (6.0 / (parameter.fan_in + parameter.fan_out) as f64).sqrt() as f32;
+                assert!(largest <= limit && largest > 0.97 * limit, "{}: {largest} of {limit}", parameter.name);
+            }
+        }
+        assert_ne!(values, model.initial_parameters(2));
+    }
+
+    #[test]
+    fn the_learning_rate_decays_by_the_step() {
+        assert_eq!(Training::STANDARD.learning_rate_at(0), 0.05);
+        let last = Training::STANDARD.learning_rate_at(4_689);
+        assert!((f64::from(last) - 0.05 / 1.04689).abs() < 1e-9, "{last}");
+    }
+}
