@@ -2,7 +2,10 @@
 
 pub mod data;
 pub mod error;
+pub mod gpu;
+pub mod kernels;
 pub mod model;
 pub mod rng;
+pub mod trainer;
 
 pub use error::{Error, Result};

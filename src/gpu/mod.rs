@@ -1,0 +1,12 @@
+//! Adapters, devices, pipelines, buffers and commands: everything that touches wgpu.
+
+pub mod adapter;
+pub mod buffers;
+pub mod device;
+pub mod pipelines;
+mod wait;
+
+pub use adapter::{AdapterInfo, Adapters, Timestamps};
+pub use buffers::Buffers;
+pub use device::{Gpu, Needs, Recording, Submission};
+pub use pipelines::{Bound, Pipelines};

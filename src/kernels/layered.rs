@@ -1,0 +1,441 @@
+//! The plan `layered`: one kernel for each layer and pass, the plan to study and the one that shows time by layer.
+
+use super::plan::inputs;
+use super::*;
+use crate::model::{CLASSES, IMAGE_PIXELS, Layer, Model, Operation, Shape, Training};
+use crate::rng;
+
+/// Invocations in a workgroup: two warps on NVIDIA, one wavefront on AMD's older GPUs, 8 vectors on a software adapter.
+const WORKGROUP: u32 = 64;
+/// Bytes of one value.
+const VALUE: u64 = 4;
+/// Images whose share of a convolution's weight gradient one workgroup adds up: about this many rows of the output.
+const ROWS_PER_CHUNK: usize = 320;
+
+const BATCH_IMAGES: &str = "batch.images";
+const BATCH_LABELS: &str = "batch.labels";
+const LOSS: &str = "loss.loss";
+const CORRECT: &str = "loss.correct";
+
+/// Makes the plan for `model`, with dropout masks drawn under `seed`.
+pub fn layered(model: &Model, training: &Training, seed: u64) -> Plan {
+    let builder = Builder { model, key: rng::stream_key(seed, rng::Stream::Dropout) };
+    let mut steps = vec![builder.gather([inputs::TRAIN_IMAGES, inputs::TRAIN_LABELS, inputs::TRAIN_ORDER])];
+    let mut evaluation = vec![builder.gather([inputs::TEST_IMAGES, inputs::TEST_LABELS, inputs::TEST_ORDER])];
+    let mut outputs = vec![BATCH_IMAGES.to_owned()];
+    let mut evaluated = BATCH_IMAGES.to_owned();
+    for layer in &model.layers {
+        let input = outputs.last().expect("the batch is the first").clone();
+        steps.extend(builder.forward(layer, &input, inputs::TRAIN_METRICS));
+        outputs.push(output_of(layer));
+        if !matches!(layer.operation, Operation::Dropout { .. }) {
+            evaluation.extend(builder.forward(layer, &evaluated, inputs::TEST_METRICS));
+            evaluated = output_of(layer);
+        }
+    }
+    for (index, layer) in model.layers.iter().enumerate().rev() {
+        let before = index.checked_sub(1).map(|before| &model.layers[before]);
+        steps.extend(builder.backward(layer, &outputs[index], before));
+    }
+    steps.push(builder.update(training));
+    Plan { name: "layered", training: steps, evaluation, buffers: builder.buffers() }
+}
+
+fn output_of(layer: &Layer) -> String {
+    format!("{}.output", layer.name)
+}
+
+/// The gradient of the loss with respect to what `layer` puts out, before its ReLU where it has one.
+fn gradient_of(layer: &Layer) -> String {
+    format!("{}.gradient", layer.name)
+}
+
+fn argmax_of(layer: &Layer) -> String {
+    format!("{}.argmax", layer.name)
+}
+
+fn partial_of(layer: &Layer) -> String {
+    format!("{}.weight_partial", layer.name)
+}
+
+/// Images in a chunk of a convolution's weight gradient.
+fn chunk_of(layer: &Layer) -> u32 {
+    (ROWS_PER_CHUNK / layer.output.height).max(1) as u32
+}
+
+/// The bytes of `per_image` values for each image and `fixed` for all.
+fn bytes(per_image: usize, fixed: usize) -> Amount {
+    Amount::per_image(VALUE * per_image as u64).plus(VALUE * fixed as u64)
+}
+
+/// The arithmetic of one pass over the multiply-adds of `layer`.
+fn flop(layer: &Layer) -> Amount {
+    Amount::per_image(2 * layer.forward_macs())
+}
+
+fn names<const N: usize>(buffers: [&str; N]) -> Vec<String> {
+    buffers.map(str::to_owned).to_vec()
+}
+
+struct Builder<'a> {
+    model: &'a Model,
+    key: [u32; 2],
+}
+
+impl Builder<'_> {
+    fn elements(&self, name: &str) -> usize {
+        self.model.parameter(name).elements()
+    }
+
+    /// Where `<layer>.<kind>` starts in the parameter vector.
+    fn offset(&self, layer: &Layer, kind: &str) -> f64 {
+        self.model.parameter(&format!("{}.{kind}", layer.name)).offset as f64
+    }
+
+    /// The constants that describe a convolution or a pooling layer.
+    fn spatial_constants(layer: &Layer) -> [(&'static str, f64); 4] {
+        let Shape { height, width, .. } = layer.input;
+        [
+            ("IN_HEIGHT", height as f64),
+            ("IN_WIDTH", width as f64),
+            ("OUT_HEIGHT", layer.output.height as f64),
+            ("OUT_WIDTH", layer.output.width as f64),
+        ]
+    }
+
+    fn conv_constants(layer: &Layer, kernel: usize, more: &[(&'static str, f64)]) -> Vec<(&'static str, f64)> {
+        let channels = [
+            ("IN_CHANNELS", layer.input.channels as f64),
+            ("OUT_CHANNELS", layer.output.channels as f64),
+            ("KERNEL", kernel as f64),
+        ];
+        [&Self::spatial_constants(layer)[..], &channels, more].concat()
+    }
+
+    fn gather(&self, [images, labels, order]: [&str; 3]) -> Dispatch {
+        Dispatch {
+            kernel: &BATCH_GATHER,
+            layer: "batch",
+            constants: vec![workgroup(), ("PIXELS", IMAGE_PIXELS as f64)],
+            buffers: names([images, labels, order, BATCH_IMAGES, BATCH_LABELS]),
+            grid: Grid::Invocations(Amount::per_image(IMAGE_PIXELS as u64 / 4)),
+            flop: Amount::per_image(IMAGE_PIXELS as u64),
+            bytes: Amount::per_image((1 + VALUE) * IMAGE_PIXELS as u64 + 3 * VALUE),
+        }
+    }
+
+    /// The forward pass of `layer` over the values in `input`; after the loss, its sums go to `metrics`.
+    fn forward(&self, layer: &Layer, input: &str, metrics: &str) -> Vec<Dispatch> {
+        match layer.operation {
+            Operation::Convolution { kernel } => vec![self.conv_forward(layer, kernel, input)],
+            Operation::MaxPool { window } => vec![self.max_pool_forward(layer, window, input)],
+            Operation::Dropout { rate } => vec![self.dropout(&DROPOUT_FORWARD, layer, rate, input, &output_of(layer))],
+            Operation::Dense { relu } => vec![self.dense_forward(layer, relu, input)],
+            Operation::SoftmaxCrossEntropy => self.loss_forward(layer, input, metrics),
+        }
+    }
+
+    /// The backward pass of `layer`, whose input was in `input` and came out of `before`.
+    fn backward(&self, layer: &Layer, input: &str, before: Option<&Layer>) -> Vec<Dispatch> {
+        match layer.operation {
+            Operation::Convolution { kernel } => self.conv_backward(layer, kernel, input, before),
+            Operation::MaxPool { window } => {
+                before.map(|to| self.max_pool_backward(layer, window, to)).into_iter().collect()
+            }
+            Operation::Dropout { rate } => before
+                .map(|to| self.dropout(&DROPOUT_BACKWARD, layer, rate, &gradient_of(layer), &gradient_of(to)))
+                .into_iter()
+                .collect(),
+            Operation::Dense { .. } => self.dense_backward(layer, input, before),
+            Operation::SoftmaxCrossEntropy => {
+                before.map(|to| self.loss_backward(layer, input, to)).into_iter().collect()
+            }
+        }
+    }
+
+    fn conv_forward(&self, layer: &Layer, kernel: usize, input: &str) -> Dispatch {
+        let own = [workgroup(), ("WEIGHT", self.offset(layer, "weight")), ("BIAS", self.offset(layer, "bias"))];
+        let blocks = layer.output.width.div_ceil(CONV_FORWARD.tile_size("COLUMNS") as usize);
+        let groups = layer.output.channels / CONV_FORWARD.tile_size("CHANNELS") as usize;
+        Dispatch {
+            kernel: &CONV_FORWARD,
+            layer: layer.name,
+            constants: Self::conv_constants(layer, kernel, &own),
+            buffers: names([input, inputs::PARAMETERS, &output_of(layer)]),
+            grid: Grid::Invocations(Amount::per_image((groups * layer.output.height * blocks) as u64)),
+            flop: flop(layer),
+            bytes: bytes(layer.input.elements() + layer.output.elements(), self.layer_parameters(layer)),
+        }
+    }
+
+    fn conv_backward(&self, layer: &Layer, kernel: usize, input: &str, before: Option<&Layer>) -> Vec<Dispatch> {
+        let weights = self.elements(&format!("{}.weight", layer.name));
+        let (chunk, both) = (chunk_of(layer), layer.input.elements() + layer.output.elements());
+        let groups = layer.output.channels / CONV_BACKWARD_WEIGHT.tile_size("CHANNELS") as usize;
+        let mut dispatches = vec![
+            Dispatch {
+                kernel: &CONV_BACKWARD_WEIGHT,
+                layer: layer.name,
+                constants: Self::conv_constants(layer, kernel, &[workgroup(), ("CHUNK", f64::from(chunk))]),
+                buffers: names([input, &gradient_of(layer), &partial_of(layer)]),
+                grid: Grid::Workgroups(
+                    Amount::fixed((groups * layer.input.channels * kernel) as u64),
+                    Amount::per_chunk(1, chunk),
+                ),
+                flop: flop(layer),
+                bytes: Amount { per_chunk: VALUE * weights as u64, chunk, ..bytes(both, 0) },
+            },
+            Dispatch {
+                kernel: &CONV_BACKWARD_BIAS,
+                layer: layer.name,
+                constants: vec![
+                    workgroup(),
+                    ("OUT_CHANNELS", layer.output.channels as f64),
+                    ("POSITIONS", layer.output.positions() as f64),
+                    ("BIAS", self.offset(layer, "bias")),
+                ],
+                buffers: names([&gradient_of(layer), inputs::GRADIENTS]),
+                grid: Grid::Workgroups(Amount::fixed(layer.output.channels as u64), Amount::fixed(1)),
+                flop: Amount::per_image(layer.output.elements() as u64),
+                bytes: bytes(layer.output.elements(), layer.output.channels),
+            },
+            Dispatch {
+                kernel: &CONV_BACKWARD_WEIGHT_REDUCE,
+                layer: layer.name,
+                constants: vec![
+                    workgroup(),
+                    ("ELEMENTS", weights as f64),
+                    ("WEIGHT", self.offset(layer, "weight")),
+                    ("CHUNK", f64::from(chunk)),
+                ],
+                buffers: names([&partial_of(layer), inputs::GRADIENTS]),
+                grid: Grid::Invocations(Amount::fixed(weights as u64)),
+                flop: Amount::per_chunk(weights as u64, chunk),
+                bytes: Amount::per_chunk(VALUE * weights as u64, chunk).plus(VALUE * weights as u64),
+            },
+        ];
+        dispatches.extend(before.map(|to| self.conv_backward_input(layer, kernel, to)));
+        dispatches
+    }
+
+    fn conv_backward_input(&self, layer: &Layer, kernel: usize, to: &Layer) -> Dispatch {
+        let blocks = layer.input.width.div_ceil(CONV_BACKWARD_INPUT.tile_size("COLUMNS") as usize);
+        let groups = layer.input.channels / CONV_BACKWARD_INPUT.tile_size("CHANNELS") as usize;
+        let weights = self.elements(&format!("{}.weight", layer.name));
+        Dispatch {
+            kernel: &CONV_BACKWARD_INPUT,
+            layer: layer.name,
+            constants: Self::conv_constants(layer, kernel, &[workgroup(), ("WEIGHT", self.offset(layer, "weight"))]),
+            buffers: names([&gradient_of(layer), inputs::PARAMETERS, &gradient_of(to)]),
+            grid: Grid::Invocations(Amount::per_image((groups * layer.input.height * blocks) as u64)),
+            flop: flop(layer),
+            bytes: bytes(layer.input.elements() + layer.output.elements(), weights),
+        }
+    }
+
+    fn max_pool_constants(layer: &Layer, window: usize) -> Vec<(&'static str, f64)> {
+        let own = [workgroup(), ("CHANNELS", layer.input.channels as f64), ("WINDOW", window as f64)];
+        [&Self::spatial_constants(layer)[..], &own].concat()
+    }
+
+    fn max_pool_forward(&self, layer: &Layer, window: usize, input: &str) -> Dispatch {
+        let outputs = layer.output.elements();
+        Dispatch {
+            kernel: &MAX_POOL_FORWARD,
+            layer: layer.name,
+            constants: Self::max_pool_constants(layer, window),
+            buffers: names([input, &output_of(layer), &argmax_of(layer)]),
+            grid: Grid::Invocations(Amount::per_image(outputs as u64)),
+            flop: Amount::per_image((outputs * (window * window - 1)) as u64),
+            bytes: bytes(outputs * (window * window + 2), 0),
+        }
+    }
+
+    fn max_pool_backward(&self, layer: &Layer, window: usize, to: &Layer) -> Dispatch {
+        let windows = layer.input.channels * layer.input.height.div_ceil(window) * layer.input.width.div_ceil(window);
+        Dispatch {
+            kernel: &MAX_POOL_BACKWARD,
+            layer: layer.name,
+            constants: Self::max_pool_constants(layer, window),
+            buffers: names([&gradient_of(layer), &argmax_of(layer), &output_of(layer), &gradient_of(to)]),
+            grid: Grid::Invocations(Amount::per_image(windows as u64)),
+            flop: Amount::fixed(0),
+            bytes: bytes(3 * layer.output.elements() + layer.input.elements(), 0),
+        }
+    }
+
+    fn dropout(&self, kernel: &'static Kernel, layer: &Layer, rate: f32, from: &str, to: &str) -> Dispatch {
+        let elements = layer.input.elements();
+        Dispatch {
+            kernel,
+            layer: layer.name,
+            constants: vec![
+                workgroup(),
+                ("ELEMENTS", elements as f64),
+                ("KEY_LOW", f64::from(self.key[0])),
+                ("KEY_HIGH", f64::from(self.key[1])),
+                ("THRESHOLD", f64::from(rng::dropout_threshold(rate))),
+                ("SCALE", f64::from(1.0 / (1.0 - rate))),
+            ],
+            buffers: names([from, to]),
+            grid: Grid::Invocations(Amount::per_image(elements as u64)),
+            flop: Amount::per_image(elements as u64),
+            bytes: bytes(2 * elements, 0),
+        }
+    }
+
+    fn dense_constants(&self, layer: &Layer) -> Vec<(&'static str, f64)> {
+        vec![
+            workgroup(),
+            ("IN", layer.input.elements() as f64),
+            ("OUT", layer.output.elements() as f64),
+            ("WEIGHT", self.offset(layer, "weight")),
+        ]
+    }
+
+    fn dense_forward(&self, layer: &Layer, relu: bool, input: &str) -> Dispatch {
+        let tiles = layer.output.elements().div_ceil(DENSE_FORWARD.tile_size("UNITS") as usize);
+        let own = [("BIAS", self.offset(layer, "bias")), ("RELU", f64::from(u8::from(relu)))];
+        Dispatch {
+            kernel: &DENSE_FORWARD,
+            layer: layer.name,
+            constants: [&self.dense_constants(layer)[..], &own].concat(),
+            buffers: names([input, inputs::PARAMETERS, &output_of(layer)]),
+            grid: Grid::Invocations(Amount::per_chunk(tiles as u64, DENSE_FORWARD.tile_size("IMAGES"))),
+            flop: flop(layer),
+            bytes: bytes(layer.input.elements() + layer.output.elements(), self.layer_parameters(layer)),
+        }
+    }
+
+    fn dense_backward(&self, layer: &Layer, input: &str, before: Option<&Layer>) -> Vec<Dispatch> {
+        let (features, units) = (layer.input.elements(), layer.output.elements());
+        let tiles = units.div_ceil(DENSE_BACKWARD_WEIGHT.tile_size("UNITS") as usize)
+            * (features / DENSE_BACKWARD_WEIGHT.tile_size("FEATURES") as usize);
+        let mut dispatches = vec![
+            Dispatch {
+                kernel: &DENSE_BACKWARD_WEIGHT,
+                layer: layer.name,
+                constants: self.dense_constants(layer),
+                buffers: names([input, &gradient_of(layer), inputs::GRADIENTS]),
+                grid: Grid::Invocations(Amount::fixed(tiles as u64)),
+                flop: flop(layer),
+                bytes: bytes(features + units, features * units),
+            },
+            Dispatch {
+                kernel: &DENSE_BACKWARD_BIAS,
+                layer: layer.name,
+                constants: vec![workgroup(), ("OUT", units as f64), ("BIAS", self.offset(layer, "bias"))],
+                buffers: names([&gradient_of(layer), inputs::GRADIENTS]),
+                grid: Grid::Invocations(Amount::fixed(units as u64)),
+                flop: Amount::per_image(units as u64),
+                bytes: bytes(units, units),
+            },
+        ];
+        dispatches.extend(before.map(|to| self.dense_backward_input(layer, input, to)));
+        dispatches
+    }
+
+    fn dense_backward_input(&self, layer: &Layer, input: &str, to: &Layer) -> Dispatch {
+        let (features, units) = (layer.input.elements(), layer.output.elements());
+        let tiles = features / DENSE_BACKWARD_INPUT.tile_size("FEATURES") as usize;
+        let relu_before = matches!(to.operation, Operation::Dense { relu: true });
+        Dispatch {
+            kernel: &DENSE_BACKWARD_INPUT,
+            layer: layer.name,
+            constants: [&self.dense_constants(layer)[..], &[("RELU_BEFORE", f64::from(u8::from(relu_before)))]]
+                .concat(),
+            buffers: names([&gradient_of(layer), inputs::PARAMETERS, input, &gradient_of(to)]),
+            grid: Grid::Invocations(Amount::per_chunk(tiles as u64, DENSE_BACKWARD_INPUT.tile_size("IMAGES"))),
+            flop: flop(layer),
+            bytes: bytes(2 * features + units, features * units),
+        }
+    }
+
+    fn loss_forward(&self, layer: &Layer, input: &str, metrics: &str) -> Vec<Dispatch> {
+        vec![
+            Dispatch {
+                kernel: &SOFTMAX_CROSS_ENTROPY_FORWARD,
+                layer: layer.name,
+                constants: vec![workgroup(), ("CLASSES", CLASSES as f64)],
+                buffers: names([input, BATCH_LABELS, LOSS, CORRECT]),
+                grid: Grid::Invocations(Amount::per_image(1)),
+                flop: Amount::per_image(4 * CLASSES as u64),
+                bytes: bytes(CLASSES + 3, 0),
+            },
+            Dispatch {
+                kernel: &METRICS_REDUCE,
+                layer: layer.name,
+                constants: vec![workgroup()],
+                buffers: names([LOSS, CORRECT, metrics]),
+                grid: Grid::Workgroups(Amount::fixed(1), Amount::fixed(1)),
+                flop: Amount::per_image(2),
+                bytes: bytes(2, 2),
+            },
+        ]
+    }
+
+    fn loss_backward(&self, layer: &Layer, input: &str, to: &Layer) -> Dispatch {
+        Dispatch {
+            kernel: &SOFTMAX_CROSS_ENTROPY_BACKWARD,
+            layer: layer.name,
+            constants: vec![workgroup(), ("CLASSES", CLASSES as f64)],
+            buffers: names([input, BATCH_LABELS, &gradient_of(to)]),
+            grid: Grid::Invocations(Amount::per_image(1)),
+            flop: Amount::per_image(6 * CLASSES as u64),
+            bytes: bytes(2 * CLASSES + 1, 0),
+        }
+    }
+
+    fn update(&self, training: &Training) -> Dispatch {
+        let elements = self.model.parameter_count();
+        Dispatch {
+            kernel: &SGD_UPDATE,
+            layer: "all",
+            constants: vec![workgroup(), ("ELEMENTS", elements as f64), ("MOMENTUM", f64::from(training.momentum))],
+            buffers: names([inputs::GRADIENTS, inputs::VELOCITIES, inputs::PARAMETERS]),
+            grid: Grid::Invocations(Amount::fixed(elements as u64)),
+            flop: Amount::fixed(4 * elements as u64),
+            bytes: bytes(0, 5 * elements),
+        }
+    }
+
+    /// Values of the weight and the bias of `layer`.
+    fn layer_parameters(&self, layer: &Layer) -> usize {
+        self.model.parameters.iter().filter(|parameter| parameter.layer == layer.name).map(|own| own.elements()).sum()
+    }
+
+    /// The buffers between the dispatches.
+    fn buffers(&self) -> Vec<BufferSpec> {
+        let per_image =
+            |name: String, element, count: usize| BufferSpec { name, element, length: Amount::per_image(count as u64) };
+        let mut buffers = vec![
+            per_image(BATCH_IMAGES.into(), Element::F32, IMAGE_PIXELS),
+            per_image(BATCH_LABELS.into(), Element::U32, 1),
+            per_image(LOSS.into(), Element::F32, 1),
+            per_image(CORRECT.into(), Element::F32, 1),
+        ];
+        for layer in &self.model.layers {
+            if layer.operation == Operation::SoftmaxCrossEntropy {
+                continue;
+            }
+            buffers.push(per_image(output_of(layer), Element::F32, layer.output.elements()));
+            buffers.push(per_image(gradient_of(layer), Element::F32, layer.output.elements()));
+            match layer.operation {
+                Operation::MaxPool { .. } => {
+                    buffers.push(per_image(argmax_of(layer), Element::U32, layer.output.elements()));
+                }
+                Operation::Convolution { .. } => buffers.push(BufferSpec {
+                    name: partial_of(layer),
+                    element: Element::F32,
+                    length: Amount::per_chunk(self.elements(&format!("{}.weight", layer.name)) as u64, chunk_of(layer)),
+                }),
+                _ => {}
+            }
+        }
+        buffers
+    }
+}
+
+fn workgroup() -> (&'static str, f64) {
+    ("WORKGROUP", f64::from(WORKGROUP))
+}

@@ -1,0 +1,176 @@
+//! The kernel table: one row for each WGSL file. Plans ([`plan`]) are lists of its rows.
+
+pub mod layered;
+pub mod plan;
+
+pub use plan::{Amount, BufferSpec, Dispatch, Element, Grid, Plan};
+
+/// How a kernel uses what is bound in one place.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Access {
+    /// A storage buffer that is only read.
+    Read,
+    /// A storage buffer that is written, and perhaps read.
+    Write,
+    /// The step record, a uniform at a dynamic offset.
+    Step,
+}
+
+/// One binding of a kernel, in group 0 at the place of its row.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Binding {
+    /// Name of the variable in the WGSL file.
+    pub name: &'static str,
+    /// How it is used.
+    pub access: Access,
+}
+
+/// One kernel: a WGSL file whose stem is its name and its entry point.
+#[derive(Debug, PartialEq, Eq)]
+pub struct Kernel {
+    /// File stem, entry point, reference function, label and key of the profile.
+    pub name: &'static str,
+    /// Text of the WGSL file.
+    pub source: &'static str,
+    /// Texts appended to it, from `shaders/shared`.
+    pub shared: &'static [&'static str],
+    /// Bindings 0, 1, 2, ... of group 0.
+    pub bindings: &'static [Binding],
+    /// Names of the override constants; none has a default.
+    pub constants: &'static [&'static str],
+    /// Tile sizes that are written into the WGSL file as constants, by name; the grid follows from them.
+    pub tile: &'static [(&'static str, u32)],
+}
+
+impl Kernel {
+    /// The whole WGSL text: the kernel's file first, so that line numbers in messages stay true.
+    pub fn wgsl(&self) -> String {
+        std::iter::once(self.source).chain(self.shared.iter().copied()).collect::<Vec<_>>().join("\n")
+    }
+
+    /// The size of the tile called `name`.
+    ///
+    /// # Panics
+    /// If there is none.
+    pub fn tile_size(&self, name: &str) -> u32 {
+        self.tile.iter().find(|(tile, _)| *tile == name).expect("the kernel has a tile of this name").1
+    }
+}
+
+const STEP: &str = include_str!("../../shaders/shared/step.wgsl");
+const THREEFRY: &str = include_str!("../../shaders/shared/threefry.wgsl");
+const DROPOUT: &str = include_str!("../../shaders/shared/dropout.wgsl");
+
+macro_rules! kernel {
+    (
+        $identifier:ident = $name:literal ($($binding:ident: $access:ident),*),
+        shared [$($shared:ident),*],
+        constants [$($constant:ident),*],
+        tile [$($tile:ident = $size:literal),*]
+    ) => {
+        #[doc = concat!("`shaders/", $name, ".wgsl`, whose header says what it computes.")]
+        pub static $identifier: Kernel = Kernel {
+            name: $name,
+            source: include_str!(concat!("../../shaders/", $name, ".wgsl")),
+            shared: &[STEP, $($shared),*],
+            bindings: &[
+                $(Binding { name: stringify!($binding), access: Access::$access },)*
+                Binding { name: "step", access: Access::Step },
+            ],
+            constants: &["WORKGROUP", $(stringify!($constant)),*],
+            tile: &[$((stringify!($tile), $size)),*],
+        };
+    };
+}
+
+kernel!(BATCH_GATHER = "batch_gather" (images: Read, labels: Read, order: Read, x: Write, targets: Write),
+    shared [], constants [PIXELS], tile []);
+kernel!(CONV_FORWARD = "conv_forward" (x: Read, parameters: Read, y: Write),
+    shared [],
+    constants [IN_CHANNELS, IN_HEIGHT, IN_WIDTH, OUT_CHANNELS, OUT_HEIGHT, OUT_WIDTH, KERNEL, WEIGHT, BIAS],
+    tile [COLUMNS = 5, CHANNELS = 4]);
+kernel!(CONV_BACKWARD_INPUT = "conv_backward_input" (dy: Read, parameters: Read, dx: Write),
+    shared [],
+    constants [IN_CHANNELS, IN_HEIGHT, IN_WIDTH, OUT_CHANNELS, OUT_HEIGHT, OUT_WIDTH, KERNEL, WEIGHT],
+    tile [COLUMNS = 4, CHANNELS = 4]);
+kernel!(CONV_BACKWARD_WEIGHT = "conv_backward_weight" (x: Read, dy: Read, partial: Write),
+    shared [],
+    constants [IN_CHANNELS, IN_HEIGHT, IN_WIDTH, OUT_CHANNELS, OUT_HEIGHT, OUT_WIDTH, KERNEL, CHUNK],
+    tile [CHANNELS = 4, TAPS = 4]);
+kernel!(CONV_BACKWARD_WEIGHT_REDUCE = "conv_backward_weight_reduce" (partial: Read, gradients: Write),
+    shared [], constants [ELEMENTS, WEIGHT, CHUNK], tile []);
+kernel!(CONV_BACKWARD_BIAS = "conv_backward_bias" (dy: Read, gradients: Write),
+    shared [], constants [OUT_CHANNELS, POSITIONS, BIAS], tile []);
+kernel!(MAX_POOL_FORWARD = "max_pool_forward" (x: Read, y: Write, argmax: Write),
+    shared [], constants [CHANNELS, IN_HEIGHT, IN_WIDTH, OUT_HEIGHT, OUT_WIDTH, WINDOW], tile []);
+kernel!(MAX_POOL_BACKWARD = "max_pool_backward" (dy: Read, argmax: Read, y: Read, dx: Write),
+    shared [], constants [CHANNELS, IN_HEIGHT, IN_WIDTH, OUT_HEIGHT, OUT_WIDTH, WINDOW], tile []);
+kernel!(DROPOUT_FORWARD = "dropout_forward" (x: Read, y: Write),
+    shared [DROPOUT, THREEFRY], constants [ELEMENTS, KEY_LOW, KEY_HIGH, THRESHOLD, SCALE], tile []);
+kernel!(DROPOUT_BACKWARD = "dropout_backward" (dy: Read, dx: Write),
+    shared [DROPOUT, THREEFRY], constants [ELEMENTS, KEY_LOW, KEY_HIGH, THRESHOLD, SCALE], tile []);
+kernel!(DENSE_FORWARD = "dense_forward" (x: Read, parameters: Read, y: Write),
+    shared [], constants [IN, OUT, WEIGHT, BIAS, RELU], tile [IMAGES = 4, UNITS = 4]);
+kernel!(DENSE_BACKWARD_INPUT = "dense_backward_input" (dy: Read, parameters: Read, x: Read, dx: Write),
+    shared [], constants [IN, OUT, WEIGHT, RELU_BEFORE], tile [IMAGES = 4, FEATURES = 4]);
+kernel!(DENSE_BACKWARD_WEIGHT = "dense_backward_weight" (x: Read, dy: Read, gradients: Write),
+    shared [], constants [IN, OUT, WEIGHT], tile [UNITS = 4, FEATURES = 4]);
+kernel!(DENSE_BACKWARD_BIAS = "dense_backward_bias" (dy: Read, gradients: Write),
+    shared [], constants [OUT, BIAS], tile []);
+kernel!(SOFTMAX_CROSS_ENTROPY_FORWARD = "softmax_cross_entropy_forward"
+    (z: Read, targets: Read, loss: Write, correct: Write),
+    shared [], constants [CLASSES], tile []);
+kernel!(SOFTMAX_CROSS_ENTROPY_BACKWARD = "softmax_cross_entropy_backward" (z: Read, targets: Read, dz: Write),
+    shared [], constants [CLASSES], tile []);
+kernel!(METRICS_REDUCE = "metrics_reduce" (loss: Read, correct: Read, metrics: Write),
+    shared [], constants [], tile []);
+kernel!(SGD_UPDATE = "sgd_update" (gradients: Read, velocities: Write, parameters: Write),
+    shared [], constants [ELEMENTS, MOMENTUM], tile []);
+
+/// Every kernel, in the order of a training step.
+pub static KERNELS: [&Kernel; 18] = [
+    &BATCH_GATHER,
+    &CONV_FORWARD,
+    &MAX_POOL_FORWARD,
+    &DROPOUT_FORWARD,
+    &DENSE_FORWARD,
+    &SOFTMAX_CROSS_ENTROPY_FORWARD,
+    &METRICS_REDUCE,
+    &SOFTMAX_CROSS_ENTROPY_BACKWARD,
+    &DENSE_BACKWARD_INPUT,
+    &DENSE_BACKWARD_WEIGHT,
+    &DENSE_BACKWARD_BIAS,
+    &DROPOUT_BACKWARD,
+    &MAX_POOL_BACKWARD,
+    &CONV_BACKWARD_INPUT,
+    &CONV_BACKWARD_WEIGHT,
+    &CONV_BACKWARD_WEIGHT_REDUCE,
+    &CONV_BACKWARD_BIAS,
+    &SGD_UPDATE,
+];
+
+/// SHA-256, in hexadecimal, of all WGSL texts in the order of the table: which shaders a result was made with.
+pub fn shader_hash() -> String {
+    use sha2::{Digest, Sha256};
+    let mut hash = Sha256::new();
+    for kernel in KERNELS {
+        hash.update(kernel.wgsl());
+    }
+    hash.finalize().iter().map(|byte| format!("{byte:02x}")).collect()
+}
+
+/// What the host writes for each step; the twin of `Step` in `shaders/shared/step.wgsl`.
+#[repr(C)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, bytemuck::Pod, bytemuck::Zeroable)]
+pub struct Step {
+    /// Images in this batch.
+    pub batch: u32,
+    /// Place of the batch's first image in the epoch's order.
+    pub first: u32,
+    /// Training steps before this one, over all epochs.
+    pub index: u32,
+    /// Where `metrics_reduce` leaves this step's sums.
+    pub slot: u32,
+    /// Learning rate of this step.
+    pub learning_rate: f32,
+}

@@ -1,0 +1,176 @@
+//! What a plan is: kernels with their constants, buffers, grids and costs, in order.
+
+use super::Kernel;
+use crate::error::{Error, Result};
+
+/// A count that depends on the batch size N: `fixed` + `per_image` N + `per_chunk` ceil(N / `chunk`).
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Amount {
+    /// Whatever the batch size.
+    pub fixed: u64,
+    /// For each image.
+    pub per_image: u64,
+    /// For each group of `chunk` images, the last of which may be smaller.
+    pub per_chunk: u64,
+    /// Images in a group; at least 1.
+    pub chunk: u32,
+}
+
+impl Amount {
+    /// The same for any batch.
+    pub const fn fixed(count: u64) -> Self {
+        Self { fixed: count, per_image: 0, per_chunk: 0, chunk: 1 }
+    }
+
+    /// So many for each image.
+    pub const fn per_image(count: u64) -> Self {
+        Self { fixed: 0, per_image: count, per_chunk: 0, chunk: 1 }
+    }
+
+    /// So many for each started group of `chunk` images.
+    pub const fn per_chunk(count: u64, chunk: u32) -> Self {
+        Self { fixed: 0, per_image: 0, per_chunk: count, chunk }
+    }
+
+    /// With `count` more, whatever the batch size.
+    pub const fn plus(mut self, count: u64) -> Self {
+        self.fixed += count;
+        self
+    }
+
+    /// The count for a batch of `batch` images.
+    pub const fn at(&self, batch: u32) -> u64 {
+        self.fixed + self.per_image * batch as u64 + self.per_chunk * batch.div_ceil(self.chunk) as u64
+    }
+}
+
+/// What the values of a buffer are.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Element {
+    /// 32-bit floating-point numbers.
+    F32,
+    /// 32-bit unsigned integers.
+    U32,
+}
+
+/// A buffer of a plan: its name and how many 32-bit values it holds.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct BufferSpec {
+    /// Name, such as `conv1.output`.
+    pub name: String,
+    /// What its values are.
+    pub element: Element,
+    /// How many there are.
+    pub length: Amount,
+}
+
+/// How many workgroups a dispatch starts.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Grid {
+    /// Enough workgroups in x for so many invocations.
+    Invocations(Amount),
+    /// So many workgroups in x and y.
+    Workgroups(Amount, Amount),
+}
+
+/// One kernel launch of a plan.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Dispatch {
+    /// The kernel.
+    pub kernel: &'static Kernel,
+    /// Layer of the model it serves; `batch` or `all` where it serves no single one.
+    pub layer: &'static str,
+    /// Override constants by name, each of the kernel's exactly once.
+    pub constants: Vec<(&'static str, f64)>,
+    /// Names of the buffers for the kernel's bindings, in order.
+    pub buffers: Vec<String>,
+    /// How many workgroups.
+    pub grid: Grid,
+    /// Floating-point operations of one launch, a multiply-add being two.
+    pub flop: Amount,
+    /// Bytes of one launch if every value is read or written once.
+    pub bytes: Amount,
+}
+
+impl Dispatch {
+    /// `kernel/layer`, the label on the device and in profiles.
+    pub fn label(&self) -> String {
+        format!("{}/{}", self.kernel.name, self.layer)
+    }
+
+    /// The value of the override constant called `name`.
+    ///
+    /// # Panics
+    /// If there is none.
+    pub fn constant(&self, name: &str) -> f64 {
+        self.constants.iter().find(|(constant, _)| *constant == name).expect("the dispatch has this constant").1
+    }
+
+    /// Workgroups in x, y and z for a batch of `batch` images, against a limit of `limit` in each dimension.
+    ///
+    /// # Errors
+    /// [`Error::Usage`] if the limit is exceeded.
+    pub fn workgroups(&self, batch: u32, limit: u32) -> Result<[u32; 3]> {
+        let counts = match self.grid {
+            Grid::Invocations(amount) => [amount.at(batch).div_ceil(self.constant("WORKGROUP") as u64), 1, 1],
+            Grid::Workgroups(x, y) => [x.at(batch), y.at(batch), 1],
+        };
+        match counts.map(|count| u32::try_from(count).ok().filter(|&count| count <= limit)) {
+            [Some(x), Some(y), Some(z)] => Ok([x, y, z]),
+            _ => Err(Error::Usage(format!(
+                "a batch of {batch} needs {counts:?} workgroups for {}, more than the {limit} this adapter allows: choose a smaller --batch",
+                self.label()
+            ))),
+        }
+    }
+}
+
+/// A list of dispatches that performs one training step, and one that evaluates a batch.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Plan {
+    /// Name, as in results.
+    pub name: &'static str,
+    /// One training step.
+    pub training: Vec<Dispatch>,
+    /// The forward pass without dropout and its metrics, for one batch.
+    pub evaluation: Vec<Dispatch>,
+    /// Every buffer that the dispatches name and that the plan itself brings along.
+    pub buffers: Vec<BufferSpec>,
+}
+
+impl Plan {
+    /// Floating-point operations of one training step.
+    pub fn training_flop(&self, batch: u32) -> u64 {
+        self.training.iter().map(|dispatch| dispatch.flop.at(batch)).sum()
+    }
+}
+
+/// Buffers that the trainer fills for every plan, apart from those a plan brings along.
+pub mod inputs {
+    /// Training images, four u8 to a word.
+    pub const TRAIN_IMAGES: &str = "train.images";
+    /// Training labels.
+    pub const TRAIN_LABELS: &str = "train.labels";
+    /// The epoch's order of the training images.
+    pub const TRAIN_ORDER: &str = "train.order";
+    /// Step records of an epoch.
+    pub const TRAIN_STEPS: &str = "train.steps";
+    /// Sums of loss and right answers for each step of an epoch.
+    pub const TRAIN_METRICS: &str = "train.metrics";
+    /// Test images, four u8 to a word.
+    pub const TEST_IMAGES: &str = "test.images";
+    /// Test labels.
+    pub const TEST_LABELS: &str = "test.labels";
+    /// The test images in their own order.
+    pub const TEST_ORDER: &str = "test.order";
+    /// Step records of an evaluation.
+    pub const TEST_STEPS: &str = "test.steps";
+    /// Sums of loss and right answers for each batch of an evaluation.
+    pub const TEST_METRICS: &str = "test.metrics";
+    /// All parameters in one vector.
+    pub const PARAMETERS: &str = "parameters";
+    /// Momentum, laid out as the parameters.
+    pub const VELOCITIES: &str = "velocities";
+    /// Gradients, laid out as the parameters.
+    pub const GRADIENTS: &str = "gradients";
+}

@@ -1,0 +1,329 @@
+//! The state of a training run on the device, and the recording of its steps and epochs.
+
+use crate::data::{Dataset, Split};
+use crate::error::{Error, Result};
+use crate::gpu::{Bound, Buffers, Gpu, Needs, Pipelines, Submission};
+use crate::kernels::plan::inputs;
+use crate::kernels::{Access, Dispatch, Plan, Step};
+use crate::model::{IMAGE_PIXELS, Model, Training};
+use crate::rng::{Sequence, Stream};
+use std::ops::Range;
+
+/// What a training run is made of, apart from the data.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Recipe {
+    /// The network.
+    pub model: Model,
+    /// The schedule and the optimizer.
+    pub training: Training,
+    /// Seed of the order of the images and, through the plan, of the dropout masks.
+    pub seed: u64,
+    /// Whether each epoch has an order of its own; without, the images are taken as they lie.
+    pub shuffle: bool,
+}
+
+impl Recipe {
+    /// Steps in an epoch over `images` images; the last batch may be smaller than the others.
+    pub fn steps_per_epoch(&self, images: usize) -> u32 {
+        (images as u32).div_ceil(self.training.batch)
+    }
+
+    /// What the device has to offer for this recipe, `plan` and the data.
+    pub fn needs(&self, plan: &Plan, dataset: &Dataset) -> Needs {
+        let activations = plan.buffers.iter().map(|buffer| 4 * buffer.length.at(self.training.batch));
+        let images = dataset.train.images.len().max(dataset.test.images.len()) as u64;
+        Needs { largest_binding_bytes: activations.chain([images]).max().unwrap_or(0) }
+    }
+}
+
+/// Sums over the images that were seen.
+#[derive(Debug, Clone, Copy, Default, PartialEq)]
+pub struct Metrics {
+    /// Sum of the images' losses, in nats.
+    pub loss_sum: f64,
+    /// Images whose largest logit was the right one.
+    pub correct: u64,
+    /// Images seen.
+    pub images: u64,
+}
+
+impl Metrics {
+    /// Mean loss of an image, in nats.
+    pub fn loss(&self) -> f64 {
+        self.loss_sum / self.images as f64
+    }
+
+    /// Share of images classified wrongly, in per cent.
+    pub fn error_pct(&self) -> f64 {
+        100.0 * (self.images - self.correct) as f64 / self.images as f64
+    }
+
+    /// Images classified wrongly.
+    pub fn errors(&self) -> u64 {
+        self.images - self.correct
+    }
+}
+
+/// The parameters, the data and everything between, on the device.
+pub struct Trainer<'a> {
+    gpu: &'a Gpu,
+    recipe: &'a Recipe,
+    plan: &'a Plan,
+    buffers: Buffers,
+    training: Vec<Bound>,
+    evaluation: Vec<Bound>,
+    train_images: usize,
+    test_images: usize,
+    steps_before: u32,
+}
+
+impl<'a> Trainer<'a> {
+    /// Makes the buffers and copies the data and `parameters` (laid out as the model says) to the device.
+    ///
+    /// # Errors
+    /// [`Error::Usage`] if the batch does not fit the data or the adapter, [`Error::Device`] if memory runs out.
+    pub async fn new(
+        gpu: &'a Gpu,
+        pipelines: &Pipelines,
+        plan: &'a Plan,
+        recipe: &'a Recipe,
+        dataset: &Dataset,
+        parameters: &[f32],
+    ) -> Result<Self> {
+        let batch = recipe.training.batch;
+        if batch == 0 || batch as usize > dataset.train.len() {
+            let images = dataset.train.len();
+            return Err(Error::Usage(format!("a batch of {batch} does not fit {images} training images: choose --batch from 1 to {images}")));
+        }
+        for dispatch in plan.training.iter().chain(&plan.evaluation) {
+            dispatch.workgroups(batch, gpu.workgroup_limit())?;
+        }
+        let mut buffers = Buffers::default();
+        for (name, bytes, uniform) in sizes(gpu, plan, recipe, dataset) {
+            buffers.add(gpu, &name, bytes, uniform).await?;
+        }
+        let bind = |list: &[Dispatch], steps| -> Vec<Bound> {
+            list.iter().map(|dispatch| pipelines.bind(gpu, dispatch, &buffers, steps)).collect()
+        };
+        let (training, evaluation) =
+            (bind(&plan.training, inputs::TRAIN_STEPS), bind(&plan.evaluation, inputs::TEST_STEPS));
+        let trainer = Self {
+            gpu,
+            recipe,
+            plan,
+            buffers,
+            training,
+            evaluation,
+            train_images: dataset.train.len(),
+            test_images: dataset.test.len(),
+            steps_before: 0,
+        };
+        trainer.upload(&dataset.train, inputs::TRAIN_IMAGES, inputs::TRAIN_LABELS);
+        trainer.upload(&dataset.test, inputs::TEST_IMAGES, inputs::TEST_LABELS);
+        trainer.set_parameters(parameters);
+        trainer.prepare_evaluation();
+        Ok(trainer)
+    }
+
+    fn upload(&self, split: &Split, images: &str, labels: &str) {
+        self.buffers.write(self.gpu, images, &split.images);
+        let words: Vec<u32> = split.labels.iter().map(|&label| u32::from(label)).collect();
+        self.buffers.write(self.gpu, labels, &words);
+    }
+
+    /// The buffers, for checks that look inside a step.
+    pub fn buffers(&self) -> &Buffers {
+        &self.buffers
+    }
+
+    /// Steps in an epoch.
+    pub fn steps_per_epoch(&self) -> u32 {
+        self.recipe.steps_per_epoch(self.train_images)
+    }
+
+    /// Replaces the parameters and sets the momentum to 0.
+    pub fn set_parameters(&self, parameters: &[f32]) {
+        self.buffers.write(self.gpu, inputs::PARAMETERS, parameters);
+        self.buffers.write(self.gpu, inputs::VELOCITIES, &vec![0.0f32; parameters.len()]);
+    }
+
+    /// Copies the parameters to the host.
+    ///
+    /// # Errors
+    /// [`Error::Device`] if the device failed.
+    pub async fn parameters(&self) -> Result<Vec<f32>> {
+        self.buffers.read(self.gpu, inputs::PARAMETERS, self.recipe.model.parameter_count()).await
+    }
+
+    /// The order in which epoch `epoch` takes the training images.
+    pub fn order(&self, epoch: u32) -> Vec<u32> {
+        if self.recipe.shuffle {
+            Sequence::new(self.recipe.seed, Stream::Shuffle, epoch).permutation(self.train_images as u32)
+        } else {
+            (0..self.train_images as u32).collect()
+        }
+    }
+
+    /// Writes the order and the step records of epoch `epoch`, counting from 0: all that the host writes in an epoch.
+    pub fn begin_epoch(&mut self, epoch: u32) {
+        self.steps_before = epoch * self.steps_per_epoch();
+        self.buffers.write(self.gpu, inputs::TRAIN_ORDER, &self.order(epoch));
+        let record = |index: u32| Step {
+            batch: self.batch_of(index),
+            first: index * self.recipe.training.batch,
+            index: self.steps_before + index,
+            slot: index,
+            learning_rate: self.recipe.training.learning_rate_at(self.steps_before + index),
+        };
+        self.write_steps(inputs::TRAIN_STEPS, (0..self.steps_per_epoch()).map(record));
+    }
+
+    fn write_steps(&self, name: &str, steps: impl Iterator<Item = Step>) {
+        let stride = self.gpu.step_stride() as usize;
+        let mut bytes = Vec::new();
+        for step in steps {
+            bytes.extend_from_slice(bytemuck::bytes_of(&step));
+            bytes.resize(bytes.len().next_multiple_of(stride), 0);
+        }
+        self.buffers.write(self.gpu, name, &bytes);
+    }
+
+    /// Images in step `index` of an epoch.
+    pub fn batch_of(&self, index: u32) -> u32 {
+        let batch = self.recipe.training.batch;
+        batch.min(self.train_images as u32 - index * batch)
+    }
+
+    /// Records the steps `steps` of the epoch that was begun and hands them to the device.
+    ///
+    /// # Errors
+    /// [`Error::Usage`] if a grid exceeds the adapter's limit, which [`Trainer::new`] has ruled out.
+    pub fn submit_steps(&self, steps: Range<u32>) -> Result<Submission> {
+        let mut recording = self.gpu.record();
+        for index in steps {
+            for (dispatch, bound) in self.plan.training.iter().zip(&self.training) {
+                let workgroups = dispatch.workgroups(self.batch_of(index), self.gpu.workgroup_limit())?;
+                recording.dispatch(bound, workgroups, self.step_offset(index));
+            }
+        }
+        Ok(self.gpu.submit(recording))
+    }
+
+    /// Hands one dispatch of step `index` of the epoch that was begun to the device, for checks that look inside a step.
+    ///
+    /// # Errors
+    /// As [`Trainer::submit_steps`].
+    pub fn submit_dispatch(&self, place: usize, index: u32) -> Result<Submission> {
+        let workgroups = self.plan.training[place].workgroups(self.batch_of(index), self.gpu.workgroup_limit())?;
+        let mut recording = self.gpu.record();
+        recording.dispatch(&self.training[place], workgroups, self.step_offset(index));
+        Ok(self.gpu.submit(recording))
+    }
+
+    fn step_offset(&self, index: u32) -> u32 {
+        (u64::from(index) * self.gpu.step_stride()) as u32
+    }
+
+    /// Reads the sums of loss and right answers of the first `steps` steps of the epoch: the one readback of an epoch.
+    ///
+    /// # Errors
+    /// [`Error::Device`] if the device failed or the loss is not finite.
+    pub async fn step_metrics(&self, steps: u32) -> Result<Vec<Metrics>> {
+        let sums: Vec<[f32; 2]> = self.buffers.read(self.gpu, inputs::TRAIN_METRICS, steps as usize).await?;
+        let metrics = |(index, &sums): (usize, &[f32; 2])| metrics(sums, self.batch_of(index as u32));
+        Ok(sums.iter().enumerate().map(metrics).collect())
+    }
+
+    fn prepare_evaluation(&self) {
+        let order: Vec<u32> = (0..self.test_images as u32).collect();
+        self.buffers.write(self.gpu, inputs::TEST_ORDER, &order);
+        let batch = self.recipe.training.batch;
+        let record = |index: u32| Step {
+            batch: batch.min(self.test_images as u32 - index * batch),
+            first: index * batch,
+            slot: index,
+            ..Default::default()
+        };
+        self.write_steps(inputs::TEST_STEPS, (0..self.evaluation_batches()).map(record));
+    }
+
+    /// Batches in an evaluation.
+    pub fn evaluation_batches(&self) -> u32 {
+        (self.test_images as u32).div_ceil(self.recipe.training.batch)
+    }
+
+    /// Records the evaluation of the test batches `batches` and hands them to the device.
+    ///
+    /// # Errors
+    /// As [`Trainer::submit_steps`].
+    pub fn submit_evaluation(&self, batches: Range<u32>) -> Result<Submission> {
+        let batch = self.recipe.training.batch;
+        let mut recording = self.gpu.record();
+        for index in batches {
+            let images = batch.min(self.test_images as u32 - index * batch);
+            for (dispatch, bound) in self.plan.evaluation.iter().zip(&self.evaluation) {
+                let workgroups = dispatch.workgroups(images, self.gpu.workgroup_limit())?;
+                recording.dispatch(bound, workgroups, self.step_offset(index));
+            }
+        }
+        Ok(self.gpu.submit(recording))
+    }
+
+    /// Reads the outcome of an evaluation of all test images.
+    ///
+    /// # Errors
+    /// [`Error::Device`] if the device failed.
+    pub async fn evaluation_metrics(&self) -> Result<Metrics> {
+        let count = self.evaluation_batches() as usize;
+        let sums: Vec<[f32; 2]> = self.buffers.read(self.gpu, inputs::TEST_METRICS, count).await?;
+        let total = sums.iter().fold(Metrics::default(), |total, &[loss, correct]| Metrics {
+            loss_sum: total.loss_sum + f64::from(loss),
+            correct: total.correct + correct as u64,
+            images: 0,
+        });
+        Ok(Metrics { images: self.test_images as u64, ..total })
+    }
+}
+
+fn metrics([loss, correct]: [f32; 2], images: u32) -> Metrics {
+    Metrics { loss_sum: f64::from(loss), correct: correct as u64, images: u64::from(images) }
+}
+
+/// Every buffer of a run: name, bytes, whether it holds step records.
+fn sizes(gpu: &Gpu, plan: &Plan, recipe: &Recipe, dataset: &Dataset) -> Vec<(String, u64, bool)> {
+    let batch = recipe.training.batch;
+    let (train, test) = (dataset.train.len() as u64, dataset.test.len() as u64);
+    let (steps, batches) = (train.div_ceil(u64::from(batch)), test.div_ceil(u64::from(batch)));
+    let parameters = 4 * recipe.model.parameter_count() as u64;
+    let mut sizes: Vec<(String, u64, bool)> =
+        plan.buffers.iter().map(|buffer| (buffer.name.clone(), 4 * buffer.length.at(batch), false)).collect();
+    let fixed = [
+        (inputs::TRAIN_IMAGES, train * IMAGE_PIXELS as u64, false),
+        (inputs::TRAIN_LABELS, 4 * train, false),
+        (inputs::TRAIN_ORDER, 4 * train, false),
+        (inputs::TRAIN_STEPS, steps * gpu.step_stride(), true),
+        (inputs::TRAIN_METRICS, 8 * steps, false),
+        (inputs::TEST_IMAGES, test * IMAGE_PIXELS as u64, false),
+        (inputs::TEST_LABELS, 4 * test, false),
+        (inputs::TEST_ORDER, 4 * test, false),
+        (inputs::TEST_STEPS, batches * gpu.step_stride(), true),
+        (inputs::TEST_METRICS, 8 * batches, false),
+        (inputs::PARAMETERS, parameters, false),
+        (inputs::VELOCITIES, parameters, false),
+        (inputs::GRADIENTS, parameters, false),
+    ];
+    sizes.extend(fixed.map(|(name, bytes, uniform)| (name.to_owned(), bytes, uniform)));
+    // A plan may leave buffers unused; what no dispatch names is not made.
+    let named = |name: &str| {
+        let mut dispatches = plan.training.iter().chain(&plan.evaluation);
+        dispatches.any(|dispatch| dispatch.buffers.iter().any(|buffer| buffer == name))
+    };
+    sizes.retain(|(name, _, uniform)| *uniform || named(name));
+    sizes
+}
+
+/// How a dispatch uses its buffers: name and access, in the order of the bindings.
+pub fn uses(dispatch: &Dispatch) -> Vec<(&str, Access)> {
+    let storage = dispatch.kernel.bindings.iter().filter(|binding| binding.access != Access::Step);
+    storage.zip(&dispatch.buffers).map(|(binding, name)| (name.as_str(), binding.access)).collect()
+}
