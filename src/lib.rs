@@ -1,11 +1,15 @@
 //! Trains one fixed CNN with WGSL compute shaders and reports how fast the device did it.
 
+pub mod bench;
 pub mod data;
 pub mod error;
 pub mod gpu;
 pub mod kernels;
 pub mod model;
+pub mod reference;
+pub mod result;
 pub mod rng;
+pub mod stats;
 pub mod trainer;
 
 pub use error::{Error, Result};

@@ -93,7 +93,9 @@ impl<'a> Trainer<'a> {
         let batch = recipe.training.batch;
         if batch == 0 || batch as usize > dataset.train.len() {
             let images = dataset.train.len();
-            return Err(Error::Usage(format!("a batch of {batch} does not fit {images} training images: choose --batch from 1 to {images}")));
+            return Err(Error::Usage(format!(
+                "a batch of {batch} does not fit {images} training images: choose --batch from 1 to {images}"
+            )));
         }
         for dispatch in plan.training.iter().chain(&plan.evaluation) {
             dispatch.workgroups(batch, gpu.workgroup_limit())?;

@@ -1,0 +1,237 @@
+//! The check before any timing: every kernel, and a few training steps, against the reference on the adapter at hand.
+
+use super::expected::{Contents, Expected, expected};
+use super::tolerance::{self, Comparison, Tolerance};
+use crate::data::{Dataset, Identity, Split};
+use crate::error::Result;
+use crate::gpu::{Gpu, Pipelines};
+use crate::kernels::plan::inputs;
+use crate::kernels::{Access, Dispatch, Element, Plan, Step};
+use crate::model::{CLASSES, IMAGE_PIXELS, Model, Training};
+use crate::reference::{self, Network};
+use crate::result::{self, KernelCheck, Outcome, StepCheck};
+use crate::rng::{self, Sequence, Stream};
+use crate::trainer::{Recipe, Trainer, uses};
+use web_time::Instant;
+
+/// Images in the check's full batches: neither a multiple of a tile nor of a workgroup.
+const BATCH: u32 = 17;
+/// Images in the check's last batch, so that what lies behind it in the buffers must stay untouched.
+const LAST_BATCH: u32 = 6;
+/// Training steps compared with the reference; the last is a smaller batch.
+const STEPS: u32 = 5;
+
+/// The outcome of a check.
+pub struct Report {
+    /// What the result tells.
+    pub check: result::Check,
+    /// Seconds of the very first step, in which the driver may compile for the second time.
+    pub first_step_s: f64,
+    /// One sentence on the first failure, empty if there was none.
+    pub complaint: String,
+}
+
+/// Checks every kernel of `plan` and five training steps of `recipe`, in small batches of seeded random images.
+///
+/// # Errors
+/// Only what keeps the check from being made; a failed comparison is in the report.
+pub async fn check(gpu: &Gpu, pipelines: &Pipelines, plan: &Plan, recipe: &Recipe) -> Result<Report> {
+    let start = Instant::now();
+    let recipe = Recipe { training: Training { batch: BATCH, ..recipe.training }, ..recipe.clone() };
+    let dataset = random_dataset(((STEPS - 1) * BATCH + LAST_BATCH) as usize, recipe.seed);
+    let parameters = random_parameters(&recipe.model, recipe.seed);
+    let mut trainer = Trainer::new(gpu, pipelines, plan, &recipe, &dataset, &parameters).await?;
+    let mut bench = Checker { gpu, plan, recipe: &recipe, dataset: &dataset, complaint: String::new() };
+    let (steps, first_step_s) = bench.check_steps(&mut trainer, &parameters).await?;
+    let kernels = bench.check_kernels(&trainer, STEPS - 1).await?;
+    let outcome = if bench.complaint.is_empty() { Outcome::Passed } else { Outcome::Failed };
+    let check = result::Check { outcome, kernels, steps, duration_s: start.elapsed().as_secs_f64() };
+    Ok(Report { check, first_step_s, complaint: bench.complaint })
+}
+
+/// Checks every kernel of `plan` in one step of `batch` images, with room for one image more; returns the complaint.
+///
+/// # Errors
+/// As [`check`].
+pub async fn check_batch(gpu: &Gpu, pipelines: &Pipelines, plan: &Plan, recipe: &Recipe, batch: u32) -> Result<String> {
+    let recipe = Recipe { training: Training { batch: batch + 1, ..recipe.training }, ..recipe.clone() };
+    let dataset = random_dataset((2 * batch + 1) as usize, recipe.seed);
+    let parameters = random_parameters(&recipe.model, recipe.seed);
+    let mut trainer = Trainer::new(gpu, pipelines, plan, &recipe, &dataset, &parameters).await?;
+    trainer.begin_epoch(0);
+    let mut bench = Checker { gpu, plan, recipe: &recipe, dataset: &dataset, complaint: String::new() };
+    bench.check_kernels(&trainer, 1).await?;
+    Ok(bench.complaint)
+}
+
+/// Random images and labels: every pixel and class occurs, and nothing is symmetric.
+pub fn random_dataset(images: usize, seed: u64) -> Dataset {
+    let split = |case| {
+        let mut sequence = Sequence::new(seed, Stream::Check, case);
+        Split {
+            images: (0..images * IMAGE_PIXELS).map(|_| sequence.next_u32() as u8).collect(),
+            labels: (0..images).map(|_| sequence.below(CLASSES as u32) as u8).collect(),
+        }
+    };
+    let name = "random images".to_owned();
+    Dataset { identity: Identity::Other, name, source: None, train: split(0), test: split(1) }
+}
+
+/// Random parameters; unlike initial ones they have biases, so that a bias in the wrong place shows.
+pub fn random_parameters(model: &Model, seed: u64) -> Vec<f32> {
+    let mut values = model.initial_parameters(seed);
+    let mut sequence = Sequence::new(seed, Stream::Check, 2);
+    for parameter in model.parameters.iter().filter(|parameter| parameter.is_bias()) {
+        values[parameter.range()].fill_with(|| 0.2 * (sequence.uniform() - 0.5));
+    }
+    values
+}
+
+struct Checker<'a> {
+    gpu: &'a Gpu,
+    plan: &'a Plan,
+    recipe: &'a Recipe,
+    dataset: &'a Dataset,
+    complaint: String,
+}
+
+impl Checker<'_> {
+    fn complain(&mut self, what: &str, buffer: &str, comparison: &Comparison) {
+        if !comparison.passed && self.complaint.is_empty() {
+            self.complaint = format!(
+                "{what} disagrees with the reference on {}: {buffer}[{}] is {:e}, expected {:e}; the driver computes wrongly \
+                 or this program has a defect, so nothing was timed",
+                self.gpu.adapter.name, comparison.worst_index, comparison.gpu, comparison.reference
+            );
+        }
+    }
+
+    /// Trains the check's steps on the device and in the reference and compares losses and final parameters.
+    async fn check_steps(&mut self, trainer: &mut Trainer<'_>, parameters: &[f32]) -> Result<(Vec<StepCheck>, f64)> {
+        trainer.begin_epoch(0);
+        let start = Instant::now();
+        self.gpu.wait(trainer.submit_steps(0..1)?).await?;
+        let first_step_s = start.elapsed().as_secs_f64();
+        let rest = trainer.submit_steps(1..STEPS)?;
+        // The reference computes while the device does.
+        let key = rng::stream_key(self.recipe.seed, Stream::Dropout);
+        let mut network = Network::new(self.recipe.model.clone(), self.recipe.training, parameters, key);
+        let order = trainer.order(0);
+        let mut losses = Vec::new();
+        for (step, indices) in order.chunks(BATCH as usize).enumerate() {
+            let train = &self.dataset.train;
+            let (pixels, labels) = reference::batch_gather(&train.images, &train.labels, indices);
+            losses.push(network.training_step(&pixels, &labels, step as u32).loss_sum / labels.len() as f64);
+        }
+        self.gpu.wait(rest).await?;
+        let on_gpu: Vec<f32> = trainer.step_metrics(STEPS).await?.iter().map(|sums| sums.loss() as f32).collect();
+        let compared = tolerance::compare(&on_gpu, &losses, tolerance::of("training step loss")?);
+        self.complain("training", "loss", &compared);
+        let compared = tolerance::compare(
+            &trainer.parameters().await?,
+            &network.parameters,
+            tolerance::of("training step parameters")?,
+        );
+        self.complain("training", inputs::PARAMETERS, &compared);
+        let row = |(step, (&gpu, &reference)): (usize, (&f32, &f64))| StepCheck {
+            step: step as u32,
+            gpu_loss: gpu.into(),
+            reference_loss: reference.into(),
+        };
+        Ok((on_gpu.iter().zip(&losses).enumerate().map(row).collect(), first_step_s))
+    }
+
+    /// Runs step `index` dispatch by dispatch and compares what each leaves in its buffers with the reference's answer to
+    /// what it found there.
+    async fn check_kernels(&mut self, trainer: &Trainer<'_>, index: u32) -> Result<Vec<KernelCheck>> {
+        for buffer in &self.plan.buffers {
+            let words = trainer.buffers().bytes(&buffer.name) / 4;
+            trainer.buffers().write(self.gpu, &buffer.name, &vec![f32::NAN.to_bits(); words as usize]);
+        }
+        let step = Step {
+            batch: trainer.batch_of(index),
+            first: index * self.recipe.training.batch,
+            index,
+            slot: index,
+            learning_rate: self.recipe.training.learning_rate_at(index),
+        };
+        let mut rows = Vec::new();
+        for (place, dispatch) in self.plan.training.iter().enumerate() {
+            let before = self.contents(trainer, dispatch, |_| true).await?;
+            self.gpu.wait(trainer.submit_dispatch(place, index)?).await?;
+            let after = self.contents(trainer, dispatch, |access| access == Access::Write).await?;
+            let answers = expected(dispatch, &self.recipe.model, &step, &before)?;
+            rows.push(self.compare(dispatch, &answers, &before, &after)?);
+        }
+        Ok(rows)
+    }
+
+    async fn contents(
+        &self,
+        trainer: &Trainer<'_>,
+        dispatch: &Dispatch,
+        wanted: impl Fn(Access) -> bool,
+    ) -> Result<Contents> {
+        let mut contents = Contents::new();
+        for (name, _) in uses(dispatch).into_iter().filter(|(_, access)| wanted(*access)) {
+            let words = trainer.buffers().bytes(name) / 4;
+            contents.insert(name.to_owned(), trainer.buffers().read(self.gpu, name, words as usize).await?);
+        }
+        Ok(contents)
+    }
+
+    fn compare(
+        &mut self,
+        dispatch: &Dispatch,
+        answers: &[Expected],
+        before: &Contents,
+        after: &Contents,
+    ) -> Result<KernelCheck> {
+        let tolerance = tolerance::of(dispatch.kernel.name)?;
+        let mut worst: Option<Comparison> = None;
+        for (buffer, after) in after {
+            let answer = answers.iter().find(|answer| answer.buffer == *buffer);
+            let compared = whole_buffer(answer, &before[buffer], after, tolerance);
+            self.complain(&dispatch.label(), buffer, &compared);
+            let worse = worst
+                .is_none_or(|worst| (!compared.passed && worst.passed) || compared.max_abs_error > worst.max_abs_error);
+            if worse {
+                worst = Some(compared);
+            }
+        }
+        let worst = worst.expect("every kernel writes something");
+        Ok(KernelCheck {
+            kernel: dispatch.kernel.name.to_owned(),
+            layer: dispatch.layer.to_owned(),
+            outcome: if worst.passed { Outcome::Passed } else { Outcome::Failed },
+            max_abs_error: worst.max_abs_error.into(),
+            worst_index: worst.worst_index as u64,
+            tolerance_abs: tolerance.absolute,
+            tolerance_rel: tolerance.relative,
+        })
+    }
+}
+
+/// Compares the part of a buffer that the reference has an answer for by value, and the rest by its bits.
+fn whole_buffer(answer: Option<&Expected>, before: &[u32], after: &[u32], tolerance: Tolerance) -> Comparison {
+    let (first, values) = answer.map_or((0, &[][..]), |answer| (answer.first, &answer.values[..]));
+    let end = first + values.len();
+    let as_float = |word: &u32| match answer.map(|answer| answer.element) {
+        Some(Element::U32) => *word as f32,
+        _ => f32::from_bits(*word),
+    };
+    let written: Vec<f32> = after[first..end].iter().map(as_float).collect();
+    let compared = tolerance::compare(&written, values, tolerance);
+    let compared = Comparison { worst_index: first + compared.worst_index, ..compared };
+    let outside = (0..first).chain(end..after.len()).find(|&index| before[index] != after[index]);
+    match outside {
+        Some(index) if compared.passed => Comparison {
+            worst_index: index,
+            gpu: f64::from(as_float(&after[index])),
+            reference: f64::from(as_float(&before[index])),
+            passed: false,
+            ..compared
+        },
+        _ => compared,
+    }
+}

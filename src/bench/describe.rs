@@ -1,0 +1,71 @@
+//! What a result tells of the device and the plan.
+
+use crate::error::Result;
+use crate::gpu::{AdapterInfo, Gpu, Timestamps};
+use crate::kernels::Plan;
+use crate::result::{Adapter, AdapterKind, Measured, PlanKernel, RunResult, TimestampGrade};
+use std::collections::BTreeMap;
+
+/// The adapter as results describe it, before it is opened.
+pub fn adapter(info: &AdapterInfo) -> Adapter {
+    let told =
+        |text: &str, reason: &str| Measured::or_missing(Some(text.to_owned()).filter(|text| !text.is_empty()), reason);
+    Adapter {
+        name: info.name.clone(),
+        kind: match info.kind.as_str() {
+            "discrete" => AdapterKind::DiscreteGpu,
+            "integrated" => AdapterKind::IntegratedGpu,
+            "virtual" => AdapterKind::VirtualGpu,
+            "cpu" => AdapterKind::Cpu,
+            _ => AdapterKind::Other,
+        },
+        software: info.software,
+        backend: info.backend.clone(),
+        driver: told(&info.driver, "the driver does not tell its name"),
+        driver_info: told(&info.driver_info, "the driver does not tell its version"),
+        vendor_id: Measured::Value(info.vendor_id),
+        device_id: Measured::Value(info.device_id),
+        pci_bus_id: told(&info.pci_bus_id, "the driver does not tell it, or there is none"),
+        timestamps: match info.timestamps {
+            Timestamps::InsidePasses => TimestampGrade::InsidePasses,
+            Timestamps::InsideEncoders => TimestampGrade::InsideEncoders,
+            Timestamps::PassBoundaries => TimestampGrade::Passes,
+            Timestamps::Unsupported => TimestampGrade::None,
+        },
+        limits: BTreeMap::new(),
+        features: Vec::new(),
+    }
+}
+
+/// Fills in what is known once the device is open.
+pub fn device(result: &mut RunResult, gpu: &Gpu, plan: &Plan, batch: u32) -> Result<()> {
+    result.environment.adapter.limits = gpu.limits();
+    result.environment.adapter.features = gpu.features();
+    result.plan.kernels = plan_kernels(plan, batch, gpu.workgroup_limit())?;
+    Ok(())
+}
+
+/// The kernels of a training step with their costs; equal dispatches in one row.
+fn plan_kernels(plan: &Plan, batch: u32, workgroup_limit: u32) -> Result<Vec<PlanKernel>> {
+    let mut rows: Vec<PlanKernel> = Vec::new();
+    for dispatch in &plan.training {
+        let (flop, bytes) = (dispatch.flop.at(batch), dispatch.bytes.at(batch));
+        let same = rows.iter_mut().find(|row| row.kernel == dispatch.kernel.name && row.layer == dispatch.layer);
+        match same {
+            Some(row) => {
+                row.dispatches_per_step += 1;
+                row.flop_per_step += flop;
+                row.bytes_per_step += bytes;
+            }
+            None => rows.push(PlanKernel {
+                kernel: dispatch.kernel.name.to_owned(),
+                layer: dispatch.layer.to_owned(),
+                dispatches_per_step: 1,
+                flop_per_step: flop,
+                bytes_per_step: bytes,
+                workgroups: dispatch.workgroups(batch, workgroup_limit)?,
+            }),
+        }
+    }
+    Ok(rows)
+}

@@ -1,0 +1,69 @@
+//! Whether a finished run may be believed, and whether it is the pinned task.
+
+use crate::data::Identity;
+use crate::model::{DROPOUT_RATE, Training};
+use crate::result::{Measured, RunResult, Settings, Status};
+
+/// Test error, in per cent, that a standard run must reach on MNIST: the published tools reached 0.7 to 1.0.
+pub const ACCEPTED_TEST_ERROR_PCT: [f64; 2] = [0.4, 1.5];
+
+/// What makes a run with these settings and data another task than the pinned one, one phrase each.
+pub fn differences_from_standard(settings: &Settings, identity: Identity) -> Vec<String> {
+    let standard = Training::STANDARD;
+    let mut differences = Vec::new();
+    let mut note = |differs: bool, phrase: String| {
+        if differs {
+            differences.push(phrase);
+        }
+    };
+    note(identity == Identity::Synthetic, "synthetic digits instead of MNIST".into());
+    note(identity == Identity::Other, "other data than MNIST".into());
+    let epochs = settings.epochs.value;
+    note(settings.quick.value, "a quick run, cut short after some seconds".into());
+    note(epochs != standard.epochs, format!("{epochs} epochs instead of {}", standard.epochs));
+    let batch = settings.batch.value;
+    note(batch != standard.batch, format!("batch {batch} instead of {}", standard.batch));
+    if let Some(steps) = settings.steps.value.value() {
+        note(true, format!("stopped after {steps} steps"));
+    }
+    note(!settings.shuffle.value, "not shuffled".into());
+    let dropout = settings.dropout.value;
+    note(dropout != DROPOUT_RATE, format!("dropout {dropout} instead of {DROPOUT_RATE}"));
+    note(settings.init.value.value().is_some(), "initial weights from a file".into());
+    differences
+}
+
+/// Sets the status of a run that came to its end.
+pub fn judge(result: &mut RunResult) {
+    let mut reasons = Vec::new();
+    let finite = |value: &Measured<f64>| value.value().is_some_and(|value| value.is_finite());
+    let epochs = result.repeats.iter().flat_map(|repeat| &repeat.epochs);
+    for epoch in epochs.filter(|epoch| !finite(&epoch.train_loss) || !finite(&epoch.test_loss)) {
+        reasons.push(format!("the loss of epoch {} is not a finite number", epoch.epoch));
+    }
+    let mut hashes: Vec<_> = result.repeats.iter().map(|repeat| repeat.parameters_sha256.value()).collect();
+    hashes.dedup();
+    if hashes.len() > 1 {
+        reasons.push("repeats with the same seed ended with different parameters".into());
+    }
+    if result.standard {
+        let [low, high] = ACCEPTED_TEST_ERROR_PCT;
+        result.summary.accepted_test_error_pct = Measured::Value(ACCEPTED_TEST_ERROR_PCT);
+        for repeat in &result.repeats {
+            match repeat.final_test_error_pct.value() {
+                Some(error) if (low..=high).contains(error) => {}
+                Some(error) => {
+                    reasons.push(format!(
+                        "the test error of {error:.2} % is outside the accepted range of {low} to {high} %"
+                    ));
+                }
+                None => reasons.push("there is no test error".into()),
+            }
+        }
+    } else {
+        result.summary.accepted_test_error_pct = Measured::missing("a non-standard run has no accepted range");
+    }
+    reasons.dedup();
+    result.status = if reasons.is_empty() { Status::Complete } else { Status::Invalid };
+    result.reasons = reasons;
+}

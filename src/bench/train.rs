@@ -1,0 +1,201 @@
+//! One timed training: upload, epochs, evaluations.
+
+use super::drive::{Chunk, Pace, drive};
+use super::{Observer, Progress};
+use crate::data::Dataset;
+use crate::error::{Error, Result};
+use crate::gpu::{Gpu, Pipelines};
+use crate::kernels::Plan;
+use crate::result::{Epoch, Measured, Repeat, RunResult, Sample};
+use crate::trainer::{Metrics, Recipe, Trainer};
+use sha2::{Digest, Sha256};
+use std::ops::ControlFlow;
+use web_time::Instant;
+
+/// Seconds of training after which a quick run ends.
+pub const QUICK_TRAIN_S: f64 = 30.0;
+
+/// What every training of a run shares.
+pub struct Bench<'a> {
+    /// The device.
+    pub gpu: &'a Gpu,
+    /// The compiled kernels.
+    pub pipelines: &'a Pipelines,
+    /// The kernels of a step.
+    pub plan: &'a Plan,
+    /// What is trained.
+    pub recipe: &'a Recipe,
+}
+
+/// Training images that went through the steps of `repeat`, over all epochs.
+pub fn images_trained(repeat: &Repeat, recipe: &Recipe, train_images: u32) -> u64 {
+    let steps: u64 = repeat.samples.iter().map(|sample| u64::from(sample.steps)).sum();
+    let per_epoch = u64::from(recipe.steps_per_epoch(train_images as usize));
+    let rest = (steps % per_epoch) * u64::from(recipe.training.batch);
+    steps / per_epoch * u64::from(train_images) + rest
+}
+
+/// Trains once from `initial` and adds a repeat to `result`; returns the trained parameters.
+///
+/// # Errors
+/// [`Error::Interrupted`] if the observer stopped it, or the device's error; the repeat holds what was finished.
+pub async fn train_once(
+    bench: &Bench<'_>,
+    dataset: &Dataset,
+    initial: &[f32],
+    repeat: u32,
+    result: &mut RunResult,
+    observer: &mut dyn Observer,
+) -> Result<Vec<f32>> {
+    result.repeats.push(Repeat {
+        train_s: Measured::missing("the training did not come to its end"),
+        evaluate_s: Measured::missing("nothing was evaluated"),
+        epochs: Vec::new(),
+        samples: Vec::new(),
+        parameters_sha256: Measured::missing("the training did not come to its end"),
+        final_test_error_pct: Measured::missing("the training did not come to its end"),
+    });
+    let start = Instant::now();
+    let mut trainer = Trainer::new(bench.gpu, bench.pipelines, bench.plan, bench.recipe, dataset, initial).await?;
+    // An empty submission carries the copies to the device, so that they are not counted as part of the first step.
+    bench.gpu.wait(bench.gpu.submit(bench.gpu.record())).await?;
+    let upload_s = start.elapsed().as_secs_f64();
+    if repeat == 0 {
+        result.phases.upload_s = upload_s.into();
+    }
+
+    let mut clock = Clock { train_s: upload_s, evaluate_s: 0.0, pace: Pace::default(), steps_done: 0 };
+    let mut ended = false;
+    for epoch in 0..bench.recipe.training.epochs {
+        if ended {
+            break;
+        }
+        let limit = steps_left(result, bench.recipe, &trainer, clock.steps_done);
+        ended = train_epoch(&mut trainer, bench, (repeat, epoch), limit, &mut clock, result, observer).await?;
+    }
+    let parameters = trainer.parameters().await?;
+    let record = last(result)?;
+    record.train_s = clock.train_s.into();
+    record.evaluate_s = clock.evaluate_s.into();
+    record.parameters_sha256 = Measured::Value(hash(&parameters));
+    record.final_test_error_pct = match record.epochs.last() {
+        Some(epoch) => epoch.test_error_pct.clone(),
+        None => Measured::missing("no epoch was finished"),
+    };
+    Ok(parameters)
+}
+
+struct Clock {
+    train_s: f64,
+    evaluate_s: f64,
+    pace: Pace,
+    steps_done: u32,
+}
+
+/// Steps that this epoch may still make.
+fn steps_left(result: &RunResult, recipe: &Recipe, trainer: &Trainer<'_>, done: u32) -> u32 {
+    let all = recipe.training.epochs * trainer.steps_per_epoch();
+    let asked = result.settings.steps.value.value().copied().unwrap_or(all).min(all);
+    trainer.steps_per_epoch().min(asked - done.min(asked))
+}
+
+fn last(result: &mut RunResult) -> Result<&mut Repeat> {
+    result.repeats.last_mut().ok_or_else(|| Error::Device("the result lost its repeat".into()))
+}
+
+/// Trains and evaluates one epoch of at most `steps` steps; returns whether the training ends with it.
+async fn train_epoch(
+    trainer: &mut Trainer<'_>,
+    bench: &Bench<'_>,
+    (repeat, epoch): (u32, u32),
+    steps: u32,
+    clock: &mut Clock,
+    result: &mut RunResult,
+    observer: &mut dyn Observer,
+) -> Result<bool> {
+    let start = Instant::now();
+    let before = clock.steps_done;
+    let quick_s = result.settings.quick.value.then_some(QUICK_TRAIN_S - clock.train_s);
+    let totals = (
+        (repeat + 1, result.settings.repeat.value),
+        (epoch + 1, bench.recipe.training.epochs),
+        bench.recipe.training.epochs * trainer.steps_per_epoch(),
+    );
+    trainer.begin_epoch(epoch);
+    let mut samples: Vec<Sample> = Vec::new();
+    let mut out_of_time = false;
+    let last_epoch = last(result)?.epochs.last().map(|epoch| {
+        (
+            epoch.train_loss.value().copied().unwrap_or(f64::NAN),
+            epoch.test_error_pct.value().copied().unwrap_or(f64::NAN),
+        )
+    });
+    let report = |chunk: Chunk| {
+        let first_step = before + chunk.first;
+        samples.push(Sample { epoch: epoch + 1, first_step, steps: chunk.steps, duration_s: chunk.duration_s });
+        let images = f64::from(chunk.steps * bench.recipe.training.batch);
+        observer.progress(&Progress {
+            repeat: totals.0,
+            epoch: totals.1,
+            step: (first_step + chunk.steps, totals.2),
+            images_per_s: images / chunk.duration_s,
+            last_epoch,
+        });
+        out_of_time = quick_s.is_some_and(|limit| start.elapsed().as_secs_f64() > limit);
+        if out_of_time || observer.stop_requested() { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
+    };
+    let driven = drive(bench.gpu, steps, &mut clock.pace, |range| trainer.submit_steps(range), report).await;
+    let made: u32 = samples.iter().map(|sample| sample.steps).sum();
+    last(result)?.samples.append(&mut samples);
+    if !(driven == Err(Error::Interrupted) && out_of_time) {
+        driven?;
+    }
+    let sums = trainer.step_metrics(made).await?;
+    let train_s = start.elapsed().as_secs_f64();
+    clock.train_s += train_s;
+    clock.steps_done += made;
+
+    let (tested, evaluate_s) = evaluate(trainer, bench, clock, observer).await?;
+    clock.evaluate_s += evaluate_s;
+    last(result)?.epochs.push(epoch_record(epoch, train_s, &sums, &tested));
+    observer.checkpoint(result)?;
+    let asked = result.settings.steps.value.value().copied().unwrap_or(u32::MAX);
+    Ok(out_of_time || clock.steps_done >= asked)
+}
+
+async fn evaluate(
+    trainer: &Trainer<'_>,
+    bench: &Bench<'_>,
+    clock: &mut Clock,
+    observer: &mut dyn Observer,
+) -> Result<(Metrics, f64)> {
+    let start = Instant::now();
+    let stop = |_| if observer.stop_requested() { ControlFlow::Break(()) } else { ControlFlow::Continue(()) };
+    let submit = |range| trainer.submit_evaluation(range);
+    drive(bench.gpu, trainer.evaluation_batches(), &mut clock.pace, submit, stop).await?;
+    let metrics = trainer.evaluation_metrics().await?;
+    Ok((metrics, start.elapsed().as_secs_f64()))
+}
+
+fn epoch_record(epoch: u32, train_s: f64, sums: &[Metrics], tested: &Metrics) -> Epoch {
+    let trained = sums.iter().fold(Metrics::default(), |total, sums| Metrics {
+        loss_sum: total.loss_sum + sums.loss_sum,
+        correct: total.correct + sums.correct,
+        images: total.images + sums.images,
+    });
+    Epoch {
+        epoch: epoch + 1,
+        train_s,
+        train_loss: trained.loss().into(),
+        train_error_pct: trained.error_pct().into(),
+        test_loss: tested.loss().into(),
+        test_errors: Measured::Value(tested.errors() as u32),
+        test_error_pct: tested.error_pct().into(),
+    }
+}
+
+fn hash(parameters: &[f32]) -> String {
+    let mut hash = Sha256::new();
+    parameters.iter().for_each(|parameter| hash.update(parameter.to_le_bytes()));
+    hash.finalize().iter().map(|byte| format!("{byte:02x}")).collect()
+}

@@ -1,0 +1,101 @@
+//! The figures of the table, computed from the timed trainings.
+
+use super::{Interval, Measured, Repeat, Summary};
+use crate::stats;
+
+const NOT_YET: &str = "the run has not come this far";
+const NOT_MEASURED: &str = "not measured by this version";
+
+impl Summary {
+    /// The summary of finished trainings of `images` images each, at `training_macs` multiply-adds an image.
+    ///
+    /// Repeats without a time are left out. GPU load, CPU load, memory and the accepted range are missing until the caller
+    /// fills them. `seed` makes the bootstrap interval reproducible.
+    pub fn of(repeats: &[Repeat], images: u64, training_macs: u64, seed: u64) -> Self {
+        let times: Vec<f64> = repeats.iter().filter_map(|repeat| repeat.train_s.value().copied()).collect();
+        let errors: Vec<f64> =
+            repeats.iter().filter_map(|repeat| repeat.final_test_error_pct.value().copied()).collect();
+        let Some(train_s) = stats::median(&times) else {
+            return Self { test_error_pct: Measured::or_missing(stats::median(&errors), NOT_YET), ..Self::default() };
+        };
+        let images_per_s = images as f64 / train_s;
+        let spread = "one timed training has no spread; ask for more with --repeat";
+        Self {
+            train_s: train_s.into(),
+            train_mad_s: Measured::or_missing(
+                stats::median_absolute_deviation(&times).filter(|_| times.len() > 1),
+                spread,
+            ),
+            train_interval: Measured::or_missing(
+                stats::bootstrap_interval(&times, seed).map(|(low_s, high_s)| Interval {
+                    low_s,
+                    high_s,
+                    confidence_pct: 95.0,
+                    samples: times.len() as u32,
+                }),
+                spread,
+            ),
+            images_per_s: images_per_s.into(),
+            dense_gflop_per_s: (images_per_s * 2.0 * training_macs as f64 / 1e9).into(),
+            test_error_pct: Measured::or_missing(stats::median(&errors), NOT_YET),
+            ..Self::default()
+        }
+    }
+}
+
+impl Default for Summary {
+    fn default() -> Self {
+        Self {
+            train_s: Measured::missing(NOT_YET),
+            train_mad_s: Measured::missing(NOT_YET),
+            train_interval: Measured::missing(NOT_YET),
+            images_per_s: Measured::missing(NOT_YET),
+            dense_gflop_per_s: Measured::missing(NOT_YET),
+            test_error_pct: Measured::missing(NOT_YET),
+            accepted_test_error_pct: Measured::missing("no range is known for a run like this"),
+            gpu_busy_pct: Measured::missing(NOT_MEASURED),
+            cpus_used: Measured::missing(NOT_MEASURED),
+            busiest_cpu_pct: Measured::missing(NOT_MEASURED),
+            peak_host_memory_bytes: Measured::missing(NOT_MEASURED),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn repeat(train_s: Measured<f64>, error_pct: f64) -> Repeat {
+        Repeat {
+            train_s,
+            evaluate_s: Measured::missing("not evaluated"),
+            epochs: Vec::new(),
+            samples: Vec::new(),
+            parameters_sha256: Measured::missing("not read back"),
+            final_test_error_pct: error_pct.into(),
+        }
+    }
+
+    #[test]
+    fn rates_follow_from_the_median_time() {
+        let repeats = [repeat(2.0.into(), 0.9), repeat(4.0.into(), 1.0), repeat(3.0.into(), 0.8)];
+        let summary = Summary::of(&repeats, 600_000, 2_202_496, 1);
+        assert_eq!(summary.train_s, Measured::Value(3.0));
+        assert_eq!(summary.train_mad_s, Measured::Value(1.0));
+        assert_eq!(summary.images_per_s, Measured::Value(200_000.0));
+        let gflop_per_s = summary.dense_gflop_per_s.value().copied().unwrap();
+        assert!((gflop_per_s - 880.9984).abs() < 1e-9, "{gflop_per_s}");
+        assert_eq!(summary.test_error_pct, Measured::Value(0.9));
+        assert_eq!(summary.train_interval.value().map(|interval| interval.samples), Some(3));
+    }
+
+    #[test]
+    fn one_repeat_has_no_spread_and_an_unfinished_one_no_time() {
+        let summary = Summary::of(&[repeat(2.0.into(), 0.9)], 1, 1, 1);
+        assert!(summary.train_interval.reason().is_some_and(|reason| reason.contains("--repeat")));
+        assert!(summary.train_mad_s.value().is_none());
+        let stopped = Summary::of(&[repeat(Measured::missing("interrupted"), 9.0)], 1, 1, 1);
+        assert!(stopped.train_s.value().is_none() && stopped.images_per_s.value().is_none());
+        assert_eq!(stopped.test_error_pct, Measured::Value(9.0));
+    }
+}

@@ -1,0 +1,166 @@
+//! Kernels and training on every adapter of this machine, against the reference.
+//!
+//! Without an adapter the tests show as ignored, never as passed.
+
+use gpubench::bench::check;
+use gpubench::gpu::{Adapters, Gpu, Needs, Pipelines};
+use gpubench::kernels::Plan;
+use gpubench::kernels::layered::layered;
+use gpubench::model::{DROPOUT_RATE, Model, Training};
+use gpubench::trainer::{Recipe, Trainer};
+use libtest_mimic::{Arguments, Failed, Trial};
+use std::sync::Arc;
+
+/// A device with the compiled plan, shared by all tests of its adapter.
+struct Bench {
+    gpu: Gpu,
+    plan: Plan,
+    pipelines: Pipelines,
+    recipe: Recipe,
+}
+
+fn recipe(batch: u32) -> Recipe {
+    Recipe {
+        model: Model::new(DROPOUT_RATE),
+        training: Training { batch, ..Training::STANDARD },
+        seed: 7,
+        shuffle: true,
+    }
+}
+
+impl Bench {
+    fn open(adapters: &Adapters, index: usize) -> Result<Self, gpubench::Error> {
+        pollster::block_on(async {
+            let recipe = recipe(16);
+            let plan = layered(&recipe.model, &recipe.training, recipe.seed);
+            let gpu = Gpu::open(adapters, &adapters.infos()[index], Needs::default()).await?;
+            let pipelines = Pipelines::compile(&gpu, &plan).await?;
+            Ok(Self { gpu, plan, pipelines, recipe })
+        })
+    }
+}
+
+type Test = fn(&Bench) -> Result<(), Failed>;
+
+fn batch<const N: u32>(bench: &Bench) -> Result<(), Failed> {
+    let complaint =
+        pollster::block_on(check::check_batch(&bench.gpu, &bench.pipelines, &bench.plan, &bench.recipe, N))?;
+    if complaint.is_empty() { Ok(()) } else { Err(complaint.into()) }
+}
+
+fn training_steps(bench: &Bench) -> Result<(), Failed> {
+    let report = pollster::block_on(check::check(&bench.gpu, &bench.pipelines, &bench.plan, &bench.recipe))?;
+    if !report.complaint.is_empty() {
+        return Err(report.complaint.into());
+    }
+    assert_eq!(report.check.steps.len(), 5);
+    assert_eq!(report.check.kernels.len(), bench.plan.training.len());
+    Ok(())
+}
+
+/// The parameters after `steps` steps from the same start, handed over in submissions of `chunk` steps.
+async fn trained(bench: &Bench, recipe: &Recipe, steps: u32, chunk: u32) -> Result<Vec<f32>, gpubench::Error> {
+    let dataset = check::random_dataset(6 * 16 + 5, 3);
+    let start = recipe.model.initial_parameters(recipe.seed);
+    let mut trainer = Trainer::new(&bench.gpu, &bench.pipelines, &bench.plan, recipe, &dataset, &start).await?;
+    trainer.begin_epoch(0);
+    for first in (0..steps).step_by(chunk as usize) {
+        bench.gpu.wait(trainer.submit_steps(first..steps.min(first + chunk))?).await?;
+    }
+    trainer.parameters().await
+}
+
+fn same_seed_same_bits(bench: &Bench) -> Result<(), Failed> {
+    pollster::block_on(async {
+        let one_by_one = trained(bench, &bench.recipe, 7, 1).await?;
+        let at_once = trained(bench, &bench.recipe, 7, 7).await?;
+        assert!(one_by_one.iter().zip(&at_once).all(|(a, b)| a.to_bits() == b.to_bits()), "different bits");
+        let other = Recipe { seed: 8, ..bench.recipe.clone() };
+        assert_ne!(one_by_one, trained(bench, &other, 7, 7).await?, "another seed must train another network");
+        Ok(())
+    })
+}
+
+fn evaluation_agrees_with_the_reference(bench: &Bench) -> Result<(), Failed> {
+    pollster::block_on(async {
+        let dataset = check::random_dataset(45, 5);
+        let parameters = check::random_parameters(&bench.recipe.model, 5);
+        let trainer =
+            Trainer::new(&bench.gpu, &bench.pipelines, &bench.plan, &bench.recipe, &dataset, &parameters).await?;
+        bench.gpu.wait(trainer.submit_evaluation(0..trainer.evaluation_batches())?).await?;
+        let metrics = trainer.evaluation_metrics().await?;
+        let network =
+            gpubench::reference::Network::new(bench.recipe.model.clone(), bench.recipe.training, &parameters, [0, 0]);
+        let indices: Vec<u32> = (0..45).collect();
+        let (pixels, labels) = gpubench::reference::batch_gather(&dataset.test.images, &dataset.test.labels, &indices);
+        let (loss, correct) = network.evaluate(&pixels, &labels);
+        assert_eq!(metrics.images, 45);
+        assert_eq!(metrics.correct, u64::from(correct));
+        assert!((metrics.loss_sum - loss).abs() < 1e-3, "{} against {loss}", metrics.loss_sum);
+        Ok(())
+    })
+}
+
+fn a_batch_larger_than_the_data_is_refused(bench: &Bench) -> Result<(), Failed> {
+    let dataset = check::random_dataset(8, 1);
+    let recipe = recipe(9);
+    let start = recipe.model.initial_parameters(1);
+    let made = pollster::block_on(Trainer::new(&bench.gpu, &bench.pipelines, &bench.plan, &recipe, &dataset, &start));
+    let error = made.err().ok_or("a batch of 9 was taken from 8 images")?;
+    assert_eq!(error.exit_code(), 2);
+    assert!(error.to_string().contains("choose --batch from 1 to 8"), "{error}");
+    Ok(())
+}
+
+/// A kernel that is wrong must be caught: here the plan's learning constant is not the reference's.
+fn a_wrong_kernel_is_caught(bench: &Bench) -> Result<(), Failed> {
+    pollster::block_on(async {
+        let mut plan = bench.plan.clone();
+        for dispatch in plan.training.iter_mut().filter(|dispatch| dispatch.label() == "conv_forward/conv2") {
+            for constant in dispatch.constants.iter_mut().filter(|(name, _)| *name == "BIAS") {
+                constant.1 += 1.0;
+            }
+        }
+        let pipelines = Pipelines::compile(&bench.gpu, &plan).await?;
+        let report = check::check(&bench.gpu, &pipelines, &plan, &bench.recipe).await?;
+        assert!(!report.complaint.is_empty(), "the check passed a kernel with a wrong bias");
+        let complaint = check::check_batch(&bench.gpu, &pipelines, &plan, &bench.recipe, 3).await?;
+        assert!(complaint.starts_with("conv_forward/conv2 disagrees"), "{complaint}");
+        Ok(())
+    })
+}
+
+const TESTS: [(&str, Test); 10] = [
+    ("kernels_with_batch_1", batch::<1>),
+    ("kernels_with_batch_3", batch::<3>),
+    ("kernels_with_batch_17", batch::<17>),
+    ("kernels_with_batch_96", batch::<96>),
+    ("kernels_with_batch_128", batch::<128>),
+    ("training_steps", training_steps),
+    ("same_seed_same_bits", same_seed_same_bits),
+    ("evaluation_agrees_with_the_reference", evaluation_agrees_with_the_reference),
+    ("a_batch_larger_than_the_data_is_refused", a_batch_larger_than_the_data_is_refused),
+    ("a_wrong_kernel_is_caught", a_wrong_kernel_is_caught),
+];
+
+fn main() {
+    let arguments = Arguments::from_args();
+    let adapters = pollster::block_on(Adapters::find(None)).expect("all backends can be asked");
+    let mut trials = Vec::new();
+    for (index, info) in adapters.infos().iter().enumerate() {
+        let bench = Arc::new(Bench::open(&adapters, index).map_err(|error| error.to_string()));
+        for (name, test) in TESTS {
+            let bench = bench.clone();
+            let run = move || match &*bench {
+                Ok(bench) => test(bench),
+                Err(error) => Err(error.into()),
+            };
+            trials.push(Trial::test(format!("{name} on {} ({})", info.name, info.backend), run));
+        }
+    }
+    if trials.is_empty() {
+        let ignored = |(name, _)| Trial::test(format!("{name} (no adapter here)"), || Ok(())).with_ignored_flag(true);
+        trials.extend(TESTS.map(ignored));
+    }
+    libtest_mimic::run(&arguments, trials).exit();
+}
