@@ -1,5 +1,9 @@
 //! Images and labels: IDX files and synthetic digits.
 
+mod glyphs;
+pub mod idx;
+pub mod synthetic;
+
 use crate::model::IMAGE_PIXELS;
 
 /// Images and their labels.

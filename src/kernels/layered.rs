@@ -5,6 +5,9 @@ use super::*;
 use crate::model::{CLASSES, IMAGE_PIXELS, Layer, Model, Operation, Shape, Training};
 use crate::rng;
 
+/// Name of the plan.
+pub const NAME: &str = "layered";
+
 /// Invocations in a workgroup: two warps on NVIDIA, one wavefront on AMD's older GPUs, 8 vectors on a software adapter.
 const WORKGROUP: u32 = 64;
 /// Bytes of one value.
@@ -38,7 +41,7 @@ pub fn layered(model: &Model, training: &Training, seed: u64) -> Plan {
         steps.extend(builder.backward(layer, &outputs[index], before));
     }
     steps.push(builder.update(training));
-    Plan { name: "layered", training: steps, evaluation, buffers: builder.buffers() }
+    Plan { name: NAME, training: steps, evaluation, buffers: builder.buffers() }
 }
 
 fn output_of(layer: &Layer) -> String {

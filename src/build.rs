@@ -1,0 +1,26 @@
+//! Tells the program which commit and which compiler it was built from.
+
+use std::process::Command;
+
+fn main() {
+    // Uncommitted changes are told of as they were at the last change of HEAD or of the index.
+    for file in [".git/HEAD", ".git/index", "src", "shaders", "Cargo.toml"] {
+        if std::path::Path::new(file).exists() {
+            println!("cargo::rerun-if-changed={file}");
+        }
+    }
+    if let Some(commit) = output("git", &["describe", "--always", "--dirty", "--abbrev=12"]) {
+        println!("cargo::rustc-env=GPUBENCH_GIT={commit}");
+    }
+    let rustc = std::env::var("RUSTC").unwrap_or_else(|_| "rustc".to_owned());
+    if let Some(version) = output(&rustc, &["--version"]) {
+        println!("cargo::rustc-env=GPUBENCH_RUSTC={version}");
+    }
+}
+
+/// The first line of what a command prints, if it succeeds.
+fn output(command: &str, arguments: &[&str]) -> Option<String> {
+    let output = Command::new(command).args(arguments).output().ok().filter(|output| output.status.success())?;
+    let text = String::from_utf8(output.stdout).ok()?;
+    text.lines().next().map(str::to_owned).filter(|line| !line.is_empty())
+}

@@ -1,0 +1,187 @@
+//! The arguments of the program, and what they amount to together with the environment.
+
+use super::dataset::DataSource;
+use crate::kernels::layered;
+use crate::model::{DROPOUT_RATE, Training};
+use crate::result::{Measured, Origin, Setting, Settings};
+use clap::{Args, Parser, Subcommand, value_parser};
+use std::path::PathBuf;
+
+/// The environment variable that names a backend where `--backend` does not.
+pub const BACKEND_VARIABLE: &str = "WGPU_BACKEND";
+/// The environment variable that names an adapter where `--adapter` does not.
+pub const ADAPTER_VARIABLE: &str = "WGPU_ADAPTER_NAME";
+
+const AFTER_HELP: &str = "\
+Exit codes:
+  0    the run is complete
+  1    a defect of this program
+  2    an option that cannot work
+  3    input data missing or damaged
+  4    no adapter, no such adapter, or one that lacks what the run needs
+  5    the adapter computes otherwise than the reference
+  6    the run ended, but its result is INVALID
+  7    a file could not be written
+  8    the device was lost, ran out of memory or refused a command
+  130  interrupted; the partial result was kept
+
+Environment:
+  GPUBENCH_DATA      what --data auto stands for
+  WGPU_BACKEND       what --backend stands for where it is not given
+  WGPU_ADAPTER_NAME  what --adapter stands for where it is not given
+  NO_COLOR           no colours";
+
+/// How fast does this device train a real network through the portable GPU API?
+///
+/// Trains a small convolutional network on MNIST with compute shaders, after checking every kernel against a reference,
+/// and shows the time beside published ones.
+#[derive(Debug, Parser)]
+#[command(name = "gpubench", version, args_conflicts_with_subcommands = true, after_help = AFTER_HELP)]
+pub struct Cli {
+    /// What to do; without, a run.
+    #[command(subcommand)]
+    pub verb: Option<Verb>,
+    /// Options of a run.
+    #[command(flatten)]
+    pub run: RunArgs,
+}
+
+/// What to do.
+#[derive(Debug, Subcommand)]
+pub enum Verb {
+    /// Train, check and report (what happens without a verb)
+    Run(RunArgs),
+    /// List the adapters
+    List(ListArgs),
+    /// Fetch or verify MNIST
+    #[command(subcommand)]
+    Data(DataVerb),
+}
+
+/// What to do with data.
+#[derive(Debug, Subcommand)]
+pub enum DataVerb {
+    /// Download MNIST from public mirrors into the cache folder and verify it
+    Fetch {
+        /// Folder to download to, in place of the user's cache folder
+        folder: Option<PathBuf>,
+    },
+    /// Say of each file whether it is MNIST's own
+    Verify {
+        /// Folder to look at, in place of the user's cache folder
+        folder: Option<PathBuf>,
+    },
+}
+
+/// Options of `gpubench list`.
+#[derive(Debug, Args)]
+pub struct ListArgs {
+    /// Print JSON
+    #[arg(long)]
+    pub json: bool,
+    /// Only this backend: vulkan, metal, dx12 or auto
+    #[arg(long, value_name = "NAME")]
+    pub backend: Option<String>,
+}
+
+/// Options of a run.
+#[derive(Debug, Args)]
+pub struct RunArgs {
+    /// Adapter: its index, a part of its name, vendor or driver (nvidia), or its PCI bus id [default: the fastest kind]
+    #[arg(long, value_name = "WHICH")]
+    pub adapter: Option<String>,
+    /// Backend: vulkan, metal, dx12 or auto
+    #[arg(long, value_name = "NAME")]
+    pub backend: Option<String>,
+    /// List the adapters and end
+    #[arg(long)]
+    pub list: bool,
+    /// Data: auto, synthetic, or a folder with MNIST's four IDX files
+    #[arg(long, value_name = "WHAT", default_value = "auto")]
+    pub data: DataSource,
+    /// Passes over the training images [default: 10]
+    #[arg(long, value_name = "N", value_parser = value_parser!(u32).range(1..=1000))]
+    pub epochs: Option<u32>,
+    /// Images in a step [default: 128]
+    #[arg(long, value_name = "N", value_parser = value_parser!(u32).range(1..))]
+    pub batch: Option<u32>,
+    /// End after so many steps
+    #[arg(long, value_name = "N", value_parser = value_parser!(u32).range(1..))]
+    pub steps: Option<u32>,
+    /// Seed of initial weights, order and dropout [default: 1]
+    #[arg(long, value_name = "N")]
+    pub seed: Option<u64>,
+    /// Train so many times, with the same seed [default: 1]
+    #[arg(long, value_name = "N", value_parser = value_parser!(u32).range(1..=1000))]
+    pub repeat: Option<u32>,
+    /// A minute at most: one epoch, cut short after half a minute of training
+    #[arg(long)]
+    pub quick: bool,
+    /// Take the training images in the order of the files
+    #[arg(long)]
+    pub no_shuffle: bool,
+    /// Probability of dropping a value, from 0 to below 1 [default: 0.2]
+    #[arg(long, value_name = "RATE", value_parser = dropout_rate)]
+    pub dropout: Option<f32>,
+    /// Start from the weights in this safetensors file
+    #[arg(long, value_name = "FILE")]
+    pub init: Option<PathBuf>,
+    /// Save the trained weights to this safetensors file
+    #[arg(long, value_name = "FILE")]
+    pub save: Option<PathBuf>,
+    /// Print the result as JSON in place of tables
+    #[arg(long)]
+    pub json: bool,
+    /// Folder for result files
+    #[arg(long, value_name = "DIR", default_value = "results")]
+    pub output: PathBuf,
+}
+
+fn dropout_rate(text: &str) -> Result<f32, String> {
+    let rate: f32 = text.parse().map_err(|_| "not a number".to_owned())?;
+    if (0.0..1.0).contains(&rate) { Ok(rate) } else { Err("a dropout rate lies from 0 to below 1".to_owned()) }
+}
+
+/// An option, else an environment variable, else nothing.
+pub fn option_or_variable(option: Option<&String>, variable: &str) -> Setting<Measured<String>> {
+    if let Some(value) = option {
+        return Setting::new(Measured::Value(value.clone()), Origin::Option);
+    }
+    match std::env::var(variable).ok().filter(|value| !value.is_empty()) {
+        Some(value) => Setting::new(Measured::Value(value), Origin::Environment),
+        None => Setting::default(Measured::missing("any")),
+    }
+}
+
+impl RunArgs {
+    /// The settings of the run and where each came from.
+    pub fn settings(&self) -> Settings {
+        let standard = Training::STANDARD;
+        let flag = |given: bool, value: bool| Setting::new(value, if given { Origin::Option } else { Origin::Default });
+        Settings {
+            adapter: option_or_variable(self.adapter.as_ref(), ADAPTER_VARIABLE),
+            backend: option_or_variable(self.backend.as_ref(), BACKEND_VARIABLE),
+            data: if self.data == DataSource::Auto {
+                Setting::default(self.data.to_string())
+            } else {
+                Setting::new(self.data.to_string(), Origin::Option)
+            },
+            epochs: Setting::option_or(self.epochs, if self.quick { 1 } else { standard.epochs }),
+            batch: Setting::option_or(self.batch, standard.batch),
+            steps: match self.steps {
+                Some(steps) => Setting::new(Measured::Value(steps), Origin::Option),
+                None => Setting::default(Measured::missing("no limit")),
+            },
+            seed: Setting::option_or(self.seed, 1),
+            repeat: Setting::option_or(self.repeat, 1),
+            shuffle: flag(self.no_shuffle, !self.no_shuffle),
+            dropout: Setting::option_or(self.dropout, DROPOUT_RATE),
+            init: match &self.init {
+                Some(file) => Setting::new(Measured::Value(file.display().to_string()), Origin::Option),
+                None => Setting::default(Measured::missing("drawn from the seed")),
+            },
+            plan: Setting::default(layered::NAME.to_owned()),
+            quick: flag(self.quick, self.quick),
+        }
+    }
+}

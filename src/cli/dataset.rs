@@ -1,0 +1,252 @@
+//! Loading what `--data` names: synthetic digits, or a folder with MNIST's four files.
+
+use std::convert::Infallible;
+use std::ffi::OsString;
+use std::fmt;
+use std::fs::File;
+use std::io::Read;
+use std::path::{Path, PathBuf};
+use std::str::FromStr;
+
+use etcetera::BaseStrategy;
+use mnist::{Mnist, MnistBuilder};
+
+use crate::data::idx::{self, FILES, Facts, IdxFile};
+use crate::data::{Dataset, Split, synthetic};
+use crate::error::{Error, Result};
+use crate::model::{CLASSES, IMAGE_PIXELS};
+
+/// The environment variable that `--data auto` consults first; takes the same values as `--data`.
+pub const DATA_VARIABLE: &str = "GPUBENCH_DATA";
+
+/// The seed of the synthetic digits. It does not follow the training seed, so that runs with different training seeds
+/// train on the same data.
+pub const SYNTHETIC_SEED: u64 = 1;
+
+/// A value of `--data`.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub enum DataSource {
+    /// The environment variable [`DATA_VARIABLE`], then the user's cache folder, then synthetic digits; never the network.
+    #[default]
+    Auto,
+    /// Digits drawn by this program.
+    Synthetic,
+    /// A folder with the four files.
+    Folder(PathBuf),
+}
+
+impl FromStr for DataSource {
+    type Err = Infallible;
+
+    fn from_str(text: &str) -> std::result::Result<Self, Infallible> {
+        Ok(OsString::from(text).into())
+    }
+}
+
+/// `auto`, `synthetic`, or else a folder, whose name need not be UTF-8.
+impl From<OsString> for DataSource {
+    fn from(text: OsString) -> Self {
+        match text.to_str() {
+            Some("auto") => Self::Auto,
+            Some("synthetic") => Self::Synthetic,
+            _ => Self::Folder(text.into()),
+        }
+    }
+}
+
+impl fmt::Display for DataSource {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Auto => formatter.write_str("auto"),
+            Self::Synthetic => formatter.write_str("synthetic"),
+            Self::Folder(folder) => folder.display().fmt(formatter),
+        }
+    }
+}
+
+/// Where `auto` looks.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Places {
+    /// The value of [`DATA_VARIABLE`], if set and not empty.
+    pub variable: Option<OsString>,
+    /// The folder into which `gpubench data fetch` downloads, if the user has a home folder.
+    pub cache: Option<PathBuf>,
+}
+
+impl Places {
+    /// The places of this process: its environment and its user's cache folder.
+    pub fn of_this_process() -> Self {
+        let variable = std::env::var_os(DATA_VARIABLE).filter(|value| !value.is_empty());
+        Self { variable, cache: cache_folder().ok() }
+    }
+}
+
+/// The folder into which `gpubench data fetch` downloads: `~/.cache/gpubench/mnist` on Linux and macOS (`XDG_CACHE_HOME` in
+/// place of `~/.cache` where set), below `%LOCALAPPDATA%` on Windows.
+///
+/// # Errors
+/// [`Error::Usage`] if the user has no home folder.
+pub fn cache_folder() -> Result<PathBuf> {
+    etcetera::choose_base_strategy()
+        .map(|strategy| strategy.cache_dir().join("gpubench").join("mnist"))
+        .map_err(|error| Error::Usage(format!("there is no cache folder ({error}); set HOME or name a folder")))
+}
+
+/// Loads the data `source` names and says why these data were chosen, for people.
+///
+/// `seed` is that of synthetic digits, usually [`SYNTHETIC_SEED`].
+///
+/// # Errors
+/// [`Error::Data`] if a folder or a file in it is missing or wrong; [`Error::Output`] if the temporary folder cannot be
+/// written.
+pub fn load(source: &DataSource, seed: u64) -> Result<(Dataset, String)> {
+    load_from(source, seed, &Places::of_this_process())
+}
+
+/// [`load`] with given places for `auto`.
+///
+/// # Errors
+/// As [`load`].
+pub fn load_from(source: &DataSource, seed: u64, places: &Places) -> Result<(Dataset, String)> {
+    let (chosen, origin) = choose(source, places);
+    let dataset = match chosen {
+        DataSource::Folder(folder) => load_folder(&folder)?,
+        DataSource::Auto | DataSource::Synthetic => synthetic::digits(seed, FILES[0].items, FILES[2].items),
+    };
+    Ok((dataset, origin))
+}
+
+/// What `auto` stands for, and why.
+fn choose(source: &DataSource, places: &Places) -> (DataSource, String) {
+    if *source != DataSource::Auto {
+        return (source.clone(), "--data".to_owned());
+    }
+    if let Some(value) = &places.variable {
+        let named = DataSource::from(value.clone());
+        if named != DataSource::Auto {
+            return (named, format!("environment variable {DATA_VARIABLE}"));
+        }
+    }
+    let Some(cache) = &places.cache else {
+        return (DataSource::Synthetic, "default (there is no cache folder)".to_owned());
+    };
+    match FILES.iter().filter(|file| find(cache, file).is_some()).count() {
+        0 => (DataSource::Synthetic, "default (`gpubench data fetch` gets MNIST)".to_owned()),
+        4 => (DataSource::Folder(cache.clone()), "cache folder".to_owned()),
+        found => (
+            DataSource::Synthetic,
+            format!("default (the cache has {found} of 4 files; `gpubench data fetch` gets the others)"),
+        ),
+    }
+}
+
+/// The path of `file` in `folder`, under the first of its usual names that exists.
+pub fn find(folder: &Path, file: &IdxFile) -> Option<PathBuf> {
+    file.usual_names().iter().map(|name| folder.join(name)).find(|path| path.symlink_metadata().is_ok())
+}
+
+/// Reads a file, but no more of it than a right one can have.
+///
+/// # Errors
+/// [`Error::Data`] if it is not a regular file or cannot be read.
+pub fn read(path: &Path, file: &IdxFile) -> Result<Vec<u8>> {
+    let fail = |reason: String| {
+        Error::Data(format!(
+            "{} cannot be read ({reason}); make it a readable file or name another folder",
+            path.display()
+        ))
+    };
+    // Looked at before it is opened: opening a named pipe would wait for a writer.
+    if !path.metadata().map_err(|error| fail(error.to_string()))?.is_file() {
+        return Err(fail("not a regular file".to_owned()));
+    }
+    let opened = File::open(path).map_err(|error| fail(error.to_string()))?;
+    let mut bytes = Vec::new();
+    opened.take(file.read_limit_bytes() as u64).read_to_end(&mut bytes).map_err(|error| fail(error.to_string()))?;
+    Ok(bytes)
+}
+
+/// Loads a folder that holds the four files, plain or gzip, under their usual names.
+///
+/// Every file is checked first. Then the `mnist` crate parses private copies of what was checked: it panics on a wrong
+/// file, and the user's own could change in between.
+///
+/// # Errors
+/// [`Error::Data`] if the folder or a file is missing, unreadable or wrong; [`Error::Output`] if the private copies cannot
+/// be written.
+pub fn load_folder(folder: &Path) -> Result<Dataset> {
+    let source = folder.display().to_string();
+    if !folder.is_dir() {
+        let what = if folder.exists() { "is not a folder" } else { "does not exist" };
+        return Err(Error::Data(format!(
+            "the data folder {source} {what}; name another with --data, or use --data synthetic"
+        )));
+    }
+    let copies = tempfile::Builder::new().prefix("gpubench-data-").tempdir().map_err(|error| no_copies(&error))?;
+    let mut shown: [String; 4] = Default::default();
+    let mut facts = FILES.map(|_| Facts { items: 0, sha256: String::new() });
+    for (index, file) in FILES.iter().enumerate() {
+        let path = find(folder, file).ok_or_else(|| missing(folder, file))?;
+        shown[index] = path.display().to_string();
+        let (bytes, checked) = idx::check(file, &shown[index], read(&path, file)?)?;
+        facts[index] = checked;
+        std::fs::write(copies.path().join(file.name), bytes).map_err(|error| no_copies(&error))?;
+    }
+    idx::check_counts(&facts, &shown)?;
+    let parsed = parse(copies.path())?;
+    let identity = idx::identity(&facts);
+    Ok(Dataset {
+        identity,
+        name: idx::dataset_name(identity, &source),
+        source: Some(source),
+        train: Split { images: parsed.trn_img, labels: parsed.trn_lbl },
+        test: Split { images: parsed.tst_img, labels: parsed.tst_lbl },
+    })
+}
+
+/// Parses checked, decompressed files with the `mnist` crate.
+fn parse(folder: &Path) -> Result<Mnist> {
+    let Some(base_path) = folder.to_str() else {
+        return Err(no_copies(&"its path is not UTF-8"));
+    };
+    let mut parsed = MnistBuilder::new()
+        .base_path(base_path)
+        .training_images_filename(FILES[0].name)
+        .training_labels_filename(FILES[1].name)
+        .test_images_filename(FILES[2].name)
+        .test_labels_filename(FILES[3].name)
+        .label_format_digit()
+        .training_set_length(FILES[0].items as u32)
+        .validation_set_length(0)
+        .test_set_length(FILES[2].items as u32)
+        .finalize();
+    // The crate cuts the test part off a longer vector and leaves the rest of it allocated.
+    parsed.trn_img.shrink_to_fit();
+    let right = |images: &[u8], labels: &[u8], items: usize| {
+        images.len() == items * IMAGE_PIXELS
+            && labels.len() == items
+            && labels.iter().all(|&label| usize::from(label) < CLASSES)
+    };
+    if right(&parsed.trn_img, &parsed.trn_lbl, FILES[0].items)
+        && right(&parsed.tst_img, &parsed.tst_lbl, FILES[2].items)
+    {
+        Ok(parsed)
+    } else {
+        Err(no_copies(&"they changed while they were parsed"))
+    }
+}
+
+fn no_copies(reason: &dyn fmt::Display) -> Error {
+    Error::Output(format!(
+        "working copies of the data cannot be kept in {} ({reason}); make room there or set TMPDIR to another folder",
+        std::env::temp_dir().display()
+    ))
+}
+
+fn missing(folder: &Path, file: &IdxFile) -> Error {
+    Error::Data(format!(
+        "{} has no {}, with or without .gz; run `gpubench data fetch` for MNIST, or name another folder with --data",
+        folder.display(),
+        file.name
+    ))
+}

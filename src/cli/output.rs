@@ -1,0 +1,133 @@
+//! Result files: made before anything is measured, rewritten after each stage, never in the place of another run's.
+
+use crate::error::{Error, Result};
+use crate::result::RunResult;
+use jiff::Timestamp;
+use std::fs::{self, OpenOptions};
+use std::io::{ErrorKind, Write};
+use std::path::{Path, PathBuf};
+use tempfile::NamedTempFile;
+
+/// The file of one run's result.
+#[derive(Debug)]
+pub struct ResultFile {
+    path: PathBuf,
+    written: bool,
+}
+
+impl ResultFile {
+    /// Makes the folder `folder` if needed and in it an empty file named after the time, the adapter and the seed.
+    ///
+    /// # Errors
+    /// [`Error::Output`] if the folder cannot be made or written.
+    pub fn create(folder: &Path, adapter: &str, seed: u64) -> Result<Self> {
+        fs::create_dir_all(folder).map_err(|error| cannot_write(folder, &error))?;
+        let time = Timestamp::now().strftime("%Y%m%dT%H%M%SZ").to_string();
+        let stem = format!("{time}-{}-seed{seed}", slug(adapter));
+        // Runs that start in the same second get a number each.
+        for attempt in 1..=1000 {
+            let name = if attempt == 1 { format!("{stem}.json") } else { format!("{stem}-{attempt}.json") };
+            let path = folder.join(name);
+            match OpenOptions::new().write(true).create_new(true).open(&path) {
+                Ok(_) => return Ok(Self { path, written: false }),
+                Err(error) if error.kind() == ErrorKind::AlreadyExists => {}
+                Err(error) => return Err(cannot_write(folder, &error)),
+            }
+        }
+        Err(Error::Output(format!("the output folder {} is full of results of this second; try again", folder.display())))
+    }
+
+    /// The file.
+    pub fn path(&self) -> &Path {
+        &self.path
+    }
+
+    /// Puts `result` in the place of what the file held before, all at once.
+    ///
+    /// # Errors
+    /// [`Error::Output`] if it cannot be written; the file then holds what it held before.
+    pub fn write(&mut self, result: &RunResult) -> Result<()> {
+        replace(&self.path, result.to_json()?.as_bytes())?;
+        self.written = true;
+        Ok(())
+    }
+}
+
+impl Drop for ResultFile {
+    /// A run that ended before it had anything to tell leaves no empty file behind.
+    fn drop(&mut self) {
+        if !self.written {
+            // Nothing depends on it, and there is nobody to tell.
+            let _ = fs::remove_file(&self.path);
+        }
+    }
+}
+
+/// Writes `bytes` to a temporary file beside `path` and renames it, so that `path` is never half-written.
+///
+/// # Errors
+/// [`Error::Output`] if that fails; no temporary file is left.
+pub fn replace(path: &Path, bytes: &[u8]) -> Result<()> {
+    let failed = |error: &std::io::Error| cannot_write(path, error);
+    let mut file = temporary_beside(path)?;
+    file.write_all(bytes).and_then(|()| file.as_file().sync_all()).map_err(|error| failed(&error))?;
+    file.persist(path).map_err(|error| failed(&error.error))?;
+    Ok(())
+}
+
+/// A temporary file in the folder of `path`, readable as an ordinary file once it is renamed.
+///
+/// # Errors
+/// [`Error::Output`] if the folder cannot be written.
+pub fn temporary_beside(path: &Path) -> Result<NamedTempFile> {
+    let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
+    let mut builder = tempfile::Builder::new();
+    builder.prefix(".gpubench-").suffix(".tmp");
+    #[cfg(unix)]
+    {
+        use std::os::unix::fs::PermissionsExt;
+        builder.permissions(fs::Permissions::from_mode(0o644));
+    }
+    builder.tempfile_in(folder).map_err(|error| cannot_write(path, &error))
+}
+
+fn cannot_write(path: &Path, error: &std::io::Error) -> Error {
+    Error::Output(format!("{} cannot be written ({error}); free space there or choose another place", path.display()))
+}
+
+/// Lower-case letters and digits of `name`, with single dashes between.
+fn slug(name: &str) -> String {
+    let name = name.split('(').next().unwrap_or(name).to_lowercase();
+    let words: Vec<&str> = name.split(|letter: char| !letter.is_ascii_alphanumeric()).filter(|word| !word.is_empty()).collect();
+    if words.is_empty() { "adapter".to_owned() } else { words.join("-") }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn adapters_give_short_names() {
+        assert_eq!(slug("llvmpipe (LLVM 15.0.6, 256 bits)"), "llvmpipe");
+        assert_eq!(slug("NVIDIA GeForce GTX 1080 Ti"), "nvidia-geforce-gtx-1080-ti");
+        assert_eq!(slug("()"), "adapter");
+    }
+
+    #[test]
+    fn files_of_the_same_second_do_not_meet_and_unused_ones_vanish() {
+        let folder = tempfile::tempdir().unwrap();
+        let first = ResultFile::create(folder.path(), "a", 1).unwrap();
+        let second = ResultFile::create(folder.path(), "a", 1).unwrap();
+        assert_ne!(first.path(), second.path());
+        drop((first, second));
+        assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 0);
+    }
+
+    #[test]
+    fn a_file_in_the_folders_place_is_reported() {
+        let file = NamedTempFile::new().unwrap();
+        let error = ResultFile::create(file.path(), "a", 1).unwrap_err();
+        assert_eq!(error.exit_code(), 7);
+        assert!(error.to_string().contains("cannot be written"), "{error}");
+    }
+}

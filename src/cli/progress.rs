@@ -1,0 +1,128 @@
+//! Shows how a run goes on stderr, keeps its result on disk, and hears Ctrl-C.
+
+use super::output::ResultFile;
+use super::terminal;
+use crate::bench::{Observer, Progress};
+use crate::error::Result;
+use crate::result::{Epoch, RunResult};
+use indicatif::{ProgressBar, ProgressStyle};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+
+/// Watches a run from a terminal.
+pub struct TerminalObserver {
+    bar: ProgressBar,
+    file: ResultFile,
+    stop: Arc<AtomicBool>,
+    epochs_told: usize,
+    images_per_s: f64,
+}
+
+impl TerminalObserver {
+    /// Watches a run whose result belongs in `file`. The first Ctrl-C asks it to stop, the second ends the program.
+    pub fn new(file: ResultFile) -> Self {
+        let stop = Arc::new(AtomicBool::new(false));
+        let of_handler = stop.clone();
+        let installed = ctrlc::set_handler(move || {
+            if of_handler.swap(true, Ordering::Relaxed) {
+                std::process::exit(130);
+            }
+        });
+        if let Err(error) = installed {
+            terminal::talk(&format!("Ctrl-C will end the program at once and lose the partial result: {error}"));
+        }
+        let bar = ProgressBar::no_length();
+        Self { bar, file, stop, epochs_told: 0, images_per_s: 0.0 }
+    }
+
+    /// The result file.
+    pub fn file(&self) -> &ResultFile {
+        &self.file
+    }
+
+    /// Takes the progress bar away and gives the result file back.
+    pub fn finish(self) -> ResultFile {
+        self.bar.finish_and_clear();
+        self.file
+    }
+
+    /// A line on stderr, above the bar where there is one.
+    fn say(&self, line: &str) {
+        if self.bar.is_hidden() {
+            terminal::talk(line);
+        } else {
+            self.bar.println(line);
+        }
+    }
+}
+
+impl Observer for TerminalObserver {
+    fn phase(&mut self, name: &str) {
+        self.bar.set_style(spinner());
+        self.bar.set_message(match name {
+            "device" => "opening the device",
+            "compile" => "compiling shaders",
+            "check" => "checking every kernel against the reference",
+            _ => "uploading the data",
+        });
+        self.bar.enable_steady_tick(std::time::Duration::from_millis(120));
+    }
+
+    fn progress(&mut self, progress: &Progress) {
+        let (step, steps) = progress.step;
+        if self.bar.length() != Some(u64::from(steps)) || u64::from(step) < self.bar.position() {
+            self.bar.disable_steady_tick();
+            self.bar.set_style(bar());
+            self.bar.reset();
+            self.bar.set_length(u64::from(steps));
+        }
+        // A mean that forgets, so that the figure can be read.
+        let weight = if self.images_per_s == 0.0 { 1.0 } else { 0.2 };
+        self.images_per_s += weight * (progress.images_per_s - self.images_per_s);
+        let repeat = match progress.repeat {
+            (_, 1) => String::new(),
+            (repeat, repeats) => format!("training {repeat}/{repeats}, "),
+        };
+        let loss = progress.last_epoch.map_or(String::new(), |(loss, _)| format!(", loss {loss:.4}"));
+        let (epoch, epochs) = progress.epoch;
+        self.bar.set_message(format!("{repeat}epoch {epoch}/{epochs}{loss}, {:.0} images/s", self.images_per_s));
+        self.bar.set_position(u64::from(step));
+    }
+
+    fn stop_requested(&self) -> bool {
+        self.stop.load(Ordering::Relaxed)
+    }
+
+    fn checkpoint(&mut self, result: &RunResult) -> Result<()> {
+        let epochs: Vec<&Epoch> = result.repeats.iter().flat_map(|repeat| &repeat.epochs).collect();
+        for epoch in &epochs[self.epochs_told.min(epochs.len())..] {
+            self.say(&epoch_line(epoch, result.settings.epochs.value));
+        }
+        self.epochs_told = epochs.len();
+        self.file.write(result)
+    }
+}
+
+fn epoch_line(epoch: &Epoch, epochs: u32) -> String {
+    let figure = |value: &crate::result::Measured<f64>, digits: usize| match value.value() {
+        Some(value) => format!("{value:.digits$}"),
+        None => "n/a".to_owned(),
+    };
+    format!(
+        "epoch {:>2}/{epochs}: {:8.3} s, loss {}, training error {} %, test error {} %",
+        epoch.epoch,
+        epoch.train_s,
+        figure(&epoch.train_loss, 4),
+        figure(&epoch.train_error_pct, 2),
+        figure(&epoch.test_error_pct, 2),
+    )
+}
+
+fn spinner() -> ProgressStyle {
+    ProgressStyle::with_template("{spinner} {msg}").unwrap_or_else(|_| ProgressStyle::default_spinner())
+}
+
+fn bar() -> ProgressStyle {
+    ProgressStyle::with_template("{bar:30} {pos}/{len} steps, {eta} left, {msg}")
+        .unwrap_or_else(|_| ProgressStyle::default_bar())
+}

@@ -1,0 +1,303 @@
+//! IDX files, the format of MNIST: everything that can be wrong with one is found here, before a parser sees it.
+//!
+//! A file is plain or gzip, recognised by its first bytes. Nothing here touches the file system, so the browser can use it
+//! on files a visitor drops on the page.
+//!
+//! Source of the format: Y. LeCun, C. Cortes, C. J. C. Burges, "The MNIST database of handwritten digits".
+
+use std::fmt::Write as _;
+use std::io::Read;
+
+use flate2::read::MultiGzDecoder;
+use sha2::{Digest, Sha256};
+
+use super::{Dataset, Identity, Split};
+use crate::error::{Error, Result};
+use crate::model::{CLASSES, IMAGE_PIXELS, IMAGE_SIDE};
+
+/// What a file holds: decides its magic number, header and item size.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Content {
+    /// Grey images, 28 x 28 bytes each, after a header of 16 bytes: magic, count, rows, columns.
+    Images,
+    /// Classes, one byte each, after a header of 8 bytes: magic, count.
+    Labels,
+}
+
+impl Content {
+    const fn magic(self) -> u32 {
+        match self {
+            Content::Images => 0x0803,
+            Content::Labels => 0x0801,
+        }
+    }
+
+    const fn header_bytes(self) -> usize {
+        match self {
+            Content::Images => 16,
+            Content::Labels => 8,
+        }
+    }
+
+    const fn item_bytes(self) -> usize {
+        match self {
+            Content::Images => IMAGE_PIXELS,
+            Content::Labels => 1,
+        }
+    }
+
+    const fn plural(self) -> &'static str {
+        match self {
+            Content::Images => "images",
+            Content::Labels => "labels",
+        }
+    }
+}
+
+/// One of the four files of a data set.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct IdxFile {
+    /// Usual name, without `.gz`; some copies have a dot in place of the dash before `idx`.
+    pub name: &'static str,
+    /// What it holds.
+    pub content: Content,
+    /// The number of items it must hold.
+    pub items: usize,
+    /// SHA-256 of MNIST's own file, decompressed, in hexadecimal.
+    pub mnist_sha256: &'static str,
+}
+
+/// The four files of a data set: training images and labels, test images and labels.
+pub const FILES: [IdxFile; 4] = [
+    IdxFile {
+        name: "train-images-idx3-ubyte",
+        content: Content::Images,
+        items: 60_000,
+        mnist_sha256: "ba891046e6505d7aadcbbe25680a0738ad16aec93bde7f9b65e87a2fc25776db",
+    },
+    IdxFile {
+        name: "train-labels-idx1-ubyte",
+        content: Content::Labels,
+        items: 60_000,
+        mnist_sha256: "65a50cbbf4e906d70832878ad85ccda5333a97f0f4c3dd2ef09a8a9eef7101c5",
+    },
+    IdxFile {
+        name: "t10k-images-idx3-ubyte",
+        content: Content::Images,
+        items: 10_000,
+        mnist_sha256: "0fa7898d509279e482958e8ce81c8e77db3f2f8254e26661ceb7762c4d494ce7",
+    },
+    IdxFile {
+        name: "t10k-labels-idx1-ubyte",
+        content: Content::Labels,
+        items: 10_000,
+        mnist_sha256: "ff7bcfd416de33731a308c3f266cc351222c34898ecbeaf847f06e48f7ec33f2",
+    },
+];
+
+impl IdxFile {
+    /// The size in bytes of a right file, decompressed.
+    pub const fn size_bytes(&self) -> usize {
+        self.content.header_bytes() + self.items * self.content.item_bytes()
+    }
+
+    /// The most bytes worth reading of a file, plain or gzip: a longer one is wrong whatever follows.
+    ///
+    /// Leaves room for gzip's overhead on data that cannot be compressed.
+    pub const fn read_limit_bytes(&self) -> usize {
+        self.size_bytes() + self.size_bytes() / 100 + 4096
+    }
+
+    /// The names under which the file is looked for, in this order: gzip before plain, dashes before dots.
+    pub fn usual_names(&self) -> [String; 4] {
+        let dotted = self.name.replace("-idx", ".idx");
+        [format!("{}.gz", self.name), self.name.to_owned(), format!("{dotted}.gz"), dotted]
+    }
+}
+
+/// What is known of a file that passed [`check`].
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Facts {
+    /// The number of images or labels.
+    pub items: usize,
+    /// SHA-256 of the decompressed file, in hexadecimal.
+    pub sha256: String,
+}
+
+/// SHA-256 of `bytes` in lower-case hexadecimal.
+pub fn sha256_hex(bytes: &[u8]) -> String {
+    Sha256::digest(bytes).iter().fold(String::with_capacity(64), |mut text, byte| {
+        // Writing to a string cannot fail.
+        let _ = write!(text, "{byte:02x}");
+        text
+    })
+}
+
+/// Decompresses `raw` where it is gzip, and leaves it as it is where not.
+///
+/// Never gives more than one byte above the file's right size, so that a small file cannot fill the memory.
+///
+/// # Errors
+/// [`Error::Data`], naming the file as `shown`, if gzip data are truncated or damaged.
+pub fn decompress(file: &IdxFile, shown: &str, raw: Vec<u8>) -> Result<Vec<u8>> {
+    if !raw.starts_with(&[0x1f, 0x8b]) {
+        return Ok(raw);
+    }
+    let mut bytes = Vec::with_capacity(file.size_bytes() + 1);
+    match MultiGzDecoder::new(raw.as_slice()).take(file.size_bytes() as u64 + 1).read_to_end(&mut bytes) {
+        Ok(_) => Ok(bytes),
+        Err(error) if error.kind() == std::io::ErrorKind::UnexpectedEof => Err(Error::Data(format!(
+            "{shown}: the gzip data end early, after {} decompressed bytes; get a fresh copy of the file",
+            bytes.len()
+        ))),
+        Err(error) => {
+            Err(Error::Data(format!("{shown}: the gzip data are damaged ({error}); get a fresh copy of the file")))
+        }
+    }
+}
+
+/// Decompresses one file and checks its magic number, image size, length and labels.
+///
+/// Gives the decompressed file, header included, and its facts. The number of items is not compared with
+/// [`IdxFile::items`] but where the file is longer than it may be; [`check_counts`] does that, as only it can tell a wrong
+/// size from images and labels that do not belong together.
+///
+/// # Errors
+/// [`Error::Data`], naming the file as `shown` and what is wrong with it.
+pub fn check(file: &IdxFile, shown: &str, raw: Vec<u8>) -> Result<(Vec<u8>, Facts)> {
+    let bytes = decompress(file, shown, raw)?;
+    let items = check_layout(file, shown, &bytes)?;
+    if file.content == Content::Labels {
+        let labels = &bytes[file.content.header_bytes()..];
+        if let Some(index) = labels.iter().position(|&label| usize::from(label) >= CLASSES) {
+            return Err(Error::Data(format!(
+                "{shown}: label {index} is {}, but labels go from 0 to {}; use data with {CLASSES} classes",
+                labels[index],
+                CLASSES - 1
+            )));
+        }
+    }
+    let sha256 = sha256_hex(&bytes);
+    Ok((bytes, Facts { items, sha256 }))
+}
+
+/// Checks header and length of a decompressed file and gives the number of items.
+fn check_layout(file: &IdxFile, shown: &str, bytes: &[u8]) -> Result<usize> {
+    let content = file.content;
+    let fail = |what: String| Err(Error::Data(format!("{shown}: {what}")));
+    if bytes.is_empty() {
+        return fail("the file is empty; get a fresh copy of it".to_owned());
+    }
+    let word = |index: usize| {
+        let word = bytes.get(4 * index..4 * index + 4)?;
+        Some(u32::from_be_bytes([word[0], word[1], word[2], word[3]]))
+    };
+    if let Some(magic) = word(0)
+        && magic != content.magic()
+    {
+        return fail(format!(
+            "not an IDX file of {}: the magic number is {magic:#010x}, not {:#010x}; check which file has this name",
+            content.plural(),
+            content.magic()
+        ));
+    }
+    if bytes.len() < content.header_bytes() {
+        return fail(format!("the file ends inside its header, after {} bytes; get a fresh copy of it", bytes.len()));
+    }
+    let items = word(1).unwrap_or_default() as usize;
+    if content == Content::Images
+        && let (Some(rows), Some(columns)) = (word(2), word(3))
+        && (rows as usize, columns as usize) != (IMAGE_SIDE, IMAGE_SIDE)
+    {
+        return fail(format!("images are {rows} x {columns} pixels; use data with {IMAGE_SIDE} x {IMAGE_SIDE}"));
+    }
+    if bytes.len() > file.size_bytes() && items != file.items {
+        return fail(wrong_count(file, items));
+    }
+    let promised_bytes = content.header_bytes() as u64 + items as u64 * content.item_bytes() as u64;
+    let has_bytes = bytes.len() as u64;
+    if has_bytes < promised_bytes {
+        return fail(format!(
+            "the file is truncated: its header promises {items} {}, {promised_bytes} bytes, but it has {has_bytes}; get a fresh copy of it",
+            content.plural()
+        ));
+    }
+    if has_bytes > promised_bytes {
+        return fail(format!(
+            "bytes follow after the {items} {} its header promises, {promised_bytes} bytes in all; get a fresh copy of it",
+            content.plural()
+        ));
+    }
+    Ok(items)
+}
+
+fn wrong_count(file: &IdxFile, items: usize) -> String {
+    format!("{items} {} where the task has exactly {}; use data of MNIST's size", file.content.plural(), file.items)
+}
+
+/// Checks that images and labels belong together and that there are exactly as many as the task demands.
+///
+/// # Errors
+/// [`Error::Data`], naming the files as `shown` (in the order of [`FILES`]) and both counts.
+pub fn check_counts(facts: &[Facts; 4], shown: &[String; 4]) -> Result<()> {
+    for images in [0, 2] {
+        let labels = images + 1;
+        if facts[images].items != facts[labels].items {
+            return Err(Error::Data(format!(
+                "{} holds {} images but {} holds {} labels; use files that belong together",
+                shown[images], facts[images].items, shown[labels], facts[labels].items
+            )));
+        }
+    }
+    for (index, file) in FILES.iter().enumerate() {
+        if facts[index].items != file.items {
+            return Err(Error::Data(format!("{}: {}", shown[index], wrong_count(file, facts[index].items))));
+        }
+    }
+    Ok(())
+}
+
+/// MNIST if all four files are its own, else other data.
+pub fn identity(facts: &[Facts; 4]) -> Identity {
+    let same = FILES.iter().zip(facts).all(|(file, facts)| facts.sha256 == file.mnist_sha256);
+    if same { Identity::Mnist } else { Identity::Other }
+}
+
+/// The name of data for people: "MNIST", or for other data where they came from.
+pub fn dataset_name(identity: Identity, source: &str) -> String {
+    match identity {
+        Identity::Mnist => "MNIST".to_owned(),
+        _ => format!("other data in MNIST's format ({source})"),
+    }
+}
+
+/// Checks and parses four files that are already in memory, plain or gzip, in the order of [`FILES`].
+///
+/// `source` says where they came from; it becomes the source of the data set.
+///
+/// # Errors
+/// [`Error::Data`] for everything [`check`] and [`check_counts`] find.
+pub fn parse(raw: [Vec<u8>; 4], source: &str) -> Result<Dataset> {
+    let mut payloads = Vec::with_capacity(FILES.len());
+    let mut all_facts = Vec::with_capacity(FILES.len());
+    for (file, raw) in FILES.iter().zip(raw) {
+        let (mut bytes, facts) = check(file, file.name, raw)?;
+        bytes.drain(..file.content.header_bytes());
+        payloads.push(bytes);
+        all_facts.push(facts);
+    }
+    let (Ok(facts), Ok([train_images, train_labels, test_images, test_labels])) =
+        (<[Facts; 4]>::try_from(all_facts), <[Vec<u8>; 4]>::try_from(payloads))
+    else {
+        unreachable!("four files give four results")
+    };
+    check_counts(&facts, &FILES.map(|file| file.name.to_owned()))?;
+    let identity = identity(&facts);
+    Ok(Dataset {
+        identity,
+        name: dataset_name(identity, source),
+        source: Some(source.to_owned()),
+        train: Split { images: train_images, labels: train_labels },
+        test: Split { images: test_images, labels: test_labels },
+    })
+}
