@@ -1,2 +1,5 @@
-//! The terminal program.
-fn main() {}
+//! The terminal program `gpubench`.
+
+fn main() -> std::process::ExitCode {
+    gpubench::cli::main()
+}

@@ -28,6 +28,20 @@ impl Recipe {
         (images as u32).div_ceil(self.training.batch)
     }
 
+    /// Whether the batch can be taken from the data.
+    ///
+    /// # Errors
+    /// [`Error::Usage`] if it cannot.
+    pub fn fits(&self, dataset: &Dataset) -> Result<()> {
+        let (batch, images) = (self.training.batch, dataset.train.len());
+        if batch == 0 || batch as usize > images {
+            return Err(Error::Usage(format!(
+                "a batch of {batch} does not fit {images} training images: choose --batch from 1 to {images}"
+            )));
+        }
+        Ok(())
+    }
+
     /// What the device has to offer for this recipe, `plan` and the data.
     pub fn needs(&self, plan: &Plan, dataset: &Dataset) -> Needs {
         let activations = plan.buffers.iter().map(|buffer| 4 * buffer.length.at(self.training.batch));
@@ -91,12 +105,7 @@ impl<'a> Trainer<'a> {
         parameters: &[f32],
     ) -> Result<Self> {
         let batch = recipe.training.batch;
-        if batch == 0 || batch as usize > dataset.train.len() {
-            let images = dataset.train.len();
-            return Err(Error::Usage(format!(
-                "a batch of {batch} does not fit {images} training images: choose --batch from 1 to {images}"
-            )));
-        }
+        recipe.fits(dataset)?;
         for dispatch in plan.training.iter().chain(&plan.evaluation) {
             dispatch.workgroups(batch, gpu.workgroup_limit())?;
         }

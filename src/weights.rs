@@ -42,9 +42,11 @@ pub fn to_safetensors(model: &Model, parameters: &[f32]) -> Result<Vec<u8>> {
 /// [`Error::Data`] if the bytes are no safetensors file, or a tensor is missing, unknown, of another shape or type, or holds a
 /// value that is not finite.
 pub fn from_safetensors(model: &Model, bytes: &[u8]) -> Result<Vec<f32>> {
-    let file = SafeTensors::deserialize(bytes)
-        .map_err(|error| Error::Data(format!("this is not a whole safetensors file ({error}); save the weights again")))?;
-    if let Some(unknown) = file.names().into_iter().find(|name| !model.parameters.iter().any(|own| own.name == **name)) {
+    let file = SafeTensors::deserialize(bytes).map_err(|error| {
+        Error::Data(format!("this is not a whole safetensors file ({error}); save the weights again"))
+    })?;
+    if let Some(unknown) = file.names().into_iter().find(|name| !model.parameters.iter().any(|own| own.name == **name))
+    {
         let known: Vec<&str> = model.parameters.iter().map(|parameter| parameter.name.as_str()).collect();
         return Err(Error::Data(format!("the tensor {unknown} is not one of this network's: {}", known.join(", "))));
     }
@@ -62,7 +64,9 @@ pub fn from_safetensors(model: &Model, bytes: &[u8]) -> Result<Vec<f32>> {
         for (index, bytes) in tensor.data().as_chunks::<4>().0.iter().enumerate() {
             let value = f32::from_le_bytes(*bytes);
             if !value.is_finite() {
-                return Err(Error::Data(format!("the tensor {name} holds {value} at index {index}: save finite weights")));
+                return Err(Error::Data(format!(
+                    "the tensor {name} holds {value} at index {index}: save finite weights"
+                )));
             }
             values.push(value);
         }

@@ -15,8 +15,9 @@ use crate::error::{Error, Result};
 use crate::gpu::{AdapterInfo, Adapters, Gpu, Pipelines};
 use crate::kernels::layered::layered;
 use crate::model::{Model, Training};
-use crate::result::{Measured, Outcome, Phases, RunResult, Settings, Status, Summary};
+use crate::result::{self, Environment, Measured, Outcome, Phases, RunResult, Settings, Status, Summary};
 use crate::trainer::Recipe;
+use std::collections::BTreeMap;
 use web_time::Instant;
 
 /// What a run works on.
@@ -63,6 +64,50 @@ pub trait Observer {
     fn checkpoint(&mut self, result: &RunResult) -> Result<()>;
 }
 
+/// The adapter as results describe it.
+pub fn describe_adapter(info: &AdapterInfo) -> result::Adapter {
+    describe::adapter(info)
+}
+
+/// The result of a run that has not measured anything yet.
+pub fn begin(settings: Settings, environment: Environment, dataset: &Dataset) -> RunResult {
+    let non_standard = differences_from_standard(&settings, dataset.identity);
+    let model = Model::new(settings.dropout.value);
+    let mut warnings = Vec::new();
+    if environment.adapter.software {
+        warnings.push("a software adapter computes on the CPU: its times say nothing about a GPU".to_owned());
+    }
+    RunResult {
+        schema: result::SCHEMA.to_owned(),
+        schema_version: result::SCHEMA_VERSION,
+        status: Status::Partial,
+        reasons: vec!["the run is under way".to_owned()],
+        standard: non_standard.is_empty(),
+        non_standard,
+        warnings,
+        started_utc: String::new(),
+        plan: result::Plan { name: settings.plan.value.clone(), tuning: BTreeMap::new(), kernels: Vec::new() },
+        settings,
+        environment,
+        data: result::Data {
+            identity: dataset.identity,
+            name: dataset.name.clone(),
+            source: Measured::or_missing(dataset.source.clone(), "drawn by this program"),
+            train_images: dataset.train.len() as u32,
+            test_images: dataset.test.len() as u32,
+        },
+        model: result::ModelSize {
+            parameters: model.parameter_count() as u64,
+            forward_macs: model.forward_macs(),
+            training_macs: model.training_macs(),
+        },
+        check: Measured::missing("the run has not come this far"),
+        phases: Phases::default(),
+        repeats: Vec::new(),
+        summary: Summary::default(),
+    }
+}
+
 /// What `settings` ask to be trained.
 pub fn recipe(settings: &Settings) -> Recipe {
     Recipe {
@@ -81,7 +126,7 @@ pub async fn run(job: &Job<'_>, result: &mut RunResult, observer: &mut dyn Obser
     let outcome = stages(job, result, observer).await;
     if let Err(error) = &outcome {
         result.status = if *error == Error::Interrupted { Status::Partial } else { Status::Failed };
-        result.reasons.push(error.to_string());
+        result.reasons = vec![error.to_string()];
     }
     observer.checkpoint(result)?;
     outcome
@@ -89,6 +134,7 @@ pub async fn run(job: &Job<'_>, result: &mut RunResult, observer: &mut dyn Obser
 
 async fn stages(job: &Job<'_>, result: &mut RunResult, observer: &mut dyn Observer) -> Result<Vec<f32>> {
     let recipe = recipe(&result.settings);
+    recipe.fits(job.dataset)?;
     let plan = layered(&recipe.model, &recipe.training, recipe.seed);
 
     observer.phase("device");

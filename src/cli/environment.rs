@@ -6,32 +6,45 @@ use sysinfo::{CpuRefreshKind, MemoryRefreshKind, RefreshKind, System};
 
 /// Everything about the machine that does not change during a run.
 pub fn environment(adapter: Adapter) -> Environment {
-    let kinds = RefreshKind::nothing()
-        .with_cpu(CpuRefreshKind::nothing())
-        .with_memory(MemoryRefreshKind::nothing().with_ram());
+    let kinds =
+        RefreshKind::nothing().with_cpu(CpuRefreshKind::nothing()).with_memory(MemoryRefreshKind::nothing().with_ram());
     let system = System::new_with_specifics(kinds);
-    let name = system.cpus().first().map(|cpu| cpu.brand().trim().to_owned()).filter(|name| !name.is_empty());
-    let unknown = "the operating system does not tell";
+    let cores = |cores: usize| cores as u32;
     Environment {
         adapter,
-        os: Measured::or_missing(System::long_os_version(), unknown),
+        os: told(System::long_os_version()),
         cpu: Cpu {
-            name: Measured::or_missing(name, unknown),
-            physical_cores: Measured::or_missing(System::physical_core_count().map(|cores| cores as u32), unknown),
-            logical_cores: Measured::or_missing(Some(system.cpus().len() as u32).filter(|&cores| cores > 0), unknown),
-            memory_bytes: Measured::or_missing(Some(system.total_memory()).filter(|&bytes| bytes > 0), unknown),
+            name: match told(
+                system.as_ref().map(|system| system.cpus().first().map(|cpu| cpu.brand().trim().to_owned())),
+            ) {
+                Measured::Value(name) => {
+                    Measured::or_missing(name.filter(|name| !name.is_empty()), "the CPU has no name")
+                }
+                Measured::Missing { reason } => Measured::missing(reason),
+            },
+            physical_cores: told(System::physical_core_count()).map(cores),
+            logical_cores: told(system.as_ref().map(|system| cores(system.cpus().len()))),
+            memory_bytes: told(system.as_ref().map(System::total_memory)),
         },
         tool: tool(),
     }
 }
 
+/// What the operating system told, or why it did not.
+fn told<T>(answer: Result<T, impl std::fmt::Display>) -> Measured<T> {
+    match answer {
+        Ok(value) => Measured::Value(value),
+        Err(error) => Measured::missing(format!("the operating system does not tell ({error})")),
+    }
+}
+
 fn tool() -> Tool {
-    let told = |text: Option<&str>, reason: &str| Measured::or_missing(text.map(str::to_owned), reason);
+    let known = |text: Option<&str>, reason: &str| Measured::or_missing(text.map(str::to_owned), reason);
     Tool {
         version: env!("CARGO_PKG_VERSION").to_owned(),
-        git: told(option_env!("GPUBENCH_GIT"), "not built from a git repository"),
+        git: known(option_env!("GPUBENCH_GIT"), "not built from a git repository"),
         shader_hash: kernels::shader_hash(),
-        rustc: told(option_env!("GPUBENCH_RUSTC"), "the compiler did not tell its version"),
+        rustc: known(option_env!("GPUBENCH_RUSTC"), "the compiler did not tell its version"),
         profile: if cfg!(debug_assertions) { "debug" } else { "release" }.to_owned(),
     }
 }

@@ -29,7 +29,7 @@ pub fn list(args: &ListArgs) -> Result<()> {
 
 fn table(adapters: &[AdapterInfo]) -> String {
     let mut table = Table::new();
-    table.load_preset(presets::NOTHING).set_content_arrangement(ContentArrangement::Dynamic);
+    table.load_style(presets::NOTHING).set_content_arrangement(ContentArrangement::Dynamic);
     table.set_header(["", "name", "type", "backend", "driver", "PCI bus id", "software", "timestamps"]);
     for adapter in adapters {
         table.add_row([

@@ -34,7 +34,10 @@ impl ResultFile {
                 Err(error) => return Err(cannot_write(folder, &error)),
             }
         }
-        Err(Error::Output(format!("the output folder {} is full of results of this second; try again", folder.display())))
+        Err(Error::Output(format!(
+            "the output folder {} is full of results of this second; try again",
+            folder.display()
+        )))
     }
 
     /// The file.
@@ -98,7 +101,8 @@ fn cannot_write(path: &Path, error: &std::io::Error) -> Error {
 /// Lower-case letters and digits of `name`, with single dashes between.
 fn slug(name: &str) -> String {
     let name = name.split('(').next().unwrap_or(name).to_lowercase();
-    let words: Vec<&str> = name.split(|letter: char| !letter.is_ascii_alphanumeric()).filter(|word| !word.is_empty()).collect();
+    let words: Vec<&str> =
+        name.split(|letter: char| !letter.is_ascii_alphanumeric()).filter(|word| !word.is_empty()).collect();
     if words.is_empty() { "adapter".to_owned() } else { words.join("-") }
 }
 

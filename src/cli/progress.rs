@@ -35,11 +35,6 @@ impl TerminalObserver {
         Self { bar, file, stop, epochs_told: 0, images_per_s: 0.0 }
     }
 
-    /// The result file.
-    pub fn file(&self) -> &ResultFile {
-        &self.file
-    }
-
     /// Takes the progress bar away and gives the result file back.
     pub fn finish(self) -> ResultFile {
         self.bar.finish_and_clear();

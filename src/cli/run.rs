@@ -1,19 +1,17 @@
 //! `gpubench run`: the main job.
 
 use super::args::{ListArgs, RunArgs};
-use super::output::ResultFile;
+use super::output::{ResultFile, replace, temporary_beside};
 use super::progress::TerminalObserver;
 use super::{dataset, environment, list, terminal};
 use crate::bench::{self, Job};
-use crate::data::Dataset;
 use crate::error::{Error, Result};
 use crate::gpu::{AdapterInfo, Adapters, adapter};
-use crate::kernels;
 use crate::model::Model;
-use crate::result::{Measured, RunResult, Settings, Status};
+use crate::report;
+use crate::result::{Origin, RunResult, Status};
 use crate::weights;
-use std::path::{Path, PathBuf};
-use tempfile::NamedTempFile;
+use std::path::Path;
 use web_time::Instant;
 
 /// Exit code of a run that ended with an INVALID result.
@@ -22,7 +20,7 @@ const INVALID: u8 = 6;
 /// Runs the benchmark and shows its result; returns the exit code.
 ///
 /// # Errors
-/// Whatever ended the run early.
+/// Whatever ended the run early; what was measured before is in the result file.
 pub fn run(args: &RunArgs) -> Result<u8> {
     let started = Instant::now();
     if args.list {
@@ -37,12 +35,26 @@ pub fn run(args: &RunArgs) -> Result<u8> {
 
     // Everything that can be wrong with files is found before anything is measured.
     let init = args.init.as_deref().map(read_weights).transpose()?;
-    let save = args.save.as_deref().map(SaveFile::create).transpose()?;
+    if let Some(save) = &args.save {
+        drop(temporary_beside(save)?);
+    }
     let file = ResultFile::create(&args.output, &adapter.name, settings.seed.value)?;
-    let outcome = measured_run(args, settings, &adapters, adapter, init, started, adapter_s, file);
-    let (result, parameters) = outcome?;
-    if let Some(save) = save {
-        save.write(&parameters, result.settings.dropout.value)?;
+    let data_start = Instant::now();
+    let (dataset, origin) = dataset::load(&args.data, dataset::SYNTHETIC_SEED)?;
+    terminal::talk(&format!("data: {}, from {origin}", dataset.name));
+
+    let mut result = bench::begin(settings, environment::environment(bench::describe_adapter(adapter)), &dataset);
+    result.started_utc = jiff::Timestamp::now().to_string();
+    result.phases.adapter_s = adapter_s.into();
+    result.phases.data_s = data_start.elapsed().as_secs_f64().into();
+    if origin.contains(dataset::DATA_VARIABLE) {
+        result.settings.data.origin = Origin::Environment;
+    }
+    let job = Job { adapters: &adapters, adapter, dataset: &dataset, init, started };
+    let parameters = train(&job, &mut result, file, args)?;
+    if let Some(save) = &args.save {
+        replace(save, &weights::to_safetensors(&Model::new(result.settings.dropout.value), &parameters)?)?;
+        terminal::talk(&format!("weights: {}", save.display()));
     }
     Ok(if result.status == Status::Invalid { INVALID } else { 0 })
 }
@@ -50,20 +62,30 @@ pub fn run(args: &RunArgs) -> Result<u8> {
 fn announce(adapter: &AdapterInfo) {
     terminal::talk(&format!("adapter: {}", adapter.line()));
     if adapter.software {
-        terminal::talk("         its times say nothing about a GPU");
+        terminal::talk("  (its times say nothing about a GPU)");
     }
 }
 
-#[allow(clippy::too_many_arguments)]
-fn measured_run(
-    args: &RunArgs,
-    settings: Settings,
-    adapters: &Adapters,
-    adapter: &AdapterInfo,
-    init: Option<Vec<f32>>,
-    started: Instant,
-    adapter_s: f64,
-    file: ResultFile,
-) -> Result<(RunResult, Vec<f32>)> {
-    todo!()
+fn read_weights(path: &Path) -> Result<Vec<f32>> {
+    let bytes = std::fs::read(path).map_err(|error| {
+        Error::Data(format!("{} cannot be read ({error}); give a safetensors file", path.display()))
+    })?;
+    weights::from_safetensors(&Model::new(0.0), &bytes)
+        .map_err(|error| Error::Data(format!("{}: {error}", path.display())))
+}
+
+/// Runs the job and shows its result, also that of a run which ended early if it has trained at all.
+fn train(job: &Job<'_>, result: &mut RunResult, file: ResultFile, args: &RunArgs) -> Result<Vec<f32>> {
+    let mut observer = TerminalObserver::new(file);
+    let outcome = pollster::block_on(bench::run(job, result, &mut observer));
+    let mut file = observer.finish();
+    result.summary.peak_host_memory_bytes = environment::peak_host_memory_bytes();
+    let kept = file.write(result);
+    if outcome.is_ok() || !result.repeats.is_empty() {
+        terminal::data(&if args.json { result.to_json()? } else { report::text(result) })?;
+    }
+    terminal::talk(&format!("result: {}", file.path().display()));
+    let parameters = outcome?;
+    kept?;
+    Ok(parameters)
 }

@@ -9,9 +9,9 @@ use crate::model::IMAGE_PIXELS;
 /// Images and their labels.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Split {
-    /// Grey values 0 (background) to 255, [N, 28, 28], row by row.
+    /// Grey values 0 (background) to 255, `[N, 28, 28]`, row by row.
     pub images: Vec<u8>,
-    /// Classes 0 to 9, [N].
+    /// Classes 0 to 9, `[N]`.
     pub labels: Vec<u8>,
 }
 
@@ -26,7 +26,7 @@ impl Split {
         self.labels.is_empty()
     }
 
-    /// The pixels of image `index`, [28, 28].
+    /// The pixels of image `index`, `[28, 28]`.
     pub fn image(&self, index: usize) -> &[u8] {
         &self.images[index * IMAGE_PIXELS..(index + 1) * IMAGE_PIXELS]
     }
