@@ -14,6 +14,8 @@ pub mod result;
 pub mod rng;
 pub mod stats;
 pub mod trainer;
+#[cfg(target_arch = "wasm32")]
+pub mod web;
 pub mod weights;
 
 pub use error::{Error, Result};

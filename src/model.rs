@@ -100,7 +100,7 @@ pub struct Parameter {
     pub name: String,
     /// Name of the layer.
     pub layer: &'static str,
-    /// Convolution: [out, in, height, width]; dense: [out, in]; bias: [out]. Row-major, as in PyTorch.
+    /// Convolution: `[out, in, height, width]`; dense: `[out, in]`; bias: `[out]`. Row-major, as in PyTorch.
     pub shape: Vec<usize>,
     /// Index of the first value in the flat parameter vector.
     pub offset: usize,

@@ -1,0 +1,275 @@
+//! The program as a process: exit codes, messages, stdout that parses, files left behind.
+
+use assert_cmd::Command;
+use gpubench::gpu::Adapters;
+use gpubench::result::{RunResult, Status};
+use libtest_mimic::{Arguments, Failed, Trial};
+use std::fs;
+use std::path::Path;
+use tempfile::TempDir;
+
+/// The program in an environment of its own, without what the caller's variables would choose.
+fn gpubench(folder: &Path) -> Command {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_gpubench"));
+    for variable in ["WGPU_BACKEND", "WGPU_ADAPTER_NAME", "GPUBENCH_DATA", "GPUBENCH_MNIST_MIRROR"] {
+        command.env_remove(variable);
+    }
+    command.env("XDG_CACHE_HOME", folder.join("cache")).env("NODEVICE_SELECT", "1").current_dir(folder);
+    command
+}
+
+/// Runs the program, expects `code`, and gives stdout and stderr.
+fn outcome(folder: &Path, arguments: &[&str], code: i32) -> (String, String) {
+    outcome_of(gpubench(folder).args(arguments), code)
+}
+
+fn outcome_of(command: &mut Command, code: i32) -> (String, String) {
+    let output = command.output().expect("the program starts");
+    let text = |bytes: &[u8]| String::from_utf8(bytes.to_vec()).expect("UTF-8");
+    let (stdout, stderr) = (text(&output.stdout), text(&output.stderr));
+    assert_eq!(output.status.code(), Some(code), "stdout: {stdout}\nstderr: {stderr}");
+    (stdout, stderr)
+}
+
+/// Expects `code` and a single line of error that contains every one of `says`, nothing on stdout, no result file.
+fn refused(arguments: &[&str], code: i32, says: &[&str]) {
+    let folder = TempDir::new().unwrap();
+    let (stdout, stderr) = outcome(folder.path(), arguments, code);
+    assert!(stdout.is_empty(), "{stdout}");
+    for says in says {
+        assert!(stderr.contains(says), "{says:?} is not in: {stderr}");
+    }
+    assert!(results(folder.path()).is_empty(), "{:?}", results(folder.path()));
+}
+
+fn results(folder: &Path) -> Vec<std::path::PathBuf> {
+    let Ok(entries) = fs::read_dir(folder.join("results")) else { return Vec::new() };
+    entries.map(|entry| entry.unwrap().path()).collect()
+}
+
+fn only_result(folder: &Path) -> RunResult {
+    let files = results(folder);
+    assert_eq!(files.len(), 1, "{files:?}");
+    RunResult::from_json(&fs::read_to_string(&files[0]).unwrap()).unwrap()
+}
+
+/// A short run on synthetic digits.
+const SHORT: [&str; 4] = ["--data", "synthetic", "--steps", "2"];
+
+fn help_names_every_exit_code() {
+    let folder = TempDir::new().unwrap();
+    let (stdout, _) = outcome(folder.path(), &["--help"], 0);
+    for code in ["2 ", "3 ", "4 ", "5 ", "6 ", "7 ", "8 ", "130"] {
+        assert!(stdout.contains(&format!("\n  {code}")), "exit code {code} is not in the help");
+    }
+}
+
+fn impossible_options_are_refused() {
+    refused(&["--batch", "0"], 2, &["--batch"]);
+    refused(&["--epochs", "0"], 2, &["--epochs"]);
+    refused(&["--dropout", "1"], 2, &["below 1"]);
+    refused(&["--colour"], 2, &["--colour"]);
+    refused(&["--backend", "glide"], 2, &["unknown backend 'glide'", "--backend or WGPU_BACKEND"]);
+}
+
+fn an_invalid_backend_variable_is_refused() {
+    let folder = TempDir::new().unwrap();
+    let (_, stderr) = outcome_of(gpubench(folder.path()).env("WGPU_BACKEND", "glide"), 2);
+    assert!(stderr.contains("unknown backend 'glide'"), "{stderr}");
+}
+
+fn without_any_adapter_the_message_says_what_to_install() {
+    let folder = TempDir::new().unwrap();
+    let none = folder.path().join("none.json");
+    let mut command = gpubench(folder.path());
+    command.env("VK_ICD_FILENAMES", &none).env("VK_DRIVER_FILES", &none).args(["--backend", "vulkan"]);
+    let (stdout, stderr) = outcome_of(&mut command, 4);
+    assert!(stdout.is_empty() && stderr.contains("install a Vulkan driver"), "{stderr}");
+    let mut command = gpubench(folder.path());
+    command.env("VK_ICD_FILENAMES", &none).env("VK_DRIVER_FILES", &none).args([
+        "list",
+        "--json",
+        "--backend",
+        "vulkan",
+    ]);
+    let (stdout, _) = outcome_of(&mut command, 0);
+    assert_eq!(stdout.trim(), "[]");
+}
+
+fn an_unknown_adapter_is_refused_with_the_list() {
+    refused(&["--adapter", "voodoo"], 4, &["no adapter matches 'voodoo'", "0: "]);
+    let folder = TempDir::new().unwrap();
+    let (_, stderr) = outcome_of(gpubench(folder.path()).env("WGPU_ADAPTER_NAME", "voodoo"), 4);
+    assert!(stderr.contains("no adapter matches 'voodoo'"), "{stderr}");
+}
+
+fn the_list_of_adapters_parses() {
+    let folder = TempDir::new().unwrap();
+    let (stdout, _) = outcome(folder.path(), &["list", "--json"], 0);
+    let list: serde_json::Value = serde_json::from_str(&stdout).unwrap();
+    let first = &list.as_array().unwrap()[0];
+    for key in ["index", "name", "vendor", "kind", "backend", "driver", "pci_bus_id", "software", "timestamps"] {
+        assert!(!first[key].is_null(), "{key} is missing in {first}");
+    }
+    let (short, _) = outcome(folder.path(), &["--list"], 0);
+    assert!(short.contains(first["name"].as_str().unwrap()), "{short}");
+}
+
+fn bad_data_are_refused_before_anything_is_written() {
+    refused(&["--data", "nowhere"], 3, &["nowhere"]);
+    let folder = TempDir::new().unwrap();
+    fs::write(folder.path().join("train-images-idx3-ubyte"), b"").unwrap();
+    let (_, stderr) = outcome(folder.path(), &["--data", "."], 3);
+    assert!(stderr.contains("error: "), "{stderr}");
+    assert!(results(folder.path()).is_empty());
+}
+
+fn a_batch_larger_than_the_data_is_refused() {
+    let folder = TempDir::new().unwrap();
+    let (_, stderr) = outcome(folder.path(), &["--data", "synthetic", "--batch", "60001"], 2);
+    assert!(stderr.contains("choose --batch from 1 to 60000"), "{stderr}");
+}
+
+fn a_batch_beyond_the_adapter_is_refused() {
+    let folder = TempDir::new().unwrap();
+    let (_, stderr) = outcome(folder.path(), &["--data", "synthetic", "--batch", "50000"], 4);
+    assert!(stderr.contains("maxStorageBufferBindingSize") || stderr.contains("maxBufferSize"), "{stderr}");
+    assert!(stderr.contains("smaller --batch"), "{stderr}");
+}
+
+fn bad_weights_are_refused() {
+    let folder = TempDir::new().unwrap();
+    let (_, stderr) = outcome(folder.path(), &["--init", "missing.safetensors"], 3);
+    assert!(stderr.contains("missing.safetensors cannot be read"), "{stderr}");
+    fs::write(folder.path().join("bad.safetensors"), b"not weights").unwrap();
+    let (_, stderr) = outcome(folder.path(), &["--init", "bad.safetensors"], 3);
+    assert!(stderr.contains("bad.safetensors: this is not a whole safetensors file"), "{stderr}");
+    assert!(results(folder.path()).is_empty());
+}
+
+fn an_output_folder_that_cannot_be_written_is_found_before_the_run() {
+    let folder = TempDir::new().unwrap();
+    fs::write(folder.path().join("file"), b"in the way").unwrap();
+    let (_, stderr) = outcome(folder.path(), &["--output", "file"], 7);
+    assert!(stderr.contains("cannot be written") && !stderr.contains("epoch"), "{stderr}");
+    let (_, stderr) = outcome(folder.path(), &["--save", "no/such/folder/w.safetensors"], 7);
+    assert!(stderr.contains("cannot be written") && !stderr.contains("epoch"), "{stderr}");
+    assert_eq!(fs::read(folder.path().join("file")).unwrap(), b"in the way");
+}
+
+fn a_short_run_reports_and_keeps_its_result() {
+    let folder = TempDir::new().unwrap();
+    let (stdout, stderr) = outcome(folder.path(), &SHORT, 0);
+    assert!(stderr.starts_with("adapter: "), "{stderr}");
+    assert!(stdout.contains("Tesla K80") || stdout.contains("CPU 4 cores"), "{stdout}");
+    assert!(stdout.contains("non-standard") && stdout.contains("synthetic"), "{stdout}");
+    assert!(!stdout.contains("NaN") && !stdout.contains("null") && !stdout.contains("\u{1b}["), "{stdout}");
+    let result = only_result(folder.path());
+    assert_eq!(result.status, Status::Complete);
+    assert!(!result.standard);
+    assert_eq!(result.repeats[0].samples.iter().map(|sample| sample.steps).sum::<u32>(), 2);
+    let check = result.check.value().expect("the check is in the result");
+    assert!(check.kernels.len() > 20 && check.steps.len() == 5);
+}
+
+fn json_is_all_that_stdout_gets() {
+    let folder = TempDir::new().unwrap();
+    let arguments = [&SHORT[..], &["--json", "--repeat", "2", "--output", "elsewhere"]].concat();
+    let (stdout, _) = outcome(folder.path(), &arguments, 0);
+    let result = RunResult::from_json(&stdout).unwrap();
+    assert_eq!(result.repeats.len(), 2);
+    let bits: Vec<_> = result.repeats.iter().map(|repeat| repeat.parameters_sha256.value().unwrap()).collect();
+    assert_eq!(bits[0], bits[1], "the same seed gives the same bits");
+    assert_eq!(fs::read_dir(folder.path().join("elsewhere")).unwrap().count(), 1);
+}
+
+fn saved_weights_can_be_started_from() {
+    let folder = TempDir::new().unwrap();
+    let (_, _) = outcome(folder.path(), &[&SHORT[..], &["--save", "w.safetensors"]].concat(), 0);
+    let (stdout, _) = outcome(
+        folder.path(),
+        &[&SHORT[..], &["--init", "w.safetensors", "--json", "--seed", "9", "--no-shuffle", "--dropout", "0"]].concat(),
+        0,
+    );
+    let result = RunResult::from_json(&stdout).unwrap();
+    for phrase in ["initial weights from a file", "not shuffled", "dropout 0 instead of 0.2"] {
+        assert!(result.non_standard.iter().any(|difference| difference == phrase), "{:?}", result.non_standard);
+    }
+}
+
+#[cfg(unix)]
+fn interrupted_runs_keep_what_they_have() {
+    use std::io::{BufRead, BufReader};
+    use std::process::Stdio;
+    let folder = TempDir::new().unwrap();
+    let mut command = std::process::Command::new(env!("CARGO_BIN_EXE_gpubench"));
+    command.args(["--data", "synthetic", "--epochs", "3"]).env("NODEVICE_SELECT", "1").current_dir(folder.path());
+    let mut child = command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
+    let mut lines = BufReader::new(child.stderr.take().unwrap()).lines();
+    // The data line comes before the training; the result file grows a repeat when the training begins.
+    let data = lines.find(|line| line.as_ref().is_ok_and(|line| line.starts_with("data: ")));
+    assert!(data.is_some(), "the run begins");
+    std::thread::sleep(std::time::Duration::from_secs(4));
+    let interrupted = Command::new("kill").args(["-INT", &child.id().to_string()]).status_ok();
+    assert!(interrupted, "kill -INT");
+    let rest: Vec<String> = lines.map_while(Result::ok).collect();
+    let status = child.wait().unwrap();
+    assert_eq!(status.code(), Some(130), "{rest:?}");
+    assert!(rest.iter().any(|line| line.contains("interrupted; the partial result was kept")), "{rest:?}");
+    let result = only_result(folder.path());
+    assert_eq!(result.status, Status::Partial);
+}
+
+#[cfg(unix)]
+trait StatusOk {
+    fn status_ok(&mut self) -> bool;
+}
+
+#[cfg(unix)]
+impl StatusOk for Command {
+    fn status_ok(&mut self) -> bool {
+        self.output().is_ok_and(|output| output.status.success())
+    }
+}
+
+/// Tests that need no adapter.
+const WITHOUT: [(&str, fn()); 4] = [
+    ("help_names_every_exit_code", help_names_every_exit_code),
+    ("impossible_options_are_refused", impossible_options_are_refused),
+    ("an_invalid_backend_variable_is_refused", an_invalid_backend_variable_is_refused),
+    ("without_any_adapter_the_message_says_what_to_install", without_any_adapter_the_message_says_what_to_install),
+];
+
+/// Tests that need an adapter.
+const WITH: [(&str, fn()); 10] = [
+    ("an_unknown_adapter_is_refused_with_the_list", an_unknown_adapter_is_refused_with_the_list),
+    ("the_list_of_adapters_parses", the_list_of_adapters_parses),
+    ("bad_data_are_refused_before_anything_is_written", bad_data_are_refused_before_anything_is_written),
+    ("a_batch_larger_than_the_data_is_refused", a_batch_larger_than_the_data_is_refused),
+    ("a_batch_beyond_the_adapter_is_refused", a_batch_beyond_the_adapter_is_refused),
+    ("bad_weights_are_refused", bad_weights_are_refused),
+    (
+        "an_output_folder_that_cannot_be_written_is_found_before_the_run",
+        an_output_folder_that_cannot_be_written_is_found_before_the_run,
+    ),
+    ("a_short_run_reports_and_keeps_its_result", a_short_run_reports_and_keeps_its_result),
+    ("json_is_all_that_stdout_gets", json_is_all_that_stdout_gets),
+    ("saved_weights_can_be_started_from", saved_weights_can_be_started_from),
+];
+
+fn main() {
+    let adapters = pollster::block_on(Adapters::find(None)).expect("all backends can be asked");
+    let missing = adapters.infos().is_empty();
+    let trial = |(name, test): (&str, fn()), ignored: bool| {
+        let run = move || -> Result<(), Failed> {
+            test();
+            Ok(())
+        };
+        Trial::test(name, run).with_ignored_flag(ignored)
+    };
+    let mut trials: Vec<Trial> = WITHOUT.into_iter().map(|test| trial(test, false)).collect();
+    trials.extend(WITH.into_iter().map(|test| trial(test, missing)));
+    #[cfg(unix)]
+    trials.push(trial(("interrupted_runs_keep_what_they_have", interrupted_runs_keep_what_they_have), missing));
+    libtest_mimic::run(&Arguments::from_args(), trials).exit();
+}
