@@ -1,5 +1,7 @@
 //! The program as a process: exit codes, messages, stdout that parses, files left behind.
 
+#![allow(clippy::unwrap_used, reason = "what cannot be had fails the test")]
+
 use assert_cmd::Command;
 use gpubench::gpu::Adapters;
 use gpubench::result::{RunResult, Status};
