@@ -82,7 +82,11 @@ fn train(job: &Job<'_>, result: &mut RunResult, file: ResultFile, args: &RunArgs
     result.summary.peak_host_memory_bytes = environment::peak_host_memory_bytes();
     let kept = file.write(result);
     if outcome.is_ok() || !result.repeats.is_empty() {
-        terminal::data(&if args.json { result.to_json()? } else { report::text(result) })?;
+        terminal::data(&if args.json {
+            result.to_json()?
+        } else {
+            terminal::paint(&report::text(result, terminal::width()))
+        })?;
     }
     terminal::talk(&format!("result: {}", file.path().display()));
     let parameters = outcome?;

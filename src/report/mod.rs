@@ -1,6 +1,37 @@
-//! temporary
+//! Results for people: a summary, and a table in the frame of the published comparison.
+//!
+//! [`comparison`] gives the table as data, [`text`] the whole report for a terminal, [`markdown`] the table for a page.
+
+mod numbers;
+mod published;
+mod rows;
+mod summary;
+mod table;
+
+pub use published::{Frame, Published, parse as parse_published, published};
+pub use rows::{Comparison, Row, comparison};
+
 use crate::result::RunResult;
-/// x
-pub fn text(result: &RunResult) -> String {
-    format!("{:#?}", result.summary)
+
+/// Width of a report where nothing is known about the terminal.
+pub const DEFAULT_WIDTH: u16 = 100;
+
+/// The report of a run for a terminal of `width` columns: its summary, its epochs and phases, and the table of its frame.
+///
+/// No line is wider than `width`, from 80 columns on. There are no colours in it.
+pub fn text(result: &RunResult, width: u16) -> String {
+    let parts = [
+        summary::headline(result, width),
+        summary::facts(result, width),
+        summary::epochs(result, width),
+        summary::phases(result, width),
+        table::text(&comparison(result, Frame::of(&result.environment.adapter)), width),
+    ];
+    let parts: Vec<String> = parts.into_iter().filter(|part| !part.is_empty()).collect();
+    parts.join("\n\n") + "\n"
+}
+
+/// The table of one frame of the published comparison in Markdown, with its notes: this run first.
+pub fn markdown(result: &RunResult, frame: Frame) -> String {
+    table::markdown(&comparison(result, frame))
 }

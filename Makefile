@@ -1,0 +1,29 @@
+# make run    build and run the benchmark; options go in ARGS: make run ARGS="--quick --adapter nvidia"
+# make test   formatting, lints natively and for wasm32, documentation, all tests
+#
+# Both install what is missing and say what. Once they ran, neither needs the network.
+
+.PHONY: run test
+
+run:
+	@.ci/setup run
+	@echo "build: the release program (some minutes the first time)"
+	@cargo build --release --locked --quiet --bin gpubench
+	@.ci/setup adapter cargo run --release --locked --quiet --bin gpubench --
+	@cargo run --release --locked --quiet --bin gpubench -- $(ARGS)
+
+test:
+	@.ci/setup test
+	@echo "check: formatting"
+	@cargo fmt --check
+	@echo "check: lints, natively"
+	@cargo clippy --locked --quiet --all-targets -- -D warnings
+	@echo "check: lints, wasm32"
+	@cargo clippy --locked --quiet --lib --target wasm32-unknown-unknown -- -D warnings
+	@echo "check: documentation"
+	@RUSTDOCFLAGS="-D warnings" cargo doc --locked --quiet --no-deps --document-private-items
+	@echo "build: the tests"
+	@cargo test --locked --quiet --no-run
+	@.ci/setup adapter cargo run --locked --quiet --bin gpubench --
+	@echo "test: all tests"
+	@cargo test --locked --no-fail-fast
