@@ -3,6 +3,9 @@
 #
 # Both install what is missing and say what. Once they ran, neither needs the network.
 
+# Without a desktop, Mesa's device-select layer complains on stderr and selects nothing; gpubench orders adapters itself.
+export NODEVICE_SELECT ?= 1
+
 .PHONY: run test
 
 run:
