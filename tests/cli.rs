@@ -4,7 +4,9 @@
 
 use assert_cmd::Command;
 use gpubench::gpu::Adapters;
+use gpubench::model::{DROPOUT_RATE, Model};
 use gpubench::result::{RunResult, Status};
+use gpubench::weights::to_safetensors;
 use libtest_mimic::{Arguments, Failed, Trial};
 use std::fs;
 use std::path::Path;
@@ -199,6 +201,19 @@ fn saved_weights_can_be_started_from() {
     }
 }
 
+/// Weights so large that the loss overflows: the run ends, but nobody may believe it.
+fn a_run_whose_loss_overflows_is_invalid() {
+    let folder = TempDir::new().unwrap();
+    let model = Model::new(DROPOUT_RATE);
+    let huge = to_safetensors(&model, &vec![1e30; model.parameter_count()]).unwrap();
+    fs::write(folder.path().join("huge.safetensors"), huge).unwrap();
+    let (stdout, _) = outcome(folder.path(), &[&SHORT[..], &["--init", "huge.safetensors"]].concat(), 6);
+    assert!(stdout.contains("INVALID") && stdout.contains("not a finite number"), "{stdout}");
+    let result = only_result(folder.path());
+    assert_eq!(result.status, Status::Invalid);
+    assert!(result.repeats[0].epochs[0].train_loss.value().is_none());
+}
+
 #[cfg(unix)]
 fn interrupted_runs_keep_what_they_have() {
     use std::io::{BufRead, BufReader};
@@ -243,7 +258,8 @@ const WITHOUT: [(&str, fn()); 4] = [
 ];
 
 /// Tests that need an adapter.
-const WITH: [(&str, fn()); 10] = [
+const WITH: [(&str, fn()); 11] = [
+    ("a_run_whose_loss_overflows_is_invalid", a_run_whose_loss_overflows_is_invalid),
     ("an_unknown_adapter_is_refused_with_the_list", an_unknown_adapter_is_refused_with_the_list),
     ("the_list_of_adapters_parses", the_list_of_adapters_parses),
     ("bad_data_are_refused_before_anything_is_written", bad_data_are_refused_before_anything_is_written),

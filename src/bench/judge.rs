@@ -1,5 +1,6 @@
 //! Whether a finished run may be believed, and whether it is the pinned task.
 
+use super::train::QUICK_TRAIN_S;
 use crate::data::Identity;
 use crate::model::{DROPOUT_RATE, Training};
 use crate::result::{Measured, RunResult, Settings, Status};
@@ -19,8 +20,9 @@ pub fn differences_from_standard(settings: &Settings, identity: Identity) -> Vec
     note(identity == Identity::Synthetic, "synthetic digits instead of MNIST".into());
     note(identity == Identity::Other, "other data than MNIST".into());
     let epochs = settings.epochs.value;
-    note(settings.quick.value, "a quick run, cut short after some seconds".into());
-    note(epochs != standard.epochs, format!("{epochs} epochs instead of {}", standard.epochs));
+    note(settings.quick.value, format!("a quick run, cut short after {QUICK_TRAIN_S} s of training"));
+    let counted = if epochs == 1 { "1 epoch".to_owned() } else { format!("{epochs} epochs") };
+    note(epochs != standard.epochs, format!("{counted} instead of {}", standard.epochs));
     let batch = settings.batch.value;
     note(batch != standard.batch, format!("batch {batch} instead of {}", standard.batch));
     if let Some(steps) = settings.steps.value.value() {
@@ -66,4 +68,52 @@ pub fn judge(result: &mut RunResult) {
     reasons.dedup();
     result.status = if reasons.is_empty() { Status::Complete } else { Status::Invalid };
     result.reasons = reasons;
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::result::{Origin, Setting};
+
+    fn standard_settings() -> Settings {
+        let any = || Setting::default(Measured::missing("any"));
+        Settings {
+            adapter: any(),
+            backend: any(),
+            data: Setting::default("auto".into()),
+            epochs: Setting::default(Training::STANDARD.epochs),
+            batch: Setting::default(Training::STANDARD.batch),
+            steps: Setting::default(Measured::missing("no limit")),
+            seed: Setting::default(5),
+            repeat: Setting::default(3),
+            shuffle: Setting::default(true),
+            dropout: Setting::default(DROPOUT_RATE),
+            init: any(),
+            plan: Setting::default("layered".into()),
+            quick: Setting::default(false),
+        }
+    }
+
+    #[test]
+    fn neither_seed_nor_repeats_make_a_run_non_standard() {
+        assert_eq!(differences_from_standard(&standard_settings(), Identity::Mnist), Vec::<String>::new());
+    }
+
+    #[test]
+    fn every_change_of_the_task_is_named() {
+        let option = Origin::Option;
+        let changed = Settings {
+            epochs: Setting::new(1, option),
+            batch: Setting::new(64, option),
+            steps: Setting::new(Measured::Value(7), option),
+            shuffle: Setting::new(false, option),
+            dropout: Setting::new(0.0, option),
+            init: Setting::new(Measured::Value("w".into()), option),
+            quick: Setting::new(true, option),
+            ..standard_settings()
+        };
+        assert_eq!(differences_from_standard(&changed, Identity::Mnist).len(), 7);
+        assert_eq!(differences_from_standard(&changed, Identity::Synthetic).len(), 8);
+        assert_eq!(differences_from_standard(&standard_settings(), Identity::Other).len(), 1);
+    }
 }

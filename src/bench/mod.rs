@@ -8,7 +8,8 @@ mod judge;
 pub mod tolerance;
 mod train;
 
-pub use judge::{ACCEPTED_TEST_ERROR_PCT, differences_from_standard};
+pub use judge::{ACCEPTED_TEST_ERROR_PCT, differences_from_standard, judge};
+pub use train::QUICK_TRAIN_S;
 
 use crate::data::Dataset;
 use crate::error::{Error, Result};
@@ -155,7 +156,7 @@ async fn stages(job: &Job<'_>, result: &mut RunResult, observer: &mut dyn Observ
     observer.checkpoint(result)?;
 
     let parameters = train_repeats(job, &bench, result, observer).await?;
-    judge::judge(result);
+    judge(result);
     Ok(parameters)
 }
 

@@ -43,6 +43,10 @@ pub fn run(args: &RunArgs) -> Result<u8> {
     let (dataset, origin) = dataset::load(&args.data, dataset::SYNTHETIC_SEED)?;
     terminal::talk(&format!("data: {}, from {origin}", dataset.name));
 
+    if args.quick {
+        terminal::talk(&format!("quick: training ends after {} s", bench::QUICK_TRAIN_S));
+    }
+
     let mut result = bench::begin(settings, environment::environment(bench::describe_adapter(adapter)), &dataset);
     result.started_utc = jiff::Timestamp::now().to_string();
     result.phases.adapter_s = adapter_s.into();
