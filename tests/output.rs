@@ -11,14 +11,16 @@ use std::path::Path;
 const FOLDER_VARIABLE: &str = "GPUBENCH_TEST_FULL_FOLDER";
 
 fn names(folder: &Path) -> Vec<String> {
-    let mut names: Vec<String> =
-        fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().file_name().into_string().unwrap()).collect();
+    let mut names: Vec<String> = fs::read_dir(folder)
+        .expect("the folder is readable")
+        .filter_map(|entry| entry.ok()?.file_name().into_string().ok())
+        .collect();
     names.sort();
     names
 }
 
 fn read(path: &Path) -> RunResult {
-    RunResult::from_json(&fs::read_to_string(path).unwrap()).unwrap()
+    RunResult::from_json(&fs::read_to_string(path).expect("the file is readable")).expect("the file is a result")
 }
 
 #[test]

@@ -7,7 +7,7 @@ use gpubench::report::{Frame, comparison, markdown, parse_published, published, 
 use gpubench::result::{Measured, RunResult, SCHEMA_VERSION, Status};
 
 fn value(measured: &Measured<f64>) -> f64 {
-    *measured.value().unwrap()
+    *measured.value().expect("the value is there")
 }
 
 #[test]
