@@ -9,7 +9,7 @@ const CAVEAT: &str = "The rows of 2016-17 are single runs published by szilard/b
     initialisation, decay and loss, and their times are those of whole fit calls.";
 /// Terminals narrower than this go without the column of dates.
 const DATE_FROM_WIDTH: u16 = 100;
-/// Padding of columns, beside the one space there always is.
+/// Padding of columns, beside the space that a table with a rule puts between them.
 pub(super) const GAP: u16 = 1;
 /// Number of leading columns that hold text; the others hold numbers and stand to the right.
 const TEXT_COLUMNS: usize = 2;
@@ -60,11 +60,11 @@ pub(super) fn list(rows: impl IntoIterator<Item = Vec<String>>, width: u16) -> S
     let mut table = Table::new();
     table.load_style(NOTHING).set_content_arrangement(ContentArrangement::Dynamic).set_width(width);
     table.add_rows(rows);
-    close_up(&mut table, usize::MAX, GAP);
+    close_up(&mut table, usize::MAX, GAP + 1);
     trimmed(&table)
 }
 
-/// `gap` + 1 spaces between columns, none before the first and after the last.
+/// A padding of `gap` spaces between columns, none before the first and after the last.
 fn close_up(table: &mut Table, text_columns: usize, gap: u16) {
     for (index, column) in table.column_iter_mut().enumerate() {
         column.set_padding((if index == 0 { 0 } else { gap }, 0));
