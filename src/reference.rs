@@ -21,7 +21,7 @@ use crate::rng;
 
 /// The pixels of the images at `indices`, scaled to pixel / 255, and their labels.
 ///
-/// `images` is [N_total, 28, 28], `labels` [N_total]; the result is [N, 1, 28, 28] and [N].
+/// `images` is [N_total, 28, 28], `labels` `[N_total]`; the result is [N, 1, 28, 28] and `[N]`.
 pub fn batch_gather(images: &[u8], labels: &[u8], indices: &[u32]) -> (Vec<f64>, Vec<u8>) {
     let image = |index: &u32| &images[*index as usize * IMAGE_PIXELS..][..IMAGE_PIXELS];
     let pixels = indices.iter().flat_map(image).map(|&pixel| f64::from(pixel) / 255.0).collect();
@@ -92,7 +92,7 @@ pub fn dropout_backward(dy: &[f64], key: [u32; 2], step: u32, rate: f32) -> Vec<
 
 /// y = W x + b for every image, with a ReLU where the layer has one.
 ///
-/// `x` is [N, I], `weight` [O, I], `bias` [O]; the result is [N, O].
+/// `x` is [N, I], `weight` [O, I], `bias` `[O]`; the result is [N, O].
 pub fn dense_forward(layer: &Layer, x: &[f64], weight: &[f64], bias: &[f64]) -> Vec<f64> {
     let inputs = layer.input.elements();
     images_in(x, inputs);
@@ -143,7 +143,7 @@ pub fn dense_backward_weight(layer: &Layer, x: &[f64], dy: &[f64]) -> Vec<f64> {
     dweight
 }
 
-/// The gradient of a dense layer's bias, the sum of `dy` [N, O] over the images; the result is [O].
+/// The gradient of a dense layer's bias, the sum of `dy` [N, O] over the images; the result is `[O]`.
 pub fn dense_backward_bias(layer: &Layer, dy: &[f64]) -> Vec<f64> {
     let mut dbias = vec![0.0; layer.output.elements()];
     images_in(dy, dbias.len());
@@ -153,7 +153,7 @@ pub fn dense_backward_bias(layer: &Layer, dy: &[f64]) -> Vec<f64> {
 
 /// The cross-entropy of every image in nats, and whether its largest logit (the first of equals) is the label's: 1 or 0.
 ///
-/// `logits` is [N, 10] and `labels` [N]; both results are [N].
+/// `logits` is [N, 10] and `labels` `[N]`; both results are `[N]`.
 pub fn softmax_cross_entropy_forward(logits: &[f64], labels: &[u8]) -> (Vec<f64>, Vec<u32>) {
     assert_eq!(images_in(logits, CLASSES), labels.len(), "there is one label per image");
     let judge = |(logits, &label): (&[f64], &u8)| {
@@ -166,7 +166,7 @@ pub fn softmax_cross_entropy_forward(logits: &[f64], labels: &[u8]) -> (Vec<f64>
 
 /// The gradient of the mean cross-entropy by the logits, (softmax - onehot) / N.
 ///
-/// `logits` is [N, 10] and `labels` [N]; the result is [N, 10].
+/// `logits` is [N, 10] and `labels` `[N]`; the result is [N, 10].
 pub fn softmax_cross_entropy_backward(logits: &[f64], labels: &[u8]) -> Vec<f64> {
     assert_eq!(images_in(logits, CLASSES), labels.len(), "there is one label per image");
     let images = labels.len() as f64;
@@ -180,7 +180,7 @@ pub fn softmax_cross_entropy_backward(logits: &[f64], labels: &[u8]) -> Vec<f64>
     dlogits
 }
 
-/// The sum of the losses [N] and of the correct answers [N].
+/// The sum of the losses `[N]` and of the correct answers `[N]`.
 pub fn metrics_reduce(loss: &[f64], correct: &[u32]) -> (f64, u32) {
     (loss.iter().sum(), correct.iter().sum())
 }

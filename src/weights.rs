@@ -1,6 +1,6 @@
 //! Weight files: safetensors with PyTorch's names and layouts.
 //!
-//! Tensors are called `conv1.weight` [32, 1, 4, 4], `conv1.bias` [32], `fc1.weight` [128, 400] and so on, f32, row-major. The
+//! Tensors are called `conv1.weight` [32, 1, 4, 4], `conv1.bias` `[32]`, `fc1.weight` [128, 400] and so on, f32, row-major. The
 //! 400 inputs of `fc1` are the 16 x 5 x 5 values of `pool2` flattened channel by channel, row by row (CHW), which is what
 //! `torch.flatten` does. So the file loads into the same network written in PyTorch without any rearranging.
 

@@ -8,7 +8,7 @@ use std::ops::Range;
 
 /// Cross-correlation with stride 1 and no padding, plus the bias, through a ReLU.
 ///
-/// `x` is [N, C, H, W], `weight` [O, C, K, K], `bias` [O]; the result is [N, O, H', W'] with H' = H - K + 1.
+/// `x` is [N, C, H, W], `weight` [O, C, K, K], `bias` `[O]`; the result is [N, O, H', W'] with H' = H - K + 1.
 pub fn conv_forward(layer: &Layer, x: &[f64], weight: &[f64], bias: &[f64]) -> Vec<f64> {
     let images = images_in(x, layer.input.elements());
     check_parameters(layer, weight, bias);
@@ -43,7 +43,7 @@ pub fn conv_backward_weight(layer: &Layer, x: &[f64], dy: &[f64]) -> Vec<f64> {
     dweight
 }
 
-/// The gradient of a convolution's bias, the sum of `dy` [N, O, H', W'] over images and positions; the result is [O].
+/// The gradient of a convolution's bias, the sum of `dy` [N, O, H', W'] over images and positions; the result is `[O]`.
 pub fn conv_backward_bias(layer: &Layer, dy: &[f64]) -> Vec<f64> {
     images_in(dy, layer.output.elements());
     let mut dbias = vec![0.0; layer.output.channels];
