@@ -1,4 +1,25 @@
 //! Trains one fixed CNN with WGSL compute shaders and reports how fast the device did it.
+//!
+//! A run goes through these modules, each of which imports only from those above it in this list:
+//!
+//! | module | holds |
+//! |---|---|
+//! | [`error`] | what can go wrong, and the exit code of each kind |
+//! | [`model`] | the CNN as data: layers, shapes, where parameters lie |
+//! | [`rng`] | counter-based random numbers, bit-equal to their WGSL twin |
+//! | [`stats`] | median, deviation, bootstrap |
+//! | [`data`] | images and labels: IDX files and synthetic digits |
+//! | [`mod@reference`] | one plain function for each kernel: what is right |
+//! | [`weights`] | weight files in PyTorch's layout |
+//! | [`kernels`] | the kernel table, one row for each WGSL file, and plans made of its rows |
+//! | [`gpu`] | adapters, devices, pipelines, buffers, commands: all of wgpu |
+//! | [`trainer`] | the state of a training on the device, and the recording of its steps |
+//! | [`result`] and [`report`] | what was measured, and how it is shown |
+//! | [`bench`] | the protocol: check, train, evaluate, judge |
+//! | `cli` and `web` | the edges: only they touch files, arguments, the terminal, a page |
+//!
+//! [`bench::run`] is the whole protocol in one function; [`bench::check`] is why its figures may be believed. A kernel's WGSL
+//! file, entry point, row, reference function, label and key in results all bear one name.
 
 pub mod bench;
 #[cfg(not(target_arch = "wasm32"))]

@@ -238,7 +238,7 @@ impl<'a> Trainer<'a> {
     /// Reads the sums of loss and right answers of the first `steps` steps of the epoch: the one readback of an epoch.
     ///
     /// # Errors
-    /// [`Error::Device`] if the device failed or the loss is not finite.
+    /// [`Error::Device`] if the device failed.
     pub async fn step_metrics(&self, steps: u32) -> Result<Vec<Metrics>> {
         let sums: Vec<[f32; 2]> = self.buffers.read(self.gpu, inputs::TRAIN_METRICS, steps as usize).await?;
         let metrics = |(index, &sums): (usize, &[f32; 2])| metrics(sums, self.batch_of(index as u32));

@@ -3,6 +3,7 @@
 use super::output::ResultFile;
 use super::terminal;
 use crate::bench::{Observer, Progress};
+use crate::data::Identity;
 use crate::error::Result;
 use crate::result::{Epoch, RunResult};
 use indicatif::{ProgressBar, ProgressStyle};
@@ -91,20 +92,27 @@ impl Observer for TerminalObserver {
     fn checkpoint(&mut self, result: &RunResult) -> Result<()> {
         let epochs: Vec<&Epoch> = result.repeats.iter().flat_map(|repeat| &repeat.epochs).collect();
         for epoch in &epochs[self.epochs_told.min(epochs.len())..] {
-            self.say(&epoch_line(epoch, result.settings.epochs.value));
+            self.say(&epoch_line(epoch, result));
         }
         self.epochs_told = epochs.len();
         self.file.write(result)
     }
 }
 
-fn epoch_line(epoch: &Epoch, epochs: u32) -> String {
+/// What an epoch brought; an error rate on anything but MNIST says so.
+fn epoch_line(epoch: &Epoch, result: &RunResult) -> String {
+    let epochs = result.settings.epochs.value;
+    let on = match result.data.identity {
+        Identity::Mnist => "",
+        Identity::Synthetic => " (synthetic)",
+        Identity::Other => " (not MNIST)",
+    };
     let figure = |value: &crate::result::Measured<f64>, digits: usize| match value.value() {
         Some(value) => format!("{value:.digits$}"),
         None => "n/a".to_owned(),
     };
     format!(
-        "epoch {:>2}/{epochs}: {:8.3} s, loss {}, training error {} %, test error {} %",
+        "epoch {:>2}/{epochs}: {:8.3} s, loss {}, training error {} %, test error {} %{on}",
         epoch.epoch,
         epoch.train_s,
         figure(&epoch.train_loss, 4),
