@@ -110,7 +110,8 @@ fn assert_case(golden: &Golden, rate: f32, dropout_step: Option<u32>, expected: 
     let trace = network.forward(&pixels, &golden.labels, dropout_step);
     assert_eq!(expected.activations.len(), 7);
     for digest in &expected.activations {
-        let index = network.model.layers.iter().position(|layer| layer.name == digest.name).unwrap();
+        let index =
+            network.model.layers.iter().position(|layer| layer.name == digest.name).expect("a layer of the model");
         digest.assert_matches("activations", &trace.activations[index + 1]);
     }
     let logits = &trace.activations[network.model.layers.len() - 1];

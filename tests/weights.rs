@@ -33,9 +33,12 @@ fn tensors() -> BTreeMap<String, Tensor> {
 /// The file that holds `tensors`, written by the safetensors crate alone.
 fn file(tensors: &BTreeMap<String, Tensor>) -> Vec<u8> {
     let views = tensors.iter().map(|(name, tensor)| {
-        (name.clone(), TensorView::new(tensor.dtype, tensor.shape.clone(), &tensor.bytes).unwrap())
+        (
+            name.clone(),
+            TensorView::new(tensor.dtype, tensor.shape.clone(), &tensor.bytes).expect("the bytes fill the shape"),
+        )
     });
-    safetensors::serialize(views, None).unwrap()
+    safetensors::serialize(views, None).expect("the tensors have names of their own")
 }
 
 /// Asserts that `bytes` are refused as bad data, in one sentence that holds all of `words`.
