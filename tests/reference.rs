@@ -234,7 +234,7 @@ fn a_softmax_of_one_half_costs_the_logarithm_of_two() {
 
 #[test]
 fn the_answer_is_the_first_of_the_largest_logits() {
-    let mut logits = vec![-1.0; CLASSES];
+    let mut logits = [-1.0; CLASSES];
     (logits[3], logits[7]) = (2.0, 2.0);
     assert_eq!(softmax_cross_entropy_forward(&logits.repeat(3), &[3, 7, 0]).1, [1, 0, 0]);
 }
