@@ -9,7 +9,7 @@ fn main() {
             println!("cargo::rerun-if-changed={file}");
         }
     }
-    if let Some(commit) = output("git", &["describe", "--always", "--dirty", "--abbrev=12"]) {
+    if let Some(commit) = output("git", &["--no-optional-locks", "describe", "--always", "--dirty", "--abbrev=12"]) {
         println!("cargo::rustc-env=GPUBENCH_GIT={commit}");
     }
     let rustc = std::env::var("RUSTC").unwrap_or_else(|_| "rustc".to_owned());

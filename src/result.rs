@@ -11,11 +11,13 @@ use std::collections::BTreeMap;
 mod environment;
 mod json;
 mod measured;
+mod profile;
 mod settings;
 mod summary;
 
 pub use environment::{Adapter, AdapterKind, Cpu, Environment, TimestampGrade, Tool};
 pub use measured::Measured;
+pub use profile::{KernelTime, Method, Profile};
 pub use settings::{Origin, Setting, Settings};
 
 /// The value of `schema` in every result file.
@@ -60,6 +62,14 @@ pub struct RunResult {
     pub repeats: Vec<Repeat>,
     /// The figures of the table, computed from the repeats.
     pub summary: Summary,
+    /// Device time for each kernel; may be left out.
+    #[serde(default = "not_profiled")]
+    pub profile: Measured<Profile>,
+}
+
+/// What stands in the place of a profile that nobody asked for.
+pub fn not_profiled() -> Measured<Profile> {
+    Measured::missing("not asked for; `gpubench profile` or --profile takes one")
 }
 
 /// How a run ended.
@@ -256,8 +266,9 @@ pub struct Epoch {
     pub test_error_pct: Measured<f64>,
 }
 
-/// The time of a number of successive steps.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+/// The time of a number of successive steps; in JSON the list `[epoch, first_step, steps, duration_s]`, as there may be thousands.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+#[serde(from = "(u32, u32, u32, f64)", into = "(u32, u32, u32, f64)")]
 pub struct Sample {
     /// Number of the epoch, from 1.
     pub epoch: u32,
@@ -267,6 +278,18 @@ pub struct Sample {
     pub steps: u32,
     /// Seconds.
     pub duration_s: f64,
+}
+
+impl From<(u32, u32, u32, f64)> for Sample {
+    fn from((epoch, first_step, steps, duration_s): (u32, u32, u32, f64)) -> Self {
+        Self { epoch, first_step, steps, duration_s }
+    }
+}
+
+impl From<Sample> for (u32, u32, u32, f64) {
+    fn from(sample: Sample) -> Self {
+        (sample.epoch, sample.first_step, sample.steps, sample.duration_s)
+    }
 }
 
 /// The figures of the table. All are missing until something was measured.

@@ -39,6 +39,17 @@ pub fn bootstrap_interval(samples: &[f64], seed: u64) -> Option<(f64, f64)> {
     Some((medians[tail], medians[medians.len() - 1 - tail]))
 }
 
+/// The value below which a share `share` (0 to 1) of the samples lies, by linear interpolation; `None` for no samples.
+///
+/// Source: R. J. Hyndman, Y. Fan, "Sample quantiles in statistical packages", The American Statistician 1996, type 7.
+pub fn quantile(samples: &[f64], share: f64) -> Option<f64> {
+    let mut sorted = samples.to_vec();
+    sorted.sort_unstable_by(f64::total_cmp);
+    let place = share.clamp(0.0, 1.0) * sorted.len().checked_sub(1)? as f64;
+    let (below, above) = (sorted[place.floor() as usize], sorted[place.ceil() as usize]);
+    Some(below + (above - below) * place.fract())
+}
+
 /// The median of samples in rising order.
 fn median_of_sorted(sorted: &[f64]) -> Option<f64> {
     let middle = sorted.len() / 2;
@@ -52,6 +63,15 @@ fn median_of_sorted(sorted: &[f64]) -> Option<f64> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn quantiles_interpolate_between_samples() {
+        let samples = [4.0, 1.0, 3.0, 2.0, 5.0];
+        assert_eq!(quantile(&samples, 0.0), Some(1.0));
+        assert_eq!(quantile(&samples, 0.5), Some(3.0));
+        assert_eq!(quantile(&samples, 0.95), Some(4.8));
+        assert_eq!(quantile(&[], 0.5), None);
+    }
 
     #[test]
     fn the_median_is_the_middle_or_the_mean_of_the_two_middle_samples() {

@@ -2,7 +2,7 @@
 
 use crate::data::{Dataset, Split};
 use crate::error::{Error, Result};
-use crate::gpu::{Bound, Buffers, Gpu, Needs, Pipelines, Submission};
+use crate::gpu::{Bound, Buffers, Gpu, Needs, Pipelines, Span, Stopwatch, Submission};
 use crate::kernels::plan::inputs;
 use crate::kernels::{Access, Dispatch, Plan, Step};
 use crate::model::{IMAGE_PIXELS, Model, Training};
@@ -229,6 +229,20 @@ impl<'a> Trainer<'a> {
         let mut recording = self.gpu.record();
         recording.dispatch(&self.training[place], workgroups, self.step_offset(index));
         Ok(self.gpu.submit(recording))
+    }
+
+    /// Makes step `index` of the epoch that was begun with timestamps around every dispatch, and gives their times.
+    ///
+    /// # Errors
+    /// As [`Trainer::submit_steps`], or [`Error::Device`] if the device failed.
+    pub async fn timed_step(&self, stopwatch: &Stopwatch, index: u32) -> Result<Vec<Span>> {
+        let mut recording = stopwatch.record(self.gpu);
+        for (dispatch, bound) in self.plan.training.iter().zip(&self.training) {
+            let workgroups = dispatch.workgroups(self.batch_of(index), self.gpu.workgroup_limit())?;
+            recording.dispatch(bound, workgroups, self.step_offset(index));
+        }
+        self.gpu.wait(recording.submit(self.gpu)).await?;
+        stopwatch.spans(self.gpu).await
     }
 
     fn step_offset(&self, index: u32) -> u32 {

@@ -53,10 +53,14 @@ pub fn from_safetensors(model: &Model, bytes: &[u8]) -> Result<Vec<f32>> {
     let mut values = Vec::with_capacity(model.parameter_count());
     for parameter in &model.parameters {
         let name = &parameter.name;
-        let tensor = file.tensor(name).map_err(|_| Error::Data(format!("the tensor {name} is missing")))?;
+        let tensor = file
+            .tensor(name)
+            .map_err(|_| Error::Data(format!("the tensor {name} is missing: save all of the network's weights")))?;
         if tensor.shape() != parameter.shape {
             let (found, expected) = (tensor.shape(), &parameter.shape);
-            return Err(Error::Data(format!("the tensor {name} has shape {found:?}, expected {expected:?}")));
+            return Err(Error::Data(format!(
+                "the tensor {name} has shape {found:?}, expected {expected:?}: save weights of this network"
+            )));
         }
         if tensor.dtype() != Dtype::F32 {
             return Err(Error::Data(format!("the tensor {name} holds {:?}, expected F32: convert it", tensor.dtype())));

@@ -176,6 +176,23 @@ fn a_short_run_reports_and_keeps_its_result() {
     assert!(check.kernels.len() > 20 && check.steps.len() == 5);
 }
 
+fn a_profile_tells_device_time_for_each_kernel() {
+    let folder = TempDir::new().unwrap();
+    let (stdout, _) = outcome(folder.path(), &["profile", "--data", "synthetic", "--steps", "4"], 0);
+    assert!(stdout.contains("Kernels by device time") && stdout.contains("samples dropped"), "{stdout}");
+    let result = only_result(folder.path());
+    let profile = result.profile.value().expect("the profile is in the result");
+    assert_eq!(profile.steps, 4);
+    assert_eq!(profile.kernels.len(), result.plan.kernels.len());
+    let shares: f64 = profile.kernels.iter().filter_map(|time| time.share_pct.value()).sum();
+    assert!((shares - 100.0).abs() < 1e-6, "{shares}");
+    let sum_ns: f64 = profile.kernels.iter().filter_map(|time| time.median_ns.value()).sum();
+    // Medians of four steps on a busy machine: their sum may exceed a step's median span, but not by much.
+    if let Some(span_ns) = profile.span_ns.value() {
+        assert!(sum_ns > 0.5 * span_ns && sum_ns < 1.5 * span_ns, "{sum_ns} of {span_ns}");
+    }
+}
+
 fn json_is_all_that_stdout_gets() {
     let folder = TempDir::new().unwrap();
     let arguments = [&SHORT[..], &["--json", "--repeat", "2", "--output", "elsewhere"]].concat();
@@ -258,7 +275,8 @@ const WITHOUT: [(&str, fn()); 4] = [
 ];
 
 /// Tests that need an adapter.
-const WITH: [(&str, fn()); 11] = [
+const WITH: [(&str, fn()); 12] = [
+    ("a_profile_tells_device_time_for_each_kernel", a_profile_tells_device_time_for_each_kernel),
     ("a_run_whose_loss_overflows_is_invalid", a_run_whose_loss_overflows_is_invalid),
     ("an_unknown_adapter_is_refused_with_the_list", an_unknown_adapter_is_refused_with_the_list),
     ("the_list_of_adapters_parses", the_list_of_adapters_parses),

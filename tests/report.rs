@@ -11,6 +11,14 @@ fn value(measured: &Measured<f64>) -> f64 {
 }
 
 #[test]
+fn a_result_without_a_profile_reads() {
+    let mut json: serde_json::Value = serde_json::from_str(&sample::gpu_run(1).to_json().unwrap()).unwrap();
+    json.as_object_mut().unwrap().remove("profile");
+    let read = RunResult::from_json(&json.to_string()).unwrap();
+    assert!(read.profile.reason().is_some_and(|reason| reason.contains("gpubench profile")));
+}
+
+#[test]
 fn a_result_survives_json() {
     for result in [sample::gpu_run(3), sample::software_run()] {
         let json = result.to_json().unwrap();

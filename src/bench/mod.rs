@@ -5,10 +5,12 @@ mod describe;
 mod drive;
 mod expected;
 mod judge;
+mod profile;
 pub mod tolerance;
 mod train;
 
 pub use judge::{ACCEPTED_TEST_ERROR_PCT, differences_from_standard, judge};
+pub use profile::PROFILED_STEPS;
 pub use train::QUICK_TRAIN_S;
 
 use crate::data::Dataset;
@@ -31,6 +33,8 @@ pub struct Job<'a> {
     pub dataset: &'a Dataset,
     /// Initial parameters, laid out as the model says; drawn from the seed where there are none.
     pub init: Option<Vec<f32>>,
+    /// Steps to profile after the timed trainings, if any.
+    pub profile_steps: Option<u32>,
     /// When the program started, for the cold total.
     pub started: Instant,
 }
@@ -106,6 +110,7 @@ pub fn begin(settings: Settings, environment: Environment, dataset: &Dataset) ->
         phases: Phases::default(),
         repeats: Vec::new(),
         summary: Summary::default(),
+        profile: result::not_profiled(),
     }
 }
 
@@ -156,6 +161,11 @@ async fn stages(job: &Job<'_>, result: &mut RunResult, observer: &mut dyn Observ
     observer.checkpoint(result)?;
 
     let parameters = train_repeats(job, &bench, result, observer).await?;
+    if let Some(steps) = job.profile_steps {
+        observer.phase("profile");
+        let profile = profile::profile(job.adapters, &bench, job.dataset, steps, result, observer).await?;
+        result.profile = Measured::Value(profile);
+    }
     judge(result);
     Ok(parameters)
 }

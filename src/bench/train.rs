@@ -132,7 +132,9 @@ async fn train_epoch(
     });
     let report = |chunk: Chunk| {
         let first_step = before + chunk.first;
-        samples.push(Sample { epoch: epoch + 1, first_step, steps: chunk.steps, duration_s: chunk.duration_s });
+        // To the microsecond: more digits would be noise, and there may be thousands of samples.
+        let duration_s = (chunk.duration_s * 1e6).round() / 1e6;
+        samples.push(Sample { epoch: epoch + 1, first_step, steps: chunk.steps, duration_s });
         let images = f64::from(chunk.steps * bench.recipe.training.batch);
         observer.progress(&Progress {
             repeat: totals.0,

@@ -51,6 +51,8 @@ pub struct Cli {
 pub enum Verb {
     /// Train, check and report (what happens without a verb)
     Run(RunArgs),
+    /// A short training, and device time for each kernel
+    Profile(RunArgs),
     /// List the adapters
     List(ListArgs),
     /// Fetch or verify MNIST
@@ -85,7 +87,7 @@ pub struct ListArgs {
 }
 
 /// Options of a run.
-#[derive(Debug, Args)]
+#[derive(Debug, Clone, Args)]
 pub struct RunArgs {
     /// Adapter: its index, a part of its name, vendor or driver (nvidia), or its PCI bus id [default: the fastest kind]
     #[arg(long, value_name = "WHICH")]
@@ -123,6 +125,9 @@ pub struct RunArgs {
     /// Probability of dropping a value, from 0 to below 1 [default: 0.2]
     #[arg(long, value_name = "RATE", value_parser = dropout_rate)]
     pub dropout: Option<f32>,
+    /// Take device time for each kernel too, after the training, on a device of its own
+    #[arg(long)]
+    pub profile: bool,
     /// Start from the weights in this safetensors file
     #[arg(long, value_name = "FILE")]
     pub init: Option<PathBuf>,

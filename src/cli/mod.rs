@@ -21,6 +21,7 @@ pub fn main() -> ExitCode {
     let outcome = match &cli.verb {
         None => run::run(&cli.run),
         Some(Verb::Run(args)) => run::run(args),
+        Some(Verb::Profile(args)) => run::profile(args),
         Some(Verb::List(args)) => list::list(args).map(|()| 0),
         Some(Verb::Data(verb)) => on_data(verb),
     };

@@ -59,6 +59,7 @@ impl Observer for TerminalObserver {
             "device" => "opening the device",
             "compile" => "compiling shaders",
             "check" => "checking every kernel against the reference",
+            "profile" => "profiling",
             _ => "uploading the data",
         });
         self.bar.enable_steady_tick(std::time::Duration::from_millis(120));

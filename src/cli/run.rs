@@ -54,13 +54,29 @@ pub fn run(args: &RunArgs) -> Result<u8> {
     if origin.contains(dataset::DATA_VARIABLE) {
         result.settings.data.origin = Origin::Environment;
     }
-    let job = Job { adapters: &adapters, adapter, dataset: &dataset, init, started };
+    let job = Job {
+        adapters: &adapters,
+        adapter,
+        dataset: &dataset,
+        init,
+        profile_steps: args.profile.then(|| args.steps.unwrap_or(bench::PROFILED_STEPS)),
+        started,
+    };
     let parameters = train(&job, &mut result, file, args)?;
     if let Some(save) = &args.save {
         replace(save, &weights::to_safetensors(&Model::new(result.settings.dropout.value), &parameters)?)?;
         terminal::talk(&format!("weights: {}", save.display()));
     }
     Ok(if result.status == Status::Invalid { INVALID } else { 0 })
+}
+
+/// Trains a few steps, profiles as many, and shows where their time goes; returns the exit code.
+///
+/// # Errors
+/// As [`run`].
+pub fn profile(args: &RunArgs) -> Result<u8> {
+    let steps = args.steps.or_else(|| (args.epochs.is_none() && !args.quick).then_some(bench::PROFILED_STEPS));
+    run(&RunArgs { profile: true, steps, ..args.clone() })
 }
 
 fn announce(adapter: &AdapterInfo) {

@@ -45,33 +45,7 @@ impl Buffers {
     /// # Errors
     /// [`Error::Device`] if the device failed.
     pub async fn read<T: Pod>(&self, gpu: &Gpu, name: &str, count: usize) -> Result<Vec<T>> {
-        let bytes = (count * size_of::<T>()) as u64;
-        let staging = gpu.device.create_buffer(&wgpu::BufferDescriptor {
-            label: Some("readback"),
-            size: bytes,
-            usage: wgpu::BufferUsages::COPY_DST | wgpu::BufferUsages::MAP_READ,
-            mapped_at_creation: false,
-        });
-        let mut encoder =
-            gpu.device.create_command_encoder(&wgpu::CommandEncoderDescriptor { label: Some("readback") });
-        encoder.copy_buffer_to_buffer(self.buffer(name), 0, &staging, 0, bytes);
-        // Mapping waits for the copy by itself.
-        drop(gpu.submit_encoder(encoder));
-        let (sender, receiver) = futures_channel::oneshot::channel();
-        staging.map_async(wgpu::MapMode::Read, .., move |outcome| {
-            // The receiver lives until the end of this function.
-            let _ = sender.send(outcome);
-        });
-        wait::poll_now(&gpu.device)?;
-        let failed = |words: String| Error::Device(format!("reading {name} back failed: {words}"));
-        match receiver.await {
-            Ok(Ok(())) => {}
-            Ok(Err(error)) => return Err(failed(error.to_string())),
-            Err(_) => return Err(failed("the device went away".into())),
-        }
-        gpu.health()?;
-        let view = staging.get_mapped_range(..).map_err(|error| failed(error.to_string()))?;
-        Ok(bytemuck::pod_collect_to_vec(&view))
+        read_buffer(gpu, self.buffer(name), name, count).await
     }
 
     /// Bytes of the buffer `name`.
@@ -87,4 +61,34 @@ impl Buffers {
     pub(super) fn buffer(&self, name: &str) -> &wgpu::Buffer {
         self.buffers.get(name).unwrap_or_else(|| panic!("the plan names the buffer {name}, which nobody made"))
     }
+}
+
+/// Copies the first `count` values of `buffer`, called `name` in messages, to the host.
+pub(super) async fn read_buffer<T: Pod>(gpu: &Gpu, buffer: &wgpu::Buffer, name: &str, count: usize) -> Result<Vec<T>> {
+    let bytes = (count * size_of::<T>()) as u64;
+    let staging = gpu.device.create_buffer(&wgpu::BufferDescriptor {
+        label: Some("readback"),
+        size: bytes,
+        usage: wgpu::BufferUsages::COPY_DST | wgpu::BufferUsages::MAP_READ,
+        mapped_at_creation: false,
+    });
+    let mut encoder = gpu.device.create_command_encoder(&wgpu::CommandEncoderDescriptor { label: Some("readback") });
+    encoder.copy_buffer_to_buffer(buffer, 0, &staging, 0, bytes);
+    // Mapping waits for the copy by itself.
+    drop(gpu.submit_encoder(encoder));
+    let (sender, receiver) = futures_channel::oneshot::channel();
+    staging.map_async(wgpu::MapMode::Read, .., move |outcome| {
+        // The receiver lives until the end of this function.
+        let _ = sender.send(outcome);
+    });
+    wait::poll_now(&gpu.device)?;
+    let failed = |words: String| Error::Device(format!("reading {name} back failed: {words}"));
+    match receiver.await {
+        Ok(Ok(())) => {}
+        Ok(Err(error)) => return Err(failed(error.to_string())),
+        Err(_) => return Err(failed("the device went away".into())),
+    }
+    gpu.health()?;
+    let view = staging.get_mapped_range(..).map_err(|error| failed(error.to_string()))?;
+    Ok(bytemuck::pod_collect_to_vec(&view))
 }

@@ -2,7 +2,7 @@
 
 use super::adapter::{AdapterInfo, Adapters};
 use super::pipelines::Bound;
-use super::wait;
+use super::{timestamps, wait};
 use crate::error::{Error, Result};
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex};
@@ -35,11 +35,29 @@ impl Gpu {
     /// # Errors
     /// [`Error::Adapter`] if the adapter lacks a limit, naming it, or refuses.
     pub async fn open(adapters: &Adapters, adapter: &AdapterInfo, needs: Needs) -> Result<Self> {
+        Self::open_with(adapters, adapter, needs, wgpu::Features::empty()).await
+    }
+
+    /// As [`Gpu::open`], and with the timestamps that the adapter offers.
+    ///
+    /// # Errors
+    /// As [`Gpu::open`].
+    pub async fn open_for_profiling(adapters: &Adapters, adapter: &AdapterInfo, needs: Needs) -> Result<Self> {
+        Self::open_with(adapters, adapter, needs, timestamps::features(adapter.timestamps)).await
+    }
+
+    async fn open_with(
+        adapters: &Adapters,
+        adapter: &AdapterInfo,
+        needs: Needs,
+        features: wgpu::Features,
+    ) -> Result<Self> {
         let handle = adapters.handle(adapter);
         let limits = required_limits(needs, &handle.limits(), &adapter.name)?;
         let descriptor = wgpu::DeviceDescriptor {
             label: Some("gpubench"),
             required_limits: limits,
+            required_features: features,
             memory_hints: wgpu::MemoryHints::Performance,
             ..Default::default()
         };

@@ -4,9 +4,11 @@ pub mod adapter;
 pub mod buffers;
 pub mod device;
 pub mod pipelines;
+pub mod timestamps;
 mod wait;
 
 pub use adapter::{AdapterInfo, Adapters, Timestamps};
 pub use buffers::Buffers;
 pub use device::{Gpu, Needs, Recording, Submission};
 pub use pipelines::{Bound, Pipelines};
+pub use timestamps::{Span, Stopwatch, TimedRecording};

@@ -3,6 +3,7 @@
 //! [`comparison`] gives the table as data, [`text`] the whole report for a terminal, [`markdown`] the table for a page.
 
 mod numbers;
+mod profile;
 mod published;
 mod rows;
 mod summary;
@@ -25,6 +26,7 @@ pub fn text(result: &RunResult, width: u16) -> String {
         summary::facts(result, width),
         summary::epochs(result, width),
         summary::phases(result, width),
+        profile::text(result, width),
         table::text(&comparison(result, Frame::of(&result.environment.adapter)), width),
     ];
     let parts: Vec<String> = parts.into_iter().filter(|part| !part.is_empty()).collect();

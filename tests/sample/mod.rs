@@ -40,6 +40,7 @@ pub fn gpu_run(repeats: u32) -> RunResult {
         phases: phases(),
         repeats,
         summary,
+        profile: gpubench::result::not_profiled(),
     }
 }
 
