@@ -15,7 +15,7 @@
 //! | [`gpu`] | adapters, devices, pipelines, buffers, commands: all of wgpu |
 //! | [`trainer`] | the state of a training on the device, and the recording of its steps |
 //! | [`result`] and [`report`] | what was measured, and how it is shown |
-//! | [`bench`] | the protocol: check, train, evaluate, judge |
+//! | [`mod@bench`] | the protocol: check, train, evaluate, judge |
 //! | `cli` and `web` | the edges: only they touch files, arguments, the terminal, a page |
 //!
 //! [`bench::run`] is the whole protocol in one function; [`bench::check`] is why its figures may be believed. A kernel's WGSL
