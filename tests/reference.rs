@@ -315,11 +315,13 @@ fn evaluation_covers_every_image_once_and_drops_nothing() {
 #[test]
 fn steps_on_one_batch_learn_it() {
     let (mut network, pixels, labels) = network(8);
+    // At the pinned rate so small a batch can end with every ReLU dead, and which start does is chance.
+    network.training.learning_rate = 0.01;
     let before = network.evaluate(&pixels, &labels).0;
     let first = network.gradients(&pixels, &labels, 0);
     assert_eq!(network.training_step(&pixels, &labels, 0).gradients, first.gradients, "asking changes nothing");
-    (1..60).for_each(|step| drop(network.training_step(&pixels, &labels, step)));
+    (1..100).for_each(|step| drop(network.training_step(&pixels, &labels, step)));
     let (after, correct) = network.evaluate(&pixels, &labels);
-    assert!(after < 0.5 * before, "the loss went from {before} to {after}");
-    assert!(correct >= 4, "{correct} of 8 correct");
+    assert!(after < 0.2 * before, "the loss went from {before} to {after}");
+    assert_eq!(correct, 8, "of 8");
 }
