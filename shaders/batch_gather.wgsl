@@ -1,7 +1,7 @@
 // Collects the batch's images, as fractions of 255, and its labels; one invocation unpacks four neighbouring pixels.
 // Math: x[n, i] = images[order[first + n], i] / 255; targets[n] = labels[order[first + n]]
 // Shapes: images [TOTAL, PIXELS] as four u8 to a word; order [TOTAL]; x [N, PIXELS]; targets [N]
-// Grid: N * PIXELS / 4 invocations in x
+// Grid: N * PIXELS / 4 invocations in x and y
 // Cost: flop N * PIXELS; bytes 5 * N * PIXELS + 12 * N
 // Source: the task's definition, DESIGN section 1
 
@@ -16,17 +16,18 @@ override PIXELS: u32;
 @group(0) @binding(5) var<uniform> step: Step; // this step
 
 @compute @workgroup_size(WORKGROUP)
-fn batch_gather(@builtin(global_invocation_id) id: vec3<u32>) {
+fn batch_gather(@builtin(global_invocation_id) id: vec3<u32>, @builtin(num_workgroups) groups: vec3<u32>) {
+    let invocation = id.y * groups.x * WORKGROUP + id.x;
     let words = PIXELS / 4u;
-    let n = id.x / words;
+    let n = invocation / words;
     if n >= step.batch {
         return;
     }
-    let word = id.x % words;
+    let word = invocation % words;
     let source = order[step.first + n];
     let packed = images[source * words + word];
     let bytes = vec4<u32>(packed, packed >> 8u, packed >> 16u, packed >> 24u) & vec4<u32>(255u);
-    x[id.x] = vec4<f32>(bytes) / 255.0;
+    x[invocation] = vec4<f32>(bytes) / 255.0;
     if word == 0u {
         targets[n] = labels[source];
     }

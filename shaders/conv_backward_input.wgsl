@@ -1,7 +1,7 @@
 // Gradient with respect to a convolution's input; one invocation makes COLUMNS neighbouring columns by CHANNELS input channels.
 // Math: dx[n, i, r, c] = sum over o, a, b of dy[n, o, r - a, c - b] * weight[o, i, a, b], dy being 0 outside its bounds
 // Shapes: dy [N, OUT_CHANNELS, OUT_HEIGHT, OUT_WIDTH]; weight [OUT_CHANNELS, IN_CHANNELS, KERNEL, KERNEL]; dx [N, IN_CHANNELS, IN_HEIGHT, IN_WIDTH]
-// Grid: N * (IN_CHANNELS / CHANNELS) * IN_HEIGHT * ceil(IN_WIDTH / COLUMNS) invocations in x
+// Grid: N * (IN_CHANNELS / CHANNELS) * IN_HEIGHT * ceil(IN_WIDTH / COLUMNS) invocations in x and y
 // Cost: flop 2 * N * |dy| * IN_CHANNELS * KERNEL^2; bytes 4 * (N * (|dy| + |dx|) + |weight|)
 // Source: the adjoint of conv_forward, as in Goodfellow, Bengio, Courville, "Deep Learning", equation 9.13
 
@@ -40,12 +40,13 @@ fn store(first: u32, column: u32, value: vec4<f32>) {
 }
 
 @compute @workgroup_size(WORKGROUP)
-fn conv_backward_input(@builtin(global_invocation_id) id: vec3<u32>) {
+fn conv_backward_input(@builtin(global_invocation_id) id: vec3<u32>, @builtin(num_workgroups) groups: vec3<u32>) {
+    let invocation = id.y * groups.x * WORKGROUP + id.x;
     let blocks = (IN_WIDTH + COLUMNS - 1u) / COLUMNS;
-    let column = id.x % blocks * COLUMNS;
-    let row = id.x / blocks % IN_HEIGHT;
-    let channel = id.x / (blocks * IN_HEIGHT) % (IN_CHANNELS / CHANNELS) * CHANNELS;
-    let n = id.x / (blocks * IN_HEIGHT * (IN_CHANNELS / CHANNELS));
+    let column = invocation % blocks * COLUMNS;
+    let row = invocation / blocks % IN_HEIGHT;
+    let channel = invocation / (blocks * IN_HEIGHT) % (IN_CHANNELS / CHANNELS) * CHANNELS;
+    let n = invocation / (blocks * IN_HEIGHT * (IN_CHANNELS / CHANNELS));
     if n >= step.batch {
         return;
     }

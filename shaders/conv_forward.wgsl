@@ -1,7 +1,7 @@
 // Convolution, bias and ReLU; one invocation makes a tile of COLUMNS neighbouring columns by CHANNELS output channels.
 // Math: y[n, o, r, c] = max(0, bias[o] + sum over i, a, b of x[n, i, r + a, c + b] * weight[o, i, a, b])
 // Shapes: x [N, IN_CHANNELS, IN_HEIGHT, IN_WIDTH]; weight [OUT_CHANNELS, IN_CHANNELS, KERNEL, KERNEL]; y [N, OUT_CHANNELS, OUT_HEIGHT, OUT_WIDTH]
-// Grid: N * (OUT_CHANNELS / CHANNELS) * OUT_HEIGHT * ceil(OUT_WIDTH / COLUMNS) invocations in x
+// Grid: N * (OUT_CHANNELS / CHANNELS) * OUT_HEIGHT * ceil(OUT_WIDTH / COLUMNS) invocations in x and y
 // Cost: flop 2 * N * |y| * IN_CHANNELS * KERNEL^2; bytes 4 * (N * (|x| + |y|) + |weight| + |bias|)
 // Source: cross-correlation as in Goodfellow, Bengio, Courville, "Deep Learning", equation 9.6
 
@@ -37,12 +37,13 @@ fn store(first: u32, column: u32, value: vec4<f32>) {
 }
 
 @compute @workgroup_size(WORKGROUP)
-fn conv_forward(@builtin(global_invocation_id) id: vec3<u32>) {
+fn conv_forward(@builtin(global_invocation_id) id: vec3<u32>, @builtin(num_workgroups) groups: vec3<u32>) {
+    let invocation = id.y * groups.x * WORKGROUP + id.x;
     let blocks = (OUT_WIDTH + COLUMNS - 1u) / COLUMNS;
-    let column = id.x % blocks * COLUMNS;
-    let row = id.x / blocks % OUT_HEIGHT;
-    let out = id.x / (blocks * OUT_HEIGHT) % (OUT_CHANNELS / CHANNELS) * CHANNELS;
-    let n = id.x / (blocks * OUT_HEIGHT * (OUT_CHANNELS / CHANNELS));
+    let column = invocation % blocks * COLUMNS;
+    let row = invocation / blocks % OUT_HEIGHT;
+    let out = invocation / (blocks * OUT_HEIGHT) % (OUT_CHANNELS / CHANNELS) * CHANNELS;
+    let n = invocation / (blocks * OUT_HEIGHT * (OUT_CHANNELS / CHANNELS));
     if n >= step.batch {
         return;
     }

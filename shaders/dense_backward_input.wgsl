@@ -1,7 +1,7 @@
 // Gradient with respect to a dense layer's input; one invocation makes a tile of IMAGES images by FEATURES inputs.
 // Math: dx[n, i] = sum over o of dy[n, o] * weight[o, i], and 0 where RELU_BEFORE and x[n, i] <= 0
 // Shapes: dy [N, OUT]; weight [OUT, IN]; x, dx [N, IN]
-// Grid: ceil(N / IMAGES) * (IN / FEATURES) invocations in x
+// Grid: ceil(N / IMAGES) * (IN / FEATURES) invocations in x and y
 // Cost: flop 2 * N * IN * OUT; bytes 4 * (N * (2 IN + OUT) + IN * OUT)
 // Source: Goodfellow, Bengio, Courville, "Deep Learning", section 6.5; the ReLU of the layer before is undone here
 
@@ -29,10 +29,11 @@ fn store(n: u32, feature: u32, value: vec4<f32>) {
 }
 
 @compute @workgroup_size(WORKGROUP)
-fn dense_backward_input(@builtin(global_invocation_id) id: vec3<u32>) {
+fn dense_backward_input(@builtin(global_invocation_id) id: vec3<u32>, @builtin(num_workgroups) groups: vec3<u32>) {
+    let invocation = id.y * groups.x * WORKGROUP + id.x;
     let width = IN / FEATURES;
-    let feature = id.x % width;
-    let n = id.x / width * IMAGES;
+    let feature = invocation % width;
+    let n = invocation / width * IMAGES;
     if n >= step.batch {
         return;
     }

@@ -1,7 +1,7 @@
 // Dense layer with bias and optional ReLU; one invocation makes a tile of IMAGES images by UNITS units.
 // Math: y[n, o] = f(bias[o] + sum over i of x[n, i] * weight[o, i]), f = max(0, .) if RELU, else the identity
 // Shapes: x [N, IN]; weight [OUT, IN]; y [N, OUT]
-// Grid: ceil(N / IMAGES) * ceil(OUT / UNITS) invocations in x
+// Grid: ceil(N / IMAGES) * ceil(OUT / UNITS) invocations in x and y
 // Cost: flop 2 * N * IN * OUT; bytes 4 * (N * (IN + OUT) + IN * OUT + OUT)
 // Source: Goodfellow, Bengio, Courville, "Deep Learning", section 6.1
 
@@ -34,10 +34,11 @@ fn store(n: u32, unit: u32, value: vec4<f32>) {
 }
 
 @compute @workgroup_size(WORKGROUP)
-fn dense_forward(@builtin(global_invocation_id) id: vec3<u32>) {
+fn dense_forward(@builtin(global_invocation_id) id: vec3<u32>, @builtin(num_workgroups) groups: vec3<u32>) {
+    let invocation = id.y * groups.x * WORKGROUP + id.x;
     let tiles = (OUT + UNITS - 1u) / UNITS;
-    let unit = id.x % tiles * UNITS;
-    let n = id.x / tiles * IMAGES;
+    let unit = invocation % tiles * UNITS;
+    let n = invocation / tiles * IMAGES;
     if n >= step.batch {
         return;
     }

@@ -1,7 +1,7 @@
 // Inverted dropout; one invocation makes one value.
 // Math: y[e] = x[e] * m(e), m(e) = SCALE where threefry2x32(key, (e, step))[0] >= THRESHOLD, else 0
 // Shapes: x, y [N, ELEMENTS]
-// Grid: N * ELEMENTS invocations in x
+// Grid: N * ELEMENTS invocations in x and y
 // Cost: flop N * ELEMENTS; bytes 8 * N * ELEMENTS
 // Source: N. Srivastava et al., "Dropout", JMLR 15, 2014, section 10 (scaling while training)
 
@@ -17,10 +17,11 @@ override SCALE: f32;
 @group(0) @binding(2) var<uniform> step: Step; // this step
 
 @compute @workgroup_size(WORKGROUP)
-fn dropout_forward(@builtin(global_invocation_id) id: vec3<u32>) {
-    if id.x >= step.batch * ELEMENTS {
+fn dropout_forward(@builtin(global_invocation_id) id: vec3<u32>, @builtin(num_workgroups) groups: vec3<u32>) {
+    let invocation = id.y * groups.x * WORKGROUP + id.x;
+    if invocation >= step.batch * ELEMENTS {
         return;
     }
     let key = vec2<u32>(KEY_LOW, KEY_HIGH);
-    y[id.x] = x[id.x] * dropout_factor(key, id.x, step.index, THRESHOLD, SCALE);
+    y[invocation] = x[invocation] * dropout_factor(key, invocation, step.index, THRESHOLD, SCALE);
 }

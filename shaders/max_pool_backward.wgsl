@@ -1,7 +1,7 @@
 // Gradient with respect to what entered the ReLU before a max pool; one invocation fills one window, or a remainder at the border.
 // Math: dx[n, c, WINDOW r + a, WINDOW s + b] = dy[n, c, r, s] if argmax[n, c, r, s] = WINDOW a + b and y[n, c, r, s] > 0, else 0
 // Shapes: dy, argmax, y [N, CHANNELS, OUT_HEIGHT, OUT_WIDTH]; dx [N, CHANNELS, IN_HEIGHT, IN_WIDTH]
-// Grid: N * CHANNELS * ceil(IN_HEIGHT / WINDOW) * ceil(IN_WIDTH / WINDOW) invocations in x
+// Grid: N * CHANNELS * ceil(IN_HEIGHT / WINDOW) * ceil(IN_WIDTH / WINDOW) invocations in x and y
 // Cost: flop 0; bytes 4 * N * (3 |y| + |dx|)
 // Source: the subgradient of max; ReLU and max commute, so that y > 0 says whether the ReLU let the maximum pass
 
@@ -20,12 +20,13 @@ override WINDOW: u32;
 @group(0) @binding(4) var<uniform> step: Step; // this step
 
 @compute @workgroup_size(WORKGROUP)
-fn max_pool_backward(@builtin(global_invocation_id) id: vec3<u32>) {
+fn max_pool_backward(@builtin(global_invocation_id) id: vec3<u32>, @builtin(num_workgroups) groups: vec3<u32>) {
+    let invocation = id.y * groups.x * WORKGROUP + id.x;
     let rows = (IN_HEIGHT + WINDOW - 1u) / WINDOW;
     let columns = (IN_WIDTH + WINDOW - 1u) / WINDOW;
-    let column = id.x % columns;
-    let row = id.x / columns % rows;
-    let plane = id.x / (columns * rows);
+    let column = invocation % columns;
+    let row = invocation / columns % rows;
+    let plane = invocation / (columns * rows);
     if plane >= step.batch * CHANNELS {
         return;
     }

@@ -1,7 +1,7 @@
 // Maximum over WINDOW x WINDOW windows and where in the window it was found; one invocation makes one window.
 // Math: y[n, c, r, s] = max over a, b of x[n, c, WINDOW r + a, WINDOW s + b]; argmax = WINDOW a + b of the first maximum
 // Shapes: x [N, CHANNELS, IN_HEIGHT, IN_WIDTH]; y, argmax [N, CHANNELS, OUT_HEIGHT, OUT_WIDTH]
-// Grid: N * CHANNELS * OUT_HEIGHT * OUT_WIDTH invocations in x
+// Grid: N * CHANNELS * OUT_HEIGHT * OUT_WIDTH invocations in x and y
 // Cost: flop N * |y| * (WINDOW^2 - 1); bytes 4 * N * |y| * (WINDOW^2 + 2)
 // Source: the task's definition, DESIGN section 1: windows do not overlap, a remainder at the border is dropped
 
@@ -19,10 +19,11 @@ override WINDOW: u32;
 @group(0) @binding(3) var<uniform> step: Step; // this step
 
 @compute @workgroup_size(WORKGROUP)
-fn max_pool_forward(@builtin(global_invocation_id) id: vec3<u32>) {
-    let column = id.x % OUT_WIDTH;
-    let row = id.x / OUT_WIDTH % OUT_HEIGHT;
-    let plane = id.x / (OUT_WIDTH * OUT_HEIGHT);
+fn max_pool_forward(@builtin(global_invocation_id) id: vec3<u32>, @builtin(num_workgroups) groups: vec3<u32>) {
+    let invocation = id.y * groups.x * WORKGROUP + id.x;
+    let column = invocation % OUT_WIDTH;
+    let row = invocation / OUT_WIDTH % OUT_HEIGHT;
+    let plane = invocation / (OUT_WIDTH * OUT_HEIGHT);
     if plane >= step.batch * CHANNELS {
         return;
     }
@@ -38,6 +39,6 @@ fn max_pool_forward(@builtin(global_invocation_id) id: vec3<u32>) {
             }
         }
     }
-    y[id.x] = best;
-    argmax[id.x] = where_best;
+    y[invocation] = best;
+    argmax[invocation] = where_best;
 }

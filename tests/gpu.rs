@@ -130,12 +130,14 @@ fn a_wrong_kernel_is_caught(bench: &Bench) -> Result<(), Failed> {
     })
 }
 
-const TESTS: [(&str, Test); 10] = [
+const TESTS: [(&str, Test); 11] = [
     ("kernels_with_batch_1", batch::<1>),
     ("kernels_with_batch_3", batch::<3>),
     ("kernels_with_batch_17", batch::<17>),
     ("kernels_with_batch_96", batch::<96>),
     ("kernels_with_batch_128", batch::<128>),
+    // More workgroups than one dimension of a grid may have.
+    ("kernels_with_batch_1000", batch::<1000>),
     ("training_steps", training_steps),
     ("same_seed_same_bits", same_seed_same_bits),
     ("evaluation_agrees_with_the_reference", evaluation_agrees_with_the_reference),

@@ -67,7 +67,8 @@ pub struct BufferSpec {
 /// How many workgroups a dispatch starts.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Grid {
-    /// Enough workgroups in x for so many invocations.
+    /// Enough workgroups for so many invocations: in x, and where the limit of one dimension is reached in y too, so that
+    /// the last row of workgroups may be more than is needed.
     Invocations(Amount),
     /// So many workgroups in x and y.
     Workgroups(Amount, Amount),
@@ -112,7 +113,11 @@ impl Dispatch {
     /// [`Error::Usage`] if the limit is exceeded.
     pub fn workgroups(&self, batch: u32, limit: u32) -> Result<[u32; 3]> {
         let counts = match self.grid {
-            Grid::Invocations(amount) => [amount.at(batch).div_ceil(self.constant("WORKGROUP") as u64), 1, 1],
+            Grid::Invocations(amount) => {
+                let groups = amount.at(batch).div_ceil(self.constant("WORKGROUP") as u64);
+                let rows = groups.div_ceil(u64::from(limit)).max(1);
+                [groups.div_ceil(rows), rows, 1]
+            }
             Grid::Workgroups(x, y) => [x.at(batch), y.at(batch), 1],
         };
         match counts.map(|count| u32::try_from(count).ok().filter(|&count| count <= limit)) {
@@ -173,4 +178,29 @@ pub mod inputs {
     pub const VELOCITIES: &str = "velocities";
     /// Gradients, laid out as the parameters.
     pub const GRADIENTS: &str = "gradients";
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::kernels::layered::layered;
+    use crate::model::{DROPOUT_RATE, Model, Training};
+
+    #[test]
+    fn amounts_count_started_chunks() {
+        let amount = Amount { fixed: 3, per_image: 2, per_chunk: 10, chunk: 4 };
+        assert_eq!([0, 1, 4, 5].map(|batch| amount.at(batch)), [3, 15, 21, 33]);
+    }
+
+    #[test]
+    fn a_grid_beyond_the_limit_of_a_dimension_goes_on_in_the_next() {
+        let plan = layered(&Model::new(DROPOUT_RATE), &Training::STANDARD, 1);
+        let dispatch = plan.training.iter().find(|dispatch| dispatch.label() == "max_pool_forward/pool1").unwrap();
+        assert_eq!(dispatch.workgroups(128, 65_535), Ok([9_216, 1, 1]));
+        assert_eq!(dispatch.workgroups(1000, 65_535), Ok([36_000, 2, 1]));
+        let small = dispatch.workgroups(128, 1_000).unwrap();
+        assert!(small[0] <= 1_000 && small[0] * small[1] >= 9_216, "{small:?}");
+        let error = dispatch.workgroups(128, 10).unwrap_err();
+        assert_eq!(error.exit_code(), 2);
+    }
 }
