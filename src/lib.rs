@@ -7,6 +7,7 @@
 //! | [`error`] | what can go wrong, and the exit code of each kind |
 //! | [`model`] | the CNN as data: layers, shapes, where parameters lie |
 //! | [`rng`] | counter-based random numbers, bit-equal to their WGSL twin |
+//! | [`hash`] | SHA-256 as text |
 //! | [`stats`] | median, deviation, bootstrap |
 //! | [`data`] | images and labels: IDX files and synthetic digits |
 //! | [`mod@reference`] | one plain function for each kernel: what is right |
@@ -27,6 +28,7 @@ pub mod cli;
 pub mod data;
 pub mod error;
 pub mod gpu;
+pub mod hash;
 pub mod kernels;
 pub mod model;
 pub mod reference;

@@ -222,15 +222,6 @@ impl Model {
         self.parameters.iter().find(|parameter| parameter.name == name).expect("the model has a parameter of this name")
     }
 
-    /// The dropout rate.
-    pub fn dropout(&self) -> f32 {
-        let rate = |layer: &Layer| match layer.operation {
-            Operation::Dropout { rate } => Some(rate),
-            _ => None,
-        };
-        self.layers.iter().find_map(rate).unwrap_or(0.0)
-    }
-
     /// Multiply-adds of one image's forward pass.
     pub fn forward_macs(&self) -> u64 {
         self.layers.iter().map(Layer::forward_macs).sum()

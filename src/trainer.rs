@@ -28,6 +28,12 @@ impl Recipe {
         (images as u32).div_ceil(self.training.batch)
     }
 
+    /// Images in batch `index` of `images` images: the last may be smaller than the others.
+    pub fn batch_of(&self, index: u32, images: usize) -> u32 {
+        let batch = self.training.batch;
+        batch.min(images as u32 - index * batch)
+    }
+
     /// Whether the batch can be taken from the data.
     ///
     /// # Errors
@@ -75,6 +81,16 @@ impl Metrics {
     /// Images classified wrongly.
     pub fn errors(&self) -> u64 {
         self.images - self.correct
+    }
+}
+
+impl std::iter::Sum for Metrics {
+    fn sum<I: Iterator<Item = Self>>(all: I) -> Self {
+        all.fold(Self::default(), |total, part| Self {
+            loss_sum: total.loss_sum + part.loss_sum,
+            correct: total.correct + part.correct,
+            images: total.images + part.images,
+        })
     }
 }
 
@@ -179,14 +195,18 @@ impl<'a> Trainer<'a> {
     pub fn begin_epoch(&mut self, epoch: u32) {
         self.steps_before = epoch * self.steps_per_epoch();
         self.buffers.write(self.gpu, inputs::TRAIN_ORDER, &self.order(epoch));
-        let record = |index: u32| Step {
+        self.write_steps(inputs::TRAIN_STEPS, (0..self.steps_per_epoch()).map(|index| self.step_record(index)));
+    }
+
+    /// What the device is told of step `index` of the epoch that was begun.
+    pub fn step_record(&self, index: u32) -> Step {
+        Step {
             batch: self.batch_of(index),
             first: index * self.recipe.training.batch,
             index: self.steps_before + index,
             slot: index,
             learning_rate: self.recipe.training.learning_rate_at(self.steps_before + index),
-        };
-        self.write_steps(inputs::TRAIN_STEPS, (0..self.steps_per_epoch()).map(record));
+        }
     }
 
     fn write_steps(&self, name: &str, steps: impl Iterator<Item = Step>) {
@@ -201,8 +221,7 @@ impl<'a> Trainer<'a> {
 
     /// Images in step `index` of an epoch.
     pub fn batch_of(&self, index: u32) -> u32 {
-        let batch = self.recipe.training.batch;
-        batch.min(self.train_images as u32 - index * batch)
+        self.recipe.batch_of(index, self.train_images)
     }
 
     /// Records the steps `steps` of the epoch that was begun and hands them to the device.
@@ -262,10 +281,9 @@ impl<'a> Trainer<'a> {
     fn prepare_evaluation(&self) {
         let order: Vec<u32> = (0..self.test_images as u32).collect();
         self.buffers.write(self.gpu, inputs::TEST_ORDER, &order);
-        let batch = self.recipe.training.batch;
         let record = |index: u32| Step {
-            batch: batch.min(self.test_images as u32 - index * batch),
-            first: index * batch,
+            batch: self.recipe.batch_of(index, self.test_images),
+            first: index * self.recipe.training.batch,
             slot: index,
             ..Default::default()
         };
@@ -274,7 +292,7 @@ impl<'a> Trainer<'a> {
 
     /// Batches in an evaluation.
     pub fn evaluation_batches(&self) -> u32 {
-        (self.test_images as u32).div_ceil(self.recipe.training.batch)
+        self.recipe.steps_per_epoch(self.test_images)
     }
 
     /// Records the evaluation of the test batches `batches` and hands them to the device.
@@ -282,10 +300,9 @@ impl<'a> Trainer<'a> {
     /// # Errors
     /// As [`Trainer::submit_steps`].
     pub fn submit_evaluation(&self, batches: Range<u32>) -> Result<Submission> {
-        let batch = self.recipe.training.batch;
         let mut recording = self.gpu.record();
         for index in batches {
-            let images = batch.min(self.test_images as u32 - index * batch);
+            let images = self.recipe.batch_of(index, self.test_images);
             for (dispatch, bound) in self.plan.evaluation.iter().zip(&self.evaluation) {
                 let workgroups = dispatch.workgroups(images, self.gpu.workgroup_limit())?;
                 recording.dispatch(bound, workgroups, self.step_offset(index));
@@ -301,12 +318,8 @@ impl<'a> Trainer<'a> {
     pub async fn evaluation_metrics(&self) -> Result<Metrics> {
         let count = self.evaluation_batches() as usize;
         let sums: Vec<[f32; 2]> = self.buffers.read(self.gpu, inputs::TEST_METRICS, count).await?;
-        let total = sums.iter().fold(Metrics::default(), |total, &[loss, correct]| Metrics {
-            loss_sum: total.loss_sum + f64::from(loss),
-            correct: total.correct + correct as u64,
-            images: 0,
-        });
-        Ok(Metrics { images: self.test_images as u64, ..total })
+        let of_batch = |(index, &sums)| metrics(sums, self.recipe.batch_of(index, self.test_images));
+        Ok((0..).zip(&sums).map(of_batch).sum())
     }
 }
 

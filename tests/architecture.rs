@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 
 /// The modules from the bottom to the top; those of one row may use each other.
 const ROWS: [&[&str]; 9] = [
-    &["error"],
+    &["error", "hash"],
     &["model", "rng", "stats"],
     &["data", "reference", "weights", "kernels"],
     &["gpu"],

@@ -6,7 +6,7 @@ use crate::data::{Dataset, Identity, Split};
 use crate::error::Result;
 use crate::gpu::{Gpu, Pipelines};
 use crate::kernels::plan::inputs;
-use crate::kernels::{Access, Dispatch, Element, Plan, Step};
+use crate::kernels::{Access, Dispatch, Element, Plan};
 use crate::model::{CLASSES, IMAGE_PIXELS, Model, Training};
 use crate::reference::{self, Network};
 use crate::result::{self, KernelCheck, Outcome, StepCheck};
@@ -148,13 +148,7 @@ impl Checker<'_> {
             let words = trainer.buffers().bytes(&buffer.name) / 4;
             trainer.buffers().write(self.gpu, &buffer.name, &vec![f32::NAN.to_bits(); words as usize]);
         }
-        let step = Step {
-            batch: trainer.batch_of(index),
-            first: index * self.recipe.training.batch,
-            index,
-            slot: index,
-            learning_rate: self.recipe.training.learning_rate_at(index),
-        };
+        let step = trainer.step_record(index);
         let mut rows = Vec::new();
         for (place, dispatch) in self.plan.training.iter().enumerate() {
             let before = self.contents(trainer, dispatch, |_| true).await?;

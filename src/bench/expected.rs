@@ -5,11 +5,11 @@ use crate::kernels::plan::inputs;
 use crate::kernels::{Access, Dispatch, Element, Step};
 use crate::model::{CLASSES, Layer, Model, Operation};
 use crate::reference;
-use std::collections::HashMap;
+use std::collections::BTreeMap;
 use std::ops::Range;
 
 /// The contents of the buffers that a dispatch names, by name: 32-bit words.
-pub type Contents = HashMap<String, Vec<u32>>;
+pub type Contents = BTreeMap<String, Vec<u32>>;
 
 /// Values that a dispatch must leave in part of a buffer; the rest of the buffer must stay as it was.
 pub struct Expected {

@@ -9,6 +9,7 @@ mod profile;
 pub mod tolerance;
 mod train;
 
+pub use describe::adapter as describe_adapter;
 pub use judge::{ACCEPTED_TEST_ERROR_PCT, differences_from_standard, judge};
 pub use profile::PROFILED_STEPS;
 pub use train::QUICK_TRAIN_S;
@@ -67,11 +68,6 @@ pub trait Observer {
     /// # Errors
     /// [`Error::Output`] if it cannot be kept, which ends the run.
     fn checkpoint(&mut self, result: &RunResult) -> Result<()>;
-}
-
-/// The adapter as results describe it.
-pub fn describe_adapter(info: &AdapterInfo) -> result::Adapter {
-    describe::adapter(info)
 }
 
 /// The result of a run that has not measured anything yet.
@@ -201,19 +197,13 @@ async fn train_repeats(
     Ok(parameters)
 }
 
-/// Computes the figures of the table from the repeats so far, keeping what others have filled in.
+/// Computes the figures of the table from the repeats so far.
 fn summarise(result: &mut RunResult, recipe: &Recipe) {
-    let images: u64 = match result.repeats.first() {
-        Some(repeat) => train::images_trained(repeat, recipe, result.data.train_images),
-        None => 0,
-    };
-    let peak = result.summary.peak_host_memory_bytes.clone();
+    let Some(first) = result.repeats.first() else { return };
+    result.phases.train_s = first.train_s.clone();
+    result.phases.evaluate_s = first.evaluate_s.clone();
+    let images = train::images_trained(first, recipe, result.data.train_images);
     result.summary = Summary::of(&result.repeats, images, result.model.training_macs, recipe.seed);
-    result.summary.peak_host_memory_bytes = peak;
-    let first = result.repeats.first();
-    let of_first = |value: Option<&Measured<f64>>| value.cloned().unwrap_or_else(|| Phases::default().train_s);
-    result.phases.train_s = of_first(first.map(|repeat| &repeat.train_s));
-    result.phases.evaluate_s = of_first(first.map(|repeat| &repeat.evaluate_s));
 }
 
 fn seconds(start: Instant) -> Measured<f64> {

@@ -85,7 +85,10 @@ pub fn compare(gpu: &[f32], reference: &[f64], tolerance: Tolerance) -> Comparis
             (false, true) => 0.0,
             (false, false) => error / allowed,
         };
-        worst.max_abs_error = if error.is_nan() { f64::NAN } else { worst.max_abs_error.max(error) };
+        worst.max_abs_error = match error.is_nan() || worst.max_abs_error.is_nan() {
+            true => f64::NAN,
+            false => worst.max_abs_error.max(error),
+        };
         if share > worst_share {
             worst_share = share;
             worst = Comparison { worst_index: index, gpu, reference, ..worst };
@@ -119,6 +122,7 @@ mod tests {
     fn a_nan_fails_on_either_side() {
         let tolerance = tolerance("test", 1e9, 1e9);
         assert!(!compare(&[1.0, f32::NAN], &[1.0, 1.0], tolerance).passed);
+        assert!(compare(&[f32::NAN, 1.0], &[1.0, 1.0], tolerance).max_abs_error.is_nan());
         assert!(!compare(&[1.0], &[f64::NAN], tolerance).passed);
         assert!(!compare(&[f32::INFINITY], &[1.0], tolerance).passed);
     }

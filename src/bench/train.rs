@@ -5,10 +5,10 @@ use super::{Observer, Progress};
 use crate::data::Dataset;
 use crate::error::{Error, Result};
 use crate::gpu::{Gpu, Pipelines};
+use crate::hash::sha256_hex;
 use crate::kernels::Plan;
 use crate::result::{Epoch, Measured, Repeat, RunResult, Sample};
 use crate::trainer::{Metrics, Recipe, Trainer};
-use sha2::{Digest, Sha256};
 use std::ops::ControlFlow;
 use web_time::Instant;
 
@@ -65,19 +65,18 @@ pub async fn train_once(
     }
 
     let mut clock = Clock { train_s: upload_s, evaluate_s: 0.0, pace: Pace::default(), steps_done: 0 };
-    let mut ended = false;
     for epoch in 0..bench.recipe.training.epochs {
-        if ended {
+        let steps = steps_left(result, bench.recipe, &trainer, clock.steps_done);
+        if steps == 0 || train_epoch(&mut trainer, bench, (repeat, epoch), steps, &mut clock, result, observer).await? {
             break;
         }
-        let limit = steps_left(result, bench.recipe, &trainer, clock.steps_done);
-        ended = train_epoch(&mut trainer, bench, (repeat, epoch), limit, &mut clock, result, observer).await?;
     }
     let parameters = trainer.parameters().await?;
+    let little_endian: Vec<u8> = parameters.iter().flat_map(|value| value.to_le_bytes()).collect();
     let record = last(result)?;
     record.train_s = clock.train_s.into();
     record.evaluate_s = clock.evaluate_s.into();
-    record.parameters_sha256 = Measured::Value(hash(&parameters));
+    record.parameters_sha256 = Measured::Value(sha256_hex(&little_endian));
     record.final_test_error_pct = match record.epochs.last() {
         Some(epoch) => epoch.test_error_pct.clone(),
         None => Measured::missing("no epoch was finished"),
@@ -103,7 +102,7 @@ fn last(result: &mut RunResult) -> Result<&mut Repeat> {
     result.repeats.last_mut().ok_or_else(|| Error::Device("the result lost its repeat".into()))
 }
 
-/// Trains and evaluates one epoch of at most `steps` steps; returns whether the training ends with it.
+/// Trains and evaluates one epoch of at most `steps` steps; returns whether its time ran out.
 async fn train_epoch(
     trainer: &mut Trainer<'_>,
     bench: &Bench<'_>,
@@ -161,8 +160,7 @@ async fn train_epoch(
     clock.evaluate_s += evaluate_s;
     last(result)?.epochs.push(epoch_record(epoch, train_s, &sums, &tested));
     observer.checkpoint(result)?;
-    let asked = result.settings.steps.value.value().copied().unwrap_or(u32::MAX);
-    Ok(out_of_time || clock.steps_done >= asked)
+    Ok(out_of_time)
 }
 
 async fn evaluate(
@@ -180,11 +178,7 @@ async fn evaluate(
 }
 
 fn epoch_record(epoch: u32, train_s: f64, sums: &[Metrics], tested: &Metrics) -> Epoch {
-    let trained = sums.iter().fold(Metrics::default(), |total, sums| Metrics {
-        loss_sum: total.loss_sum + sums.loss_sum,
-        correct: total.correct + sums.correct,
-        images: total.images + sums.images,
-    });
+    let trained: Metrics = sums.iter().copied().sum();
     Epoch {
         epoch: epoch + 1,
         train_s,
@@ -194,10 +188,4 @@ fn epoch_record(epoch: u32, train_s: f64, sums: &[Metrics], tested: &Metrics) ->
         test_errors: Measured::Value(tested.errors() as u32),
         test_error_pct: tested.error_pct().into(),
     }
-}
-
-fn hash(parameters: &[f32]) -> String {
-    let mut hash = Sha256::new();
-    parameters.iter().for_each(|parameter| hash.update(parameter.to_le_bytes()));
-    hash.finalize().iter().map(|byte| format!("{byte:02x}")).collect()
 }

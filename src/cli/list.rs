@@ -3,7 +3,7 @@
 use super::args::{BACKEND_VARIABLE, ListArgs, option_or_variable};
 use super::terminal;
 use crate::error::{Error, Result};
-use crate::gpu::{AdapterInfo, Adapters};
+use crate::gpu::{AdapterInfo, Adapters, adapter};
 use comfy_table::{ContentArrangement, Table, presets};
 
 /// Lists the adapters on stdout, as a table or as JSON.
@@ -19,9 +19,7 @@ pub fn list(args: &ListArgs) -> Result<()> {
         return terminal::data(&text);
     }
     if adapters.infos().is_empty() {
-        terminal::talk(
-            "no adapter found: install a Vulkan driver for the GPU, or Mesa's software driver (libvulkan1 mesa-vulkan-drivers)",
-        );
+        terminal::talk(adapter::NONE_FOUND);
         return Ok(());
     }
     terminal::data(&table(adapters.infos()))

@@ -41,6 +41,7 @@ pub fn run(args: &RunArgs) -> Result<u8> {
     let file = ResultFile::create(&args.output, &adapter.name, settings.seed.value)?;
     let data_start = Instant::now();
     let (dataset, origin) = dataset::load(&args.data, dataset::SYNTHETIC_SEED)?;
+    let data_s = data_start.elapsed().as_secs_f64();
     terminal::talk(&format!("data: {}, from {origin}", dataset.name));
 
     if args.quick {
@@ -50,7 +51,7 @@ pub fn run(args: &RunArgs) -> Result<u8> {
     let mut result = bench::begin(settings, environment::environment(bench::describe_adapter(adapter)), &dataset);
     result.started_utc = jiff::Timestamp::now().to_string();
     result.phases.adapter_s = adapter_s.into();
-    result.phases.data_s = data_start.elapsed().as_secs_f64().into();
+    result.phases.data_s = data_s.into();
     if origin.contains(dataset::DATA_VARIABLE) {
         result.settings.data.origin = Origin::Environment;
     }

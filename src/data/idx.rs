@@ -5,14 +5,13 @@
 //!
 //! Source of the format: Y. LeCun, C. Cortes, C. J. C. Burges, "The MNIST database of handwritten digits".
 
-use std::fmt::Write as _;
 use std::io::Read;
 
 use flate2::read::MultiGzDecoder;
-use sha2::{Digest, Sha256};
 
 use super::{Dataset, Identity, Split};
 use crate::error::{Error, Result};
+pub use crate::hash::sha256_hex;
 use crate::model::{CLASSES, IMAGE_PIXELS, IMAGE_SIDE};
 
 /// What a file holds: decides its magic number, header and item size.
@@ -122,15 +121,6 @@ pub struct Facts {
     pub items: usize,
     /// SHA-256 of the decompressed file, in hexadecimal.
     pub sha256: String,
-}
-
-/// SHA-256 of `bytes` in lower-case hexadecimal.
-pub fn sha256_hex(bytes: &[u8]) -> String {
-    Sha256::digest(bytes).iter().fold(String::with_capacity(64), |mut text, byte| {
-        // Writing to a string cannot fail.
-        let _ = write!(text, "{byte:02x}");
-        text
-    })
 }
 
 /// Decompresses `raw` where it is gzip, and leaves it as it is where not.

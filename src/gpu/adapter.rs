@@ -147,6 +147,10 @@ fn listing(adapters: &[AdapterInfo]) -> String {
     adapters.iter().map(|adapter| format!("\n  {}: {}", adapter.index, adapter.line())).collect()
 }
 
+/// What to say where there is no adapter.
+pub const NONE_FOUND: &str = "no adapter found: install a Vulkan driver for the GPU, or Mesa's software driver (Debian and \
+                              Ubuntu: apt-get install libvulkan1 mesa-vulkan-drivers)";
+
 /// Chooses from `adapters`, which are in the order of preference.
 ///
 /// Without a request the first is taken. A request is an index, a PCI bus id, or a part of the name, vendor or driver in
@@ -156,11 +160,7 @@ fn listing(adapters: &[AdapterInfo]) -> String {
 /// [`Error::Adapter`], with the list, if there is no adapter, none matches, or several match equally well.
 pub fn choose<'a>(adapters: &'a [AdapterInfo], request: Option<&str>) -> Result<&'a AdapterInfo> {
     let Some(first) = adapters.first() else {
-        return Err(Error::Adapter(
-            "no adapter found: install a Vulkan driver for the GPU, or Mesa's software driver (Debian and Ubuntu: \
-             apt-get install libvulkan1 mesa-vulkan-drivers)"
-                .into(),
-        ));
+        return Err(Error::Adapter(NONE_FOUND.into()));
     };
     let Some(request) = request.map(str::trim).filter(|request| !request.is_empty()) else {
         return Ok(first);

@@ -20,6 +20,8 @@ pub struct Gpu {
     pub(super) queue: wgpu::Queue,
     /// The adapter it was opened on.
     pub adapter: AdapterInfo,
+    workgroup_limit: u32,
+    step_stride: u64,
     failure: Arc<Mutex<Option<String>>>,
 }
 
@@ -74,7 +76,12 @@ impl Gpu {
                 record(&of_loss, format!("the device was lost ({message}): restart, and look at the driver's log"));
             }
         });
-        Ok(Self { device, queue, adapter: adapter.clone(), failure })
+        // Both are asked for at every dispatch, so they are not looked up in the device's many limits each time.
+        let limits = device.limits();
+        let alignment = u64::from(limits.min_uniform_buffer_offset_alignment);
+        let step_stride = (size_of::<crate::kernels::Step>() as u64).next_multiple_of(alignment);
+        let workgroup_limit = limits.max_compute_workgroups_per_dimension;
+        Ok(Self { device, queue, adapter: adapter.clone(), workgroup_limit, step_stride, failure })
     }
 
     /// Whether the device still works.
@@ -112,13 +119,12 @@ impl Gpu {
 
     /// The most workgroups in one dimension of a dispatch.
     pub fn workgroup_limit(&self) -> u32 {
-        self.device.limits().max_compute_workgroups_per_dimension
+        self.workgroup_limit
     }
 
     /// Bytes between two step records.
     pub fn step_stride(&self) -> u64 {
-        let alignment = u64::from(self.device.limits().min_uniform_buffer_offset_alignment);
-        (size_of::<crate::kernels::Step>() as u64).next_multiple_of(alignment)
+        self.step_stride
     }
 
     /// Begins a list of commands.

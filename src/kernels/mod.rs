@@ -3,6 +3,7 @@
 pub mod layered;
 pub mod plan;
 
+use crate::hash::sha256_hex;
 pub use plan::{Amount, BufferSpec, Dispatch, Element, Grid, Plan};
 
 /// How a kernel uses what is bound in one place.
@@ -151,12 +152,8 @@ pub static KERNELS: [&Kernel; 18] = [
 
 /// SHA-256, in hexadecimal, of all WGSL texts in the order of the table: which shaders a result was made with.
 pub fn shader_hash() -> String {
-    use sha2::{Digest, Sha256};
-    let mut hash = Sha256::new();
-    for kernel in KERNELS {
-        hash.update(kernel.wgsl());
-    }
-    hash.finalize().iter().map(|byte| format!("{byte:02x}")).collect()
+    let texts: String = KERNELS.iter().map(|kernel| kernel.wgsl()).collect();
+    sha256_hex(texts.as_bytes())
 }
 
 /// What the host writes for each step; the twin of `Step` in `shaders/shared/step.wgsl`.

@@ -143,13 +143,6 @@ pub struct Plan {
     pub buffers: Vec<BufferSpec>,
 }
 
-impl Plan {
-    /// Floating-point operations of one training step.
-    pub fn training_flop(&self, batch: u32) -> u64 {
-        self.training.iter().map(|dispatch| dispatch.flop.at(batch)).sum()
-    }
-}
-
 /// Buffers that the trainer fills for every plan, apart from those a plan brings along.
 pub mod inputs {
     /// Training images, four u8 to a word.
