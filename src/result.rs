@@ -8,24 +8,32 @@ use crate::{Error, Result};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 
+mod account;
 mod check;
 mod environment;
 mod json;
 mod measured;
+mod peaks;
 mod profile;
 mod settings;
 mod summary;
+mod sweep;
+mod timeline;
 
+pub use account::{Account, HostTimes, TrainingBound, Verdict, no_account};
 pub use check::{Check, KernelCheck, Outcome, StepCheck};
 pub use environment::{Adapter, AdapterKind, Cpu, Environment, TimestampGrade, Tool};
 pub use measured::Measured;
-pub use profile::{KernelTime, Method, Profile};
+pub use peaks::{Peak, PeakKind, Peaks, Subject, Unit};
+pub use profile::{Bound, KernelTime, Method, Profile};
 pub use settings::{Origin, Setting, Settings};
+pub use sweep::{Sweep, SweepFit, SweepPoint, SweepVariable};
+pub use timeline::{Event, Timeline, Track};
 
 /// The value of `schema` in every result file.
 pub const SCHEMA: &str = "gpubench.result";
 /// The version of the schema this program writes, and the newest it reads.
-pub const SCHEMA_VERSION: u32 = 1;
+pub const SCHEMA_VERSION: u32 = 2;
 
 /// Everything known about one run.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -67,6 +75,25 @@ pub struct RunResult {
     /// Device time for each kernel; may be left out.
     #[serde(default = "not_profiled")]
     pub profile: Measured<Profile>,
+    /// What the adapter reaches at best; may be left out.
+    #[serde(default = "no_peaks")]
+    pub peaks: Measured<Peaks>,
+    /// Where the time of the last timed training went; may be left out.
+    #[serde(default = "no_account")]
+    pub account: Measured<Account>,
+    /// Step time against size, in the result of a sweep; may be left out.
+    #[serde(default = "no_sweep")]
+    pub sweep: Measured<Sweep>,
+}
+
+/// What stands in the place of peaks that nobody asked for.
+pub fn no_peaks() -> Measured<Peaks> {
+    Measured::missing("not asked for; `gpubench peaks`, `gpubench profile` or --profile measures them")
+}
+
+/// What stands in the place of a sweep that nobody asked for.
+pub fn no_sweep() -> Measured<Sweep> {
+    Measured::missing("not asked for; `gpubench sweep` makes one")
 }
 
 /// What stands in the place of a profile that nobody asked for.

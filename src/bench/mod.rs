@@ -107,6 +107,9 @@ pub fn begin(settings: Settings, environment: Environment, dataset: &Dataset) ->
         repeats: Vec::new(),
         summary: Summary::default(),
         profile: result::not_profiled(),
+        peaks: result::no_peaks(),
+        account: result::no_account(),
+        sweep: result::no_sweep(),
     }
 }
 

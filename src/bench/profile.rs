@@ -83,6 +83,9 @@ pub async fn profile(
         profiled_step_s: Measured::or_missing(stats::median(&step_times), "no step was profiled"),
         timed_step_s: timed_step_s(result),
         span_ns: Measured::or_missing(stats::median(&span_times), "the adapter takes no timestamps"),
+        method_note: Measured::missing("the finest method was used"),
+        undisturbed_step_ns: Measured::missing("not measured"),
+        errors: Vec::new(),
         kernels: kernel_times(dispatches, &samples, bench.recipe.training.batch),
     })
 }
@@ -157,6 +160,11 @@ fn kernel_times(dispatches: &[Dispatch], samples: &[Samples], batch: u32) -> Vec
             gflop_per_s: of_median(&|median| dispatch.flop.at(batch) as f64 / median),
             gbyte_per_s: of_median(&|median| dispatch.bytes.at(batch) as f64 / median),
             dropped: samples.dropped,
+            repeats: 1,
+            peak_flop_pct: Measured::missing("no peaks were measured"),
+            peak_bandwidth_pct: Measured::missing("no peaks were measured"),
+            bound: Measured::missing("no peaks were measured"),
+            samples_ns: samples.durations_ns.clone(),
         }
     };
     let mut times: Vec<KernelTime> = rows.iter().zip(&medians).map(row).collect();

@@ -8,6 +8,9 @@ use serde::{Deserialize, Serialize};
 pub struct Profile {
     /// How the times were taken.
     pub method: Method,
+    /// Why a finer method could not be used; missing where the finest that was asked for could.
+    #[serde(default = "finest")]
+    pub method_note: Measured<String>,
     /// Steps that were profiled.
     pub steps: u32,
     /// The smallest difference between two timestamps that was seen, in nanoseconds; missing without timestamps.
@@ -20,8 +23,22 @@ pub struct Profile {
     pub timed_step_s: Measured<f64>,
     /// Median time from the first timestamp of a step to its last, in nanoseconds; missing without timestamps.
     pub span_ns: Measured<f64>,
+    /// Median device time of a step with timestamps only before and after the whole step, in nanoseconds.
+    #[serde(default = "not_in_this_version")]
+    pub undisturbed_step_ns: Measured<f64>,
+    /// What cannot be true in these figures, a sentence each: a rate above the measured peak, kernels above the wall.
+    #[serde(default)]
+    pub errors: Vec<String>,
     /// One row for each kernel and layer, the longest first.
     pub kernels: Vec<KernelTime>,
+}
+
+fn finest() -> Measured<String> {
+    Measured::missing("the finest method was used")
+}
+
+fn not_in_this_version<T>() -> Measured<T> {
+    Measured::missing("not measured by the version that made this file")
 }
 
 /// How kernel times were taken.
@@ -30,6 +47,8 @@ pub struct Profile {
 pub enum Method {
     /// Timestamps around each dispatch inside its pass.
     TimestampsInsidePasses,
+    /// Timestamps of the encoder around passes that hold one dispatch each.
+    TimestampsInsideEncoders,
     /// Timestamps at the borders of passes that hold one dispatch each.
     TimestampsAtPassBoundaries,
     /// The host's clock around submissions of one dispatch each: submission and waiting are included.
@@ -41,10 +60,34 @@ impl Method {
     pub const fn words(self) -> &'static str {
         match self {
             Method::TimestampsInsidePasses => "device timestamps around each dispatch",
+            Method::TimestampsInsideEncoders => "device timestamps around passes of one dispatch each",
             Method::TimestampsAtPassBoundaries => "device timestamps at the borders of passes of one dispatch each",
             Method::HostClock => {
                 "the host's clock around submissions of one dispatch each, submission and waiting included"
             }
+        }
+    }
+}
+
+/// Which of the three lower bounds of a kernel's time is the highest.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Bound {
+    /// Its arithmetic at the measured peak rate.
+    Compute,
+    /// Its bytes at the measured peak bandwidth.
+    Memory,
+    /// The measured time of an empty dispatch that depends on the one before.
+    Launch,
+}
+
+impl Bound {
+    /// In a word.
+    pub const fn word(self) -> &'static str {
+        match self {
+            Bound::Compute => "compute",
+            Bound::Memory => "memory",
+            Bound::Launch => "launch",
         }
     }
 }
@@ -58,6 +101,9 @@ pub struct KernelTime {
     pub layer: String,
     /// How often it is dispatched in a step.
     pub calls_per_step: u32,
+    /// Dispatches between a pair of timestamps: more than 1 where one would be too short for the clock.
+    #[serde(default = "one")]
+    pub repeats: u32,
     /// Median time of one call, in nanoseconds; missing if every sample was dropped.
     pub median_ns: Measured<f64>,
     /// 95th percentile of the time of one call, in nanoseconds.
@@ -68,6 +114,22 @@ pub struct KernelTime {
     pub gflop_per_s: Measured<f64>,
     /// 10^9 bytes per second at the median, by the model's count.
     pub gbyte_per_s: Measured<f64>,
+    /// Share of the measured multiply-add rate, in per cent.
+    #[serde(default = "not_in_this_version")]
+    pub peak_flop_pct: Measured<f64>,
+    /// Share of the measured bandwidth for as many bytes as one call touches, in per cent.
+    #[serde(default = "not_in_this_version")]
+    pub peak_bandwidth_pct: Measured<f64>,
+    /// What bounds it from below.
+    #[serde(default = "not_in_this_version")]
+    pub bound: Measured<Bound>,
     /// Samples that were dropped because they were 0 or negative.
     pub dropped: u32,
+    /// Time of one call in every sample that was kept, in nanoseconds, in the order of the steps.
+    #[serde(default)]
+    pub samples_ns: Vec<f64>,
+}
+
+const fn one() -> u32 {
+    1
 }

@@ -41,6 +41,9 @@ pub fn gpu_run(repeats: u32) -> RunResult {
         repeats,
         summary,
         profile: gpubench::result::not_profiled(),
+        peaks: gpubench::result::no_peaks(),
+        account: gpubench::result::no_account(),
+        sweep: gpubench::result::no_sweep(),
     }
 }
 
