@@ -221,6 +221,27 @@ pub struct Repeat {
     pub parameters_sha256: Measured<String>,
     /// Error rate on the test images after the last epoch, in percent.
     pub final_test_error_pct: Measured<f64>,
+    /// What was handed to the device, evaluations included.
+    #[serde(default = "not_counted")]
+    pub commands: Measured<Commands>,
+}
+
+/// How many commands of each kind a device was handed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Commands {
+    /// Kernel launches.
+    pub dispatches: u64,
+    /// Compute passes.
+    pub passes: u64,
+    /// Lists of commands handed over.
+    pub submissions: u64,
+    /// Timestamps: 0 in a timed training.
+    pub timestamps: u64,
+}
+
+/// What stands in the place of commands that were not counted.
+pub fn not_counted() -> Measured<Commands> {
+    Measured::missing("not counted by the version that made this file")
 }
 
 /// One pass over the training images.

@@ -2,7 +2,7 @@
 
 use crate::data::{Dataset, Split};
 use crate::error::{Error, Result};
-use crate::gpu::{Bound, Buffers, Gpu, Needs, Pipelines, Span, Stopwatch, Submission};
+use crate::gpu::{Bound, Buffers, Encoded, Gpu, Needs, Pipelines, Submission, TimedRecording};
 use crate::kernels::plan::inputs;
 use crate::kernels::{Access, Dispatch, Plan, Step};
 use crate::model::{IMAGE_PIXELS, Model, Training};
@@ -120,6 +120,22 @@ impl<'a> Trainer<'a> {
         dataset: &Dataset,
         parameters: &[f32],
     ) -> Result<Self> {
+        let trainer = Self::prepare(gpu, pipelines, plan, recipe, dataset).await?;
+        trainer.upload(dataset, parameters);
+        Ok(trainer)
+    }
+
+    /// Makes the buffers and binds them; [`Trainer::upload`] fills them.
+    ///
+    /// # Errors
+    /// As [`Trainer::new`].
+    pub async fn prepare(
+        gpu: &'a Gpu,
+        pipelines: &Pipelines,
+        plan: &'a Plan,
+        recipe: &'a Recipe,
+        dataset: &Dataset,
+    ) -> Result<Self> {
         let batch = recipe.training.batch;
         recipe.fits(dataset)?;
         for dispatch in plan.training.iter().chain(&plan.evaluation) {
@@ -134,7 +150,7 @@ impl<'a> Trainer<'a> {
         };
         let (training, evaluation) =
             (bind(&plan.training, inputs::TRAIN_STEPS), bind(&plan.evaluation, inputs::TEST_STEPS));
-        let trainer = Self {
+        Ok(Self {
             gpu,
             recipe,
             plan,
@@ -144,15 +160,18 @@ impl<'a> Trainer<'a> {
             train_images: dataset.train.len(),
             test_images: dataset.test.len(),
             steps_before: 0,
-        };
-        trainer.upload(&dataset.train, inputs::TRAIN_IMAGES, inputs::TRAIN_LABELS);
-        trainer.upload(&dataset.test, inputs::TEST_IMAGES, inputs::TEST_LABELS);
-        trainer.set_parameters(parameters);
-        trainer.prepare_evaluation();
-        Ok(trainer)
+        })
     }
 
-    fn upload(&self, split: &Split, images: &str, labels: &str) {
+    /// Copies the data and `parameters` (laid out as the model says) to the device.
+    pub fn upload(&self, dataset: &Dataset, parameters: &[f32]) {
+        self.upload_split(&dataset.train, inputs::TRAIN_IMAGES, inputs::TRAIN_LABELS);
+        self.upload_split(&dataset.test, inputs::TEST_IMAGES, inputs::TEST_LABELS);
+        self.set_parameters(parameters);
+        self.prepare_evaluation();
+    }
+
+    fn upload_split(&self, split: &Split, images: &str, labels: &str) {
         self.buffers.write(self.gpu, images, &split.images);
         let words: Vec<u32> = split.labels.iter().map(|&label| u32::from(label)).collect();
         self.buffers.write(self.gpu, labels, &words);
@@ -193,8 +212,13 @@ impl<'a> Trainer<'a> {
 
     /// Writes the order and the step records of epoch `epoch`, counting from 0: all that the host writes in an epoch.
     pub fn begin_epoch(&mut self, epoch: u32) {
+        self.begin_epoch_in_order(epoch, &self.order(epoch));
+    }
+
+    /// As [`Trainer::begin_epoch`], with the order that [`Trainer::order`] has drawn for it.
+    pub fn begin_epoch_in_order(&mut self, epoch: u32, order: &[u32]) {
         self.steps_before = epoch * self.steps_per_epoch();
-        self.buffers.write(self.gpu, inputs::TRAIN_ORDER, &self.order(epoch));
+        self.buffers.write(self.gpu, inputs::TRAIN_ORDER, order);
         self.write_steps(inputs::TRAIN_STEPS, (0..self.steps_per_epoch()).map(|index| self.step_record(index)));
     }
 
@@ -224,19 +248,33 @@ impl<'a> Trainer<'a> {
         self.recipe.batch_of(index, self.train_images)
     }
 
-    /// Records the steps `steps` of the epoch that was begun and hands them to the device.
+    /// Encodes the steps `steps` of the epoch that was begun.
     ///
     /// # Errors
     /// [`Error::Usage`] if a grid exceeds the adapter's limit, which [`Trainer::new`] has ruled out.
-    pub fn submit_steps(&self, steps: Range<u32>) -> Result<Submission> {
+    pub fn encode_steps(&self, steps: Range<u32>) -> Result<Encoded> {
+        self.encode(&self.plan.training, &self.training, self.train_images, steps)
+    }
+
+    /// Encodes `list` once for each batch of `images` images in `batches`.
+    fn encode(&self, list: &[Dispatch], bound: &[Bound], images: usize, batches: Range<u32>) -> Result<Encoded> {
         let mut recording = self.gpu.record();
-        for index in steps {
-            for (dispatch, bound) in self.plan.training.iter().zip(&self.training) {
-                let workgroups = dispatch.workgroups(self.batch_of(index), self.gpu.workgroup_limit())?;
+        for index in batches {
+            let batch = self.recipe.batch_of(index, images);
+            for (dispatch, bound) in list.iter().zip(bound) {
+                let workgroups = dispatch.workgroups(batch, self.gpu.workgroup_limit())?;
                 recording.dispatch(bound, workgroups, self.step_offset(index));
             }
         }
-        Ok(self.gpu.submit(recording))
+        Ok(recording.finish())
+    }
+
+    /// Encodes the steps `steps` of the epoch that was begun and hands them to the device.
+    ///
+    /// # Errors
+    /// As [`Trainer::encode_steps`].
+    pub fn submit_steps(&self, steps: Range<u32>) -> Result<Submission> {
+        Ok(self.gpu.submit_encoded(self.encode_steps(steps)?))
     }
 
     /// Hands one dispatch of step `index` of the epoch that was begun to the device, for checks that look inside a step.
@@ -250,18 +288,35 @@ impl<'a> Trainer<'a> {
         Ok(self.gpu.submit(recording))
     }
 
-    /// Makes step `index` of the epoch that was begun with timestamps around every dispatch, and gives their times.
+    /// Adds a span for each dispatch of step `index` to `recording`, each dispatch as often as `repeats` says for its place.
     ///
     /// # Errors
-    /// As [`Trainer::submit_steps`], or [`Error::Device`] if the device failed.
-    pub async fn timed_step(&self, stopwatch: &Stopwatch, index: u32) -> Result<Vec<Span>> {
-        let mut recording = stopwatch.record(self.gpu);
-        for (dispatch, bound) in self.plan.training.iter().zip(&self.training) {
+    /// As [`Trainer::encode_steps`].
+    pub fn record_kernels(&self, recording: &mut TimedRecording<'_>, index: u32, repeats: &[u32]) -> Result<()> {
+        for ((dispatch, bound), &repeats) in self.plan.training.iter().zip(&self.training).zip(repeats) {
             let workgroups = dispatch.workgroups(self.batch_of(index), self.gpu.workgroup_limit())?;
-            recording.dispatch(bound, workgroups, self.step_offset(index));
+            recording.span(|span| {
+                (0..repeats).for_each(|_| span.dispatch(bound, workgroups, self.step_offset(index)));
+                Ok(())
+            })?;
         }
-        self.gpu.wait(recording.submit(self.gpu)).await?;
-        stopwatch.spans(self.gpu).await
+        Ok(())
+    }
+
+    /// Adds the steps `steps` to `recording` as one span.
+    ///
+    /// # Errors
+    /// As [`Trainer::encode_steps`].
+    pub fn record_steps(&self, recording: &mut TimedRecording<'_>, steps: Range<u32>) -> Result<()> {
+        recording.span(|span| {
+            for index in steps {
+                for (dispatch, bound) in self.plan.training.iter().zip(&self.training) {
+                    let workgroups = dispatch.workgroups(self.batch_of(index), self.gpu.workgroup_limit())?;
+                    span.dispatch(bound, workgroups, self.step_offset(index));
+                }
+            }
+            Ok(())
+        })
     }
 
     fn step_offset(&self, index: u32) -> u32 {
@@ -295,20 +350,20 @@ impl<'a> Trainer<'a> {
         self.recipe.steps_per_epoch(self.test_images)
     }
 
-    /// Records the evaluation of the test batches `batches` and hands them to the device.
+    /// Encodes the evaluation of the test batches `batches`.
     ///
     /// # Errors
-    /// As [`Trainer::submit_steps`].
+    /// As [`Trainer::encode_steps`].
+    pub fn encode_evaluation(&self, batches: Range<u32>) -> Result<Encoded> {
+        self.encode(&self.plan.evaluation, &self.evaluation, self.test_images, batches)
+    }
+
+    /// Encodes the evaluation of the test batches `batches` and hands it to the device.
+    ///
+    /// # Errors
+    /// As [`Trainer::encode_steps`].
     pub fn submit_evaluation(&self, batches: Range<u32>) -> Result<Submission> {
-        let mut recording = self.gpu.record();
-        for index in batches {
-            let images = self.recipe.batch_of(index, self.test_images);
-            for (dispatch, bound) in self.plan.evaluation.iter().zip(&self.evaluation) {
-                let workgroups = dispatch.workgroups(images, self.gpu.workgroup_limit())?;
-                recording.dispatch(bound, workgroups, self.step_offset(index));
-            }
-        }
-        Ok(self.gpu.submit(recording))
+        Ok(self.gpu.submit_encoded(self.encode_evaluation(batches)?))
     }
 
     /// Reads the outcome of an evaluation of all test images.

@@ -1,9 +1,9 @@
 //! What a result tells of the device and the plan.
 
 use crate::error::Result;
-use crate::gpu::{AdapterInfo, Gpu, Timestamps};
+use crate::gpu::{self, AdapterInfo, Gpu, Timestamps};
 use crate::kernels::Plan;
-use crate::result::{Adapter, AdapterKind, Measured, PlanKernel, RunResult, TimestampGrade};
+use crate::result::{Adapter, AdapterKind, Commands, Measured, PlanKernel, RunResult, TimestampGrade};
 use std::collections::BTreeMap;
 
 /// The adapter as results describe it, before it is opened.
@@ -34,6 +34,16 @@ pub fn adapter(info: &AdapterInfo) -> Adapter {
         },
         limits: BTreeMap::new(),
         features: Vec::new(),
+    }
+}
+
+/// The commands that a device was handed between two counts.
+pub fn commands(before: gpu::Commands, after: gpu::Commands) -> Commands {
+    Commands {
+        dispatches: after.dispatches - before.dispatches,
+        passes: after.passes - before.passes,
+        submissions: after.submissions - before.submissions,
+        timestamps: after.timestamps - before.timestamps,
     }
 }
 

@@ -1,7 +1,8 @@
 //! Keeps the device busy with submissions that are neither too short nor too long.
 
+use super::ledger::{Activity, Ledger};
 use crate::error::{Error, Result};
-use crate::gpu::{Gpu, Submission};
+use crate::gpu::{Encoded, Gpu, Submission};
 use std::collections::VecDeque;
 use std::ops::{ControlFlow, Range};
 use web_time::Instant;
@@ -46,15 +47,17 @@ pub struct Chunk {
     pub duration_s: f64,
 }
 
-/// Submits the steps 0 .. `count` with `submit` and reports each finished submission to `report`, which may break off.
+/// Hands the steps 0 .. `count` to the device as `encode` makes them, and reports each finished submission to `report`, which may
+/// break off. What the host does meanwhile is entered in `ledger`.
 ///
 /// # Errors
-/// [`Error::Interrupted`] if `report` broke off, once the device has ended what it had begun; whatever `submit` returns.
+/// [`Error::Interrupted`] if `report` broke off, once the device has ended what it had begun; whatever `encode` returns.
 pub async fn drive(
     gpu: &Gpu,
     count: u32,
     pace: &mut Pace,
-    submit: impl Fn(Range<u32>) -> Result<Submission>,
+    ledger: &mut Ledger,
+    encode: impl Fn(Range<u32>) -> Result<Encoded>,
     mut report: impl FnMut(Chunk) -> ControlFlow<()>,
 ) -> Result<()> {
     let mut under_way: VecDeque<(Submission, Range<u32>)> = VecDeque::new();
@@ -65,17 +68,29 @@ pub async fn drive(
         while !stopped && next < count && under_way.len() < IN_FLIGHT {
             let steps = next..count.min(next + pace.steps);
             next = steps.end;
-            under_way.push_back((submit(steps.clone())?, steps));
+            let (in_flight, first) = (!under_way.is_empty(), Some(steps.start));
+            let begun = ledger.begin();
+            let encoded = encode(steps.clone())?;
+            ledger.end(begun, Activity::Encode, in_flight, first);
+            let begun = ledger.begin();
+            let submission = gpu.submit_encoded(encoded);
+            // In flight from the beginning: some drivers execute the commands before they return from taking them.
+            ledger.end(begun, Activity::Submit, true, first);
+            under_way.push_back((submission, steps));
         }
         let Some((submission, steps)) = under_way.pop_front() else {
             return if stopped { Err(Error::Interrupted) } else { Ok(()) };
         };
+        let begun = ledger.begin();
         gpu.wait(submission).await?;
+        ledger.end(begun, Activity::Wait, true, Some(steps.start));
         let duration_s = last.elapsed().as_secs_f64();
         last = Instant::now();
         let chunk = Chunk { first: steps.start, steps: steps.end - steps.start, duration_s };
         pace.observe(chunk.steps, duration_s);
+        let begun = ledger.begin();
         stopped |= report(chunk).is_break();
+        ledger.end(begun, Activity::Report, !under_way.is_empty(), Some(steps.start));
     }
 }
 

@@ -1,17 +1,19 @@
 //! The protocol of a run: open, compile, check, train, evaluate, judge.
 
+mod account;
 pub mod check;
 mod describe;
 mod drive;
 mod expected;
 mod judge;
+mod ledger;
 mod profile;
 pub mod tolerance;
 mod train;
 
 pub use describe::adapter as describe_adapter;
 pub use judge::{ACCEPTED_TEST_ERROR_PCT, differences_from_standard, judge};
-pub use profile::PROFILED_STEPS;
+pub use profile::{PROFILED_STEPS, ProfileOptions};
 pub use train::QUICK_TRAIN_S;
 
 use crate::data::Dataset;
@@ -19,7 +21,9 @@ use crate::error::{Error, Result};
 use crate::gpu::{AdapterInfo, Adapters, Gpu, Pipelines};
 use crate::kernels::layered::layered;
 use crate::model::{Model, Training};
-use crate::result::{self, Environment, Measured, Outcome, Phases, RunResult, Settings, Status, Summary};
+use crate::result::{
+    self, Environment, Measured, Outcome, Peaks, Phases, RunResult, Settings, Status, Summary, Timeline, Track,
+};
 use crate::trainer::Recipe;
 use std::collections::BTreeMap;
 use web_time::Instant;
@@ -34,10 +38,27 @@ pub struct Job<'a> {
     pub dataset: &'a Dataset,
     /// Initial parameters, laid out as the model says; drawn from the seed where there are none.
     pub init: Option<Vec<f32>>,
-    /// Steps to profile after the timed trainings, if any.
-    pub profile_steps: Option<u32>,
+    /// How to profile after the timed trainings, if at all.
+    pub profile: Option<ProfileOptions>,
+    /// What the adapter reaches at best, to compare the profile with.
+    pub peaks: Measured<Peaks>,
     /// When the program started, for the cold total.
     pub started: Instant,
+}
+
+impl Job<'_> {
+    /// The parameters to start from, laid out as `model` says.
+    fn initial_parameters(&self, model: &Model, seed: u64) -> Vec<f32> {
+        self.init.clone().unwrap_or_else(|| model.initial_parameters(seed))
+    }
+}
+
+/// What a run leaves beside its result.
+pub struct Finished {
+    /// The trained parameters, laid out as the model says.
+    pub parameters: Vec<f32>,
+    /// What happened when in the last timed training, and in the profiled steps if there were any.
+    pub timeline: Timeline,
 }
 
 /// How far a run has come.
@@ -123,11 +144,11 @@ pub fn recipe(settings: &Settings) -> Recipe {
     }
 }
 
-/// Runs the benchmark that `result.settings` ask for and fills `result` stage by stage; returns the trained parameters.
+/// Runs the benchmark that `result.settings` ask for and fills `result` stage by stage.
 ///
 /// # Errors
 /// Whatever ended the run early; `result` then holds what was measured before, and its status says so.
-pub async fn run(job: &Job<'_>, result: &mut RunResult, observer: &mut dyn Observer) -> Result<Vec<f32>> {
+pub async fn run(job: &Job<'_>, result: &mut RunResult, observer: &mut dyn Observer) -> Result<Finished> {
     let outcome = stages(job, result, observer).await;
     if let Err(error) = &outcome {
         result.status = if *error == Error::Interrupted { Status::Partial } else { Status::Failed };
@@ -137,7 +158,7 @@ pub async fn run(job: &Job<'_>, result: &mut RunResult, observer: &mut dyn Obser
     outcome
 }
 
-async fn stages(job: &Job<'_>, result: &mut RunResult, observer: &mut dyn Observer) -> Result<Vec<f32>> {
+async fn stages(job: &Job<'_>, result: &mut RunResult, observer: &mut dyn Observer) -> Result<Finished> {
     let recipe = recipe(&result.settings);
     recipe.fits(job.dataset)?;
     let plan = layered(&recipe.model, &recipe.training, recipe.seed);
@@ -159,14 +180,47 @@ async fn stages(job: &Job<'_>, result: &mut RunResult, observer: &mut dyn Observ
     check_first(&bench, result).await?;
     observer.checkpoint(result)?;
 
-    let parameters = train_repeats(job, &bench, result, observer).await?;
-    if let Some(steps) = job.profile_steps {
+    let trained = train_repeats(job, &bench, result, observer).await?;
+    let mut timeline = Timeline { events: trained.ledger.events(Track::TimedHost).collect(), alignment_ns: 0.0 };
+    if let Some(options) = job.profile {
         observer.phase("profile");
-        let profile = profile::profile(job.adapters, &bench, job.dataset, steps, result, observer).await?;
-        result.profile = Measured::Value(profile);
+        let profiled = profile::profile(job, &bench, options, result, observer).await?;
+        timeline.alignment_ns = profiled.timeline.alignment_ns;
+        timeline.events.extend(profiled.timeline.events);
+        let mut figures = profiled.profile;
+        result.peaks = job.peaks.clone();
+        if let Some(peaks) = job.peaks.value() {
+            profile::compare_with_peaks(&mut figures, peaks, &plan.training, recipe.training.batch);
+        }
+        result.account = close_account(result, &bench, &trained.ledger, profiled.device_step, &figures);
+        result.profile = Measured::Value(figures);
     }
     judge(result);
-    Ok(parameters)
+    Ok(Finished { parameters: trained.parameters, timeline })
+}
+
+/// The time account of the last timed training.
+fn close_account(
+    result: &RunResult,
+    bench: &train::Bench<'_>,
+    ledger: &ledger::Ledger,
+    device_step: Measured<account::DeviceStep>,
+    profile: &result::Profile,
+) -> Measured<result::Account> {
+    let Some(repeat) = result.repeats.last() else { return Measured::missing("nothing was trained") };
+    let Some(&wall_s) = repeat.train_s.value() else {
+        return Measured::missing("the training did not come to its end");
+    };
+    let steps = repeat.samples.iter().map(|sample| sample.steps).sum();
+    let images = train::images_trained(repeat, bench.recipe, result.data.train_images);
+    let batches = images as f64 / f64::from(bench.recipe.training.batch);
+    device_step.map(|device| {
+        let mut account = account::account(ledger, device, steps, batches, wall_s);
+        if let Some(peaks) = result.peaks.value() {
+            account::judge_with_peaks(&mut account, profile, peaks);
+        }
+        account
+    })
 }
 
 /// Compares kernels and training steps with the reference; no time is reported without it.
@@ -185,19 +239,19 @@ async fn train_repeats(
     bench: &train::Bench<'_>,
     result: &mut RunResult,
     observer: &mut dyn Observer,
-) -> Result<Vec<f32>> {
-    let initial = job.init.clone().unwrap_or_else(|| bench.recipe.model.initial_parameters(bench.recipe.seed));
-    let mut parameters = Vec::new();
+) -> Result<train::Trained> {
+    let initial = job.initial_parameters(&bench.recipe.model, bench.recipe.seed);
+    let mut trained = Err(Error::Usage("--repeat 0 trains nothing: choose 1 or more".into()));
     for repeat in 0..result.settings.repeat.value {
         observer.phase("train");
-        parameters = train::train_once(bench, job.dataset, &initial, repeat, result, observer).await?;
+        trained = Ok(train::train_once(bench, job.dataset, &initial, (repeat, job.started), result, observer).await?);
         if repeat == 0 {
             result.phases.cold_total_s = seconds(job.started);
         }
         summarise(result, bench.recipe);
         observer.checkpoint(result)?;
     }
-    Ok(parameters)
+    trained
 }
 
 /// Computes the figures of the table from the repeats so far.

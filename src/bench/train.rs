@@ -1,7 +1,8 @@
 //! One timed training: upload, epochs, evaluations.
 
 use super::drive::{Chunk, Pace, drive};
-use super::{Observer, Progress};
+use super::ledger::{Activity, Ledger};
+use super::{Observer, Progress, describe};
 use crate::data::Dataset;
 use crate::error::{Error, Result};
 use crate::gpu::{Gpu, Pipelines};
@@ -35,7 +36,15 @@ pub fn images_trained(repeat: &Repeat, recipe: &Recipe, train_images: u32) -> u6
     steps / per_epoch * u64::from(train_images) + rest
 }
 
-/// Trains once from `initial` and adds a repeat to `result`; returns the trained parameters.
+/// What a timed training leaves.
+pub struct Trained {
+    /// The parameters, laid out as the model says.
+    pub parameters: Vec<f32>,
+    /// What the host did meanwhile.
+    pub ledger: Ledger,
+}
+
+/// Trains once from `initial` and adds a repeat to `result`; times in the ledger count from `origin`.
 ///
 /// # Errors
 /// [`Error::Interrupted`] if the observer stopped it, or the device's error; the repeat holds what was finished.
@@ -43,10 +52,10 @@ pub async fn train_once(
     bench: &Bench<'_>,
     dataset: &Dataset,
     initial: &[f32],
-    repeat: u32,
+    (repeat, origin): (u32, Instant),
     result: &mut RunResult,
     observer: &mut dyn Observer,
-) -> Result<Vec<f32>> {
+) -> Result<Trained> {
     result.repeats.push(Repeat {
         train_s: Measured::missing("the training did not come to its end"),
         evaluate_s: Measured::missing("nothing was evaluated"),
@@ -54,26 +63,36 @@ pub async fn train_once(
         samples: Vec::new(),
         parameters_sha256: Measured::missing("the training did not come to its end"),
         final_test_error_pct: Measured::missing("the training did not come to its end"),
+        commands: Measured::missing("the training did not come to its end"),
     });
+    let commands_before = bench.gpu.commands();
+    let mut ledger = Ledger::new(origin);
     let start = Instant::now();
-    let mut trainer = Trainer::new(bench.gpu, bench.pipelines, bench.plan, bench.recipe, dataset, initial).await?;
+    let begun = ledger.begin();
+    let mut trainer = Trainer::prepare(bench.gpu, bench.pipelines, bench.plan, bench.recipe, dataset).await?;
+    ledger.end(begun, Activity::Prepare, false, None);
+    let begun = ledger.begin();
+    trainer.upload(dataset, initial);
     // An empty submission carries the copies to the device, so that they are not counted as part of the first step.
     bench.gpu.wait(bench.gpu.submit(bench.gpu.record())).await?;
+    ledger.end(begun, Activity::Upload, false, None);
     let upload_s = start.elapsed().as_secs_f64();
     if repeat == 0 {
         result.phases.upload_s = upload_s.into();
     }
 
-    let mut clock = Clock { train_s: upload_s, evaluate_s: 0.0, pace: Pace::default(), steps_done: 0 };
+    let mut clock = Clock { train_s: upload_s, evaluate_s: 0.0, pace: Pace::default(), steps_done: 0, ledger };
     for epoch in 0..bench.recipe.training.epochs {
         let steps = steps_left(result, bench.recipe, &trainer, clock.steps_done);
         if steps == 0 || train_epoch(&mut trainer, bench, (repeat, epoch), steps, &mut clock, result, observer).await? {
             break;
         }
     }
+    let commands = describe::commands(commands_before, bench.gpu.commands());
     let parameters = trainer.parameters().await?;
     let little_endian: Vec<u8> = parameters.iter().flat_map(|value| value.to_le_bytes()).collect();
     let record = last(result)?;
+    record.commands = Measured::Value(commands);
     record.train_s = clock.train_s.into();
     record.evaluate_s = clock.evaluate_s.into();
     record.parameters_sha256 = Measured::Value(sha256_hex(&little_endian));
@@ -81,7 +100,7 @@ pub async fn train_once(
         Some(epoch) => epoch.test_error_pct.clone(),
         None => Measured::missing("no epoch was finished"),
     };
-    Ok(parameters)
+    Ok(Trained { parameters, ledger: clock.ledger })
 }
 
 struct Clock {
@@ -89,6 +108,7 @@ struct Clock {
     evaluate_s: f64,
     pace: Pace,
     steps_done: u32,
+    ledger: Ledger,
 }
 
 /// Steps that this epoch may still make.
@@ -120,7 +140,9 @@ async fn train_epoch(
         (epoch + 1, bench.recipe.training.epochs),
         bench.recipe.training.epochs * trainer.steps_per_epoch(),
     );
-    trainer.begin_epoch(epoch);
+    clock.ledger.first_step = before;
+    let order = clock.ledger.time(Activity::Shuffle, || trainer.order(epoch));
+    clock.ledger.time(Activity::Upload, || trainer.begin_epoch_in_order(epoch, &order));
     let mut samples: Vec<Sample> = Vec::new();
     let mut out_of_time = false;
     let last_epoch = last(result)?.epochs.last().map(|epoch| {
@@ -145,13 +167,16 @@ async fn train_epoch(
         out_of_time = quick_s.is_some_and(|limit| start.elapsed().as_secs_f64() > limit);
         if out_of_time || observer.stop_requested() { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
     };
-    let driven = drive(bench.gpu, steps, &mut clock.pace, |range| trainer.submit_steps(range), report).await;
+    let encode = |range| trainer.encode_steps(range);
+    let driven = drive(bench.gpu, steps, &mut clock.pace, &mut clock.ledger, encode, report).await;
     let made: u32 = samples.iter().map(|sample| sample.steps).sum();
     last(result)?.samples.append(&mut samples);
     if !(driven == Err(Error::Interrupted) && out_of_time) {
         driven?;
     }
+    let begun = clock.ledger.begin();
     let sums = trainer.step_metrics(made).await?;
+    clock.ledger.end(begun, Activity::Readback, false, None);
     let train_s = start.elapsed().as_secs_f64();
     clock.train_s += train_s;
     clock.steps_done += made;
@@ -171,8 +196,10 @@ async fn evaluate(
 ) -> Result<(Metrics, f64)> {
     let start = Instant::now();
     let stop = |_| if observer.stop_requested() { ControlFlow::Break(()) } else { ControlFlow::Continue(()) };
-    let submit = |range| trainer.submit_evaluation(range);
-    drive(bench.gpu, trainer.evaluation_batches(), &mut clock.pace, submit, stop).await?;
+    let encode = |range| trainer.encode_evaluation(range);
+    // An evaluation is no part of the training: what the host does in it is not entered in the training's ledger.
+    let mut unused = Ledger::new(start);
+    drive(bench.gpu, trainer.evaluation_batches(), &mut clock.pace, &mut unused, encode, stop).await?;
     let metrics = trainer.evaluation_metrics().await?;
     Ok((metrics, start.elapsed().as_secs_f64()))
 }

@@ -1,6 +1,8 @@
 //! The arguments of the program, and what they amount to together with the environment.
 
 use super::dataset::DataSource;
+use crate::bench::{PROFILED_STEPS, ProfileOptions};
+use crate::gpu::Timestamps;
 use crate::kernels::layered;
 use crate::model::{DROPOUT_RATE, Training};
 use crate::result::{Measured, Origin, Setting, Settings};
@@ -128,6 +130,9 @@ pub struct RunArgs {
     /// Take device time for each kernel too, after the training, on a device of its own
     #[arg(long)]
     pub profile: bool,
+    /// Timestamps to profile with: the finest the adapter has, inside-passes, inside-encoders, pass-boundaries, or none
+    #[arg(long, value_name = "GRADE", value_enum, default_value = "finest")]
+    pub timestamps: Grade,
     /// Start from the weights in this safetensors file
     #[arg(long, value_name = "FILE")]
     pub init: Option<PathBuf>,
@@ -140,6 +145,21 @@ pub struct RunArgs {
     /// Folder for result files
     #[arg(long, value_name = "DIR", default_value = "results")]
     pub output: PathBuf,
+}
+
+/// What `--timestamps` can ask for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
+pub enum Grade {
+    /// The finest that the adapter has.
+    Finest,
+    /// Between any two dispatches.
+    InsidePasses,
+    /// Between any two passes.
+    InsideEncoders,
+    /// At the beginning and the end of a pass.
+    PassBoundaries,
+    /// The host's clock instead.
+    None,
 }
 
 fn dropout_rate(text: &str) -> Result<f32, String> {
@@ -159,6 +179,18 @@ pub fn option_or_variable(option: Option<&String>, variable: &str) -> Setting<Me
 }
 
 impl RunArgs {
+    /// How to profile, where that was asked for.
+    pub fn profile_options(&self) -> ProfileOptions {
+        let grade = match self.timestamps {
+            Grade::Finest => None,
+            Grade::InsidePasses => Some(Timestamps::InsidePasses),
+            Grade::InsideEncoders => Some(Timestamps::InsideEncoders),
+            Grade::PassBoundaries => Some(Timestamps::PassBoundaries),
+            Grade::None => Some(Timestamps::Unsupported),
+        };
+        ProfileOptions { grade, ..ProfileOptions::new(self.steps.unwrap_or(PROFILED_STEPS)) }
+    }
+
     /// The settings of the run and where each came from.
     pub fn settings(&self) -> Settings {
         let standard = Training::STANDARD;

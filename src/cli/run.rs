@@ -4,12 +4,12 @@ use super::args::{ListArgs, RunArgs};
 use super::output::{ResultFile, replace, temporary_beside};
 use super::progress::TerminalObserver;
 use super::{dataset, environment, list, terminal};
-use crate::bench::{self, Job};
+use crate::bench::{self, Finished, Job};
 use crate::error::{Error, Result};
 use crate::gpu::{AdapterInfo, Adapters, adapter};
 use crate::model::Model;
 use crate::report;
-use crate::result::{Origin, RunResult, Status};
+use crate::result::{Measured, Origin, RunResult, Status};
 use crate::weights;
 use std::path::Path;
 use web_time::Instant;
@@ -60,10 +60,11 @@ pub fn run(args: &RunArgs) -> Result<u8> {
         adapter,
         dataset: &dataset,
         init,
-        profile_steps: args.profile.then(|| args.steps.unwrap_or(bench::PROFILED_STEPS)),
+        profile: args.profile.then(|| args.profile_options()),
+        peaks: Measured::missing("not measured"),
         started,
     };
-    let parameters = train(&job, &mut result, file, args)?;
+    let Finished { parameters, timeline: _ } = train(&job, &mut result, file, args)?;
     if let Some(save) = &args.save {
         replace(save, &weights::to_safetensors(&Model::new(result.settings.dropout.value), &parameters)?)?;
         terminal::talk(&format!("weights: {}", save.display()));
@@ -96,7 +97,7 @@ fn read_weights(path: &Path) -> Result<Vec<f32>> {
 }
 
 /// Runs the job and shows its result, also that of a run which ended early if it has trained at all.
-fn train(job: &Job<'_>, result: &mut RunResult, file: ResultFile, args: &RunArgs) -> Result<Vec<f32>> {
+fn train(job: &Job<'_>, result: &mut RunResult, file: ResultFile, args: &RunArgs) -> Result<Finished> {
     let mut observer = TerminalObserver::new(file);
     let outcome = pollster::block_on(bench::run(job, result, &mut observer));
     let mut file = observer.finish();
@@ -110,7 +111,7 @@ fn train(job: &Job<'_>, result: &mut RunResult, file: ResultFile, args: &RunArgs
         })?;
     }
     terminal::talk(&format!("result: {}", file.path().display()));
-    let parameters = outcome?;
+    let finished = outcome?;
     kept?;
-    Ok(parameters)
+    Ok(finished)
 }

@@ -1,6 +1,6 @@
 //! Buffers on the device, by name.
 
-use super::device::Gpu;
+use super::device::{Commands, Encoded, Gpu};
 use super::wait;
 use crate::error::{Error, Result};
 use bytemuck::Pod;
@@ -70,7 +70,7 @@ pub(super) async fn read_buffer<T: Pod>(gpu: &Gpu, buffer: &wgpu::Buffer, name: 
     let mut encoder = gpu.device.create_command_encoder(&wgpu::CommandEncoderDescriptor { label: Some("readback") });
     encoder.copy_buffer_to_buffer(buffer, 0, &staging, 0, bytes);
     // Mapping waits for the copy by itself.
-    drop(gpu.submit_encoder(encoder));
+    drop(gpu.submit_encoded(Encoded::new(encoder, Commands::default())));
     let (sender, receiver) = futures_channel::oneshot::channel();
     staging.map_async(wgpu::MapMode::Read, .., move |outcome| {
         // The receiver lives until the end of this function.

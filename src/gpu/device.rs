@@ -2,9 +2,10 @@
 
 use super::adapter::{AdapterInfo, Adapters};
 use super::pipelines::Bound;
-use super::{timestamps, wait};
+use super::{Timestamps, timestamps, wait};
 use crate::error::{Error, Result};
 use std::collections::BTreeMap;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};
 
 /// What a run needs of a device beyond WebGPU's default limits.
@@ -23,6 +24,20 @@ pub struct Gpu {
     workgroup_limit: u32,
     step_stride: u64,
     failure: Arc<Mutex<Option<String>>>,
+    submitted: [AtomicU64; 4],
+}
+
+/// How many commands of each kind were recorded or handed to a device.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Commands {
+    /// Kernel launches.
+    pub dispatches: u64,
+    /// Compute passes.
+    pub passes: u64,
+    /// Timestamps.
+    pub timestamps: u64,
+    /// Lists of commands.
+    pub submissions: u64,
 }
 
 /// Commands that were handed to the device; see [`Gpu::wait`].
@@ -45,7 +60,20 @@ impl Gpu {
     /// # Errors
     /// As [`Gpu::open`].
     pub async fn open_for_profiling(adapters: &Adapters, adapter: &AdapterInfo, needs: Needs) -> Result<Self> {
-        Self::open_with(adapters, adapter, needs, timestamps::features(adapter.timestamps)).await
+        Self::open_with_timestamps(adapters, adapter, needs, adapter.timestamps).await
+    }
+
+    /// As [`Gpu::open`], and with timestamps of `grade`, which the adapter has to offer.
+    ///
+    /// # Errors
+    /// As [`Gpu::open`].
+    pub async fn open_with_timestamps(
+        adapters: &Adapters,
+        adapter: &AdapterInfo,
+        needs: Needs,
+        grade: Timestamps,
+    ) -> Result<Self> {
+        Self::open_with(adapters, adapter, needs, timestamps::features(grade)).await
     }
 
     async fn open_with(
@@ -81,7 +109,15 @@ impl Gpu {
         let alignment = u64::from(limits.min_uniform_buffer_offset_alignment);
         let step_stride = (size_of::<crate::kernels::Step>() as u64).next_multiple_of(alignment);
         let workgroup_limit = limits.max_compute_workgroups_per_dimension;
-        Ok(Self { device, queue, adapter: adapter.clone(), workgroup_limit, step_stride, failure })
+        let submitted = Default::default();
+        Ok(Self { device, queue, adapter: adapter.clone(), workgroup_limit, step_stride, failure, submitted })
+    }
+
+    /// All commands that were handed to the device so far.
+    pub fn commands(&self) -> Commands {
+        let [dispatches, passes, timestamps, submissions] =
+            [0, 1, 2, 3].map(|kind: usize| self.submitted[kind].load(Ordering::Relaxed));
+        Commands { dispatches, passes, timestamps, submissions }
     }
 
     /// Whether the device still works.
@@ -133,18 +169,22 @@ impl Gpu {
             self.device.create_command_encoder(&wgpu::CommandEncoderDescriptor { label: Some("gpubench") });
         let pass = encoder
             .begin_compute_pass(&wgpu::ComputePassDescriptor { label: Some("gpubench"), timestamp_writes: None });
-        Recording { pass: pass.forget_lifetime(), encoder }
+        let commands = Commands { passes: 1, ..Default::default() };
+        Recording { pass: pass.forget_lifetime(), encoder, commands }
     }
 
-    /// Hands commands to the device; they run in the order of their submission.
+    /// Encodes commands and hands them to the device; they run in the order of their submission.
     pub fn submit(&self, recording: Recording) -> Submission {
-        let Recording { pass, encoder } = recording;
-        drop(pass);
-        self.submit_encoder(encoder)
+        self.submit_encoded(recording.finish())
     }
 
-    pub(super) fn submit_encoder(&self, encoder: wgpu::CommandEncoder) -> Submission {
-        let index = self.queue.submit([encoder.finish()]);
+    /// Hands encoded commands to the device; they run in the order of their submission.
+    pub fn submit_encoded(&self, encoded: Encoded) -> Submission {
+        let Commands { dispatches, passes, timestamps, .. } = encoded.commands;
+        for (kind, count) in [dispatches, passes, timestamps, 1].into_iter().enumerate() {
+            self.submitted[kind].fetch_add(count, Ordering::Relaxed);
+        }
+        let index = self.queue.submit([encoded.buffer]);
         let (sender, done) = futures_channel::oneshot::channel();
         self.queue.on_submitted_work_done(move || {
             // Nobody waits any more when the run was stopped; then there is nobody to tell.
@@ -177,6 +217,19 @@ impl Gpu {
 pub struct Recording {
     pass: wgpu::ComputePass<'static>,
     encoder: wgpu::CommandEncoder,
+    commands: Commands,
+}
+
+/// Commands as the device takes them.
+pub struct Encoded {
+    buffer: wgpu::CommandBuffer,
+    commands: Commands,
+}
+
+impl Encoded {
+    pub(super) fn new(encoder: wgpu::CommandEncoder, commands: Commands) -> Self {
+        Self { buffer: encoder.finish(), commands }
+    }
 }
 
 impl Recording {
@@ -186,6 +239,14 @@ impl Recording {
         self.pass.set_pipeline(&bound.pipeline);
         self.pass.set_bind_group(0, &bound.group, &[step_offset]);
         self.pass.dispatch_workgroups(x, y, z);
+        self.commands.dispatches += 1;
+    }
+
+    /// Encodes the commands, which is where most of the host's work for them is done.
+    pub fn finish(self) -> Encoded {
+        let Recording { pass, encoder, commands } = self;
+        drop(pass);
+        Encoded::new(encoder, commands)
     }
 }
 

@@ -9,6 +9,6 @@ mod wait;
 
 pub use adapter::{AdapterInfo, Adapters, Timestamps};
 pub use buffers::Buffers;
-pub use device::{Gpu, Needs, Recording, Submission};
+pub use device::{Commands, Encoded, Gpu, Needs, Recording, Submission};
 pub use pipelines::{Bound, Pipelines};
 pub use timestamps::{Span, Stopwatch, TimedRecording};

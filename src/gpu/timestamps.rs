@@ -1,24 +1,31 @@
-//! Commands with a timestamp before and after every dispatch.
+//! Commands with timestamps around groups of dispatches, at the finest grade the device was opened with.
 
 use super::adapter::Timestamps;
-use super::device::{Gpu, Submission};
+use super::device::{Commands, Encoded, Gpu};
 use super::pipelines::Bound;
 use crate::error::Result;
 
-/// The features that an adapter of this grade offers for timestamps.
+/// The features that timestamps of this grade need.
 pub(super) fn features(grade: Timestamps) -> wgpu::Features {
     match grade {
         Timestamps::InsidePasses => wgpu::Features::TIMESTAMP_QUERY | wgpu::Features::TIMESTAMP_QUERY_INSIDE_PASSES,
-        // Every dispatch gets a pass of its own, at whose borders timestamps are taken: encoders need not take any.
-        Timestamps::InsideEncoders | Timestamps::PassBoundaries => wgpu::Features::TIMESTAMP_QUERY,
+        Timestamps::InsideEncoders => wgpu::Features::TIMESTAMP_QUERY | wgpu::Features::TIMESTAMP_QUERY_INSIDE_ENCODERS,
+        Timestamps::PassBoundaries => wgpu::Features::TIMESTAMP_QUERY,
         Timestamps::Unsupported => wgpu::Features::empty(),
     }
 }
 
-/// The beginning and the end of a dispatch on the device's clock.
+/// The finest grade that a device with `features` can take.
+fn grade(features: wgpu::Features) -> Timestamps {
+    let grades = [Timestamps::InsidePasses, Timestamps::InsideEncoders, Timestamps::PassBoundaries];
+    let finest = grades.into_iter().find(|grade| features.contains(self::features(*grade)));
+    finest.unwrap_or(Timestamps::Unsupported)
+}
+
+/// The beginning and the end of a group of dispatches on the device's clock.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Span {
-    /// Nanoseconds since an arbitrary moment.
+    /// Nanoseconds since an arbitrary moment, the same for all spans of one [`Stopwatch`].
     pub begin_ns: f64,
     /// Nanoseconds since the same moment.
     pub end_ns: f64,
@@ -31,100 +38,187 @@ impl Span {
     }
 }
 
-/// Room for the timestamps of a list of dispatches.
+/// Room for the timestamps of a submission, used again for every further one.
 pub struct Stopwatch {
     queries: wgpu::QuerySet,
     resolved: wgpu::Buffer,
-    dispatches: u32,
-    inside_passes: bool,
+    grade: Timestamps,
+    period_ns: f64,
+    clock_step_ns: Option<f64>,
+    origin: std::sync::OnceLock<u64>,
 }
 
-/// Dispatches in the order in which they will run, each between two timestamps.
+/// Groups of dispatches in the order in which they will run, each group between two timestamps.
 pub struct TimedRecording<'a> {
     stopwatch: &'a Stopwatch,
     encoder: wgpu::CommandEncoder,
-    next: u32,
+    pass: Option<wgpu::ComputePass<'static>>,
+    commands: Commands,
 }
 
 impl Stopwatch {
-    /// Room for `dispatches` dispatches; `None` where `gpu` was opened without timestamps or cannot take so many.
-    pub fn new(gpu: &Gpu, dispatches: u32) -> Option<Self> {
-        let features = gpu.device.features();
-        let queries = 2 * dispatches;
-        if !features.contains(wgpu::Features::TIMESTAMP_QUERY) || queries > wgpu::QUERY_SET_MAX_QUERIES {
-            return None;
+    /// Room for `spans` spans in a submission, with ticks rounded down to whole steps of `clock_step_ns` where one is given, as
+    /// browsers do, to see what a coarse clock makes of the figures.
+    ///
+    /// # Errors
+    /// In words, why `gpu` can take no timestamps.
+    pub fn new(gpu: &Gpu, spans: u32, clock_step_ns: Option<f64>) -> std::result::Result<Self, String> {
+        let grade = grade(gpu.device.features());
+        let queries = 2 * spans;
+        if grade == Timestamps::Unsupported {
+            return Err("the device takes no timestamps".into());
         }
-        let queries = gpu.device.create_query_set(&wgpu::QuerySetDescriptor {
+        if queries > wgpu::QUERY_SET_MAX_QUERIES {
+            return Err(format!("{queries} timestamps do not fit a query set of {}", wgpu::QUERY_SET_MAX_QUERIES));
+        }
+        let period_ns = usable_period_ns(gpu.queue.get_timestamp_period())?;
+        let queries_set = gpu.device.create_query_set(&wgpu::QuerySetDescriptor {
             label: Some("stopwatch"),
             ty: wgpu::QueryType::Timestamp,
             count: queries,
         });
         let resolved = gpu.device.create_buffer(&wgpu::BufferDescriptor {
             label: Some("stopwatch"),
-            size: u64::from(2 * dispatches) * u64::from(wgpu::QUERY_SIZE),
+            size: u64::from(queries) * u64::from(wgpu::QUERY_SIZE),
             usage: wgpu::BufferUsages::QUERY_RESOLVE | wgpu::BufferUsages::COPY_SRC,
             mapped_at_creation: false,
         });
-        let inside_passes = features.contains(wgpu::Features::TIMESTAMP_QUERY_INSIDE_PASSES);
-        Some(Self { queries, resolved, dispatches, inside_passes })
+        let origin = std::sync::OnceLock::new();
+        Ok(Self { queries: queries_set, resolved, grade, period_ns, clock_step_ns, origin })
+    }
+
+    /// The grade of its timestamps.
+    pub fn grade(&self) -> Timestamps {
+        self.grade
     }
 
     /// Begins a list of commands.
     pub fn record(&self, gpu: &Gpu) -> TimedRecording<'_> {
         let encoder = gpu.device.create_command_encoder(&wgpu::CommandEncoderDescriptor { label: Some("profile") });
-        TimedRecording { stopwatch: self, encoder, next: 0 }
+        TimedRecording { stopwatch: self, encoder, pass: None, commands: Commands::default() }
     }
 
-    /// The times of the dispatches of the last submission, in order, after it is done.
+    /// The first `spans` spans of the last submission, in order, after it is done.
     ///
     /// # Errors
     /// [`crate::Error::Device`] if the device failed.
-    pub async fn spans(&self, gpu: &Gpu) -> Result<Vec<Span>> {
+    pub async fn spans(&self, gpu: &Gpu, spans: u32) -> Result<Vec<Span>> {
         let ticks: Vec<u64> =
-            super::buffers::read_buffer(gpu, &self.resolved, "timestamps", 2 * self.dispatches as usize).await?;
-        let period_ns = f64::from(gpu.queue.get_timestamp_period());
+            super::buffers::read_buffer(gpu, &self.resolved, "timestamps", 2 * spans as usize).await?;
         // Differences are taken before the ticks become floating-point numbers, which could not tell large ticks apart.
-        let origin = ticks.iter().copied().min().unwrap_or(0);
-        let since = |tick: u64| (tick - origin) as f64 * period_ns;
-        Ok(ticks
-            .as_chunks::<2>()
-            .0
-            .iter()
-            .map(|&[begin, end]| Span { begin_ns: since(begin), end_ns: since(end) })
-            .collect())
+        let origin = *self.origin.get_or_init(|| ticks.iter().copied().min().unwrap_or(0));
+        let since_ns = |tick: u64| {
+            let exact_ns = tick.wrapping_sub(origin).cast_signed() as f64 * self.period_ns;
+            self.clock_step_ns.map_or(exact_ns, |step_ns| (exact_ns / step_ns).floor() * step_ns)
+        };
+        let pairs = ticks.as_chunks::<2>().0.iter();
+        Ok(pairs.map(|&[begin, end]| Span { begin_ns: since_ns(begin), end_ns: since_ns(end) }).collect())
+    }
+}
+
+/// Nanoseconds of a tick, unless the driver's word for it cannot be true.
+fn usable_period_ns(period_ns: f32) -> std::result::Result<f64, String> {
+    if period_ns.is_finite() && period_ns > 0.0 {
+        Ok(f64::from(period_ns))
+    } else {
+        Err(format!("the driver says that its timestamps tick every {period_ns} ns, which cannot be"))
     }
 }
 
 impl TimedRecording<'_> {
-    /// Adds a dispatch of `workgroups`, which reads the step record at `step_offset` bytes.
+    /// Adds the dispatches that `fill` makes as one span.
+    ///
+    /// # Errors
+    /// Whatever `fill` returns.
+    pub fn span(&mut self, fill: impl FnOnce(&mut Self) -> Result<()>) -> Result<()> {
+        let stopwatch = self.stopwatch;
+        let queries = &stopwatch.queries;
+        let begin = self.commands.timestamps as u32;
+        match self.stopwatch.grade {
+            Timestamps::InsidePasses => {
+                if self.pass.is_none() {
+                    self.begin_pass(None);
+                }
+                self.write_inside_pass(begin);
+                fill(self)?;
+                self.write_inside_pass(begin + 1);
+            }
+            Timestamps::InsideEncoders => {
+                self.encoder.write_timestamp(queries, begin);
+                self.begin_pass(None);
+                fill(self)?;
+                self.pass = None;
+                self.encoder.write_timestamp(queries, begin + 1);
+            }
+            Timestamps::PassBoundaries | Timestamps::Unsupported => {
+                self.begin_pass(Some(wgpu::ComputePassTimestampWrites {
+                    query_set: queries,
+                    beginning_of_pass_write_index: Some(begin),
+                    end_of_pass_write_index: Some(begin + 1),
+                }));
+                fill(self)?;
+                self.pass = None;
+            }
+        }
+        self.commands.timestamps += 2;
+        Ok(())
+    }
+
+    fn begin_pass(&mut self, timestamp_writes: Option<wgpu::ComputePassTimestampWrites<'_>>) {
+        let descriptor = wgpu::ComputePassDescriptor { label: Some("profile"), timestamp_writes };
+        self.pass = Some(self.encoder.begin_compute_pass(&descriptor).forget_lifetime());
+        self.commands.passes += 1;
+    }
+
+    fn write_inside_pass(&mut self, query: u32) {
+        if let Some(pass) = &mut self.pass {
+            pass.write_timestamp(&self.stopwatch.queries, query);
+        }
+    }
+
+    /// Adds a dispatch of `workgroups` to the span at hand; it reads the step record at `step_offset` bytes.
     pub fn dispatch(&mut self, bound: &Bound, workgroups: [u32; 3], step_offset: u32) {
-        let queries = &self.stopwatch.queries;
-        let (begin, end) = (2 * self.next, 2 * self.next + 1);
-        let at_borders = (!self.stopwatch.inside_passes).then_some(wgpu::ComputePassTimestampWrites {
-            query_set: queries,
-            beginning_of_pass_write_index: Some(begin),
-            end_of_pass_write_index: Some(end),
-        });
-        let mut pass = self
-            .encoder
-            .begin_compute_pass(&wgpu::ComputePassDescriptor { label: Some("profile"), timestamp_writes: at_borders });
+        let Some(pass) = &mut self.pass else { return };
         let [x, y, z] = workgroups;
         pass.set_pipeline(&bound.pipeline);
         pass.set_bind_group(0, &bound.group, &[step_offset]);
-        if self.stopwatch.inside_passes {
-            pass.write_timestamp(queries, begin);
-        }
         pass.dispatch_workgroups(x, y, z);
-        if self.stopwatch.inside_passes {
-            pass.write_timestamp(queries, end);
-        }
-        drop(pass);
-        self.next += 1;
+        self.commands.dispatches += 1;
     }
 
-    /// Hands the commands to the device.
-    pub fn submit(mut self, gpu: &Gpu) -> Submission {
-        self.encoder.resolve_query_set(&self.stopwatch.queries, 0..2 * self.next, &self.stopwatch.resolved, 0);
-        gpu.submit_encoder(self.encoder)
+    /// The number of spans so far.
+    pub fn spans(&self) -> u32 {
+        self.commands.timestamps as u32 / 2
+    }
+
+    /// Encodes the commands.
+    pub fn finish(mut self) -> Encoded {
+        self.pass = None;
+        let written = 0..self.commands.timestamps as u32;
+        self.encoder.resolve_query_set(&self.stopwatch.queries, written, &self.stopwatch.resolved, 0);
+        Encoded::new(self.encoder, self.commands)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_period_of_zero_is_refused_in_words() {
+        assert_eq!(usable_period_ns(1.0), Ok(1.0));
+        for period_ns in [0.0, -1.0, f32::NAN, f32::INFINITY] {
+            let words = usable_period_ns(period_ns).expect_err("cannot be");
+            assert!(words.contains("cannot be"), "{words}");
+        }
+    }
+
+    #[test]
+    fn the_finest_grade_of_the_features_is_taken() {
+        for wanted in
+            [Timestamps::InsidePasses, Timestamps::InsideEncoders, Timestamps::PassBoundaries, Timestamps::Unsupported]
+        {
+            assert_eq!(grade(features(wanted)), wanted);
+        }
     }
 }

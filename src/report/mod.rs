@@ -2,6 +2,7 @@
 //!
 //! [`comparison`] gives the table as data, [`text`] the whole report for a terminal, [`markdown`] the table for a page.
 
+mod account;
 mod numbers;
 mod profile;
 mod published;
@@ -27,6 +28,7 @@ pub fn text(result: &RunResult, width: u16) -> String {
         summary::epochs(result, width),
         summary::phases(result, width),
         profile::text(result, width),
+        account::text(result, width),
         table::text(&comparison(result, Frame::of(&result.environment.adapter)), width),
     ];
     let parts: Vec<String> = parts.into_iter().filter(|part| !part.is_empty()).collect();

@@ -11,7 +11,18 @@ pub(super) fn three_digits(value: f64) -> String {
         _ if size >= 0.9995 => 2,
         _ => 3,
     };
-    thousands(&format!("{value:.decimals$}"))
+    thousands(without_sign_of_zero(&format!("{value:.decimals$}")))
+}
+
+/// `value` with `decimals` decimals.
+pub(super) fn fixed(value: f64, decimals: usize) -> String {
+    without_sign_of_zero(&format!("{value:.decimals$}")).to_owned()
+}
+
+/// What was rounded to 0 from below is shown as 0.
+fn without_sign_of_zero(number: &str) -> &str {
+    let digits = number.strip_prefix('-').unwrap_or(number);
+    if digits.chars().all(|letter| matches!(letter, '0' | '.')) { digits } else { number }
 }
 
 /// A ratio with two decimals, or about three digits from 10 on.
@@ -102,6 +113,7 @@ mod tests {
             (1234.6, "1,235"),
             (1_234_567.0, "1,234,567"),
             (-1234.0, "-1,234"),
+            (-0.0001, "0.000"),
         ];
         for (value, text) in cases {
             assert_eq!(three_digits(value), text, "{value}");

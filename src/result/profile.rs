@@ -1,6 +1,6 @@
 //! Where the time of a training step goes, as results tell it.
 
-use super::Measured;
+use super::{Commands, Measured};
 use serde::{Deserialize, Serialize};
 
 /// Device time for each kernel, from a run of its own with a timestamp before and after every dispatch.
@@ -26,6 +26,9 @@ pub struct Profile {
     /// Median device time of a step with timestamps only before and after the whole step, in nanoseconds.
     #[serde(default = "not_in_this_version")]
     pub undisturbed_step_ns: Measured<f64>,
+    /// What was handed to the device in all profiled steps.
+    #[serde(default = "super::not_counted")]
+    pub commands: Measured<Commands>,
     /// What cannot be true in these figures, a sentence each: a rate above the measured peak, kernels above the wall.
     #[serde(default)]
     pub errors: Vec<String>,

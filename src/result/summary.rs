@@ -73,6 +73,7 @@ mod tests {
             samples: Vec::new(),
             parameters_sha256: Measured::missing("not read back"),
             final_test_error_pct: error_pct.into(),
+            commands: crate::result::not_counted(),
         }
     }
 

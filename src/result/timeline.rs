@@ -33,4 +33,6 @@ pub struct Event {
     pub duration_ns: f64,
     /// The training step it belongs to, if it belongs to one.
     pub step: Option<u32>,
+    /// Number of the row within its track: dispatches that ran at the same time have rows of their own.
+    pub lane: u32,
 }

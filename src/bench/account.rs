@@ -1,0 +1,167 @@
+//! The time account of a training: the host's ledger and the profile's device times, put together.
+
+use super::ledger::{Activity, Ledger};
+use crate::result::{Account, Peaks, Profile, TrainingBound, Verdict};
+
+/// Device times of one whole batch, seconds; means, since the account adds up to a sum.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct DeviceStep {
+    /// Kernels at work.
+    pub kernels_s: f64,
+    /// The undisturbed step, kernels and the gaps between them.
+    pub step_s: f64,
+}
+
+/// The account of a training of `steps` steps, `batches` whole batches' worth of work, in `wall_s` seconds.
+///
+/// Time in which nothing was in flight belongs to what the host did meanwhile. Time in flight that the device did not need is put
+/// down to the encoding and submission, then to the other work, that the host did in flight, as far as these go: that is an upper
+/// bound of what they can have cost. What is left is the rest.
+pub fn account(ledger: &Ledger, device: DeviceStep, steps: u32, batches: f64, wall_s: f64) -> Account {
+    let host = ledger.host_times(wall_s);
+    let is_launch = |activity| matches!(activity, Activity::Encode | Activity::Submit);
+    let is_transfer = |activity| matches!(activity, Activity::Upload | Activity::Readback);
+    let part = |in_flight: bool, wanted: &dyn Fn(Activity) -> bool| {
+        ledger.seconds(|interval| interval.in_flight == in_flight && wanted(interval.activity))
+    };
+    let exposed_launch_s = part(false, &is_launch);
+    let transfer_s = part(false, &is_transfer);
+    let in_flight_s = part(true, &|_| true);
+    // What the ledger does not hold was done between intervals, with nothing in flight or next to nothing.
+    let exposed_other_s = wall_s - in_flight_s - exposed_launch_s - transfer_s;
+
+    let device_s = device.step_s * batches;
+    let idle_s = (in_flight_s - device_s).max(0.0);
+    let hidden_launch_s = idle_s.min(part(true, &is_launch));
+    let hidden_other_s = (idle_s - hidden_launch_s).min(part(true, &|activity| activity == Activity::Report));
+
+    let kernels_s = device.kernels_s * batches;
+    let encode_submit_s = exposed_launch_s + hidden_launch_s;
+    let host_s = exposed_other_s + hidden_other_s;
+    let explained_s = device_s + encode_submit_s + transfer_s + host_s;
+    let mut account = Account {
+        wall_s,
+        steps,
+        kernels_s,
+        gaps_s: device_s - kernels_s,
+        encode_submit_s,
+        transfer_s,
+        host_s,
+        rest_s: wall_s - explained_s,
+        host,
+        verdict: Verdict { bound: TrainingBound::Compute, words: String::new() },
+    };
+    account.verdict = verdict(&account, 0.0);
+    account
+}
+
+/// Adds to the verdict of `account` what the peaks say: which share of the kernels' time an empty dispatch would take as well.
+pub fn judge_with_peaks(account: &mut Account, profile: &Profile, peaks: &Peaks) {
+    let Some(launch_ns) = peaks.launch_ns() else { return };
+    let mut all_ns = 0.0;
+    let mut launches_ns = 0.0;
+    for time in &profile.kernels {
+        let Some(&median_ns) = time.median_ns.value() else { continue };
+        let calls = f64::from(time.calls_per_step);
+        all_ns += calls * median_ns;
+        launches_ns += calls * launch_ns.min(median_ns);
+    }
+    if all_ns > 0.0 {
+        account.verdict = verdict(account, launches_ns / all_ns);
+    }
+}
+
+/// Which of computing, launching and the host takes most of the wall time, given the share of the kernels' time that an empty
+/// dispatch takes as well.
+fn verdict(account: &Account, launch_share: f64) -> Verdict {
+    let share = |seconds: f64| 100.0 * seconds / account.wall_s;
+    let compute = share(account.kernels_s * (1.0 - launch_share));
+    let launch = share(account.kernels_s * launch_share + account.gaps_s.max(0.0) + account.encode_submit_s);
+    let host = share(account.transfer_s + account.host_s);
+    let words = |what: &str| {
+        format!(
+            "{what}: computing takes {compute:.1} % of the training, launching {launch:.1} %, transfers and other work of the host {host:.1} %"
+        )
+    };
+    if compute >= launch && compute >= host {
+        Verdict { bound: TrainingBound::Compute, words: words("compute-bound") }
+    } else if launch >= host {
+        Verdict { bound: TrainingBound::Launch, words: words("launch-bound") }
+    } else {
+        Verdict { bound: TrainingBound::Host, words: words("bound by the host") }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::bench::ledger::Interval;
+    use web_time::Instant;
+
+    /// A ledger of (activity, seconds, in flight).
+    fn ledger(intervals: &[(Activity, f64, bool)]) -> Ledger {
+        let mut ledger = Ledger::new(Instant::now());
+        let interval = |&(activity, seconds, in_flight): &(Activity, f64, bool)| Interval {
+            activity,
+            begin_ns: 0.0,
+            duration_ns: seconds * 1e9,
+            in_flight,
+            step: None,
+        };
+        ledger.intervals = intervals.iter().map(interval).collect();
+        ledger
+    }
+
+    fn closes(account: &Account) {
+        let sum: f64 = account.parts().iter().map(|(_, seconds)| seconds).sum();
+        assert!((sum - account.wall_s).abs() < 1e-9, "{sum} of {}", account.wall_s);
+    }
+
+    #[test]
+    fn a_busy_device_hides_the_encoding() {
+        let ledger = ledger(&[
+            (Activity::Upload, 0.5, false),
+            (Activity::Encode, 0.1, false),
+            (Activity::Encode, 1.0, true),
+            (Activity::Wait, 8.0, true),
+            (Activity::Readback, 0.2, false),
+        ]);
+        let account = account(&ledger, DeviceStep { kernels_s: 0.8, step_s: 0.9 }, 10, 10.0, 10.0);
+        closes(&account);
+        assert!((account.kernels_s - 8.0).abs() < 1e-9 && (account.gaps_s - 1.0).abs() < 1e-9);
+        assert!((account.encode_submit_s - 0.1).abs() < 1e-9, "{account:?}");
+        assert!((account.transfer_s - 0.7).abs() < 1e-9);
+        assert!((account.host_s - 0.2).abs() < 1e-9, "what the ledger does not hold is the host's");
+        assert!(account.rest_s.abs() < 1e-9);
+        assert_eq!(account.verdict.bound, TrainingBound::Compute);
+        assert!((account.host.encode_s - 1.1).abs() < 1e-9);
+    }
+
+    #[test]
+    fn a_fast_device_waits_for_the_encoding() {
+        let ledger =
+            ledger(&[(Activity::Encode, 6.0, true), (Activity::Submit, 1.0, true), (Activity::Wait, 3.0, true)]);
+        let account = account(&ledger, DeviceStep { kernels_s: 0.1, step_s: 0.2 }, 10, 10.0, 10.0);
+        closes(&account);
+        assert!((account.encode_submit_s - 7.0).abs() < 1e-9, "never more than there was: {account:?}");
+        assert!((account.rest_s - 1.0).abs() < 1e-9);
+        assert_eq!(account.verdict.bound, TrainingBound::Launch);
+    }
+
+    #[test]
+    fn a_device_slower_in_the_profile_than_in_the_training_shows_as_a_negative_rest() {
+        let ledger = ledger(&[(Activity::Wait, 10.0, true)]);
+        let account = account(&ledger, DeviceStep { kernels_s: 1.1, step_s: 1.1 }, 10, 10.0, 10.0);
+        closes(&account);
+        assert!((account.rest_pct() + 10.0).abs() < 1e-9);
+    }
+
+    #[test]
+    fn a_host_that_keeps_the_device_waiting_is_named() {
+        let ledger = ledger(&[(Activity::Shuffle, 6.0, false), (Activity::Wait, 4.0, true)]);
+        let account = account(&ledger, DeviceStep { kernels_s: 0.4, step_s: 0.4 }, 10, 10.0, 10.0);
+        closes(&account);
+        assert_eq!(account.verdict.bound, TrainingBound::Host);
+        assert!(account.verdict.words.contains("60.0 %"), "{}", account.verdict.words);
+    }
+}

@@ -1,0 +1,377 @@
+//! Where the time of a training step goes: a run of its own, with timestamps around every dispatch.
+
+mod kernels;
+mod roofline;
+mod timeline;
+
+pub use roofline::compare_with_peaks;
+
+use super::account::DeviceStep;
+use super::ledger::nanoseconds;
+use super::train::Bench;
+use super::{Job, Observer, describe};
+use crate::error::{Error, Result};
+use crate::gpu::{Gpu, Pipelines, Span, Stopwatch, Timestamps};
+use crate::result::{Measured, Method, Profile, RunResult, Timeline};
+use crate::stats;
+use crate::trainer::Trainer;
+use kernels::{Samples, clock_step_ns, kernel_times, repeats_for};
+use timeline::{StepClock, StepEvents};
+use web_time::Instant;
+
+/// Steps profiled where nothing else is asked for.
+pub const PROFILED_STEPS: u32 = 50;
+/// Steps before them that are not counted, in which clocks and caches settle.
+const WARM_UP_STEPS: u32 = 3;
+/// Rounds of finding out how often a kernel has to be repeated.
+const CALIBRATIONS: u32 = 6;
+/// Seconds of undisturbed steps between two profiled ones at most, unless one step takes longer.
+const UNDISTURBED_S: f64 = 0.02;
+/// Undisturbed steps between two profiled ones at most.
+const MOST_UNDISTURBED: u32 = 16;
+
+/// How to profile.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct ProfileOptions {
+    /// Steps to profile, at least 1.
+    pub steps: u32,
+    /// The grade of timestamps to use, if it is not to be the finest.
+    pub grade: Option<Timestamps>,
+    /// Round timestamps to steps of so many nanoseconds, as browsers do.
+    pub clock_step_ns: Option<f64>,
+}
+
+impl ProfileOptions {
+    /// The finest way of profiling `steps` steps.
+    pub fn new(steps: u32) -> Self {
+        Self { steps, grade: None, clock_step_ns: None }
+    }
+}
+
+/// What profiling leaves.
+pub struct Profiled {
+    /// The figures.
+    pub profile: Profile,
+    /// Device times for the time account, or why there are none.
+    pub device_step: Measured<DeviceStep>,
+    /// What happened when.
+    pub timeline: Timeline,
+}
+
+/// Profiles training steps on a device of its own, opened with timestamps; the timed device never has any.
+///
+/// # Errors
+/// [`Error::Adapter`] if a grade was asked for that the adapter lacks, [`Error::Interrupted`] if the observer stopped it, or the
+/// device's error.
+pub async fn profile(
+    job: &Job<'_>,
+    bench: &Bench<'_>,
+    options: ProfileOptions,
+    result: &RunResult,
+    observer: &mut dyn Observer,
+) -> Result<Profiled> {
+    let adapter = &bench.gpu.adapter;
+    let grade = grade_to_use(adapter.timestamps, options.grade)?;
+    let needs = bench.recipe.needs(bench.plan, job.dataset);
+    let gpu = Gpu::open_with_timestamps(job.adapters, adapter, needs, grade).await?;
+    let pipelines = Pipelines::compile(&gpu, bench.plan).await?;
+    let initial = job.initial_parameters(&bench.recipe.model, bench.recipe.seed);
+    let mut trainer = Trainer::new(&gpu, &pipelines, bench.plan, bench.recipe, job.dataset, &initial).await?;
+    trainer.begin_epoch(0);
+    let dispatches = bench.plan.training.len();
+    let stopwatch = Stopwatch::new(&gpu, dispatches as u32, options.clock_step_ns);
+    let (stopwatch, method_note) = match (stopwatch, options.grade) {
+        (Ok(stopwatch), None) => (Some(stopwatch), Measured::missing("the finest method was used")),
+        (Ok(stopwatch), Some(_)) => (Some(stopwatch), Measured::Value("this method was asked for".to_owned())),
+        (Err(_), Some(Timestamps::Unsupported)) => (None, Measured::Value("this method was asked for".to_owned())),
+        (Err(words), _) => (None, Measured::Value(words)),
+    };
+    let mut session = Session {
+        gpu: &gpu,
+        trainer: &trainer,
+        stopwatch: stopwatch.as_ref(),
+        initial: &initial,
+        // Only full batches: a smaller one would not be the same kernel call.
+        full_batches: (job.dataset.train.len() as u32 / bench.recipe.training.batch).max(1),
+        repeats: vec![1; dispatches],
+        origin: job.started,
+        taken: Taken { samples: vec![Samples::default(); dispatches], ..Default::default() },
+    };
+    session.run(options.steps, observer).await?;
+    let repeats = session.repeats.clone();
+    let taken = session.taken;
+    let mut profile = figures(&taken, method(stopwatch.as_ref()), bench, result);
+    profile.method_note = method_note;
+    profile.commands = Measured::Value(describe::commands(Default::default(), gpu.commands()));
+    profile.kernels = kernel_times(&bench.plan.training, &taken.samples, &repeats, bench.recipe.training.batch);
+    profile.errors.extend(kernels_above_wall(&profile));
+    let names: Vec<String> = bench.plan.training.iter().map(|dispatch| dispatch.label()).collect();
+    let device_step = device_step(&taken, &profile);
+    Ok(Profiled { profile, device_step, timeline: timeline::timeline(&taken.events, &names) })
+}
+
+/// The grade asked for, if the adapter has it; the adapter's finest where none was.
+fn grade_to_use(offered: Timestamps, asked: Option<Timestamps>) -> Result<Timestamps> {
+    let Some(asked) = asked else { return Ok(offered) };
+    let rank = |grade| match grade {
+        Timestamps::InsidePasses => 3,
+        Timestamps::InsideEncoders => 2,
+        Timestamps::PassBoundaries => 1,
+        Timestamps::Unsupported => 0,
+    };
+    if rank(asked) <= rank(offered) {
+        Ok(asked)
+    } else {
+        Err(Error::Adapter(format!(
+            "this adapter takes timestamps no finer than '{offered}', not '{asked}': leave --timestamps out to use the finest it has"
+        )))
+    }
+}
+
+fn method(stopwatch: Option<&Stopwatch>) -> Method {
+    match stopwatch.map(Stopwatch::grade) {
+        Some(Timestamps::InsidePasses) => Method::TimestampsInsidePasses,
+        Some(Timestamps::InsideEncoders) => Method::TimestampsInsideEncoders,
+        Some(Timestamps::PassBoundaries) => Method::TimestampsAtPassBoundaries,
+        Some(Timestamps::Unsupported) | None => Method::HostClock,
+    }
+}
+
+/// Everything that was measured, step by step.
+#[derive(Default)]
+struct Taken {
+    /// Of each dispatch of the plan.
+    samples: Vec<Samples>,
+    /// Seconds of each profiled step on the host.
+    step_s: Vec<f64>,
+    /// From the first to the last timestamp of each profiled step.
+    span_ns: Vec<f64>,
+    /// Of each undisturbed step, or mean of several in one span.
+    undisturbed_ns: Vec<f64>,
+    /// Every timestamp.
+    ticks_ns: Vec<f64>,
+    /// What happened in each profiled step.
+    events: Vec<StepEvents>,
+}
+
+/// A device at work on profiled steps.
+struct Session<'a> {
+    gpu: &'a Gpu,
+    trainer: &'a Trainer<'a>,
+    stopwatch: Option<&'a Stopwatch>,
+    initial: &'a [f32],
+    full_batches: u32,
+    repeats: Vec<u32>,
+    origin: Instant,
+    taken: Taken,
+}
+
+impl Session<'_> {
+    async fn run(&mut self, steps: u32, observer: &mut dyn Observer) -> Result<()> {
+        let mut step_s = 0.0;
+        for step in 0..WARM_UP_STEPS {
+            let start = Instant::now();
+            self.gpu.wait(self.trainer.submit_steps(self.range(step, 1))?).await?;
+            step_s = start.elapsed().as_secs_f64();
+        }
+        self.calibrate().await?;
+        let undisturbed = ((UNDISTURBED_S / step_s) as u32).clamp(1, MOST_UNDISTURBED.min(self.full_batches));
+        for step in 0..steps {
+            if observer.stop_requested() {
+                return Err(Error::Interrupted);
+            }
+            let (events, spans) = self.step(WARM_UP_STEPS + step).await?;
+            self.taken.step_s.push(nanoseconds_between(&events.clock.wall_ns) / 1e9);
+            for ((samples, span), &repeats) in self.taken.samples.iter_mut().zip(&spans).zip(&self.repeats) {
+                samples.add(span.duration_ns() / f64::from(repeats));
+            }
+            if self.stopwatch.is_some() {
+                self.taken.span_ns.extend(whole_ns(&spans));
+                self.taken.ticks_ns.extend(spans.iter().flat_map(|span| [span.begin_ns, span.end_ns]));
+            }
+            self.taken.events.push(events);
+            let duration_ns = self.undisturbed(WARM_UP_STEPS + step, undisturbed).await?;
+            self.taken.undisturbed_ns.push(duration_ns / f64::from(undisturbed));
+        }
+        Ok(())
+    }
+
+    /// Finds out how often each kernel has to be repeated for the clock to resolve it.
+    async fn calibrate(&mut self) -> Result<()> {
+        let Some(stopwatch) = self.stopwatch else { return Ok(()) };
+        // Timestamps with nothing between them differ by no more than the clock's step, or by very little.
+        let mut recording = stopwatch.record(self.gpu);
+        (0..self.repeats.len()).try_for_each(|_| recording.span(|_| Ok(())))?;
+        self.gpu.wait(self.gpu.submit_encoded(recording.finish())).await?;
+        let empty = stopwatch.spans(self.gpu, self.repeats.len() as u32).await?;
+        self.taken.ticks_ns.extend(empty.iter().flat_map(|span| [span.begin_ns, span.end_ns]));
+        for round in 0..CALIBRATIONS {
+            let (_, spans) = self.step(round).await?;
+            self.taken.ticks_ns.extend(spans.iter().flat_map(|span| [span.begin_ns, span.end_ns]));
+            let step_ns = clock_step_ns(&mut self.taken.ticks_ns.clone());
+            let enough = repeats_for(&spans, &self.repeats, step_ns);
+            if enough == self.repeats {
+                break;
+            }
+            self.repeats = enough;
+        }
+        Ok(())
+    }
+
+    /// Makes one step with a span for each dispatch.
+    async fn step(&self, step: u32) -> Result<(StepEvents, Vec<Span>)> {
+        let index = step % self.full_batches;
+        let now_ns = || nanoseconds(self.origin.elapsed());
+        let begin_ns = now_ns();
+        let Some(stopwatch) = self.stopwatch else {
+            let spans = self.step_by_the_hosts_clock(index).await?;
+            let wall_ns = begin_ns..now_ns();
+            let clock = StepClock { submit_ns: wall_ns.clone(), wait_end_ns: wall_ns.end, wall_ns };
+            return Ok((StepEvents { step, clock, spans: spans.clone(), repeats: self.repeats.clone() }, spans));
+        };
+        let mut recording = stopwatch.record(self.gpu);
+        self.trainer.record_kernels(&mut recording, index, &self.repeats)?;
+        let encoded = recording.finish();
+        let submit_begin_ns = now_ns();
+        let submission = self.gpu.submit_encoded(encoded);
+        let submit_end_ns = now_ns();
+        self.gpu.wait(submission).await?;
+        let wait_end_ns = now_ns();
+        let spans = stopwatch.spans(self.gpu, self.repeats.len() as u32).await?;
+        let clock = StepClock { wall_ns: begin_ns..now_ns(), submit_ns: submit_begin_ns..submit_end_ns, wait_end_ns };
+        if self.repeats.iter().any(|&repeats| repeats > 1) {
+            // A repeated update moves the parameters as often: without a fresh start they would grow beyond all bounds.
+            self.trainer.set_parameters(self.initial);
+        }
+        Ok((StepEvents { step, clock, spans: spans.clone(), repeats: self.repeats.clone() }, spans))
+    }
+
+    /// One step, each dispatch in a submission of its own, by the host's clock.
+    async fn step_by_the_hosts_clock(&self, index: u32) -> Result<Vec<Span>> {
+        let mut spans = Vec::with_capacity(self.repeats.len());
+        for place in 0..self.repeats.len() {
+            let begin_ns = nanoseconds(self.origin.elapsed());
+            self.gpu.wait(self.trainer.submit_dispatch(place, index)?).await?;
+            spans.push(Span { begin_ns, end_ns: nanoseconds(self.origin.elapsed()) });
+        }
+        Ok(spans)
+    }
+
+    /// Device time of `steps` whole steps with nothing between their dispatches; without timestamps, the host's.
+    async fn undisturbed(&self, step: u32, steps: u32) -> Result<f64> {
+        let range = self.range(step, steps);
+        let Some(stopwatch) = self.stopwatch else {
+            let start = Instant::now();
+            self.gpu.wait(self.trainer.submit_steps(range)?).await?;
+            return Ok(nanoseconds(start.elapsed()));
+        };
+        let mut recording = stopwatch.record(self.gpu);
+        self.trainer.record_steps(&mut recording, range)?;
+        self.gpu.wait(self.gpu.submit_encoded(recording.finish())).await?;
+        Ok(stopwatch.spans(self.gpu, 1).await?.iter().map(|span| span.duration_ns()).sum())
+    }
+
+    /// `steps` full batches from about step `step` on.
+    fn range(&self, step: u32, steps: u32) -> std::ops::Range<u32> {
+        let first = (step % self.full_batches).min(self.full_batches - steps);
+        first..first + steps
+    }
+}
+
+fn nanoseconds_between(range: &std::ops::Range<f64>) -> f64 {
+    range.end - range.start
+}
+
+/// From the first beginning to the last end.
+fn whole_ns(spans: &[Span]) -> Option<f64> {
+    let first = spans.iter().map(|span| span.begin_ns).fold(f64::INFINITY, f64::min);
+    let last = spans.iter().map(|span| span.end_ns).fold(f64::NEG_INFINITY, f64::max);
+    Some(last - first).filter(|span| span.is_finite())
+}
+
+/// The figures of the whole step; those of kernels are left empty.
+fn figures(taken: &Taken, method: Method, bench: &Bench<'_>, result: &RunResult) -> Profile {
+    let none = "the adapter takes no timestamps";
+    let positive: Vec<f64> = taken.undisturbed_ns.iter().copied().filter(|duration| *duration > 0.0).collect();
+    Profile {
+        method,
+        method_note: Measured::missing("the finest method was used"),
+        steps: taken.step_s.len() as u32,
+        clock_step_ns: Measured::or_missing(clock_step_ns(&mut taken.ticks_ns.clone()), none),
+        dropped: taken.samples.iter().map(|samples| samples.dropped).sum(),
+        profiled_step_s: Measured::or_missing(stats::median(&taken.step_s), "no step was profiled"),
+        timed_step_s: timed_step_s(result, bench),
+        span_ns: Measured::or_missing(stats::median(&taken.span_ns), none),
+        undisturbed_step_ns: match method {
+            Method::HostClock => Measured::missing(none),
+            _ => Measured::or_missing(stats::median(&positive), "every sample was 0 or negative"),
+        },
+        commands: crate::result::not_counted(),
+        errors: Vec::new(),
+        kernels: Vec::new(),
+    }
+}
+
+/// The mean time of a full batch in the last timed training, uploads left out.
+fn timed_step_s(result: &RunResult, bench: &Bench<'_>) -> Measured<f64> {
+    let Some(repeat) = result.repeats.last() else { return Measured::missing("no step was timed") };
+    let seconds: f64 = repeat.samples.iter().map(|sample| sample.duration_s).sum();
+    let images = super::train::images_trained(repeat, bench.recipe, result.data.train_images);
+    let batches = images as f64 / f64::from(bench.recipe.training.batch);
+    Measured::or_missing((batches > 0.0).then(|| seconds / batches), "no step was timed")
+}
+
+/// The device times of a step for the time account: means, since the account adds up to a sum.
+fn device_step(taken: &Taken, profile: &Profile) -> Measured<DeviceStep> {
+    if profile.method == Method::HostClock {
+        return Measured::missing(
+            "without device timestamps the time of kernels cannot be told from that of launching them",
+        );
+    }
+    let mean = |samples: &[f64]| samples.iter().sum::<f64>() / samples.len() as f64;
+    let whole: Vec<f64> = taken.undisturbed_ns.iter().copied().filter(|duration| *duration > 0.0).collect();
+    let kernels_ns: f64 = taken
+        .samples
+        .iter()
+        .map(|samples| &samples.durations_ns[..])
+        .filter(|durations| !durations.is_empty())
+        .map(mean)
+        .sum();
+    if whole.is_empty() || kernels_ns <= 0.0 {
+        return Measured::missing("the device's clock is too coarse: every sample was 0 or negative");
+    }
+    Measured::Value(DeviceStep { kernels_s: kernels_ns / 1e9, step_s: mean(&whole) / 1e9 })
+}
+
+/// Kernels cannot take longer than the step that they were measured in took on the host.
+fn kernels_above_wall(profile: &Profile) -> Option<String> {
+    let repeated = profile.kernels.iter().any(|time| time.repeats > 1);
+    let wall_s = *profile.profiled_step_s.value()?;
+    let sum_s: f64 = profile
+        .kernels
+        .iter()
+        .filter_map(|time| Some(f64::from(time.calls_per_step) * time.median_ns.value()? / 1e9))
+        .sum();
+    (!repeated && sum_s > wall_s).then(|| {
+        format!(
+            "the kernels' times add up to {:.3} ms, more than the {:.3} ms that a profiled step took: the device's clock runs wrong",
+            1e3 * sum_s,
+            1e3 * wall_s
+        )
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_coarser_grade_can_be_asked_for_and_a_finer_one_is_refused() {
+        use Timestamps::{InsidePasses, PassBoundaries, Unsupported};
+        assert_eq!(grade_to_use(InsidePasses, None), Ok(InsidePasses));
+        assert_eq!(grade_to_use(InsidePasses, Some(PassBoundaries)), Ok(PassBoundaries));
+        assert_eq!(grade_to_use(PassBoundaries, Some(Unsupported)), Ok(Unsupported));
+        let error = grade_to_use(PassBoundaries, Some(InsidePasses)).expect_err("finer than offered");
+        assert!(error.exit_code() == 4 && error.to_string().contains("pass boundaries"), "{error}");
+    }
+}

@@ -1,0 +1,150 @@
+//! Profiled steps as events of the host and the device on one clock.
+
+use super::super::ledger::Activity;
+use crate::gpu::Span;
+use crate::result::{Event, Timeline, Track};
+use std::ops::Range;
+
+/// What happened in one profiled step.
+#[derive(Debug, Clone)]
+pub struct StepEvents {
+    /// Number of the step.
+    pub step: u32,
+    /// Its times on the host.
+    pub clock: StepClock,
+    /// Its dispatches on the device's clock, in the order of the plan.
+    pub spans: Vec<Span>,
+    /// How often each dispatch was repeated in its span.
+    pub repeats: Vec<u32>,
+}
+
+/// The times of a step on the host, in nanoseconds since the beginning of the run.
+#[derive(Debug, Clone)]
+pub struct StepClock {
+    /// From the beginning of its encoding to the end of reading its timestamps back.
+    pub wall_ns: Range<f64>,
+    /// Its submission.
+    pub submit_ns: Range<f64>,
+    /// When the host heard that it was done.
+    pub wait_end_ns: f64,
+}
+
+/// All steps on one clock; dispatches are named by `names`, in the order of the plan.
+///
+/// No API tells how the device's clock stands to the host's. A step can begin on the device no earlier than its submission began,
+/// and end no later than the host heard of it: over many steps that leaves a small range, whose middle is taken.
+pub fn timeline(steps: &[StepEvents], names: &[String]) -> Timeline {
+    let Some((offset_ns, alignment_ns)) = offset_ns(steps) else { return Timeline::default() };
+    let mut events = Vec::new();
+    for step in steps {
+        events.extend(host_events(step));
+        events.extend(device_events(step, names, offset_ns));
+    }
+    Timeline { events, alignment_ns }
+}
+
+/// What to add to device times, and how far that may be off.
+fn offset_ns(steps: &[StepEvents]) -> Option<(f64, f64)> {
+    let bounds = steps.iter().filter_map(|step| {
+        let (first, last) = (step.spans.first()?, step.spans.last()?);
+        Some((step.clock.submit_ns.start - first.begin_ns, step.clock.wait_end_ns - last.end_ns))
+    });
+    let (lowest, highest) = bounds.fold((f64::NEG_INFINITY, f64::INFINITY), |(lowest, highest), (low, high)| {
+        (lowest.max(low), highest.min(high))
+    });
+    let (middle, half) = (f64::midpoint(lowest, highest), (highest - lowest).abs() / 2.0);
+    middle.is_finite().then_some((middle, half))
+}
+
+fn host_events(step: &StepEvents) -> Vec<Event> {
+    let StepClock { wall_ns, submit_ns, wait_end_ns } = &step.clock;
+    let event = |name: &str, begin_ns: f64, end_ns: f64| Event {
+        track: Track::ProfiledHost,
+        name: name.to_owned(),
+        begin_ns,
+        duration_ns: end_ns - begin_ns,
+        step: Some(step.step),
+        lane: 0,
+    };
+    vec![
+        event("step", wall_ns.start, wall_ns.end),
+        event(Activity::Encode.name(), wall_ns.start, submit_ns.start),
+        event(Activity::Submit.name(), submit_ns.start, submit_ns.end),
+        event(Activity::Wait.name(), submit_ns.end, *wait_end_ns),
+        event(Activity::Readback.name(), *wait_end_ns, wall_ns.end),
+    ]
+}
+
+/// The dispatches of a step; those whose samples would be dropped are left out here too.
+fn device_events(step: &StepEvents, names: &[String], offset_ns: f64) -> Vec<Event> {
+    // Where each lane ends: dispatches without a dependency between them may run at the same time.
+    let mut lanes: Vec<f64> = Vec::new();
+    let mut events = Vec::new();
+    let named = step.spans.iter().zip(&step.repeats).zip(names);
+    for ((span, repeats), name) in named.filter(|((span, _), _)| span.duration_ns() > 0.0) {
+        let free = lanes.iter().position(|end_ns| *end_ns <= span.begin_ns);
+        let lane = free.unwrap_or(lanes.len());
+        match lanes.get_mut(lane) {
+            Some(end_ns) => *end_ns = span.end_ns,
+            None => lanes.push(span.end_ns),
+        }
+        events.push(Event {
+            track: Track::ProfiledDevice,
+            name: if *repeats == 1 { name.clone() } else { format!("{name} x{repeats}") },
+            begin_ns: span.begin_ns + offset_ns,
+            duration_ns: span.duration_ns(),
+            step: Some(step.step),
+            lane: lane as u32,
+        });
+    }
+    events
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn step(number: u32, submit: Range<f64>, wait_end: f64, spans: &[(f64, f64)]) -> StepEvents {
+        StepEvents {
+            step: number,
+            clock: StepClock { wall_ns: submit.start - 10.0..wait_end + 5.0, submit_ns: submit, wait_end_ns: wait_end },
+            spans: spans.iter().map(|&(begin_ns, end_ns)| Span { begin_ns, end_ns }).collect(),
+            repeats: vec![1; spans.len()],
+        }
+    }
+
+    fn names(count: usize) -> Vec<String> {
+        (0..count).map(|index| format!("kernel{index}/layer")).collect()
+    }
+
+    #[test]
+    fn the_clocks_are_put_together_by_what_cannot_have_been_otherwise() {
+        // The device's clock is 1000 behind: the first step leaves -5 ..= 15 around it, the second -2 ..= 30.
+        let steps = [
+            step(0, 1095.0..1097.0, 1215.0, &[(100.0, 150.0), (150.0, 200.0)]),
+            step(1, 2098.0..2099.0, 2230.0, &[(1100.0, 1150.0), (1150.0, 1200.0)]),
+        ];
+        let (offset_ns, off_ns) = offset_ns(&steps).expect("two steps");
+        assert_eq!((offset_ns, off_ns), (1006.5, 8.5));
+        let timeline = timeline(&steps, &names(2));
+        assert_eq!(timeline.events.len(), 2 * (5 + 2));
+        assert_eq!(timeline.alignment_ns, 8.5);
+    }
+
+    #[test]
+    fn dispatches_at_the_same_time_have_lanes_of_their_own_and_empty_ones_are_left_out() {
+        let steps = [step(0, 0.0..1.0, 99.0, &[(0.0, 10.0), (5.0, 12.0), (12.0, 12.0), (11.0, 20.0)])];
+        let events = timeline(&steps, &names(4)).events;
+        let device: Vec<(&str, u32)> = events
+            .iter()
+            .filter(|event| event.track == Track::ProfiledDevice)
+            .map(|event| (event.name.as_str(), event.lane))
+            .collect();
+        assert_eq!(device, [("kernel0/layer", 0), ("kernel1/layer", 1), ("kernel3/layer", 0)]);
+    }
+
+    #[test]
+    fn without_steps_there_are_no_events() {
+        assert_eq!(timeline(&[], &names(1)), Timeline::default());
+    }
+}
