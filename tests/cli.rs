@@ -8,9 +8,12 @@ use gpubench::model::{DROPOUT_RATE, Model};
 use gpubench::result::{RunResult, Status};
 use gpubench::weights::to_safetensors;
 use libtest_mimic::{Arguments, Failed, Trial};
+use std::collections::BTreeMap;
 use std::fs;
 use std::path::Path;
 use tempfile::TempDir;
+
+mod trace_check;
 
 /// The program in an environment of its own, without what the caller's variables would choose.
 fn gpubench(folder: &Path) -> Command {
@@ -158,7 +161,10 @@ fn an_output_folder_that_cannot_be_written_is_found_before_the_run() {
     assert!(stderr.contains("cannot be written") && !stderr.contains("epoch"), "{stderr}");
     let (_, stderr) = outcome(folder.path(), &["--save", "no/such/folder/w.safetensors"], 7);
     assert!(stderr.contains("cannot be written") && !stderr.contains("epoch"), "{stderr}");
+    let (_, stderr) = outcome(folder.path(), &["--trace", "no/such/folder/t.json"], 7);
+    assert!(stderr.contains("t.json cannot be written") && !stderr.contains("epoch"), "{stderr}");
     assert_eq!(fs::read(folder.path().join("file")).unwrap(), b"in the way");
+    assert!(results(folder.path()).is_empty(), "nothing was measured");
 }
 
 fn a_short_run_reports_and_keeps_its_result() {
@@ -191,6 +197,27 @@ fn a_profile_tells_device_time_for_each_kernel() {
     if let Some(span_ns) = profile.span_ns.value() {
         assert!(sum_ns > 0.5 * span_ns && sum_ns < 1.5 * span_ns, "{sum_ns} of {span_ns}");
     }
+}
+
+fn a_trace_holds_what_the_table_says() {
+    let folder = TempDir::new().unwrap();
+    let arguments = ["--data", "synthetic", "--steps", "3", "--trace", "t.json"];
+    let (stdout, stderr) = outcome(folder.path(), &arguments, 0);
+    assert!(stdout.contains("Where the time of the training went"), "--trace asks for a profile: {stdout}");
+    assert!(stderr.contains("trace: t.json"), "{stderr}");
+    let trace = trace_check::check(&fs::read_to_string(folder.path().join("t.json")).unwrap()).unwrap();
+    let result = only_result(folder.path());
+    let profile = result.profile.value().expect("a profile is in the result");
+    let sum = |time: &gpubench::result::KernelTime| {
+        let label = format!("{}/{}", time.kernel, time.layer);
+        let name = if time.repeats == 1 { label } else { format!("{label} x{}", time.repeats) };
+        (name, f64::from(time.repeats) * time.samples_ns.iter().sum::<f64>())
+    };
+    let sums: BTreeMap<String, f64> = profile.kernels.iter().map(sum).collect();
+    trace.expect_device_sums(&sums).unwrap();
+    // Every submission of the timed training is encoded, submitted, waited for and reported; there are 3 steps or fewer pieces.
+    assert!(trace.events["timed training/host"] >= 4 + 4, "{:?}", trace.events);
+    assert_eq!(trace.events["profiled steps/host"], 5 * 3);
 }
 
 fn json_is_all_that_stdout_gets() {
@@ -275,7 +302,8 @@ const WITHOUT: [(&str, fn()); 4] = [
 ];
 
 /// Tests that need an adapter.
-const WITH: [(&str, fn()); 12] = [
+const WITH: [(&str, fn()); 13] = [
+    ("a_trace_holds_what_the_table_says", a_trace_holds_what_the_table_says),
     ("a_profile_tells_device_time_for_each_kernel", a_profile_tells_device_time_for_each_kernel),
     ("a_run_whose_loss_overflows_is_invalid", a_run_whose_loss_overflows_is_invalid),
     ("an_unknown_adapter_is_refused_with_the_list", an_unknown_adapter_is_refused_with_the_list),

@@ -133,6 +133,12 @@ pub struct RunArgs {
     /// Timestamps to profile with: the finest the adapter has, inside-passes, inside-encoders, pass-boundaries, or none
     #[arg(long, value_name = "GRADE", value_enum, default_value = "finest")]
     pub timestamps: Grade,
+    /// Profile, and write what happened when to this file, for Perfetto or chrome://tracing
+    #[arg(long, value_name = "FILE")]
+    pub trace: Option<PathBuf>,
+    /// Measure the adapter's peaks again, whatever the cache holds
+    #[arg(long)]
+    pub fresh_peaks: bool,
     /// Start from the weights in this safetensors file
     #[arg(long, value_name = "FILE")]
     pub init: Option<PathBuf>,
@@ -179,6 +185,11 @@ pub fn option_or_variable(option: Option<&String>, variable: &str) -> Setting<Me
 }
 
 impl RunArgs {
+    /// Whether a profile was asked for, or something that is made from one.
+    pub fn profiles(&self) -> bool {
+        self.profile || self.trace.is_some()
+    }
+
     /// How to profile, where that was asked for.
     pub fn profile_options(&self) -> ProfileOptions {
         let grade = match self.timestamps {

@@ -35,8 +35,8 @@ pub fn run(args: &RunArgs) -> Result<u8> {
 
     // Everything that can be wrong with files is found before anything is measured.
     let init = args.init.as_deref().map(read_weights).transpose()?;
-    if let Some(save) = &args.save {
-        drop(temporary_beside(save)?);
+    for path in [&args.save, &args.trace].into_iter().flatten() {
+        drop(temporary_beside(path)?);
     }
     let file = ResultFile::create(&args.output, &adapter.name, settings.seed.value)?;
     let data_start = Instant::now();
@@ -60,11 +60,15 @@ pub fn run(args: &RunArgs) -> Result<u8> {
         adapter,
         dataset: &dataset,
         init,
-        profile: args.profile.then(|| args.profile_options()),
+        profile: args.profiles().then(|| args.profile_options()),
         peaks: Measured::missing("not measured"),
         started,
     };
-    let Finished { parameters, timeline: _ } = train(&job, &mut result, file, args)?;
+    let Finished { parameters, timeline } = train(&job, &mut result, file, args)?;
+    if let Some(trace) = &args.trace {
+        replace(trace, report::chrome_trace(&timeline, &result)?.as_bytes())?;
+        terminal::talk(&format!("trace: {} (open it in ui.perfetto.dev or chrome://tracing)", trace.display()));
+    }
     if let Some(save) = &args.save {
         replace(save, &weights::to_safetensors(&Model::new(result.settings.dropout.value), &parameters)?)?;
         terminal::talk(&format!("weights: {}", save.display()));

@@ -16,7 +16,7 @@ pub fn chrome_trace(timeline: &Timeline, result: &RunResult) -> Result<String> {
     let mut events: Vec<&Event> = timeline.events.iter().collect();
     // Viewers nest events in the order of the file where two begin together: the longer one comes first.
     events.sort_by(|a, b| {
-        let place = |event: &Event| (process(event.track).0, thread(event.track).0);
+        let place = |event: &Event| (process(event.track).0, thread(event).0);
         place(a).cmp(&place(b)).then(a.begin_ns.total_cmp(&b.begin_ns)).then(b.duration_ns.total_cmp(&a.duration_ns))
     });
     let mut trace_events = names(&events);
@@ -33,7 +33,7 @@ pub fn chrome_trace(timeline: &Timeline, result: &RunResult) -> Result<String> {
             version: format!("gpubench {}", result.environment.tool.version),
             started_utc: result.started_utc.clone(),
             alignment: if timeline.alignment_ns.is_finite() {
-                format!("device events may be off by {} ns against host events", timeline.alignment_ns)
+                format!("device events may be off by {:.0} ns against host events", timeline.alignment_ns)
             } else {
                 "n/a (device and host clocks could not be aligned)".to_owned()
             },
@@ -83,7 +83,7 @@ enum TraceEvent<'a> {
 
 #[derive(Serialize)]
 struct Name {
-    name: &'static str,
+    name: String,
 }
 
 #[derive(Serialize)]
@@ -98,26 +98,32 @@ const fn process(track: Track) -> (u32, &'static str) {
     }
 }
 
-const fn thread(track: Track) -> (u32, &'static str) {
-    match track {
+/// Number and name of the row of an event: each track has one, and further ones for what ran at the same time.
+fn thread(event: &Event) -> (u32, String) {
+    let (number, name) = match event.track {
         Track::TimedHost | Track::ProfiledHost => (1, "host"),
         Track::ProfiledDevice => (2, "device"),
+    };
+    match event.lane {
+        0 => (number, name.to_owned()),
+        lane => (number + lane, format!("{name}, at the same time ({lane})")),
     }
 }
 
-/// The names of the processes and threads that have events, which are sorted by track.
+/// The names of the processes and threads that have events, which are sorted by them.
 fn names<'a>(events: &[&Event]) -> Vec<TraceEvent<'a>> {
-    let mut tracks: Vec<Track> = events.iter().map(|event| event.track).collect();
-    tracks.dedup();
     let mut names = Vec::new();
-    let mut last = None;
-    for track in tracks {
-        let ((pid, process), (tid, thread)) = (process(track), thread(track));
-        if last != Some(pid) {
-            names.push(TraceEvent::Metadata { name: "process_name", ph: "M", pid, tid, args: Name { name: process } });
+    let (mut last_process, mut last_thread) = (None, None);
+    for event in events {
+        let ((pid, process), (tid, thread)) = (process(event.track), thread(event));
+        if last_process != Some(pid) {
+            let args = Name { name: process.to_owned() };
+            names.push(TraceEvent::Metadata { name: "process_name", ph: "M", pid, tid, args });
         }
-        names.push(TraceEvent::Metadata { name: "thread_name", ph: "M", pid, tid, args: Name { name: thread } });
-        last = Some(pid);
+        if last_thread != Some((pid, tid)) {
+            names.push(TraceEvent::Metadata { name: "thread_name", ph: "M", pid, tid, args: Name { name: thread } });
+        }
+        (last_process, last_thread) = (Some(pid), Some((pid, tid)));
     }
     names
 }
@@ -130,13 +136,16 @@ fn complete(event: &Event) -> Result<TraceEvent<'_>> {
             event.name, event.begin_ns, event.duration_ns
         )));
     }
-    let category = thread(event.track).1;
+    let category = match event.track {
+        Track::TimedHost | Track::ProfiledHost => "host",
+        Track::ProfiledDevice => "device",
+    };
     Ok(TraceEvent::Complete {
         name: &event.name,
         cat: category,
         ph: "X",
         pid: process(event.track).0,
-        tid: thread(event.track).0,
+        tid: thread(event).0,
         ts: begin_us,
         dur: duration_us,
         args: event.step.map(|step| Step { step }),

@@ -74,7 +74,7 @@ pub fn check(text: &str) -> Result<Checked, String> {
         let track = format!("{process}/{thread}");
         nest(&track, &mut events)?;
         checked.events.insert(track, events.len());
-        for event in events.iter().filter(|event| thread == "device" && !event.has_child) {
+        for event in events.iter().filter(|event| thread.starts_with("device") && !event.has_child) {
             *checked.device_sums_ns.entry(event.name.clone()).or_default() += event.end_ns - event.begin_ns;
         }
     }
