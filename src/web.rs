@@ -1,7 +1,32 @@
-//! What a web page can call.
+//! What a web page, or rather its worker, can call. Everything goes in and out as JSON text or plain arrays.
+//!
+//! A run belongs in a dedicated worker: it computes on the host too (digits, reference, shuffling), and its page must not freeze.
 
-use crate::gpu::Adapters;
+mod classify;
+mod host;
+mod observer;
+mod request;
+
+use crate::bench::{self, Job, ProfileOptions};
+use crate::data::{Dataset, idx, synthetic};
+use crate::error::{Error, Result};
+use crate::gpu::{AdapterInfo, Adapters, adapter};
+use crate::model::Model;
+use crate::result::{Measured, RunResult, Status};
+use host::Host;
+use observer::PageObserver;
+use request::Request;
+use std::cell::RefCell;
 use wasm_bindgen::prelude::*;
+use web_time::Instant;
+
+/// The seed of the synthetic digits, as natively.
+const SYNTHETIC_SEED: u64 = 1;
+
+thread_local! {
+    /// The four IDX files the page was given, in the order of [`idx::FILES`].
+    static FILES: RefCell<[Vec<u8>; 4]> = const { RefCell::new([Vec::new(), Vec::new(), Vec::new(), Vec::new()]) };
+}
 
 /// Sends panics to the browser's console; called once when the module is loaded.
 #[wasm_bindgen(start)]
@@ -15,12 +40,153 @@ pub fn version() -> String {
     env!("CARGO_PKG_VERSION").to_owned()
 }
 
-/// What the browser tells of its adapters, as the JSON that `gpubench list --json` prints.
+/// What the browser tells of its adapters, as the JSON that `gpubench list --json` prints; `host` as for [`run`].
 ///
 /// # Errors
 /// A sentence if the browser cannot be asked.
 #[wasm_bindgen]
-pub async fn adapters() -> Result<String, JsError> {
+pub async fn adapters(host: &str) -> std::result::Result<String, JsError> {
+    let host = Host::parse(host)?;
     let adapters = Adapters::find(Some("webgpu")).await?;
-    Ok(serde_json::to_string(adapters.infos())?)
+    let infos: Vec<AdapterInfo> = adapters.infos().iter().map(|info| host.name_adapter(info)).collect();
+    Ok(serde_json::to_string(&infos)?)
+}
+
+/// Takes one of the four IDX files, plain or gzip: `index` 0 to 3 for training images, training labels, test images, test labels.
+///
+/// # Errors
+/// A sentence that says what is wrong with the file.
+#[wasm_bindgen]
+pub fn set_file(index: usize, name: &str, bytes: Vec<u8>) -> std::result::Result<(), JsError> {
+    let file = idx::FILES.get(index).ok_or_else(|| Error::Data(format!("there is no file number {index}: 0 to 3")))?;
+    let (bytes, _) = idx::check(file, name, bytes)?;
+    FILES.with_borrow_mut(|files| files[index] = bytes);
+    Ok(())
+}
+
+/// The usual names of the four files, in the order of [`set_file`]'s `index`: a list of lists, as JSON.
+///
+/// # Errors
+/// None that can happen.
+#[wasm_bindgen]
+pub fn file_names() -> std::result::Result<String, JsError> {
+    Ok(serde_json::to_string(&idx::FILES.map(|file| file.usual_names()))?)
+}
+
+/// Asks the run at hand to stop; it ends with its partial result.
+#[wasm_bindgen]
+pub fn stop() {
+    observer::request_stop();
+}
+
+/// Adds a warning to the result of the run at hand: the tab was hidden, say.
+#[wasm_bindgen]
+pub fn warn(text: &str) {
+    observer::add_warning(text);
+}
+
+/// Runs the benchmark and returns its result as JSON, whatever became of it; `on_event` is called with JSON texts on the way.
+///
+/// `request` is a [`Request`], `host` a [`Host`] as JSON. Events are `{"phase": name}`, `{"progress": {...}}`, `{"epoch": {...}}` and
+/// `{"partial": result}`. Afterwards [`classify`] uses the trained network.
+///
+/// # Errors
+/// A sentence if the request is none, the data are wrong, or there is no adapter: nothing was measured then.
+#[wasm_bindgen]
+pub async fn run(request: &str, host: &str, on_event: js_sys::Function) -> std::result::Result<String, JsError> {
+    let started = Instant::now();
+    observer::clear();
+    let request = Request::parse(request)?;
+    let host = Host::parse(host)?;
+    let settings = request.settings();
+    let adapters = Adapters::find(Some("webgpu")).await?;
+    let chosen = adapter::choose(adapters.infos(), None)?;
+    let adapter_s = started.elapsed().as_secs_f64();
+    let mut observer = PageObserver::new(on_event);
+    observer.send_phase("data");
+    let data_start = Instant::now();
+    let dataset = dataset(&request)?;
+    let data_s = data_start.elapsed().as_secs_f64();
+
+    let named = host.name_adapter(chosen);
+    let mut result = bench::begin(settings, host.environment(bench::describe_adapter(&named)), &dataset);
+    result.started_utc = host.now_utc.clone();
+    result.phases.adapter_s = adapter_s.into();
+    result.phases.data_s = data_s.into();
+    result.warnings.extend(host.warnings());
+    if named.software != chosen.software {
+        result.warnings.push("a software adapter computes on the CPU: its times say nothing about a GPU".to_owned());
+    }
+    let job = Job {
+        adapters: &adapters,
+        adapter: chosen,
+        dataset: &dataset,
+        init: None,
+        profile: request.profile_steps.map(ProfileOptions::new),
+        peaks: Measured::missing("not measured"),
+        started,
+    };
+    let outcome = bench::run(&job, &mut result, &mut observer).await;
+    result.warnings.extend(observer::warnings());
+    if let Ok(finished) = outcome {
+        classify::remember(&result, finished.parameters);
+    }
+    Ok(result.to_json()?)
+}
+
+/// The files of the page, if it gave all four and they were asked for, else synthetic digits.
+fn dataset(request: &Request) -> Result<Dataset> {
+    if request.data != "files" {
+        return Ok(synthetic::digits(SYNTHETIC_SEED, idx::FILES[0].items, idx::FILES[2].items));
+    }
+    let files = FILES.with_borrow(|files| files.clone());
+    if files.iter().any(Vec::is_empty) {
+        return Err(Error::Data("not all four files of MNIST were given: drop them onto the page together".into()));
+    }
+    idx::parse(files, "files given to the page")
+}
+
+/// What the network of the last finished run makes of an image of 28 x 28 grey values: the ten probabilities, then the 32 x 25 x 25
+/// outputs of conv1.
+///
+/// # Errors
+/// A sentence if there is no network yet or the image has another size.
+#[wasm_bindgen]
+pub fn classify(pixels: &[u8]) -> std::result::Result<Vec<f32>, JsError> {
+    Ok(classify::classify(pixels)?)
+}
+
+/// Whether a result may be believed: its stamp (`INVALID`, `PARTIAL`, `FAILED`), empty for a complete one.
+///
+/// # Errors
+/// A sentence if `result` is no result.
+#[wasm_bindgen]
+pub fn stamp(result: &str) -> std::result::Result<String, JsError> {
+    let status: Status = RunResult::from_json(result)?.status;
+    Ok(status.stamp().unwrap_or_default().to_owned())
+}
+
+/// The table in the published frame, this run first, as Markdown.
+///
+/// # Errors
+/// A sentence if `result` is no result.
+#[wasm_bindgen]
+pub fn markdown(result: &str) -> std::result::Result<String, JsError> {
+    let result = RunResult::from_json(result)?;
+    Ok(crate::report::markdown(&result, crate::report::Frame::of(&result.environment.adapter)))
+}
+
+/// The report that the terminal program prints.
+///
+/// # Errors
+/// A sentence if `result` is no result.
+#[wasm_bindgen]
+pub fn text(result: &str) -> std::result::Result<String, JsError> {
+    Ok(crate::report::text(&RunResult::from_json(result)?, crate::report::DEFAULT_WIDTH))
+}
+
+/// Trainable values of the pinned network, to tell a visitor what will happen.
+#[wasm_bindgen]
+pub fn parameter_count() -> usize {
+    Model::new(crate::model::DROPOUT_RATE).parameter_count()
 }

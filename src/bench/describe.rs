@@ -2,8 +2,8 @@
 
 use crate::error::Result;
 use crate::gpu::{self, AdapterInfo, Gpu, Timestamps};
-use crate::kernels::Plan;
-use crate::result::{Adapter, AdapterKind, Commands, Measured, PlanKernel, RunResult, TimestampGrade};
+use crate::kernels::{self, Plan};
+use crate::result::{Adapter, AdapterKind, Commands, Measured, PlanKernel, RunResult, TimestampGrade, Tool};
 use std::collections::BTreeMap;
 
 /// The adapter as results describe it, before it is opened.
@@ -34,6 +34,18 @@ pub fn adapter(info: &AdapterInfo) -> Adapter {
         },
         limits: BTreeMap::new(),
         features: Vec::new(),
+    }
+}
+
+/// This program, as results describe it.
+pub fn tool() -> Tool {
+    let known = |text: Option<&str>, reason: &str| Measured::or_missing(text.map(str::to_owned), reason);
+    Tool {
+        version: env!("CARGO_PKG_VERSION").to_owned(),
+        git: known(option_env!("GPUBENCH_GIT"), "not built from a git repository"),
+        shader_hash: kernels::shader_hash(),
+        rustc: known(option_env!("GPUBENCH_RUSTC"), "the compiler did not tell its version"),
+        profile: if cfg!(debug_assertions) { "debug" } else { "release" }.to_owned(),
     }
 }
 

@@ -11,7 +11,7 @@ mod profile;
 pub mod tolerance;
 mod train;
 
-pub use describe::adapter as describe_adapter;
+pub use describe::{adapter as describe_adapter, tool as describe_tool};
 pub use judge::{ACCEPTED_TEST_ERROR_PCT, differences_from_standard, judge};
 pub use profile::{PROFILED_STEPS, ProfileOptions};
 pub use train::QUICK_TRAIN_S;

@@ -1,7 +1,7 @@
 //! The machine and the program, as results describe them.
 
-use crate::kernels;
-use crate::result::{Adapter, Cpu, Environment, Measured, Tool};
+use crate::bench::describe_tool;
+use crate::result::{Adapter, Cpu, Environment, Measured};
 use sysinfo::{CpuRefreshKind, MemoryRefreshKind, RefreshKind, System};
 
 /// Everything about the machine that does not change during a run.
@@ -26,7 +26,7 @@ pub fn environment(adapter: Adapter) -> Environment {
             logical_cores: told(system.as_ref().map(|system| cores(system.cpus().len()))),
             memory_bytes: told(system.as_ref().map(System::total_memory)),
         },
-        tool: tool(),
+        tool: describe_tool(),
     }
 }
 
@@ -35,17 +35,6 @@ fn told<T>(answer: Result<T, impl std::fmt::Display>) -> Measured<T> {
     match answer {
         Ok(value) => Measured::Value(value),
         Err(error) => Measured::missing(format!("the operating system does not tell ({error})")),
-    }
-}
-
-fn tool() -> Tool {
-    let known = |text: Option<&str>, reason: &str| Measured::or_missing(text.map(str::to_owned), reason);
-    Tool {
-        version: env!("CARGO_PKG_VERSION").to_owned(),
-        git: known(option_env!("GPUBENCH_GIT"), "not built from a git repository"),
-        shader_hash: kernels::shader_hash(),
-        rustc: known(option_env!("GPUBENCH_RUSTC"), "the compiler did not tell its version"),
-        profile: if cfg!(debug_assertions) { "debug" } else { "release" }.to_owned(),
     }
 }
 

@@ -1,0 +1,104 @@
+//! What a page asks for.
+
+use crate::error::{Error, Result};
+use crate::kernels::layered;
+use crate::model::{DROPOUT_RATE, Training};
+use crate::result::{Measured, Origin, Setting, Settings};
+use serde::Deserialize;
+
+/// The settings of a run as a page gives them; what is left out is as in a standard run.
+#[derive(Debug, Clone, PartialEq, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Request {
+    /// Passes over the training images, 1 to 1000.
+    pub epochs: Option<u32>,
+    /// Images in a step, at least 1.
+    pub batch: Option<u32>,
+    /// End after so many steps, at least 1.
+    pub steps: Option<u32>,
+    /// Seed of initial weights, order and dropout.
+    pub seed: Option<u64>,
+    /// Trainings, 1 to 1000.
+    pub repeat: Option<u32>,
+    /// Whether to end after half a minute of training.
+    pub quick: bool,
+    /// Whether to draw a new order for every epoch.
+    pub shuffle: bool,
+    /// Probability of dropping a value, from 0 to below 1.
+    pub dropout: Option<f32>,
+    /// `synthetic`, or `files` for those that were given.
+    pub data: String,
+    /// Steps to profile after the training; none where it is left out.
+    pub profile_steps: Option<u32>,
+}
+
+impl Default for Request {
+    fn default() -> Self {
+        Self {
+            epochs: None,
+            batch: None,
+            steps: None,
+            seed: None,
+            repeat: None,
+            quick: false,
+            shuffle: true,
+            dropout: None,
+            data: "synthetic".to_owned(),
+            profile_steps: None,
+        }
+    }
+}
+
+impl Request {
+    /// Reads a request and checks its ranges.
+    ///
+    /// # Errors
+    /// [`Error::Usage`] naming the field and its range.
+    pub fn parse(text: &str) -> Result<Self> {
+        let request: Self = serde_json::from_str(text).map_err(|error| {
+            Error::Usage(format!("the settings cannot be read ({error}): reload the page without them"))
+        })?;
+        let within = |name: &str, value: Option<u32>, most: u32| match value {
+            Some(value) if value == 0 || value > most => {
+                Err(Error::Usage(format!("{name}={value} cannot be: choose {name} from 1 to {most}")))
+            }
+            _ => Ok(()),
+        };
+        within("epochs", request.epochs, 1000)?;
+        within("batch", request.batch, u32::MAX)?;
+        within("steps", request.steps, u32::MAX)?;
+        within("repeat", request.repeat, 1000)?;
+        within("profile_steps", request.profile_steps, 100_000)?;
+        if request.dropout.is_some_and(|rate| !(0.0..1.0).contains(&rate)) {
+            return Err(Error::Usage("dropout lies from 0 to below 1".into()));
+        }
+        if !["synthetic", "files"].contains(&request.data.as_str()) {
+            return Err(Error::Usage(format!("data={} is not known: use synthetic or files", request.data)));
+        }
+        Ok(request)
+    }
+
+    /// The same as the settings of a result.
+    pub fn settings(&self) -> Settings {
+        let standard = Training::STANDARD;
+        let flag = |given: bool, value: bool| Setting::new(value, if given { Origin::Option } else { Origin::Default });
+        Settings {
+            adapter: Setting::default(Measured::missing("any")),
+            backend: Setting::default(Measured::Value("webgpu".to_owned())),
+            data: Setting::new(self.data.clone(), if self.data == "files" { Origin::File } else { Origin::Default }),
+            epochs: Setting::option_or(self.epochs, if self.quick { 1 } else { standard.epochs }),
+            batch: Setting::option_or(self.batch, standard.batch),
+            steps: match self.steps {
+                Some(steps) => Setting::new(Measured::Value(steps), Origin::Option),
+                None => Setting::default(Measured::missing("no limit")),
+            },
+            seed: Setting::option_or(self.seed, 1),
+            repeat: Setting::option_or(self.repeat, 1),
+            shuffle: flag(!self.shuffle, self.shuffle),
+            dropout: Setting::option_or(self.dropout, DROPOUT_RATE),
+            init: Setting::default(Measured::missing("drawn from the seed")),
+            plan: Setting::default(layered::NAME.to_owned()),
+            quick: flag(self.quick, self.quick),
+        }
+    }
+}
