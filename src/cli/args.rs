@@ -55,6 +55,8 @@ pub enum Verb {
     Run(RunArgs),
     /// A short training, and device time for each kernel
     Profile(RunArgs),
+    /// Two results side by side: how many times as long the second takes
+    Compare(CompareArgs),
     /// List the adapters
     List(ListArgs),
     /// Fetch or verify MNIST
@@ -75,6 +77,15 @@ pub enum DataVerb {
         /// Folder to look at, in place of the user's cache folder
         folder: Option<PathBuf>,
     },
+}
+
+/// Options of `gpubench compare`.
+#[derive(Debug, Args)]
+pub struct CompareArgs {
+    /// Result file to compare with: the native one, say
+    pub first: PathBuf,
+    /// Result file to compare: the browser's, say
+    pub second: PathBuf,
 }
 
 /// Options of `gpubench list`.

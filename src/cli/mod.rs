@@ -1,6 +1,7 @@
 //! The terminal program: one file for each verb.
 
 pub mod args;
+mod compare;
 pub mod data;
 pub mod dataset;
 mod environment;
@@ -22,6 +23,7 @@ pub fn main() -> ExitCode {
         None => run::run(&cli.run),
         Some(Verb::Run(args)) => run::run(args),
         Some(Verb::Profile(args)) => run::profile(args),
+        Some(Verb::Compare(args)) => compare::compare(args).map(|()| 0),
         Some(Verb::List(args)) => list::list(args).map(|()| 0),
         Some(Verb::Data(verb)) => on_data(verb),
     };

@@ -3,6 +3,7 @@
 //! [`comparison`] gives the table as data, [`text`] the whole report for a terminal, [`markdown`] the table for a page.
 
 mod account;
+mod compare;
 mod numbers;
 mod profile;
 mod published;
@@ -11,6 +12,7 @@ mod summary;
 mod table;
 mod trace;
 
+pub use compare::{ComparedFigure, ResultComparison, compare, compare_text};
 pub use published::{Frame, Published, parse as parse_published, published};
 pub use rows::{Comparison, Row, comparison};
 pub use trace::chrome_trace;
