@@ -261,6 +261,9 @@ pub struct Epoch {
     pub test_errors: Measured<u32>,
     /// Share of the test images misclassified, in percent.
     pub test_error_pct: Measured<f64>,
+    /// Mean training loss of successive, equal parts of the epoch, with dropout; infinite or NaN losses end the list.
+    #[serde(default)]
+    pub loss_curve: Vec<f64>,
 }
 
 /// The time of a number of successive steps; in JSON the list `[epoch, first_step, steps, duration_s]`, as there may be thousands.

@@ -8,7 +8,7 @@ mod observer;
 mod request;
 
 use crate::bench::{self, Job, ProfileOptions};
-use crate::data::{Dataset, idx, synthetic};
+use crate::data::{Dataset, Identity, idx, synthetic};
 use crate::error::{Error, Result};
 use crate::gpu::{AdapterInfo, Adapters, adapter};
 use crate::model::Model;
@@ -144,6 +144,28 @@ fn dataset(request: &Request) -> Result<Dataset> {
         return Err(Error::Data("not all four files of MNIST were given: drop them onto the page together".into()));
     }
     idx::parse(files, "files given to the page")
+}
+
+/// What makes a run with these settings another task than the pinned one: a list of phrases, as JSON. Whether files that were given
+/// are MNIST only the run finds out.
+///
+/// # Errors
+/// A sentence if the settings cannot be.
+#[wasm_bindgen]
+pub fn differences(request: &str) -> std::result::Result<String, JsError> {
+    let request = Request::parse(request)?;
+    let identity = if request.data == "files" { Identity::Mnist } else { Identity::Synthetic };
+    Ok(serde_json::to_string(&bench::differences_from_standard(&request.settings(), identity))?)
+}
+
+/// Two results side by side, as the terminal program shows them.
+///
+/// # Errors
+/// A sentence if one of them is no result.
+#[wasm_bindgen]
+pub fn compare(first: &str, second: &str) -> std::result::Result<String, JsError> {
+    let (first, second) = (RunResult::from_json(first)?, RunResult::from_json(second)?);
+    Ok(crate::report::compare_text(&first, &second, crate::report::DEFAULT_WIDTH))
 }
 
 /// What the network of the last finished run makes of an image of 28 x 28 grey values: the ten probabilities, then the 32 x 25 x 25

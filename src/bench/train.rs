@@ -16,6 +16,9 @@ use web_time::Instant;
 /// Seconds of training after which a quick run ends.
 pub const QUICK_TRAIN_S: f64 = 30.0;
 
+/// Parts of an epoch for which a mean loss is kept.
+const CURVE_PARTS: usize = 32;
+
 /// What every training of a run shares.
 pub struct Bench<'a> {
     /// The device.
@@ -204,6 +207,16 @@ async fn evaluate(
     Ok((metrics, start.elapsed().as_secs_f64()))
 }
 
+/// The mean losses of [`CURVE_PARTS`] parts of an epoch, or of each step where there are fewer; rounded to what a curve can show.
+fn loss_curve(sums: &[Metrics]) -> Vec<f64> {
+    let parts = sums.len().min(CURVE_PARTS);
+    let loss = |part: usize| {
+        let steps = &sums[part * sums.len() / parts..(part + 1) * sums.len() / parts];
+        (steps.iter().copied().sum::<Metrics>().loss() * 1e6).round() / 1e6
+    };
+    (0..parts).map(loss).take_while(|loss| loss.is_finite()).collect()
+}
+
 fn epoch_record(epoch: u32, train_s: f64, sums: &[Metrics], tested: &Metrics) -> Epoch {
     let trained: Metrics = sums.iter().copied().sum();
     Epoch {
@@ -214,5 +227,20 @@ fn epoch_record(epoch: u32, train_s: f64, sums: &[Metrics], tested: &Metrics) ->
         test_loss: tested.loss().into(),
         test_errors: Measured::Value(tested.errors() as u32),
         test_error_pct: tested.error_pct().into(),
+        loss_curve: loss_curve(sums),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_loss_curve_has_equal_parts_and_ends_where_the_loss_does() {
+        let step = |loss_sum: f64| Metrics { loss_sum, correct: 0, images: 10 };
+        assert_eq!(loss_curve(&[step(20.0), step(10.0), step(f64::NAN), step(5.0)]), [2.0, 1.0]);
+        let many: Vec<Metrics> = (0..469).map(|_| step(15.0)).collect();
+        assert_eq!(loss_curve(&many), [1.5; CURVE_PARTS]);
+        assert_eq!(loss_curve(&[]), [0.0; 0]);
     }
 }

@@ -78,6 +78,7 @@ fn repeat(index: u32) -> Repeat {
         test_loss: (0.1 / f64::from(epoch) + 0.02).into(),
         test_errors: Measured::Value(92),
         test_error_pct: 0.92.into(),
+        loss_curve: vec![0.5 / f64::from(epoch), 0.3 / f64::from(epoch)],
     });
     Repeat {
         train_s: (12.3 + 0.1 * f64::from(index)).into(),
