@@ -3,8 +3,8 @@
 mod sample;
 
 use gpubench::data::Identity;
-use gpubench::report::{Frame, comparison, markdown, parse_published, published, text};
-use gpubench::result::{Measured, RunResult, SCHEMA_VERSION, Status};
+use gpubench::report::{Frame, compare, compare_text, comparison, markdown, parse_published, published, text};
+use gpubench::result::{KernelTime, Measured, Method, Profile, RunResult, SCHEMA_VERSION, Status};
 
 fn value(measured: &Measured<f64>) -> f64 {
     *measured.value().expect("the value is there")
@@ -223,4 +223,65 @@ fn no_line_is_wider_than_the_terminal_and_no_number_is_broken() {
             assert!(report.matches(time).count() >= 2, "{report}");
         }
     }
+}
+
+fn with_profile(median_ns: f64) -> RunResult {
+    let mut result = sample::gpu_run(1);
+    let time = |kernel: &str, median_ns: f64| KernelTime {
+        kernel: kernel.to_owned(),
+        layer: "conv1".to_owned(),
+        calls_per_step: 1,
+        repeats: 1,
+        median_ns: median_ns.into(),
+        p95_ns: median_ns.into(),
+        share_pct: 50.0.into(),
+        gflop_per_s: 1.0.into(),
+        gbyte_per_s: 1.0.into(),
+        peak_flop_pct: 1.0.into(),
+        peak_bandwidth_pct: 1.0.into(),
+        bound: Measured::missing("not every peak was measured"),
+        dropped: 0,
+        samples_ns: vec![median_ns],
+    };
+    result.profile = Measured::Value(Profile {
+        method: Method::TimestampsAtPassBoundaries,
+        method_note: Measured::missing("the finest method was used"),
+        steps: 1,
+        clock_step_ns: 1.0.into(),
+        dropped: 0,
+        profiled_step_s: 1e-3.into(),
+        timed_step_s: 1e-3.into(),
+        span_ns: 1e6.into(),
+        undisturbed_step_ns: (2.0 * median_ns).into(),
+        commands: gpubench::result::not_counted(),
+        errors: Vec::new(),
+        kernels: vec![time("conv_forward", median_ns), time("conv_backward_weight", 3.0 * median_ns)],
+    });
+    result
+}
+
+#[test]
+fn two_results_are_compared_kernel_by_kernel() {
+    let (first, mut second) = (with_profile(1000.0), with_profile(1250.0));
+    second.environment.adapter.backend = "webgpu".to_owned();
+    second.environment.tool.shader_hash = "cd".repeat(32);
+    let Measured::Value(profile) = &mut second.profile else { unreachable!() };
+    profile.kernels.pop();
+    let comparison = compare(&first, &second);
+    let ratios: Vec<Option<f64>> = comparison.kernels.iter().map(|figure| figure.ratio().value().copied()).collect();
+    assert_eq!(ratios, [Some(1.25), None]);
+    assert_eq!(comparison.steps[0].ratio().value(), Some(&1.0), "the same samples");
+    assert_eq!(comparison.steps[1].ratio().value(), Some(&1.25));
+    assert!(comparison.differences.iter().any(|difference| difference.starts_with("shaders: ")), "{comparison:?}");
+    let text = compare_text(&first, &second, 100);
+    assert!(text.contains("conv_forward conv1") && text.contains("1.25"), "{text}");
+    assert!(text.contains("this kernel is not in that result's profile"), "{text}");
+}
+
+#[test]
+fn results_without_profiles_say_so_when_compared() {
+    let result = sample::gpu_run(1);
+    let comparison = compare(&result, &result);
+    assert!(comparison.kernels.is_empty());
+    assert!(comparison.steps[1].ratio().reason().is_some_and(|reason| reason.contains("--profile")));
 }

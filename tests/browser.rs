@@ -1,0 +1,68 @@
+//! Kernels and training in a real browser, against the reference. `make test` runs it in headless Chromium with WebGPU.
+
+#![cfg(target_arch = "wasm32")]
+
+use gpubench::bench::check;
+use gpubench::gpu::{Adapters, Gpu, Needs, Pipelines};
+use gpubench::kernels::layered::layered;
+use gpubench::model::{DROPOUT_RATE, Model, Training};
+use gpubench::trainer::Recipe;
+use wasm_bindgen_test::{wasm_bindgen_test, wasm_bindgen_test_configure};
+
+wasm_bindgen_test_configure!(run_in_dedicated_worker);
+
+fn recipe() -> Recipe {
+    Recipe {
+        model: Model::new(DROPOUT_RATE),
+        training: Training { batch: 16, ..Training::STANDARD },
+        seed: 7,
+        shuffle: true,
+    }
+}
+
+async fn open(adapters: &Adapters) -> Gpu {
+    let adapter = adapters.infos().first().expect("the browser gives an adapter: it was started with WebGPU");
+    Gpu::open(adapters, adapter, Needs::default()).await.expect("the device opens")
+}
+
+#[wasm_bindgen_test]
+async fn every_kernel_agrees_with_the_reference() {
+    let adapters = Adapters::find(Some("webgpu")).await.expect("the browser can be asked");
+    let gpu = open(&adapters).await;
+    let recipe = recipe();
+    let plan = layered(&recipe.model, &recipe.training, recipe.seed);
+    let pipelines = Pipelines::compile(&gpu, &plan).await.expect("every kernel compiles");
+    for batch in [1, 3, 17, 96, 128] {
+        let complaint = check::check_batch(&gpu, &pipelines, &plan, &recipe, batch).await.expect("the check runs");
+        assert_eq!(complaint, "", "batch {batch}");
+    }
+}
+
+#[wasm_bindgen_test]
+async fn five_training_steps_agree_with_the_reference() {
+    let adapters = Adapters::find(Some("webgpu")).await.expect("the browser can be asked");
+    let gpu = open(&adapters).await;
+    let recipe = recipe();
+    let plan = layered(&recipe.model, &recipe.training, recipe.seed);
+    let pipelines = Pipelines::compile(&gpu, &plan).await.expect("every kernel compiles");
+    let report = check::check(&gpu, &pipelines, &plan, &recipe).await.expect("the check runs");
+    assert_eq!(report.complaint, "");
+    assert_eq!(report.check.steps.len(), 5);
+    assert_eq!(report.check.kernels.len(), plan.training.len());
+}
+
+#[wasm_bindgen_test]
+async fn a_wrong_kernel_is_caught() {
+    let adapters = Adapters::find(Some("webgpu")).await.expect("the browser can be asked");
+    let gpu = open(&adapters).await;
+    let recipe = recipe();
+    let mut plan = layered(&recipe.model, &recipe.training, recipe.seed);
+    for dispatch in plan.training.iter_mut().filter(|dispatch| dispatch.label() == "conv_forward/conv2") {
+        for constant in dispatch.constants.iter_mut().filter(|(name, _)| *name == "BIAS") {
+            constant.1 += 1.0;
+        }
+    }
+    let pipelines = Pipelines::compile(&gpu, &plan).await.expect("every kernel compiles");
+    let complaint = check::check_batch(&gpu, &pipelines, &plan, &recipe, 3).await.expect("the check runs");
+    assert!(complaint.starts_with("conv_forward/conv2 disagrees"), "{complaint}");
+}
