@@ -57,6 +57,8 @@ pub enum Verb {
     Profile(RunArgs),
     /// Two results side by side: how many times as long the second takes
     Compare(CompareArgs),
+    /// Serve the browser's page on localhost
+    Serve(ServeArgs),
     /// List the adapters
     List(ListArgs),
     /// Fetch or verify MNIST
@@ -86,6 +88,17 @@ pub struct CompareArgs {
     pub first: PathBuf,
     /// Result file to compare: the browser's, say
     pub second: PathBuf,
+}
+
+/// Options of `gpubench serve`.
+#[derive(Debug, Args)]
+pub struct ServeArgs {
+    /// Folder that `make web` filled
+    #[arg(default_value = "target/web")]
+    pub folder: PathBuf,
+    /// Port; 0 takes any that is free
+    #[arg(long, value_name = "N", default_value_t = 8000)]
+    pub port: u16,
 }
 
 /// Options of `gpubench list`.

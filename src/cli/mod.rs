@@ -9,6 +9,7 @@ mod list;
 pub mod output;
 mod progress;
 mod run;
+mod serve;
 mod terminal;
 
 use crate::error::Result;
@@ -24,6 +25,7 @@ pub fn main() -> ExitCode {
         Some(Verb::Run(args)) => run::run(args),
         Some(Verb::Profile(args)) => run::profile(args),
         Some(Verb::Compare(args)) => compare::compare(args).map(|()| 0),
+        Some(Verb::Serve(args)) => serve::serve(args).map(|()| 0),
         Some(Verb::List(args)) => list::list(args).map(|()| 0),
         Some(Verb::Data(verb)) => on_data(verb),
     };
