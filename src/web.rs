@@ -207,6 +207,16 @@ pub fn text(result: &str) -> std::result::Result<String, JsError> {
     Ok(crate::report::text(&RunResult::from_json(result)?, crate::report::DEFAULT_WIDTH))
 }
 
+/// The report as a piece of a page.
+///
+/// # Errors
+/// A sentence if `result` is no result.
+#[wasm_bindgen]
+pub fn report(result: &str) -> std::result::Result<String, JsError> {
+    let text = crate::report::text(&RunResult::from_json(result)?, crate::report::DEFAULT_WIDTH);
+    Ok(format!("<pre>{}</pre>", text.replace('&', "&amp;").replace('<', "&lt;")))
+}
+
 /// Trainable values of the pinned network, to tell a visitor what will happen.
 #[wasm_bindgen]
 pub fn parameter_count() -> usize {

@@ -166,6 +166,7 @@ const PHASES = {
   compile: "Compiling shaders",
   check: "Checking every kernel against the reference",
   train: "Training",
+  evaluate: "Testing on the 10,000 test images",
   profile: "Timing each kernel",
 };
 
@@ -175,6 +176,8 @@ function progressEvent(text) {
   $("silence").hidden = true;
   if (event.phase) {
     running.phase = event.phase;
+    if (event.phase === "train") running.trainStart = performance.now();
+    if (event.phase === "evaluate" || event.phase === "profile") $("numbers").textContent = "";
     $("phase").textContent = `${PHASES[event.phase] ?? event.phase} …`;
   } else if (event.progress) {
     showProgress(event.progress);
@@ -187,6 +190,10 @@ function progressEvent(text) {
 }
 
 function showProgress({ repeat, epoch, step, images_per_s: rate }) {
+  if (running.phase === "evaluate") {
+    running.phase = "train";
+    $("phase").textContent = `${PHASES.train} …`;
+  }
   running.rate = running.rate ? 0.8 * running.rate + 0.2 * rate : rate;
   const [done, all] = step;
   $("bar").value = done / all;

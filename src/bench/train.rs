@@ -114,10 +114,15 @@ struct Clock {
     ledger: Ledger,
 }
 
+/// Steps of the whole training.
+fn steps_asked(result: &RunResult, recipe: &Recipe, trainer: &Trainer<'_>) -> u32 {
+    let all = recipe.training.epochs * trainer.steps_per_epoch();
+    result.settings.steps.value.value().copied().unwrap_or(all).min(all)
+}
+
 /// Steps that this epoch may still make.
 fn steps_left(result: &RunResult, recipe: &Recipe, trainer: &Trainer<'_>, done: u32) -> u32 {
-    let all = recipe.training.epochs * trainer.steps_per_epoch();
-    let asked = result.settings.steps.value.value().copied().unwrap_or(all).min(all);
+    let asked = steps_asked(result, recipe, trainer);
     trainer.steps_per_epoch().min(asked - done.min(asked))
 }
 
@@ -141,7 +146,7 @@ async fn train_epoch(
     let totals = (
         (repeat + 1, result.settings.repeat.value),
         (epoch + 1, bench.recipe.training.epochs),
-        bench.recipe.training.epochs * trainer.steps_per_epoch(),
+        steps_asked(result, bench.recipe, trainer),
     );
     clock.ledger.first_step = before;
     let order = clock.ledger.time(Activity::Shuffle, || trainer.order(epoch));
@@ -197,6 +202,7 @@ async fn evaluate(
     clock: &mut Clock,
     observer: &mut dyn Observer,
 ) -> Result<(Metrics, f64)> {
+    observer.phase("evaluate");
     let start = Instant::now();
     let stop = |_| if observer.stop_requested() { ControlFlow::Break(()) } else { ControlFlow::Continue(()) };
     let encode = |range| trainer.encode_evaluation(range);

@@ -94,7 +94,7 @@ pub struct CompareArgs {
 #[derive(Debug, Args)]
 pub struct ServeArgs {
     /// Folder that `make web` filled
-    #[arg(default_value = "target/web")]
+    #[arg(default_value = "target/page")]
     pub folder: PathBuf,
     /// Port; 0 takes any that is free
     #[arg(long, value_name = "N", default_value_t = 8000)]

@@ -54,6 +54,10 @@ impl TerminalObserver {
 
 impl Observer for TerminalObserver {
     fn phase(&mut self, name: &str) {
+        if name == "evaluate" {
+            self.bar.set_message("evaluating");
+            return;
+        }
         self.bar.set_style(spinner());
         self.bar.set_message(match name {
             "device" => "opening the device",

@@ -46,7 +46,10 @@ pub fn serve(args: &ServeArgs) -> Result<()> {
 
 fn bind(folder: &Path, port: u16) -> Result<Server> {
     if !folder.join("index.html").is_file() {
-        return Err(Error::Usage(format!("{} holds no page: `make web` builds one into target/web", folder.display())));
+        return Err(Error::Usage(format!(
+            "{} holds no page: `make web` builds one into target/page",
+            folder.display()
+        )));
     }
     Server::http(("127.0.0.1", port)).map_err(|error| {
         Error::Usage(format!("port {port} cannot be listened on ({error}): choose another with --port"))

@@ -194,6 +194,7 @@ pub fn choose<'a>(adapters: &'a [AdapterInfo], request: Option<&str>) -> Result<
 pub struct Adapters {
     infos: Vec<AdapterInfo>,
     handles: Vec<wgpu::Adapter>,
+    instance: wgpu::Instance,
 }
 
 impl Adapters {
@@ -221,7 +222,7 @@ impl Adapters {
         });
         let describe =
             |(index, handle): (usize, &wgpu::Adapter)| AdapterInfo::new(index, &handle.get_info(), handle.features());
-        Ok(Self { infos: handles.iter().enumerate().map(describe).collect(), handles })
+        Ok(Self { infos: handles.iter().enumerate().map(describe).collect(), handles, instance })
     }
 
     /// What is known of each.
@@ -229,9 +230,13 @@ impl Adapters {
         &self.infos
     }
 
-    /// The handle of an adapter of this list.
-    pub(super) fn handle(&self, info: &AdapterInfo) -> &wgpu::Adapter {
-        &self.handles[info.index]
+    /// The handle of an adapter of this list, to open a device on: a browser's serves for one device only.
+    ///
+    /// # Errors
+    /// [`Error::Adapter`] if the browser does not give the adapter again.
+    pub(super) async fn handle(&self, info: &AdapterInfo) -> Result<wgpu::Adapter> {
+        let again = super::wait::fresh(&self.instance, &self.handles[info.index]).await;
+        again.ok_or_else(|| Error::Adapter(format!("the adapter {} is no longer there: reload the page", info.name)))
     }
 }
 

@@ -82,7 +82,7 @@ impl Gpu {
         needs: Needs,
         features: wgpu::Features,
     ) -> Result<Self> {
-        let handle = adapters.handle(adapter);
+        let handle = adapters.handle(adapter).await?;
         let limits = required_limits(needs, &handle.limits(), &adapter.name)?;
         let descriptor = wgpu::DeviceDescriptor {
             label: Some("gpubench"),

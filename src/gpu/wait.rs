@@ -16,6 +16,18 @@ pub async fn adapters(instance: &wgpu::Instance, _backends: wgpu::Backends) -> V
     instance.request_adapter(&options).await.into_iter().collect()
 }
 
+/// `adapter`, on which further devices can be opened.
+#[cfg(not(target_arch = "wasm32"))]
+pub async fn fresh(_instance: &wgpu::Instance, adapter: &wgpu::Adapter) -> Option<wgpu::Adapter> {
+    Some(adapter.clone())
+}
+
+/// The browser's adapter once more: one that a device was opened on is used up.
+#[cfg(target_arch = "wasm32")]
+pub async fn fresh(instance: &wgpu::Instance, _adapter: &wgpu::Adapter) -> Option<wgpu::Adapter> {
+    adapters(instance, wgpu::Backends::BROWSER_WEBGPU).await.into_iter().next()
+}
+
 /// Blocks until `submission` is done.
 #[cfg(not(target_arch = "wasm32"))]
 pub async fn submission(
