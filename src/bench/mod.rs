@@ -5,6 +5,7 @@ mod describe;
 mod drive;
 mod expected;
 mod judge;
+pub mod peaks;
 mod profile;
 pub mod tolerance;
 mod train;

@@ -6,6 +6,7 @@ pub mod dataset;
 mod environment;
 mod list;
 pub mod output;
+pub mod peaks;
 mod progress;
 mod run;
 mod terminal;
@@ -22,6 +23,7 @@ pub fn main() -> ExitCode {
         None => run::run(&cli.run),
         Some(Verb::Run(args)) => run::run(args),
         Some(Verb::Profile(args)) => run::profile(args),
+        Some(Verb::Peaks(args)) => peaks::peaks(args).map(|()| 0),
         Some(Verb::List(args)) => list::list(args).map(|()| 0),
         Some(Verb::Data(verb)) => on_data(verb),
     };

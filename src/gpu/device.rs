@@ -48,6 +48,20 @@ impl Gpu {
         Self::open_with(adapters, adapter, needs, timestamps::features(adapter.timestamps)).await
     }
 
+    /// Opens `adapter` to measure peaks: with its timestamps, 16-bit numbers in shaders where it offers them, and bindings of
+    /// up to `most_bytes` as far as it allows.
+    ///
+    /// # Errors
+    /// As [`Gpu::open`].
+    pub async fn open_for_peaks(adapters: &Adapters, adapter: &AdapterInfo, most_bytes: u64) -> Result<Self> {
+        let handle = adapters.handle(adapter);
+        let offered = handle.limits();
+        let allowed = offered.max_storage_buffer_binding_size.min(offered.max_buffer_size);
+        let needs = Needs { largest_binding_bytes: most_bytes.min(allowed) };
+        let half = handle.features() & wgpu::Features::SHADER_F16;
+        Self::open_with(adapters, adapter, needs, timestamps::features(adapter.timestamps) | half).await
+    }
+
     async fn open_with(
         adapters: &Adapters,
         adapter: &AdapterInfo,
@@ -117,6 +131,11 @@ impl Gpu {
         self.device.features().iter_names().map(|(name, _)| name.to_lowercase()).collect()
     }
 
+    /// Whether shaders may use 16-bit floating-point numbers on this device.
+    pub fn has_f16(&self) -> bool {
+        self.device.features().contains(wgpu::Features::SHADER_F16)
+    }
+
     /// The most workgroups in one dimension of a dispatch.
     pub fn workgroup_limit(&self) -> u32 {
         self.workgroup_limit
@@ -144,7 +163,11 @@ impl Gpu {
     }
 
     pub(super) fn submit_encoder(&self, encoder: wgpu::CommandEncoder) -> Submission {
-        let index = self.queue.submit([encoder.finish()]);
+        self.submit_commands(encoder.finish())
+    }
+
+    pub(super) fn submit_commands(&self, commands: wgpu::CommandBuffer) -> Submission {
+        let index = self.queue.submit([commands]);
         let (sender, done) = futures_channel::oneshot::channel();
         self.queue.on_submitted_work_done(move || {
             // Nobody waits any more when the run was stopped; then there is nobody to tell.

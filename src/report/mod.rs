@@ -3,12 +3,14 @@
 //! [`comparison`] gives the table as data, [`text`] the whole report for a terminal, [`markdown`] the table for a page.
 
 mod numbers;
+mod peaks;
 mod profile;
 mod published;
 mod rows;
 mod summary;
 mod table;
 
+pub use peaks::text as peaks_text;
 pub use published::{Frame, Published, parse as parse_published, published};
 pub use rows::{Comparison, Row, comparison};
 
