@@ -38,15 +38,22 @@ pub fn peaks(args: &PeaksArgs) -> Result<()> {
 /// # Errors
 /// Whatever ended the measurement.
 pub fn cached_or_measured(adapters: &Adapters, adapter: &AdapterInfo) -> Result<Peaks> {
-    let folder = cache_folder();
+    cached_in_or_measured(cache_folder().as_deref(), adapters, adapter)
+}
+
+/// [`cached_or_measured`] with a given folder for the cache, or none.
+///
+/// # Errors
+/// As [`cached_or_measured`].
+pub fn cached_in_or_measured(folder: Option<&Path>, adapters: &Adapters, adapter: &AdapterInfo) -> Result<Peaks> {
     let wanted = bench::peaks::subject(adapter);
-    match folder.as_deref().map_or(Cached::Nothing, |folder| read(folder, &wanted)) {
+    match folder.map_or(Cached::Nothing, |folder| read(folder, &wanted)) {
         Cached::Peaks(peaks) => return Ok(*peaks),
         Cached::Nothing => {}
         Cached::Ignored(why) => terminal::talk(&format!("note: {why}")),
     }
     let peaks = measured(adapters, adapter)?;
-    keep_or_note(&peaks, folder.as_deref());
+    keep_or_note(&peaks, folder);
     Ok(peaks)
 }
 

@@ -25,8 +25,6 @@ pub struct Reading {
     /// The device's clock at the beginning of the first pass and at the end of the last, in nanoseconds since an arbitrary
     /// moment; `None` without timestamps.
     pub device_ns: Option<[f64; 2]>,
-    /// Nanoseconds of encoding.
-    pub encode_ns: f64,
     /// Nanoseconds of handing the commands over.
     pub submit_ns: f64,
     /// Nanoseconds from before handing them over to the word that they are done.
@@ -79,7 +77,25 @@ impl Meter {
     /// # Errors
     /// [`Error::Device`] if the device failed.
     pub async fn time(&self, gpu: &Gpu, work: &Work<'_>) -> Result<Reading> {
+        let commands = self.commands(gpu, work);
         let start = Instant::now();
+        let submission = gpu.submit_commands(commands);
+        let submit_ns = nanoseconds(start);
+        gpu.wait(submission).await?;
+        let done_ns = nanoseconds(start);
+        Ok(Reading { device_ns: self.device_ns(gpu).await?, submit_ns, done_ns })
+    }
+
+    /// Encodes `work` and throws the commands away; returns the nanoseconds.
+    pub fn encode(&self, gpu: &Gpu, work: &Work<'_>) -> f64 {
+        let start = Instant::now();
+        let commands = self.commands(gpu, work);
+        let duration_ns = nanoseconds(start);
+        drop(commands);
+        duration_ns
+    }
+
+    fn commands(&self, gpu: &Gpu, work: &Work<'_>) -> wgpu::CommandBuffer {
         let mut encoder = gpu.device.create_command_encoder(&wgpu::CommandEncoderDescriptor { label: Some("meter") });
         for pass in 0..work.passes {
             let (first, last) = (pass == 0, pass + 1 == work.passes);
@@ -102,14 +118,7 @@ impl Meter {
         if let Some((queries, resolved)) = &self.timestamps {
             encoder.resolve_query_set(queries, 0..2, resolved, 0);
         }
-        let commands = encoder.finish();
-        let encode_ns = nanoseconds(start);
-        let start = Instant::now();
-        let submission = gpu.submit_commands(commands);
-        let submit_ns = nanoseconds(start);
-        gpu.wait(submission).await?;
-        let done_ns = nanoseconds(start);
-        Ok(Reading { device_ns: self.device_ns(gpu).await?, encode_ns, submit_ns, done_ns })
+        encoder.finish()
     }
 
     async fn device_ns(&self, gpu: &Gpu) -> Result<Option<[f64; 2]>> {

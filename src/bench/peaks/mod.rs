@@ -12,7 +12,7 @@ use crate::kernels::peaks::{
     WORKGROUP_READ, peak_shader_hash,
 };
 use crate::result::{Measured, Peak, PeakKind, Peaks, Subject};
-use rig::{Ready, Rig, buffer};
+use rig::{Ready, Rig, SHARED_LOOPS, buffer};
 use sample::{Clock, Method, Quantity};
 use std::ops::ControlFlow;
 use web_time::Instant;
@@ -227,16 +227,26 @@ impl Session<'_, '_> {
                 write
             }
         };
-        let moved = if copies { 2 * walk.unit_bytes() } else { walk.unit_bytes() };
-        let quantity = Quantity {
-            kind,
-            bytes: Measured::Value(bytes),
-            per_unit: moved as f64,
-            method: Method::Whole,
-            longest: u64::from(u32::MAX / (walk.unit_loops * walk::UNROLL)),
-        };
-        sample::measure(&quantity, self.device, async |units| {
-            Ok(rig.turns(&ready, units as u32 * walk.unit_loops, salt).await?.duration_ns())
+        let unit_bytes = if copies { 2 * walk.unit_bytes() } else { walk.unit_bytes() };
+        self.dispatches_of(&ready, kind, Measured::Value(bytes), walk.unit_loops, unit_bytes as f64, salt).await
+    }
+
+    /// The bandwidth of dispatches that each last a good part of a measurement, so that their launches do not matter.
+    async fn dispatches_of(
+        &self,
+        ready: &Ready,
+        kind: PeakKind,
+        bytes: Measured<u64>,
+        unit_turns: u32,
+        unit_bytes: f64,
+        salt: u32,
+    ) -> Result<Peak> {
+        let rig = self.rig;
+        let units = rig.units_per_dispatch(ready, unit_turns, salt, self.device.target_ns / 4.0).await?;
+        let per_unit = f64::from(units) * unit_bytes;
+        let quantity = Quantity { kind, bytes, per_unit, method: Method::Whole, longest: 1 << 16 };
+        sample::measure(&quantity, self.device, async |dispatches| {
+            Ok(rig.meter.time(rig.gpu, &ready.work(dispatches as u32)).await?.duration_ns())
         })
         .await
     }
@@ -253,12 +263,7 @@ impl Session<'_, '_> {
         let rig = self.rig;
         let (ready, per_unit) = rig.shared(&WORKGROUP_READ).await?;
         rig.prove_shared(&ready).await?;
-        let (kind, method) = (PeakKind::WorkgroupRead, Method::Whole);
-        let quantity = Quantity { kind, bytes, per_unit, method, longest: 1 << 26 };
-        sample::measure(&quantity, self.device, async |units| {
-            Ok(rig.turns(&ready, Rig::shared_turns(units), 0).await?.duration_ns())
-        })
-        .await
+        self.dispatches_of(&ready, PeakKind::WorkgroupRead, bytes, SHARED_LOOPS, per_unit, 0).await
     }
 
     async fn launches(&mut self) -> Result<()> {
@@ -300,7 +305,7 @@ impl Session<'_, '_> {
         self.announce(PeakKind::EncodeDispatch, None)?;
         let quantity = launches(PeakKind::EncodeDispatch);
         let encode = sample::measure(&quantity, self.host, async |dispatches| {
-            Ok(rig.meter.time(rig.gpu, &empty.work(dispatches as u32)).await?.encode_ns)
+            Ok(rig.meter.encode(rig.gpu, &empty.work(dispatches as u32)))
         });
         let encode = encode.await?;
         self.figures.push(encode);
@@ -326,7 +331,7 @@ impl Session<'_, '_> {
     async fn transfers(&mut self) -> Result<()> {
         let rig = self.rig;
         let transfer = Transfer::new(rig.gpu, TRANSFER_BYTES).await?;
-        let data: Vec<u8> = (0..TRANSFER_BYTES).map(|place| (place * 31 >> 5) as u8).collect();
+        let data: Vec<u8> = (0..TRANSFER_BYTES).map(|place| ((place * 31) >> 5) as u8).collect();
         let mut back = vec![0; data.len()];
         transfer.upload(rig.gpu, &data).await?;
         transfer.download(rig.gpu, &mut back).await?;

@@ -1,6 +1,7 @@
 //! The kernels of the peaks on one device, with their buffers, and the proof that each does its work.
 
-use super::walk::{UNROLL, Walk};
+use super::sample;
+use super::walk::{MOST_TURNS, UNROLL, Walk};
 use crate::error::{Error, Result};
 use crate::gpu::{Bound, Buffers, Gpu, Meter, Pipelines, Reading, Work};
 use crate::kernels::peaks::{EMPTY_DEPENDENT, STORAGE_READ, WORKGROUP_READ};
@@ -19,7 +20,7 @@ const ARITHMETIC_GROUPS: u32 = 32_768;
 /// Workgroups of `workgroup_read` on a GPU.
 const SHARED_GROUPS: u32 = 1024;
 /// Turns of the loop in a unit of `workgroup_read`, after which every value of the tile was read equally often.
-const SHARED_LOOPS: u32 = 32;
+pub const SHARED_LOOPS: u32 = 32;
 /// Tells the four numbers of a vec4 apart: 2^32 divided by the golden ratio.
 const MIX: u32 = 0x9e37_79b9;
 /// Bytes from the beginning of a buffer that are compared word by word; the rest by its sum.
@@ -191,9 +192,20 @@ impl<'a> Rig<'a> {
         self.meter.time(self.gpu, &ready.work(1)).await
     }
 
-    /// Turns of the loop in `units` of `workgroup_read`.
-    pub fn shared_turns(units: u64) -> u32 {
-        u32::try_from(units * u64::from(SHARED_LOOPS)).unwrap_or(u32::MAX)
+    /// As many units of work, of `unit_turns` turns each, as make a dispatch last `enough_ns`, or as it may have.
+    ///
+    /// # Errors
+    /// As [`Rig::turns`].
+    pub async fn units_per_dispatch(&self, ready: &Ready, unit_turns: u32, salt: u32, enough_ns: f64) -> Result<u32> {
+        let longest = u64::from(MOST_TURNS / unit_turns).max(1);
+        let mut units = 1;
+        loop {
+            let elapsed_ns = self.turns(ready, units as u32 * unit_turns, salt).await?.duration_ns();
+            match sample::longer(units, elapsed_ns, enough_ns, longest) {
+                Some(more) => units = more,
+                None => return Ok(units as u32),
+            }
+        }
     }
 }
 

@@ -5,6 +5,9 @@ pub const UNROLL: u32 = 4;
 /// Invocations on a GPU: enough to hide the latency of memory on a large one, and few enough that on a small one those that
 /// run at once still go over more than a cache holds.
 const INVOCATIONS: u32 = 1 << 17;
+/// The most turns of its loops that an invocation takes in one dispatch: Mesa's llvmpipe silently ends all loops of a shader
+/// after 65,535 turns in all.
+pub const MOST_TURNS: u32 = 1 << 15;
 /// Invocations in a workgroup of a GPU.
 const WORKGROUP: u32 = 256;
 /// Invocations that a software adapter computes at once, as lanes of a vector.
@@ -41,7 +44,9 @@ impl Walk {
     /// Over `count` vec4s on a software adapter of `cores` cores: each core walks a part of its own from one end to the other,
     /// as processors fetch ahead only what is read in sequence. A stride of 256 bytes is ten times slower there.
     pub fn sequential(count: u32, cores: u32) -> Self {
-        let groups = cores.next_power_of_two().min(count / (UNROLL * LANES)).max(1);
+        // A quarter of the turns that are possible for one sweep, so that units of work stay small.
+        let fewest = count / (UNROLL * LANES * MOST_TURNS / 4);
+        let groups = cores.next_power_of_two().max(fewest).min(count / (UNROLL * LANES)).max(1);
         Self {
             workgroup: LANES,
             groups,
@@ -89,6 +94,15 @@ mod tests {
                 let each = u64::from(units) * walk.unit_bytes() / 16 / u64::from(count);
                 assert!(touched.iter().all(|&times| u64::from(times) == each), "{count} vec4s, {walk:?}");
                 assert!(each > 0);
+            }
+        }
+    }
+
+    #[test]
+    fn one_sweep_takes_few_turns() {
+        for shift in [14, 18, 21, 24, 26] {
+            for walk in [Walk::strided(1 << shift), Walk::sequential(1 << shift, 1), Walk::sequential(1 << shift, 64)] {
+                assert!(walk.unit_loops <= MOST_TURNS / 4, "{walk:?}");
             }
         }
     }
