@@ -24,7 +24,7 @@ pub use account::{Account, HostTimes, TrainingBound, Verdict, no_account};
 pub use check::{Check, KernelCheck, Outcome, StepCheck};
 pub use environment::{Adapter, AdapterKind, Cpu, Environment, TimestampGrade, Tool};
 pub use measured::Measured;
-pub use peaks::{Peak, PeakKind, Peaks, Subject, Unit};
+pub use peaks::{Facts, PEAK_FACTS, PEAKS_SCHEMA, PEAKS_SCHEMA_VERSION, Peak, PeakKind, Peaks, Subject, Unit};
 pub use profile::{Bound, KernelTime, Method, Profile};
 pub use settings::{Origin, Setting, Settings};
 pub use sweep::{Sweep, SweepFit, SweepPoint, SweepVariable};

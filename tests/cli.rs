@@ -5,7 +5,7 @@
 use assert_cmd::Command;
 use gpubench::gpu::Adapters;
 use gpubench::model::{DROPOUT_RATE, Model};
-use gpubench::result::{RunResult, Status};
+use gpubench::result::{Peaks, RunResult, Status};
 use gpubench::weights::to_safetensors;
 use libtest_mimic::{Arguments, Failed, Trial};
 use std::collections::BTreeMap;
@@ -75,6 +75,7 @@ fn impossible_options_are_refused() {
     refused(&["--batch", "0"], 2, &["--batch"]);
     refused(&["--epochs", "0"], 2, &["--epochs"]);
     refused(&["--dropout", "1"], 2, &["below 1"]);
+    refused(&["peaks", "--json", "--explain"], 2, &["--explain"]);
     refused(&["--colour"], 2, &["--colour"]);
     refused(&["--backend", "glide"], 2, &["unknown backend 'glide'", "--backend or WGPU_BACKEND"]);
 }
@@ -220,6 +221,17 @@ fn a_trace_holds_what_the_table_says() {
     assert_eq!(trace.events["profiled steps/host"], 5 * 3);
 }
 
+fn peaks_are_shown_and_kept() {
+    let folder = TempDir::new().unwrap();
+    let (stdout, stderr) = outcome(folder.path(), &["peaks", "--json"], 0);
+    assert!(stderr.starts_with("adapter: ") && stderr.contains("measuring peaks"), "{stderr}");
+    let peaks = Peaks::from_json(&stdout).unwrap();
+    assert!(!peaks.cached && !peaks.measured_utc.is_empty());
+    let kept = fs::read_dir(folder.path().join("cache/gpubench/peaks")).unwrap();
+    let kept: Vec<_> = kept.map(|entry| fs::read_to_string(entry.unwrap().path()).unwrap()).collect();
+    assert_eq!(kept, [stdout]);
+}
+
 fn json_is_all_that_stdout_gets() {
     let folder = TempDir::new().unwrap();
     let arguments = [&SHORT[..], &["--json", "--repeat", "2", "--output", "elsewhere"]].concat();
@@ -302,8 +314,9 @@ const WITHOUT: [(&str, fn()); 4] = [
 ];
 
 /// Tests that need an adapter.
-const WITH: [(&str, fn()); 13] = [
+const WITH: [(&str, fn()); 14] = [
     ("a_trace_holds_what_the_table_says", a_trace_holds_what_the_table_says),
+    ("peaks_are_shown_and_kept", peaks_are_shown_and_kept),
     ("a_profile_tells_device_time_for_each_kernel", a_profile_tells_device_time_for_each_kernel),
     ("a_run_whose_loss_overflows_is_invalid", a_run_whose_loss_overflows_is_invalid),
     ("an_unknown_adapter_is_refused_with_the_list", an_unknown_adapter_is_refused_with_the_list),

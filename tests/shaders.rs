@@ -3,6 +3,7 @@
 #![allow(clippy::unwrap_used, reason = "what cannot be had fails the test")]
 
 use gpubench::kernels::layered::layered;
+use gpubench::kernels::peaks::{PEAK_KERNELS, needs_f16};
 use gpubench::kernels::plan::inputs;
 use gpubench::kernels::{Access, Dispatch, KERNELS, Kernel, Plan, Step};
 use gpubench::model::{DROPOUT_RATE, Model, Training};
@@ -14,6 +15,16 @@ use std::path::Path;
 const STORAGE_BUFFERS: usize = 8;
 const WORKGROUP_BYTES: u32 = 16_384;
 const INVOCATIONS: u32 = 256;
+
+/// The rows of both tables: those that train and those that measure peaks.
+fn all() -> impl Iterator<Item = &'static Kernel> {
+    KERNELS.into_iter().chain(PEAK_KERNELS)
+}
+
+fn validator(kernel: &Kernel) -> Validator {
+    let capabilities = if needs_f16(kernel) { Capabilities::SHADER_FLOAT16 } else { Capabilities::empty() };
+    Validator::new(ValidationFlags::all(), capabilities)
+}
 
 fn parse(kernel: &Kernel) -> naga::Module {
     naga::front::wgsl::parse_str(&kernel.wgsl())
@@ -29,7 +40,7 @@ fn resolved() -> Vec<(Dispatch, naga::Module)> {
     let plan = plan();
     let resolve = |dispatch: &Dispatch| {
         let module = parse(dispatch.kernel);
-        let info = Validator::new(ValidationFlags::all(), Capabilities::empty()).validate(&module).expect("valid");
+        let info = validator(dispatch.kernel).validate(&module).expect("valid");
         let constants = dispatch.constants.iter().map(|(name, value)| ((*name).to_owned(), *value)).collect();
         let (module, _) = naga::back::pipeline_constants::process_overrides(&module, &info, None, &constants)
             .unwrap_or_else(|error| panic!("{}: {error}", dispatch.label()));
@@ -40,28 +51,40 @@ fn resolved() -> Vec<(Dispatch, naga::Module)> {
 
 #[test]
 fn every_kernel_is_valid_without_optional_capabilities() {
-    for kernel in KERNELS {
-        let outcome = Validator::new(ValidationFlags::all(), Capabilities::empty()).validate(&parse(kernel));
+    for kernel in all() {
+        let outcome = validator(kernel).validate(&parse(kernel));
         assert!(outcome.is_ok(), "{}: {:?}", kernel.name, outcome.err());
     }
 }
 
 #[test]
+fn only_the_kernel_of_16_bit_numbers_needs_a_capability() {
+    let needing: Vec<&str> = all().filter(|kernel| needs_f16(kernel)).map(|kernel| kernel.name).collect();
+    assert_eq!(needing, ["fp16_multiply_add"]);
+    let kernel = PEAK_KERNELS.iter().find(|kernel| needs_f16(kernel)).unwrap();
+    let without = Validator::new(ValidationFlags::all(), Capabilities::empty()).validate(&parse(kernel));
+    assert!(without.is_err(), "it is valid without the capability");
+}
+
+#[test]
 fn every_file_has_a_row_and_every_row_its_file() {
-    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("shaders");
-    let stems: BTreeSet<String> = std::fs::read_dir(folder)
-        .unwrap()
-        .map(|entry| entry.unwrap().path())
-        .filter(|path| path.extension().is_some_and(|extension| extension == "wgsl"))
-        .map(|path| path.file_stem().unwrap().to_str().unwrap().to_owned())
-        .collect();
-    let rows: BTreeSet<String> = KERNELS.iter().map(|kernel| kernel.name.to_owned()).collect();
-    assert_eq!(stems, rows);
+    let root = Path::new(env!("CARGO_MANIFEST_DIR"));
+    for (folder, table) in [("shaders", &KERNELS[..]), ("shaders/peaks", &PEAK_KERNELS[..])] {
+        let stems: BTreeSet<String> = std::fs::read_dir(root.join(folder))
+            .unwrap()
+            .map(|entry| entry.unwrap().path())
+            .filter(|path| path.extension().is_some_and(|extension| extension == "wgsl"))
+            .map(|path| path.file_stem().unwrap().to_str().unwrap().to_owned())
+            .collect();
+        let rows: BTreeSet<String> = table.iter().map(|kernel| kernel.name.to_owned()).collect();
+        assert_eq!(stems, rows, "{folder}");
+        assert_eq!(rows.len(), table.len(), "{folder}");
+    }
 }
 
 #[test]
 fn the_entry_point_bears_the_name_of_the_file() {
-    for kernel in KERNELS {
+    for kernel in all() {
         let names: Vec<String> = parse(kernel).entry_points.iter().map(|entry| entry.name.clone()).collect();
         assert_eq!(names, [kernel.name]);
     }
@@ -69,7 +92,7 @@ fn the_entry_point_bears_the_name_of_the_file() {
 
 #[test]
 fn bindings_agree_with_the_table() {
-    for kernel in KERNELS {
+    for kernel in all() {
         let module = parse(kernel);
         let mut bound: Vec<(u32, String, Access)> = Vec::new();
         for (_, variable) in module.global_variables.iter() {
@@ -96,7 +119,7 @@ fn bindings_agree_with_the_table() {
 
 #[test]
 fn override_constants_agree_with_the_table_and_have_no_default() {
-    for kernel in KERNELS {
+    for kernel in all() {
         let module = parse(kernel);
         let mut names = BTreeSet::new();
         // Sizes of workgroup arrays that are computed from overrides are overrides without a name.
@@ -111,7 +134,7 @@ fn override_constants_agree_with_the_table_and_have_no_default() {
 
 #[test]
 fn tile_sizes_agree_with_the_table() {
-    for kernel in KERNELS {
+    for kernel in all() {
         let module = parse(kernel);
         let mut found = Vec::new();
         for (_, constant) in module.constants.iter() {
@@ -169,8 +192,23 @@ fn workgroups_stay_within_the_default_limits() {
 }
 
 #[test]
+fn peak_kernels_stay_within_the_default_limits() {
+    for kernel in PEAK_KERNELS {
+        let module = parse(kernel);
+        let info = validator(kernel).validate(&module).expect("valid");
+        let value = |name: &str| if name == "WORKGROUP" { INVOCATIONS } else { 64 };
+        let constants = kernel.constants.iter().map(|name| ((*name).to_owned(), f64::from(value(name)))).collect();
+        let (module, _) = naga::back::pipeline_constants::process_overrides(&module, &info, None, &constants).unwrap();
+        assert_eq!(module.entry_points[0].workgroup_size, [INVOCATIONS, 1, 1], "{}", kernel.name);
+        let shared = module.global_variables.iter().filter(|(_, other)| other.space == naga::AddressSpace::WorkGroup);
+        let bytes: u32 = shared.map(|(_, other)| module.types[other.ty].inner.size(module.to_ctx())).sum();
+        assert!(bytes <= WORKGROUP_BYTES, "{}: {bytes} bytes of workgroup memory", kernel.name);
+    }
+}
+
+#[test]
 fn every_file_begins_with_its_six_lines() {
-    for kernel in KERNELS {
+    for kernel in all() {
         let lines: Vec<&str> = kernel.source.lines().take(7).collect();
         assert!(lines[0].starts_with("// ") && lines[0].ends_with('.'), "{}: {}", kernel.name, lines[0]);
         let begins = ["// Math: ", "// Shapes: ", "// Grid: ", "// Cost: flop ", "// Source: "];
@@ -184,7 +222,7 @@ fn every_file_begins_with_its_six_lines() {
 
 #[test]
 fn every_binding_stands_on_a_line_of_its_own_that_ends_in_its_shape() {
-    for kernel in KERNELS {
+    for kernel in all() {
         let lines: Vec<&str> = kernel.source.lines().filter(|line| line.contains("@binding")).collect();
         assert_eq!(lines.len(), kernel.bindings.len(), "{}", kernel.name);
         for line in lines {

@@ -7,6 +7,7 @@ mod drive;
 mod expected;
 mod judge;
 mod ledger;
+pub mod peaks;
 mod profile;
 pub mod tolerance;
 mod train;

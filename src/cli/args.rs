@@ -59,6 +59,8 @@ pub enum Verb {
     Compare(CompareArgs),
     /// Serve the browser's page on localhost
     Serve(ServeArgs),
+    /// What the adapter reaches at best: arithmetic, memory, launches, transfers
+    Peaks(PeaksArgs),
     /// List the adapters
     List(ListArgs),
     /// Fetch or verify MNIST
@@ -110,6 +112,23 @@ pub struct ListArgs {
     /// Only this backend: vulkan, metal, dx12 or auto
     #[arg(long, value_name = "NAME")]
     pub backend: Option<String>,
+}
+
+/// Options of `gpubench peaks`.
+#[derive(Debug, Clone, Args)]
+pub struct PeaksArgs {
+    /// Adapter: its index, a part of its name, vendor or driver (nvidia), or its PCI bus id [default: the fastest kind]
+    #[arg(long, value_name = "WHICH")]
+    pub adapter: Option<String>,
+    /// Backend: vulkan, metal, dx12 or auto
+    #[arg(long, value_name = "NAME")]
+    pub backend: Option<String>,
+    /// Print JSON
+    #[arg(long)]
+    pub json: bool,
+    /// Say of each figure what it means
+    #[arg(long, conflicts_with = "json")]
+    pub explain: bool,
 }
 
 /// Options of a run.

@@ -87,8 +87,16 @@ impl Places {
 /// # Errors
 /// [`Error::Usage`] if the user has no home folder.
 pub fn cache_folder() -> Result<PathBuf> {
+    cache_folder_of("mnist")
+}
+
+/// The folder `name` among those that this program keeps in the user's cache folder.
+///
+/// # Errors
+/// As [`cache_folder`].
+pub fn cache_folder_of(name: &str) -> Result<PathBuf> {
     etcetera::choose_base_strategy()
-        .map(|strategy| strategy.cache_dir().join("gpubench").join("mnist"))
+        .map(|strategy| strategy.cache_dir().join("gpubench").join(name))
         .map_err(|error| Error::Usage(format!("there is no cache folder ({error}); set HOME or name a folder")))
 }
 

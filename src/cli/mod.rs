@@ -7,6 +7,7 @@ pub mod dataset;
 mod environment;
 mod list;
 pub mod output;
+pub mod peaks;
 mod progress;
 mod run;
 mod serve;
@@ -26,6 +27,7 @@ pub fn main() -> ExitCode {
         Some(Verb::Profile(args)) => run::profile(args),
         Some(Verb::Compare(args)) => compare::compare(args).map(|()| 0),
         Some(Verb::Serve(args)) => serve::serve(args).map(|()| 0),
+        Some(Verb::Peaks(args)) => peaks::peaks(args).map(|()| 0),
         Some(Verb::List(args)) => list::list(args).map(|()| 0),
         Some(Verb::Data(verb)) => on_data(verb),
     };

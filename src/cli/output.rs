@@ -99,7 +99,7 @@ fn cannot_write(path: &Path, error: &std::io::Error) -> Error {
 }
 
 /// Lower-case letters and digits of `name`, with single dashes between.
-fn slug(name: &str) -> String {
+pub(super) fn slug(name: &str) -> String {
     let name = name.split('(').next().unwrap_or(name).to_lowercase();
     let words: Vec<&str> =
         name.split(|letter: char| !letter.is_ascii_alphanumeric()).filter(|word| !word.is_empty()).collect();

@@ -3,13 +3,13 @@
 use super::args::{ListArgs, RunArgs};
 use super::output::{ResultFile, replace, temporary_beside};
 use super::progress::TerminalObserver;
-use super::{dataset, environment, list, terminal};
+use super::{dataset, environment, list, peaks, terminal};
 use crate::bench::{self, Finished, Job};
 use crate::error::{Error, Result};
 use crate::gpu::{AdapterInfo, Adapters, adapter};
 use crate::model::Model;
 use crate::report;
-use crate::result::{Measured, Origin, RunResult, Status};
+use crate::result::{Measured, Origin, Peaks, RunResult, Status, no_peaks};
 use crate::weights;
 use std::path::Path;
 use web_time::Instant;
@@ -48,6 +48,10 @@ pub fn run(args: &RunArgs) -> Result<u8> {
         terminal::talk(&format!("quick: training ends after {} s", bench::QUICK_TRAIN_S));
     }
 
+    let peaks = match args.profiles() {
+        true => measured_peaks(&adapters, adapter, args.fresh_peaks),
+        false => no_peaks(),
+    };
     let mut result = bench::begin(settings, environment::environment(bench::describe_adapter(adapter)), &dataset);
     result.started_utc = jiff::Timestamp::now().to_string();
     result.phases.adapter_s = adapter_s.into();
@@ -61,7 +65,7 @@ pub fn run(args: &RunArgs) -> Result<u8> {
         dataset: &dataset,
         init,
         profile: args.profiles().then(|| args.profile_options()),
-        peaks: Measured::missing("not measured"),
+        peaks,
         started,
     };
     let Finished { parameters, timeline } = train(&job, &mut result, file, args)?;
@@ -76,6 +80,17 @@ pub fn run(args: &RunArgs) -> Result<u8> {
     Ok(if result.status == Status::Invalid { INVALID } else { 0 })
 }
 
+/// The peaks to compare a profile with; a profile can do without, so that a failure is told and no more.
+fn measured_peaks(adapters: &Adapters, adapter: &AdapterInfo, fresh: bool) -> Measured<Peaks> {
+    match peaks::for_profile(adapters, adapter, fresh) {
+        Ok(peaks) => Measured::Value(peaks),
+        Err(error) => {
+            terminal::talk(&format!("note: the peaks could not be measured: {error}"));
+            Measured::missing(error.to_string())
+        }
+    }
+}
+
 /// Trains a few steps, profiles as many, and shows where their time goes; returns the exit code.
 ///
 /// # Errors
@@ -85,7 +100,8 @@ pub fn profile(args: &RunArgs) -> Result<u8> {
     run(&RunArgs { profile: true, steps, ..args.clone() })
 }
 
-fn announce(adapter: &AdapterInfo) {
+/// Says on stderr what will be measured.
+pub(super) fn announce(adapter: &AdapterInfo) {
     terminal::talk(&format!("adapter: {}", adapter.line()));
     if adapter.software {
         terminal::talk("  (its times say nothing about a GPU)");

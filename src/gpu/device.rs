@@ -76,6 +76,20 @@ impl Gpu {
         Self::open_with(adapters, adapter, needs, timestamps::features(grade)).await
     }
 
+    /// Opens `adapter` to measure peaks: with its timestamps, 16-bit numbers in shaders where it offers them, and bindings of
+    /// up to `most_bytes` as far as it allows.
+    ///
+    /// # Errors
+    /// As [`Gpu::open`].
+    pub async fn open_for_peaks(adapters: &Adapters, adapter: &AdapterInfo, most_bytes: u64) -> Result<Self> {
+        let handle = adapters.handle(adapter).await?;
+        let offered = handle.limits();
+        let allowed = offered.max_storage_buffer_binding_size.min(offered.max_buffer_size);
+        let needs = Needs { largest_binding_bytes: most_bytes.min(allowed) };
+        let half = handle.features() & wgpu::Features::SHADER_F16;
+        Self::open_with(adapters, adapter, needs, timestamps::features(adapter.timestamps) | half).await
+    }
+
     async fn open_with(
         adapters: &Adapters,
         adapter: &AdapterInfo,
@@ -151,6 +165,11 @@ impl Gpu {
     /// The features that the device was opened with, by name.
     pub fn features(&self) -> Vec<String> {
         self.device.features().iter_names().map(|(name, _)| name.to_lowercase()).collect()
+    }
+
+    /// Whether shaders may use 16-bit floating-point numbers on this device.
+    pub fn has_f16(&self) -> bool {
+        self.device.features().contains(wgpu::Features::SHADER_F16)
     }
 
     /// The most workgroups in one dimension of a dispatch.

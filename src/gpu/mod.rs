@@ -3,6 +3,7 @@
 pub mod adapter;
 pub mod buffers;
 pub mod device;
+pub mod meter;
 pub mod pipelines;
 pub mod timestamps;
 mod wait;
@@ -10,5 +11,6 @@ mod wait;
 pub use adapter::{AdapterInfo, Adapters, Timestamps};
 pub use buffers::Buffers;
 pub use device::{Commands, Encoded, Gpu, Needs, Recording, Submission};
+pub use meter::{Meter, Reading, Transfer, Work};
 pub use pipelines::{Bound, Pipelines};
 pub use timestamps::{Span, Stopwatch, TimedRecording};

@@ -1,6 +1,7 @@
 //! The kernel table: one row for each WGSL file. Plans ([`plan`]) are lists of its rows.
 
 pub mod layered;
+pub mod peaks;
 pub mod plan;
 
 use crate::hash::sha256_hex;

@@ -5,6 +5,7 @@
 mod account;
 mod compare;
 mod numbers;
+mod peaks;
 mod profile;
 mod published;
 mod rows;
@@ -13,6 +14,7 @@ mod table;
 mod trace;
 
 pub use compare::{ComparedFigure, ResultComparison, compare, compare_text};
+pub use peaks::text as peaks_text;
 pub use published::{Frame, Published, parse as parse_published, published};
 pub use rows::{Comparison, Row, comparison};
 pub use trace::chrome_trace;

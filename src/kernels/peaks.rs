@@ -1,0 +1,60 @@
+//! The kernels that measure what an adapter reaches at best; they train nothing, so they are no rows of [`super::KERNELS`].
+
+use super::{Access, Binding, Kernel};
+use crate::hash::sha256_hex;
+
+macro_rules! peak {
+    (
+        $identifier:ident = $name:literal ($($binding:ident: $access:ident),*),
+        constants [$($constant:ident),*],
+        tile [$($tile:ident = $size:literal),*]
+    ) => {
+        #[doc = concat!("`shaders/peaks/", $name, ".wgsl`, whose header says what it does.")]
+        pub static $identifier: Kernel = Kernel {
+            name: $name,
+            source: include_str!(concat!("../../shaders/peaks/", $name, ".wgsl")),
+            shared: &[],
+            bindings: &[$(Binding { name: stringify!($binding), access: Access::$access }),*],
+            constants: &["WORKGROUP", $(stringify!($constant)),*],
+            tile: &[$((stringify!($tile), $size)),*],
+        };
+    };
+}
+
+peak!(FP32_MULTIPLY_ADD = "fp32_multiply_add" (coefficients: Read, y: Write),
+    constants [LOOPS], tile [CHAINS = 3, UNROLL = 8]);
+peak!(FP16_MULTIPLY_ADD = "fp16_multiply_add" (coefficients: Read, y: Write),
+    constants [LOOPS], tile [CHAINS = 3, UNROLL = 8]);
+peak!(STORAGE_READ = "storage_read" (length: Read, x: Read, y: Write),
+    constants [COUNT, GROUP_STEP, LOOP_STEP], tile [UNROLL = 4]);
+peak!(STORAGE_WRITE = "storage_write" (length: Read, y: Write),
+    constants [COUNT, GROUP_STEP, LOOP_STEP], tile [UNROLL = 4]);
+peak!(STORAGE_COPY = "storage_copy" (length: Read, x: Read, y: Write),
+    constants [COUNT, GROUP_STEP, LOOP_STEP], tile [UNROLL = 4]);
+peak!(WORKGROUP_READ = "workgroup_read" (length: Read, y: Write),
+    constants [], tile [UNROLL = 4, VALUES = 1024, STRIDE = 264]);
+peak!(EMPTY = "empty" (x: Read), constants [], tile []);
+peak!(EMPTY_DEPENDENT = "empty_dependent" (y: Write), constants [COUNTED], tile []);
+
+/// Every kernel that measures peaks.
+pub static PEAK_KERNELS: [&Kernel; 8] = [
+    &FP32_MULTIPLY_ADD,
+    &FP16_MULTIPLY_ADD,
+    &STORAGE_READ,
+    &STORAGE_WRITE,
+    &STORAGE_COPY,
+    &WORKGROUP_READ,
+    &EMPTY,
+    &EMPTY_DEPENDENT,
+];
+
+/// Whether a kernel computes with 16-bit numbers, which an adapter need not offer.
+pub fn needs_f16(kernel: &Kernel) -> bool {
+    kernel.source.lines().any(|line| line == "enable f16;")
+}
+
+/// SHA-256, in hexadecimal, of all their WGSL texts in the order of the table: which shaders peaks were measured with.
+pub fn peak_shader_hash() -> String {
+    let texts: String = PEAK_KERNELS.iter().map(|kernel| kernel.wgsl()).collect();
+    sha256_hex(texts.as_bytes())
+}
