@@ -8,9 +8,11 @@ mod published;
 mod rows;
 mod summary;
 mod table;
+mod trace;
 
 pub use published::{Frame, Published, parse as parse_published, published};
 pub use rows::{Comparison, Row, comparison};
+pub use trace::chrome_trace;
 
 use crate::result::RunResult;
 
