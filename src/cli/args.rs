@@ -53,6 +53,8 @@ pub enum Verb {
     Run(RunArgs),
     /// A short training, and device time for each kernel
     Profile(RunArgs),
+    /// Show a stored result, as tables or as a page
+    Report(ReportArgs),
     /// List the adapters
     List(ListArgs),
     /// Fetch or verify MNIST
@@ -84,6 +86,20 @@ pub struct ListArgs {
     /// Only this backend: vulkan, metal, dx12 or auto
     #[arg(long, value_name = "NAME")]
     pub backend: Option<String>,
+}
+
+/// Options of `gpubench report`.
+#[derive(Debug, Args)]
+pub struct ReportArgs {
+    /// Result file
+    #[arg(value_name = "RESULT.json")]
+    pub result: PathBuf,
+    /// Write the result as a page that needs nothing else
+    #[arg(long, value_name = "FILE")]
+    pub html: Option<PathBuf>,
+    /// Print the result as JSON in place of tables
+    #[arg(long)]
+    pub json: bool,
 }
 
 /// Options of a run.

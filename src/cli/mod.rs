@@ -7,6 +7,7 @@ mod environment;
 mod list;
 pub mod output;
 mod progress;
+mod report;
 mod run;
 mod terminal;
 
@@ -22,6 +23,7 @@ pub fn main() -> ExitCode {
         None => run::run(&cli.run),
         Some(Verb::Run(args)) => run::run(args),
         Some(Verb::Profile(args)) => run::profile(args),
+        Some(Verb::Report(args)) => report::report(args).map(|()| 0),
         Some(Verb::List(args)) => list::list(args).map(|()| 0),
         Some(Verb::Data(verb)) => on_data(verb),
     };

@@ -2,6 +2,7 @@
 //!
 //! [`comparison`] gives the table as data, [`text`] the whole report for a terminal, [`markdown`] the table for a page.
 
+mod html;
 mod numbers;
 mod profile;
 mod published;
@@ -10,6 +11,7 @@ mod summary;
 mod table;
 mod trace;
 
+pub use html::html;
 pub use published::{Frame, Published, parse as parse_published, published};
 pub use rows::{Comparison, Row, comparison};
 pub use trace::chrome_trace;
