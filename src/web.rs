@@ -7,16 +7,17 @@ mod host;
 mod observer;
 mod request;
 
-use crate::bench::{self, Job, ProfileOptions};
+use crate::bench::{self, Job, Observer, ProfileOptions};
 use crate::data::{Dataset, Identity, idx, synthetic};
 use crate::error::{Error, Result};
 use crate::gpu::{AdapterInfo, Adapters, adapter};
 use crate::model::Model;
-use crate::result::{Measured, RunResult, Status};
+use crate::result::{Measured, Peaks, RunResult, Status, no_peaks};
 use host::Host;
 use observer::PageObserver;
 use request::Request;
 use std::cell::RefCell;
+use std::ops::ControlFlow;
 use wasm_bindgen::prelude::*;
 use web_time::Instant;
 
@@ -103,6 +104,7 @@ pub async fn run(request: &str, host: &str, on_event: js_sys::Function) -> std::
     let chosen = adapter::choose(adapters.infos(), None)?;
     let adapter_s = started.elapsed().as_secs_f64();
     let mut observer = PageObserver::new(on_event);
+    let peaks = peaks(&request, &adapters, chosen, &host, &observer).await;
     observer.send_phase("data");
     let data_start = Instant::now();
     let dataset = dataset(&request)?;
@@ -123,7 +125,7 @@ pub async fn run(request: &str, host: &str, on_event: js_sys::Function) -> std::
         dataset: &dataset,
         init: None,
         profile: request.profile_steps.map(ProfileOptions::new),
-        peaks: Measured::missing("not measured"),
+        peaks,
         started,
     };
     let outcome = bench::run(&job, &mut result, &mut observer).await;
@@ -132,6 +134,28 @@ pub async fn run(request: &str, host: &str, on_event: js_sys::Function) -> std::
         classify::remember(&result, finished.parameters);
     }
     Ok(result.to_json()?)
+}
+
+/// The adapter's peaks, where a profile was asked for that they belong to.
+async fn peaks(
+    request: &Request,
+    adapters: &Adapters,
+    adapter: &AdapterInfo,
+    host: &Host,
+    observer: &PageObserver,
+) -> Measured<Peaks> {
+    if request.profile_steps.is_none() {
+        return no_peaks();
+    }
+    observer.send_phase("peaks");
+    let mut progress = |_: &str| match observer.stop_requested() {
+        true => ControlFlow::Break(()),
+        false => ControlFlow::Continue(()),
+    };
+    match bench::peaks::measure(adapters, adapter, &mut progress).await {
+        Ok(peaks) => Measured::Value(Peaks { measured_utc: host.now_utc.clone(), ..peaks }),
+        Err(error) => Measured::missing(error.to_string()),
+    }
 }
 
 /// The files of the page, if it gave all four and they were asked for, else synthetic digits.
@@ -207,14 +231,19 @@ pub fn text(result: &str) -> std::result::Result<String, JsError> {
     Ok(crate::report::text(&RunResult::from_json(result)?, crate::report::DEFAULT_WIDTH))
 }
 
-/// The report as a piece of a page.
+/// The report as a piece of a page: tables and drawings, to be styled by [`report_style`].
 ///
 /// # Errors
 /// A sentence if `result` is no result.
 #[wasm_bindgen]
 pub fn report(result: &str) -> std::result::Result<String, JsError> {
-    let text = crate::report::text(&RunResult::from_json(result)?, crate::report::DEFAULT_WIDTH);
-    Ok(format!("<pre>{}</pre>", text.replace('&', "&amp;").replace('<', "&lt;")))
+    Ok(crate::report::html_fragment(&RunResult::from_json(result)?))
+}
+
+/// The style sheet of [`report`].
+#[wasm_bindgen]
+pub fn report_style() -> String {
+    crate::report::HTML_STYLE.to_owned()
 }
 
 /// Trainable values of the pinned network, to tell a visitor what will happen.

@@ -305,8 +305,53 @@ impl StatusOk for Command {
     }
 }
 
+/// A result that came with the program.
+fn stored_result() -> std::path::PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("results/20261124T040412Z-llvmpipe-seed1.json")
+}
+
+fn a_stored_result_is_shown_and_made_a_page() {
+    let folder = TempDir::new().unwrap();
+    let stored = stored_result();
+    let stored = stored.to_str().unwrap();
+    let (stdout, stderr) = outcome(folder.path(), &["report", stored, "--html", "page.html"], 0);
+    assert!(stdout.starts_with("10 epochs of MNIST in 375 s") && stdout.contains("CPU 4 cores"), "{stdout}");
+    assert_eq!(stderr.trim(), "page: page.html");
+    let page = fs::read_to_string(folder.path().join("page.html")).unwrap();
+    assert!(page.starts_with("<!DOCTYPE html>") && page.contains("10 epochs of MNIST in 375 s"), "{page}");
+    let (stdout, stderr) = outcome(folder.path(), &["report", stored, "--json"], 0);
+    let json = RunResult::from_json(&stdout).unwrap();
+    assert!(json == RunResult::from_json(&fs::read_to_string(stored).unwrap()).unwrap() && stderr.is_empty());
+    assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 1, "nothing but the page is left");
+}
+
+fn what_is_no_result_has_no_report() {
+    refused(&["report"], 2, &["RESULT.json"]);
+    refused(&["report", "nowhere.json"], 3, &["nowhere.json cannot be read", "give a JSON file"]);
+    let folder = TempDir::new().unwrap();
+    for (content, says) in [
+        (&b"{}"[..], "not a gpubench result"),
+        (b"\xff\xfe", "cannot be read"),
+        (b"{\"schema\": \"x\"}", "not a gpubench"),
+    ] {
+        fs::write(folder.path().join("other.json"), content).unwrap();
+        let (stdout, stderr) = outcome(folder.path(), &["report", "other.json", "--html", "page.html"], 3);
+        assert!(stdout.is_empty() && stderr.contains("other.json") && stderr.contains(says), "{stderr}");
+        assert!(!folder.path().join("page.html").exists());
+    }
+}
+
+fn a_page_that_cannot_be_written_is_found_first() {
+    // The result is not there either, but that is not reached.
+    refused(&["report", "nowhere.json", "--html", "no/such/folder/page.html"], 7, &["cannot be written"]);
+    refused(&["report", "nowhere.json", "--html", "."], 7, &["it is a folder"]);
+}
+
 /// Tests that need no adapter.
-const WITHOUT: [(&str, fn()); 4] = [
+const WITHOUT: [(&str, fn()); 7] = [
+    ("a_stored_result_is_shown_and_made_a_page", a_stored_result_is_shown_and_made_a_page),
+    ("what_is_no_result_has_no_report", what_is_no_result_has_no_report),
+    ("a_page_that_cannot_be_written_is_found_first", a_page_that_cannot_be_written_is_found_first),
     ("help_names_every_exit_code", help_names_every_exit_code),
     ("impossible_options_are_refused", impossible_options_are_refused),
     ("an_invalid_backend_variable_is_refused", an_invalid_backend_variable_is_refused),

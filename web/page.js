@@ -161,6 +161,7 @@ async function filesBeside() {
 // A run.
 
 const PHASES = {
+  peaks: "Measuring what this adapter reaches at best",
   data: "Getting the digits",
   device: "Opening the device",
   compile: "Compiling shaders",

@@ -61,6 +61,8 @@ pub enum Verb {
     Serve(ServeArgs),
     /// What the adapter reaches at best: arithmetic, memory, launches, transfers
     Peaks(PeaksArgs),
+    /// Show a stored result, as tables or as a page
+    Report(ReportArgs),
     /// List the adapters
     List(ListArgs),
     /// Fetch or verify MNIST
@@ -131,6 +133,20 @@ pub struct PeaksArgs {
     pub explain: bool,
 }
 
+/// Options of `gpubench report`.
+#[derive(Debug, Args)]
+pub struct ReportArgs {
+    /// Result file
+    #[arg(value_name = "RESULT.json")]
+    pub result: PathBuf,
+    /// Write the result as a page that needs nothing else
+    #[arg(long, value_name = "FILE")]
+    pub html: Option<PathBuf>,
+    /// Print the result as JSON in place of tables
+    #[arg(long)]
+    pub json: bool,
+}
+
 /// Options of a run.
 #[derive(Debug, Clone, Args)]
 pub struct RunArgs {
@@ -179,6 +195,9 @@ pub struct RunArgs {
     /// Profile, and write what happened when to this file, for Perfetto or chrome://tracing
     #[arg(long, value_name = "FILE")]
     pub trace: Option<PathBuf>,
+    /// Profile, and write the whole result to this file as a page that needs nothing else
+    #[arg(long, value_name = "FILE")]
+    pub html: Option<PathBuf>,
     /// Measure the adapter's peaks again, whatever the cache holds
     #[arg(long)]
     pub fresh_peaks: bool,
@@ -230,7 +249,7 @@ pub fn option_or_variable(option: Option<&String>, variable: &str) -> Setting<Me
 impl RunArgs {
     /// Whether a profile was asked for, or something that is made from one.
     pub fn profiles(&self) -> bool {
-        self.profile || self.trace.is_some()
+        self.profile || self.trace.is_some() || self.html.is_some()
     }
 
     /// How to profile, where that was asked for.

@@ -9,6 +9,7 @@ mod list;
 pub mod output;
 pub mod peaks;
 mod progress;
+mod report;
 mod run;
 mod serve;
 mod terminal;
@@ -28,6 +29,7 @@ pub fn main() -> ExitCode {
         Some(Verb::Compare(args)) => compare::compare(args).map(|()| 0),
         Some(Verb::Serve(args)) => serve::serve(args).map(|()| 0),
         Some(Verb::Peaks(args)) => peaks::peaks(args).map(|()| 0),
+        Some(Verb::Report(args)) => report::report(args).map(|()| 0),
         Some(Verb::List(args)) => list::list(args).map(|()| 0),
         Some(Verb::Data(verb)) => on_data(verb),
     };

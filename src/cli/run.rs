@@ -1,8 +1,9 @@
 //! `gpubench run`: the main job.
 
 use super::args::{ListArgs, RunArgs};
-use super::output::{ResultFile, replace, temporary_beside};
+use super::output::{ResultFile, replace};
 use super::progress::TerminalObserver;
+use super::report::{expect_writable, write_html};
 use super::{dataset, environment, list, peaks, terminal};
 use crate::bench::{self, Finished, Job};
 use crate::error::{Error, Result};
@@ -35,8 +36,8 @@ pub fn run(args: &RunArgs) -> Result<u8> {
 
     // Everything that can be wrong with files is found before anything is measured.
     let init = args.init.as_deref().map(read_weights).transpose()?;
-    for path in [&args.save, &args.trace].into_iter().flatten() {
-        drop(temporary_beside(path)?);
+    for path in [&args.save, &args.trace, &args.html].into_iter().flatten() {
+        expect_writable(path)?;
     }
     let file = ResultFile::create(&args.output, &adapter.name, settings.seed.value)?;
     let data_start = Instant::now();
@@ -69,6 +70,9 @@ pub fn run(args: &RunArgs) -> Result<u8> {
         started,
     };
     let Finished { parameters, timeline } = train(&job, &mut result, file, args)?;
+    if let Some(page) = &args.html {
+        write_html(page, &result)?;
+    }
     if let Some(trace) = &args.trace {
         replace(trace, report::chrome_trace(&timeline, &result)?.as_bytes())?;
         terminal::talk(&format!("trace: {} (open it in ui.perfetto.dev or chrome://tracing)", trace.display()));

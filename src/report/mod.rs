@@ -4,6 +4,7 @@
 
 mod account;
 mod compare;
+mod html;
 mod numbers;
 mod peaks;
 mod profile;
@@ -14,6 +15,7 @@ mod table;
 mod trace;
 
 pub use compare::{ComparedFigure, ResultComparison, compare, compare_text};
+pub use html::{STYLE as HTML_STYLE, fragment as html_fragment, html};
 pub use peaks::text as peaks_text;
 pub use published::{Frame, Published, parse as parse_published, published};
 pub use rows::{Comparison, Row, comparison};

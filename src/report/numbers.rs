@@ -2,8 +2,14 @@
 
 use crate::result::Measured;
 
+/// What stands where a number should and is none.
+const NOT_FINITE: &str = "n/a (not a finite number)";
+
 /// `value` with about three significant digits and thousands separated: 0.123, 1.23, 12.3, 123, 1,234.
 pub(super) fn three_digits(value: f64) -> String {
+    if !value.is_finite() {
+        return NOT_FINITE.to_owned();
+    }
     let size = value.abs();
     let decimals = match size {
         _ if size == 0.0 || size >= 99.95 => 0,
@@ -14,15 +20,18 @@ pub(super) fn three_digits(value: f64) -> String {
     thousands(without_sign_of_zero(&format!("{value:.decimals$}")))
 }
 
-/// `value` with `decimals` decimals.
-pub(super) fn fixed(value: f64, decimals: usize) -> String {
-    without_sign_of_zero(&format!("{value:.decimals$}")).to_owned()
-}
-
 /// What was rounded to 0 from below is shown as 0.
 fn without_sign_of_zero(number: &str) -> &str {
     let digits = number.strip_prefix('-').unwrap_or(number);
     if digits.chars().all(|letter| matches!(letter, '0' | '.')) { digits } else { number }
+}
+
+/// `value` with so many decimals.
+pub(super) fn fixed(value: f64, decimals: usize) -> String {
+    match value.is_finite() {
+        true => without_sign_of_zero(&format!("{value:.decimals$}")).to_owned(),
+        false => NOT_FINITE.to_owned(),
+    }
 }
 
 /// A ratio with two decimals, or about three digits from 10 on.
@@ -36,7 +45,7 @@ pub(super) fn as_given(value: f64) -> String {
 }
 
 /// A decimal number with commas between the thousands of its whole part.
-fn thousands(number: &str) -> String {
+pub(super) fn thousands(number: &str) -> String {
     let (whole, fraction) = number.split_at(number.find('.').unwrap_or(number.len()));
     let (sign, digits) = whole.split_at(whole.len() - whole.trim_start_matches('-').len());
     let mut grouped = String::from(sign);
@@ -63,6 +72,11 @@ pub(super) fn or_reason<T>(measured: &Measured<T>, write: impl Fn(&T) -> String)
     }
 }
 
+/// The number written by `write`, or "n/a (reason)" where it is missing or not finite.
+pub(super) fn finite(measured: &Measured<f64>, write: impl Fn(f64) -> String) -> String {
+    or_reason(measured, |value| if value.is_finite() { write(*value) } else { NOT_FINITE.to_owned() })
+}
+
 /// Numbered notes below a table; the same text is given one number.
 #[derive(Debug, Default)]
 pub(super) struct Notes(Vec<String>);
@@ -80,7 +94,8 @@ impl Notes {
     /// The value written by `write`, or "n/a" with the mark of the reason.
     pub(super) fn or_mark(&mut self, measured: &Measured<f64>, write: impl Fn(f64) -> String) -> String {
         match measured {
-            Measured::Value(value) => write(*value),
+            Measured::Value(value) if value.is_finite() => write(*value),
+            Measured::Value(_) => format!("n/a{}", self.mark("not a finite number")),
             Measured::Missing { reason } => format!("n/a{}", self.mark(reason)),
         }
     }

@@ -1,6 +1,6 @@
 //! The headline, facts, epochs and phases of a run.
 
-use super::numbers::{Notes, bytes, or_reason, three_digits};
+use super::numbers::{Notes, bytes, finite, or_reason, three_digits};
 use super::rows::{error_on, stamps};
 use super::table::{GAP, grid, list, note_list};
 use crate::result::{Check, Epoch, Measured, Outcome, RunResult};
@@ -10,26 +10,35 @@ const EPOCHS_AT_EACH_END: usize = 10;
 
 /// One sentence: what was trained, how long it took and how well it went, after the stamps.
 pub(super) fn headline(result: &RunResult, width: u16) -> String {
-    let stamps = stamps(result);
+    let (stamps, line) = headline_parts(result);
     let stamps = if stamps.is_empty() { String::new() } else { format!("{}: ", stamps.join(", ")) };
+    list([vec![format!("{stamps}{line}")]], width)
+}
+
+/// The stamps and the sentence of the headline.
+pub(super) fn headline_parts(result: &RunResult) -> (Vec<String>, String) {
     let epochs = result.repeats.first().map_or(0, |repeat| repeat.epochs.len());
     let unit = if epochs == 1 { "epoch" } else { "epochs" };
     let time = or_reason(&result.summary.train_s, |time| format!("{} s", three_digits(*time)));
-    let line = format!("{stamps}{epochs} {unit} of {} in {time}, test error {}", result.data.name, error(result));
-    list([vec![line]], width)
+    (stamps(result), format!("{epochs} {unit} of {} in {time}, test error {}", result.data.name, error(result)))
 }
 
 fn error(result: &RunResult) -> String {
-    let rate = or_reason(&result.summary.test_error_pct, |rate| format!("{rate:.2} %"));
+    let rate = finite(&result.summary.test_error_pct, |rate| format!("{rate:.2} %"));
     error_on(result).map_or_else(|| rate.clone(), |data| format!("{rate} ({data})"))
 }
 
 /// What ran where, how fast, how surely, and what to be careful about: one line each.
 pub(super) fn facts(result: &RunResult, width: u16) -> String {
+    list(fact_rows(result).into_iter().map(Vec::from), width)
+}
+
+/// Each fact's name and what there is to say.
+pub(super) fn fact_rows(result: &RunResult) -> Vec<[String; 2]> {
     let summary = &result.summary;
     let rate = |rate: &Measured<f64>, unit: &str| or_reason(rate, |rate| format!("{} {unit}", three_digits(*rate)));
     let mut facts = Vec::new();
-    let mut fact = |name: &str, text: String| facts.push(vec![name.to_owned(), text]);
+    let mut fact = |name: &str, text: String| facts.push([name.to_owned(), text]);
     for reason in &result.reasons {
         fact(result.status.stamp().unwrap_or("status"), reason.clone());
     }
@@ -52,7 +61,7 @@ pub(super) fn facts(result: &RunResult, width: u16) -> String {
     fact("spread", spread(result));
     fact("check", or_reason(&result.check, check));
     fact("memory", or_reason(&summary.peak_host_memory_bytes, |peak| format!("{} on the host at most", bytes(*peak))));
-    list(facts, width)
+    facts
 }
 
 fn adapter(result: &RunResult) -> String {
@@ -126,8 +135,8 @@ pub(super) fn epochs(result: &RunResult, width: u16) -> String {
 const EPOCH_HEADINGS: [&str; 6] = ["epoch", "time [s]", "loss", "train error %", "test loss", "test error %"];
 
 fn epoch(epoch: &Epoch) -> Vec<String> {
-    let loss = |loss: &Measured<f64>| or_reason(loss, |loss| format!("{loss:.4}"));
-    let rate = |rate: &Measured<f64>| or_reason(rate, |rate| format!("{rate:.2}"));
+    let loss = |loss: &Measured<f64>| finite(loss, |loss| format!("{loss:.4}"));
+    let rate = |rate: &Measured<f64>| finite(rate, |rate| format!("{rate:.2}"));
     vec![
         epoch.epoch.to_string(),
         three_digits(epoch.train_s),
@@ -140,8 +149,17 @@ fn epoch(epoch: &Epoch) -> Vec<String> {
 
 /// Seconds of each phase, in one row; phases the run did not come to are told below it.
 pub(super) fn phases(result: &RunResult, width: u16) -> String {
+    let columns = phase_columns(result);
+    let mut notes = Notes::default();
+    let row = columns.map(|(_, phase)| notes.or_mark(phase, three_digits)).to_vec();
+    let table = grid(&columns.map(|(name, _)| name), vec![row], 0, GAP, width);
+    format!("Phases [s]\n\n{table}\n{}", note_list(&notes, width)).trim_end().to_owned()
+}
+
+/// Each phase with its name, in the order of a run.
+pub(super) fn phase_columns(result: &RunResult) -> [(&'static str, &Measured<f64>); 10] {
     let phases = &result.phases;
-    let columns = [
+    [
         ("adapter", &phases.adapter_s),
         ("device", &phases.device_s),
         ("compile", &phases.compile_s),
@@ -152,9 +170,5 @@ pub(super) fn phases(result: &RunResult, width: u16) -> String {
         ("train", &phases.train_s),
         ("evaluate", &phases.evaluate_s),
         ("cold\ntotal", &phases.cold_total_s),
-    ];
-    let mut notes = Notes::default();
-    let row = columns.map(|(_, phase)| notes.or_mark(phase, three_digits)).to_vec();
-    let table = grid(&columns.map(|(name, _)| name), vec![row], 0, GAP, width);
-    format!("Phases [s]\n\n{table}\n{}", note_list(&notes, width)).trim_end().to_owned()
+    ]
 }

@@ -5,15 +5,15 @@ use super::rows::{Comparison, Row};
 use comfy_table::presets::{ASCII_MARKDOWN, NOTHING};
 use comfy_table::{Cell, CellAlignment, ContentArrangement, LineStyle, Table};
 
-const CAVEAT: &str = "The rows of 2016-17 are single runs published by szilard/benchm-dl. Their tools differed in \
+pub(super) const CAVEAT: &str = "The rows of 2016-17 are single runs published by szilard/benchm-dl. Their tools differed in \
     initialisation, decay and loss, and their times are those of whole fit calls.";
 /// Terminals narrower than this go without the column of dates.
 const DATE_FROM_WIDTH: u16 = 100;
 /// Padding of columns, beside the space that a table with a rule puts between them.
 pub(super) const GAP: u16 = 1;
 /// Number of leading columns that hold text; the others hold numbers and stand to the right.
-const TEXT_COLUMNS: usize = 2;
-const HEADINGS: [&str; 10] =
+pub(super) const TEXT_COLUMNS: usize = 2;
+pub(super) const HEADINGS: [&str; 10] =
     ["device", "tool", "time\n[s]", "vs\nbest", "vs\nTF", "GPU\n%", "CPUs", "busiest\nCPU %", "error\n%", "date"];
 
 /// The comparison for a terminal of `width` columns.
@@ -80,7 +80,7 @@ fn trimmed(table: &Table) -> String {
 }
 
 /// The cells of a row in the order of [`HEADINGS`]; `line_break` separates stamps from what they stamp.
-fn cells(row: &Row, notes: &mut Notes, line_break: &str) -> [String; 10] {
+pub(super) fn cells(row: &Row, notes: &mut Notes, line_break: &str) -> [String; 10] {
     let number = if row.published { as_given } else { three_digits };
     let mut device = row.device.clone();
     if !row.note.is_empty() {
@@ -118,7 +118,7 @@ pub(super) fn note_list(notes: &Notes, width: u16) -> String {
 }
 
 /// What the two ratios refer to.
-fn ratios(comparison: &Comparison) -> String {
+pub(super) fn ratios(comparison: &Comparison) -> String {
     let this = match comparison.tensorflow {
         Some(row) => format!("; for this run, by the {} s of {} on {}", as_given(row.train_s), row.tool, row.device),
         None => String::new(),

@@ -1,5 +1,7 @@
 //! A made-up result: the figures are invented, nothing was measured.
 
+mod profiled;
+
 use gpubench::data::Identity;
 use gpubench::result::{
     Adapter, AdapterKind, Check, Cpu, Data, Environment, Epoch, KernelCheck, Measured, ModelSize, Outcome, Phases,
@@ -7,6 +9,9 @@ use gpubench::result::{
     TimestampGrade, Tool,
 };
 use std::collections::BTreeMap;
+
+#[allow(unused_imports, reason = "not every test file that includes this module needs it")]
+pub use profiled::profiled_run;
 
 /// A complete standard run on an imaginary GPU: `repeats` trainings of about 12.3 s.
 pub fn gpu_run(repeats: u32) -> RunResult {

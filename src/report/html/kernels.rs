@@ -1,0 +1,228 @@
+//! Kernels as bars, by layer and pass.
+
+use super::super::numbers::{Notes, finite, fixed, three_digits};
+use super::plot::percent;
+use super::table::{self, Column, number, text, words};
+use crate::result::{Bound, KernelTime, Measured, Profile, RunResult};
+use maud::{Markup, html};
+
+/// The part of a training step to which a kernel belongs.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) enum Pass {
+    /// From the images to the loss.
+    Forward,
+    /// From the loss back to the gradients.
+    Backward,
+    /// What is neither: weights, sums of metrics.
+    Update,
+}
+
+impl Pass {
+    pub(super) const ALL: [Pass; 3] = [Pass::Forward, Pass::Backward, Pass::Update];
+
+    /// The pass of the kernel `name`, which contains that of its pass; the gathering of a batch comes before the forward pass.
+    pub(super) fn of(name: &str) -> Self {
+        if name.contains("backward") {
+            Pass::Backward
+        } else if name.contains("forward") || name.contains("gather") {
+            Pass::Forward
+        } else {
+            Pass::Update
+        }
+    }
+
+    pub(super) const fn class(self) -> &'static str {
+        match self {
+            Pass::Forward => "forward",
+            Pass::Backward => "backward",
+            Pass::Update => "update",
+        }
+    }
+
+    const fn words(self) -> &'static str {
+        match self {
+            Pass::Forward => "forward",
+            Pass::Backward => "backward",
+            Pass::Update => "update and other",
+        }
+    }
+}
+
+const COLUMNS: [Column; 7] = [
+    words("kernel"),
+    Column { heading: "number", class: "rank" },
+    Column { heading: "time of a step", class: "bars" },
+    number("median [us]"),
+    number("p95 [us]"),
+    number("share %"),
+    Column { heading: "bound by, % of peak", class: "bound" },
+];
+
+/// The kernels of one layer, each with its number among all, the longest being 1.
+struct Layer<'a> {
+    name: &'a str,
+    kernels: Vec<(usize, &'a KernelTime)>,
+}
+
+/// Nanoseconds of a step in a kernel's calls of `time` each; `None` where that is not known.
+fn step_ns(kernel: &KernelTime, time: &Measured<f64>) -> Option<f64> {
+    time.value().map(|ns| ns * f64::from(kernel.calls_per_step)).filter(|ns| ns.is_finite() && *ns >= 0.0)
+}
+
+impl Layer<'_> {
+    /// Nanoseconds of a step in kernels of `pass`, or in all.
+    fn sum_ns(&self, pass: Option<Pass>) -> f64 {
+        let of_pass = |kernel: &&KernelTime| pass.is_none_or(|pass| Pass::of(&kernel.kernel) == pass);
+        self.kernels.iter().map(|(_, kernel)| *kernel).filter(of_pass).filter_map(|k| step_ns(k, &k.median_ns)).sum()
+    }
+}
+
+/// Layers in the order of the plan, those it does not know after them; their kernels by pass, the longest first.
+fn layers<'a>(result: &'a RunResult, profile: &'a Profile) -> Vec<Layer<'a>> {
+    let mut layers: Vec<Layer<'_>> = Vec::new();
+    let planned = result.plan.kernels.iter().map(|kernel| kernel.layer.as_str());
+    for name in planned.chain(profile.kernels.iter().map(|kernel| kernel.layer.as_str())) {
+        if layers.iter().all(|layer| layer.name != name) {
+            let kernels = profile.kernels.iter().enumerate().filter(|(_, kernel)| kernel.layer == name);
+            let mut kernels: Vec<_> = kernels.map(|(index, kernel)| (index + 1, kernel)).collect();
+            kernels.sort_by_key(|(rank, kernel)| (Pass::of(&kernel.kernel), *rank));
+            layers.push(Layer { name, kernels });
+        }
+    }
+    layers.retain(|layer| !layer.kernels.is_empty());
+    layers
+}
+
+/// The bars and how they were measured.
+pub(super) fn section(result: &RunResult, profile: &Profile) -> Markup {
+    let layers = layers(result, profile);
+    let longest = profile.kernels.iter().filter_map(|kernel| step_ns(kernel, &kernel.p95_ns));
+    let full_ns = layers.iter().map(|layer| layer.sum_ns(None)).chain(longest).fold(0.0, f64::max);
+    let sum_ns: f64 = layers.iter().map(|layer| layer.sum_ns(None)).sum();
+    let mut notes = Notes::default();
+    let body = html! {
+        @for layer in &layers {
+            (layer_row(layer, full_ns, sum_ns))
+            @for (rank, kernel) in &layer.kernels {
+                (table::row("", &COLUMNS, &cells(*rank, kernel, full_ns, &mut notes)))
+            }
+        }
+    };
+    html! {
+        p class="key" {
+            @for pass in Pass::ALL {
+                span { span class={ "swatch " (pass.class()) } aria-hidden="true" {} (pass.words()) }
+            }
+            span { span class="swatch whisker" aria-hidden="true" {} "up to the 95th percentile" }
+        }
+        table role="table" class="kernels" {
+            caption { "Device time of each kernel in a training step, by layer and pass" }
+            (table::head(&COLUMNS))
+            tbody role="rowgroup" { (body) }
+        }
+        (table::notes(&notes))
+        (table::facts(method(profile)))
+        @for error in &profile.errors { p class="alarm" { (error) } }
+    }
+}
+
+/// The sum of a layer: its passes side by side.
+fn layer_row(layer: &Layer<'_>, full_ns: f64, sum_ns: f64) -> Markup {
+    let mut begin_ns = 0.0;
+    let mut segments = Vec::new();
+    for pass in Pass::ALL {
+        let pass_ns = layer.sum_ns(Some(pass));
+        segments.push((pass, begin_ns, pass_ns));
+        begin_ns += pass_ns;
+    }
+    let bar = html! {
+        svg class="bar" width="100%" height="16" aria-hidden="true" {
+            @for (pass, begin_ns, pass_ns) in segments.iter().filter(|(_, _, pass_ns)| *pass_ns > 0.0) {
+                rect class=(pass.class()) x=(percent(*begin_ns, full_ns)) y="1" height="14"
+                    width=(percent(*pass_ns, full_ns)) {}
+            }
+        }
+    };
+    let cells = [
+        text(layer.name),
+        text(""),
+        bar,
+        text(three_digits(layer.sum_ns(None) / 1e3)),
+        text(""),
+        text(fixed(100.0 * layer.sum_ns(None) / sum_ns, 1)),
+        text(""),
+    ];
+    table::row("layer", &COLUMNS, &cells)
+}
+
+fn cells(rank: usize, kernel: &KernelTime, full_ns: f64, notes: &mut Notes) -> Vec<Markup> {
+    let median_ns = step_ns(kernel, &kernel.median_ns);
+    let bar = html! {
+        svg class="bar" width="100%" height="14" aria-hidden="true" {
+            @if let Some(median_ns) = median_ns {
+                rect class=(Pass::of(&kernel.kernel).class()) y="3" height="8" width=(percent(median_ns, full_ns)) {}
+                @if let Some(p95_ns) = step_ns(kernel, &kernel.p95_ns) {
+                    line class="whisker" x1=(percent(median_ns, full_ns)) x2=(percent(p95_ns, full_ns)) y1="7" y2="7" {}
+                }
+            }
+        }
+    };
+    let calls = if kernel.calls_per_step == 1 { String::new() } else { format!(" ×{}", kernel.calls_per_step) };
+    vec![
+        html! { (kernel.kernel) (calls) },
+        text(rank.to_string()),
+        bar,
+        text(notes.or_mark(&kernel.median_ns, |ns| three_digits(ns / 1e3))),
+        text(notes.or_mark(&kernel.p95_ns, |ns| three_digits(ns / 1e3))),
+        text(notes.or_mark(&kernel.share_pct, |share| fixed(share, 1))),
+        text(bound(kernel, notes)),
+    ]
+}
+
+/// What bounds a kernel, and how much of it the kernel reaches.
+fn bound(kernel: &KernelTime, notes: &mut Notes) -> String {
+    let bound = match &kernel.bound {
+        Measured::Value(bound) => *bound,
+        Measured::Missing { reason } => return format!("n/a{}", notes.mark(reason)),
+    };
+    let reached = match bound {
+        Bound::Compute => kernel.peak_flop_pct.value(),
+        Bound::Memory => kernel.peak_bandwidth_pct.value(),
+        Bound::Launch => None,
+    };
+    match reached.filter(|share| share.is_finite()) {
+        Some(share) => format!("{} {} %", bound.word(), fixed(*share, 0)),
+        None => bound.word().to_owned(),
+    }
+}
+
+fn method(profile: &Profile) -> Vec<(String, String)> {
+    let milliseconds =
+        |seconds: &Measured<f64>| finite(seconds, |seconds| format!("{} ms", three_digits(seconds * 1e3)));
+    let ratio = match (profile.profiled_step_s.value(), profile.timed_step_s.value()) {
+        (Some(profiled), Some(timed)) if *timed > 0.0 => format!(", {} times as long", fixed(profiled / timed, 2)),
+        _ => String::new(),
+    };
+    let mut facts = vec![
+        ("method", format!("{}, {} steps, {} samples dropped", profile.method.words(), profile.steps, profile.dropped)),
+        (
+            "step",
+            format!(
+                "{} timed without timestamps, {} profiled{ratio}",
+                milliseconds(&profile.timed_step_s),
+                milliseconds(&profile.profiled_step_s)
+            ),
+        ),
+        (
+            "device span",
+            finite(&profile.span_ns, |ns| {
+                format!("{} ms from the first to the last timestamp of a step", three_digits(ns / 1e6))
+            }),
+        ),
+        ("clock", finite(&profile.clock_step_ns, |ns| format!("{} ns between timestamps at least", three_digits(ns)))),
+    ];
+    if let Some(note) = profile.method_note.value() {
+        facts.insert(1, ("no finer method", note.clone()));
+    }
+    facts.into_iter().map(|(name, text)| (name.to_owned(), text)).collect()
+}

@@ -1,0 +1,139 @@
+//! A result as one page that needs nothing else: no script, no file, no network.
+//!
+//! The page is well-formed XML, so that a test can walk it, and holds every drawing as SVG with a title, a description and a
+//! table behind it.
+
+mod account;
+mod curves;
+mod kernels;
+mod labels;
+mod plot;
+mod roofline;
+mod run;
+mod table;
+
+use super::summary;
+use crate::result::{Measured, RunResult};
+use maud::{Markup, PreEscaped, html};
+
+/// The style sheet of the page and of [`fragment`].
+pub const STYLE: &str = include_str!("style.css");
+/// In front of the page and in its head: what a template would write in a way that is no XML. The policy forbids the page to
+/// load anything, whatever a result may contain.
+const DOCTYPE: &str = "<!DOCTYPE html>\n";
+const META: &str = r#"<meta charset="utf-8"/>
+<meta name="viewport" content="width=device-width, initial-scale=1"/>
+<meta name="color-scheme" content="light dark"/>
+<meta http-equiv="Content-Security-Policy" content="default-src 'none'; style-src 'unsafe-inline'"/>
+"#;
+
+/// A part of the page: the anchor and the words of its heading, and what it holds.
+struct Section {
+    id: &'static str,
+    title: &'static str,
+    body: Markup,
+}
+
+/// The result as a page: what [`super::text`] tells, and plots of where the time went.
+///
+/// What is missing stands in its place as "n/a (reason)"; all text from the result is escaped.
+pub fn html(result: &RunResult) -> String {
+    let (stamps, line) = summary::headline_parts(result);
+    let adapter = result.environment.adapter.label();
+    let title = match stamps.as_slice() {
+        [] => format!("gpubench: {adapter}"),
+        stamps => format!("{}: gpubench: {adapter}", stamps.join(", ")),
+    };
+    let page = html! {
+        html lang="en" {
+            head {
+                (PreEscaped(META))
+                title { (title) }
+                style { (PreEscaped(STYLE)) }
+            }
+            body {
+                header {
+                    p class="tool" { "gpubench " (result.environment.tool.version) " · " (result.started_utc) }
+                    h1 {
+                        @if !stamps.is_empty() {
+                            @for (index, stamp) in stamps.iter().enumerate() {
+                                @if index > 0 { ", " }
+                                span class="stamp" { (stamp) }
+                            }
+                            ": "
+                        }
+                        (line)
+                    }
+                    p class="adapter" { (adapter) }
+                    (table::facts(facts(result)))
+                }
+                main { (body(result, &stamps)) }
+            }
+        }
+    };
+    format!("{DOCTYPE}{}\n", without_control_characters(page))
+}
+
+/// What stands in the page below its heading, for a page of another program: facts, plots and tables. [`STYLE`] goes with it.
+pub fn fragment(result: &RunResult) -> String {
+    let (stamps, line) = summary::headline_parts(result);
+    without_control_characters(html! {
+        p class="headline" {
+            @for stamp in &stamps { span class="stamp" { (stamp) } " " }
+            (line)
+        }
+        (table::facts(facts(result)))
+        (body(result, &stamps))
+    })
+}
+
+fn body(result: &RunResult, stamps: &[String]) -> Markup {
+    html! {
+        @for section in sections(result) {
+            section aria-labelledby=(section.id) {
+                h2 id=(section.id) {
+                    (section.title)
+                    @for stamp in stamps { " " span class="stamp" { (stamp) } }
+                }
+                (section.body)
+            }
+        }
+    }
+}
+
+/// Control characters, which a driver's name might hold, are forbidden in XML and mean nothing in HTML.
+fn without_control_characters(markup: Markup) -> String {
+    let forbidden = |letter: char| letter.is_control() && !matches!(letter, '\n' | '\t');
+    markup.into_string().replace(forbidden, "\u{fffd}")
+}
+
+fn facts(result: &RunResult) -> impl Iterator<Item = (String, String)> {
+    summary::fact_rows(result).into_iter().map(|[name, text]| (name, text))
+}
+
+fn sections(result: &RunResult) -> Vec<Section> {
+    let section = |id, title, body| Section { id, title, body };
+    vec![
+        section("time-account", "Where the time went", or_missing(&result.account, account::section)),
+        section("kernels", "Kernels", or_missing(&result.profile, |profile| kernels::section(result, profile))),
+        section(
+            "roofline",
+            "Roofline",
+            or_missing(&result.profile, |profile| roofline::section(profile, &result.peaks)),
+        ),
+        section("training", "Training", curves::loss(&result.repeats)),
+        section("sweep", "Step time against size", or_missing(&result.sweep, curves::sweep)),
+        section("peaks", "Measured peaks", or_missing(&result.peaks, run::peaks)),
+        section("phases", "Phases", run::phases(result)),
+        section("published", "Among published results", run::comparison(result)),
+        section("environment", "Environment and settings", run::environment(result)),
+    ]
+}
+
+/// The drawing of a value, or the reason why there is none.
+fn or_missing<T>(measured: &Measured<T>, draw: impl FnOnce(&T) -> Markup) -> Markup {
+    match measured {
+        Measured::Value(value) => draw(value),
+        Measured::Missing { reason } => html! { p class="missing" { "n/a (" (reason) ")" } },
+    }
+}
