@@ -6,7 +6,12 @@
 # Without a desktop, Mesa's device-select layer complains on stderr and selects nothing; gpubench orders adapters itself.
 export NODEVICE_SELECT ?= 1
 
-.PHONY: run test
+# make web    build the browser's page into target/page, for any web server
+# make serve  build it and serve it on http://localhost:8000/
+
+.PHONY: run test web serve
+
+PAGE := target/page
 
 run:
 	@.ci/setup run
@@ -30,3 +35,14 @@ test:
 	@.ci/setup adapter cargo run --locked --quiet --bin gpubench --
 	@echo "test: all tests"
 	@cargo test --locked --no-fail-fast
+
+web:
+	@.ci/setup web
+	@echo "build: the page (some minutes the first time)"
+	@rm -rf $(PAGE) && mkdir -p $(PAGE)
+	@wasm-pack --log-level warn build --target web --mode no-install --no-pack --no-typescript --profile browser --out-dir $(PAGE)/pkg --out-name gpubench . -- --locked --quiet
+	@cp web/*.html web/*.css web/*.js $(PAGE)/ && rm -f $(PAGE)/pkg/.gitignore
+	@.ci/page-size $(PAGE)/pkg/gpubench_bg.wasm
+
+serve: web
+	@cargo run --release --locked --quiet --bin gpubench -- serve $(PAGE)

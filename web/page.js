@@ -251,7 +251,7 @@ async function showPartial(reason) {
 
 function show({ result, stamp, markdown, report }) {
   lastResult = result;
-  $("report").innerHTML = report;
+  showReport(report);
   $("result-title").textContent = stamp ? `Result: ${stamp}` : "Result";
   const link = $("download");
   if (link.href) URL.revokeObjectURL(link.href);
@@ -263,6 +263,16 @@ function show({ result, stamp, markdown, report }) {
   $("draw").hidden = stamp !== "";
   $("result-title").focus();
   drawing.clear();
+}
+
+/** Puts the report into a tree of its own, so that its style sheet and the page's do not meet. */
+function showReport(report) {
+  const host = $("report");
+  const root = host.shadowRoot ?? host.attachShadow({ mode: "open" });
+  const style = new CSSStyleSheet();
+  style.replaceSync(seen.reportStyle.replaceAll(":root", ":host"));
+  root.adoptedStyleSheets = [style];
+  root.innerHTML = report;
 }
 
 async function copy(text, status) {

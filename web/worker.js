@@ -53,6 +53,7 @@ const calls = {
     return {
       version: gpubench.version(),
       parameters: gpubench.parameter_count(),
+      reportStyle: gpubench.report_style(),
       fileNames: JSON.parse(gpubench.file_names()),
       adapters,
       told,
