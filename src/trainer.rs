@@ -224,11 +224,11 @@ impl<'a> Trainer<'a> {
         self.recipe.batch_of(index, self.train_images)
     }
 
-    /// Records the steps `steps` of the epoch that was begun and hands them to the device.
+    /// Records the steps `steps` of the epoch that was begun, in their order, and hands them to the device.
     ///
     /// # Errors
     /// [`Error::Usage`] if a grid exceeds the adapter's limit, which [`Trainer::new`] has ruled out.
-    pub fn submit_steps(&self, steps: Range<u32>) -> Result<Submission> {
+    pub fn submit_steps(&self, steps: impl IntoIterator<Item = u32>) -> Result<Submission> {
         let mut recording = self.gpu.record();
         for index in steps {
             for (dispatch, bound) in self.plan.training.iter().zip(&self.training) {

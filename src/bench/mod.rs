@@ -6,12 +6,14 @@ mod drive;
 mod expected;
 mod judge;
 mod profile;
+mod sweep;
 pub mod tolerance;
 mod train;
 
 pub use describe::adapter as describe_adapter;
 pub use judge::{ACCEPTED_TEST_ERROR_PCT, differences_from_standard, judge};
 pub use profile::PROFILED_STEPS;
+pub use sweep::{SWEEP_NOT_YET, Sizes, SweepJob, sweep};
 pub use train::QUICK_TRAIN_S;
 
 use crate::data::Dataset;
@@ -176,6 +178,7 @@ async fn check_first(bench: &train::Bench<'_>, result: &mut RunResult) -> Result
     result.phases.check_s = seconds(start);
     result.phases.first_step_s = report.first_step_s.into();
     let passed = report.check.outcome == Outcome::Passed;
+    result.warnings.extend(Some(report.remark).filter(|remark| !remark.is_empty()).map(str::to_owned));
     result.check = Measured::Value(report.check);
     if passed { Ok(()) } else { Err(Error::Check(report.complaint)) }
 }

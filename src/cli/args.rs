@@ -1,6 +1,7 @@
 //! The arguments of the program, and what they amount to together with the environment.
 
 use super::dataset::DataSource;
+use super::sweep::SweepArgs;
 use crate::kernels::layered;
 use crate::model::{DROPOUT_RATE, Training};
 use crate::result::{Measured, Origin, Setting, Settings};
@@ -53,6 +54,10 @@ pub enum Verb {
     Run(RunArgs),
     /// A short training, and device time for each kernel
     Profile(RunArgs),
+    /// Step time against batch size or width, and the line through it
+    ///
+    /// A size that cannot be timed is a row with its reason. If none can be, the exit code is that of the first one's reason.
+    Sweep(SweepArgs),
     /// List the adapters
     List(ListArgs),
     /// Fetch or verify MNIST
@@ -87,7 +92,7 @@ pub struct ListArgs {
 }
 
 /// Options of a run.
-#[derive(Debug, Clone, Args)]
+#[derive(Debug, Clone, Default, Args)]
 pub struct RunArgs {
     /// Adapter: its index, a part of its name, vendor or driver (nvidia), or its PCI bus id [default: the fastest kind]
     #[arg(long, value_name = "WHICH")]

@@ -8,6 +8,7 @@ mod list;
 pub mod output;
 mod progress;
 mod run;
+mod sweep;
 mod terminal;
 
 use crate::error::Result;
@@ -22,6 +23,7 @@ pub fn main() -> ExitCode {
         None => run::run(&cli.run),
         Some(Verb::Run(args)) => run::run(args),
         Some(Verb::Profile(args)) => run::profile(args),
+        Some(Verb::Sweep(args)) => sweep::sweep(args),
         Some(Verb::List(args)) => list::list(args).map(|()| 0),
         Some(Verb::Data(verb)) => on_data(verb),
     };

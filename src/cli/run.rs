@@ -80,7 +80,8 @@ pub fn profile(args: &RunArgs) -> Result<u8> {
     run(&RunArgs { profile: true, steps, ..args.clone() })
 }
 
-fn announce(adapter: &AdapterInfo) {
+/// Says which adapter was chosen.
+pub(super) fn announce(adapter: &AdapterInfo) {
     terminal::talk(&format!("adapter: {}", adapter.line()));
     if adapter.software {
         terminal::talk("  (its times say nothing about a GPU)");

@@ -7,6 +7,7 @@ mod profile;
 mod published;
 mod rows;
 mod summary;
+mod sweep;
 mod table;
 
 pub use published::{Frame, Published, parse as parse_published, published};
@@ -17,20 +18,28 @@ use crate::result::RunResult;
 /// Width of a report where nothing is known about the terminal.
 pub const DEFAULT_WIDTH: u16 = 100;
 
-/// The report of a run for a terminal of `width` columns: its summary, its epochs and phases, and the table of its frame.
+/// The report of a run for a terminal of `width` columns: its summary, its epochs and phases, and the table of its frame; that
+/// of a sweep has the table of its sizes in place of all these.
 ///
 /// No line is wider than `width`, from 80 columns on. There are no colours in it.
 pub fn text(result: &RunResult, width: u16) -> String {
-    let parts = [
+    let parts = match result.sweep.value() {
+        Some(sweep) => sweep::text(result, sweep, width),
+        None => training(result, width),
+    };
+    let parts: Vec<String> = parts.into_iter().filter(|part| !part.is_empty()).collect();
+    parts.join("\n\n") + "\n"
+}
+
+fn training(result: &RunResult, width: u16) -> Vec<String> {
+    vec![
         summary::headline(result, width),
         summary::facts(result, width),
         summary::epochs(result, width),
         summary::phases(result, width),
         profile::text(result, width),
         table::text(&comparison(result, Frame::of(&result.environment.adapter)), width),
-    ];
-    let parts: Vec<String> = parts.into_iter().filter(|part| !part.is_empty()).collect();
-    parts.join("\n\n") + "\n"
+    ]
 }
 
 /// The table of one frame of the published comparison in Markdown, with its notes: this run first.

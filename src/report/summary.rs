@@ -28,6 +28,24 @@ fn error(result: &RunResult) -> String {
 pub(super) fn facts(result: &RunResult, width: u16) -> String {
     let summary = &result.summary;
     let rate = |rate: &Measured<f64>, unit: &str| or_reason(rate, |rate| format!("{} {unit}", three_digits(*rate)));
+    let mut facts = circumstances(result);
+    let mut fact = |name: &str, text: String| facts.push(vec![name.to_owned(), text]);
+    fact(
+        "speed",
+        format!(
+            "{}, {} (dense count)",
+            rate(&summary.images_per_s, "images/s"),
+            rate(&summary.dense_gflop_per_s, "GFLOP/s")
+        ),
+    );
+    fact("spread", spread(result));
+    fact("check", or_reason(&result.check, check));
+    fact("memory", or_reason(&summary.peak_host_memory_bytes, |peak| format!("{} on the host at most", bytes(*peak))));
+    list(facts, width)
+}
+
+/// How the run ended, what to be careful about, and what it ran on: a name and a text each.
+pub(super) fn circumstances(result: &RunResult) -> Vec<Vec<String>> {
     let mut facts = Vec::new();
     let mut fact = |name: &str, text: String| facts.push(vec![name.to_owned(), text]);
     for reason in &result.reasons {
@@ -41,18 +59,7 @@ pub(super) fn facts(result: &RunResult, width: u16) -> String {
     }
     fact("adapter", adapter(result));
     fact("machine", machine(result));
-    fact(
-        "speed",
-        format!(
-            "{}, {} (dense count)",
-            rate(&summary.images_per_s, "images/s"),
-            rate(&summary.dense_gflop_per_s, "GFLOP/s")
-        ),
-    );
-    fact("spread", spread(result));
-    fact("check", or_reason(&result.check, check));
-    fact("memory", or_reason(&summary.peak_host_memory_bytes, |peak| format!("{} on the host at most", bytes(*peak))));
-    list(facts, width)
+    facts
 }
 
 fn adapter(result: &RunResult) -> String {
@@ -88,7 +95,7 @@ fn spread(result: &RunResult) -> String {
     })
 }
 
-fn check(check: &Check) -> String {
+pub(super) fn check(check: &Check) -> String {
     let failed = check.kernels.iter().filter(|kernel| kernel.outcome == Outcome::Failed);
     let failed: Vec<String> = failed.map(|kernel| format!("{} of {}", kernel.kernel, kernel.layer)).collect();
     match check.outcome {
