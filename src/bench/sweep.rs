@@ -28,6 +28,8 @@ const SAMPLES: usize = 2;
 const WARM_UP_STEPS: u32 = 3;
 /// Part of a visit's time that is not timed either.
 const WARM_UP_SHARE: f64 = 0.1;
+/// Median absolute deviation, as a part of the step time, from which the reader is warned.
+const UNSTEADY: f64 = 0.1;
 /// Why a size has no time while it waits its turn.
 pub const SWEEP_NOT_YET: &str = "the sweep has not come this far";
 
@@ -104,8 +106,28 @@ pub async fn sweep(job: &SweepJob<'_>, result: &mut RunResult, observer: &mut dy
         Err(Error::Interrupted) => (Status::Partial, vec![Error::Interrupted.to_string()]),
         Err(error) => (Status::Failed, vec![error.to_string()]),
     };
+    result.warnings.extend(result.sweep.value().and_then(unsteady));
     observer.checkpoint(result)?;
     outcome
+}
+
+/// A warning that names the size whose times vary most, if they vary so much that the line means little.
+fn unsteady(sweep: &Sweep) -> Option<String> {
+    let spread = |point: &SweepPoint| Some(point.deviation_s.value()? / point.step_s.value()?);
+    let spreads = sweep.points.iter().filter_map(|point| Some((name(sweep.variable, point), spread(point)?)));
+    let (name, spread) = spreads.max_by(|a, b| a.1.total_cmp(&b.1)).filter(|(_, spread)| *spread >= UNSTEADY)?;
+    Some(format!(
+        "times are unsteady, those of {name} by {:.0} %: end other work on this machine, or ask for more --seconds",
+        100.0 * spread
+    ))
+}
+
+/// "batch 64" or "width 0.5".
+fn name(variable: SweepVariable, point: &SweepPoint) -> String {
+    match variable {
+        SweepVariable::Batch => format!("batch {}", point.batch),
+        SweepVariable::Width => format!("width {}", point.width),
+    }
 }
 
 /// Says in `result` what a sweep leaves out.
@@ -228,14 +250,6 @@ impl Size {
         };
         SweepPoint { step_s, deviation_s, ..self.point.clone() }
     }
-
-    /// "batch 64" or "width 0.5".
-    fn name(&self, variable: SweepVariable) -> String {
-        match variable {
-            SweepVariable::Batch => format!("batch {}", self.point.batch),
-            SweepVariable::Width => format!("width {}", self.point.width),
-        }
-    }
 }
 
 /// Opens, compiles and checks what is not yet, and times the size `index`.
@@ -255,7 +269,7 @@ async fn visit(
         result.phases.device_s = super::seconds(start);
     }
     let width = sizes[index].point.width;
-    let name = sizes[index].name(job.sizes.variable());
+    let name = name(job.sizes.variable(), &sizes[index].point);
     let Size { point, setup, pace } = &mut sizes[index];
     // Opening may have found that the size exceeds the adapter.
     let (Some(opened), Ok(setup)) = (opened.as_mut(), &*setup) else {
@@ -362,5 +376,47 @@ async fn time(
         Ok(())
     } else {
         Err(Error::Check("a loss is not a finite number, so its time is not believed: choose another --seed".into()))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_size_whose_times_vary_most_is_named_if_they_vary_much() {
+        let point = |batch, deviation_s: Measured<f64>| SweepPoint {
+            batch,
+            width: 1.0,
+            parameters: Measured::missing("not asked for"),
+            flop_per_step: Measured::missing("not asked for"),
+            step_s: deviation_s.clone().map(|_| 0.1),
+            deviation_s,
+            samples_s: Vec::new(),
+        };
+        let sweep = |deviation_s: f64| Sweep {
+            variable: SweepVariable::Batch,
+            points: vec![
+                point(16, 0.001.into()),
+                point(32, deviation_s.into()),
+                point(64, Measured::missing("too much")),
+            ],
+            fit: Measured::missing("not drawn"),
+        };
+        assert_eq!(unsteady(&sweep(0.009)), None);
+        let warning = unsteady(&sweep(0.04)).unwrap();
+        assert!(warning.starts_with("times are unsteady, those of batch 32 by 40 %"), "{warning}");
+    }
+
+    #[test]
+    fn the_error_of_all_sizes_keeps_the_exit_code_of_the_first() {
+        for error in
+            [Error::Usage("a".into()), Error::Adapter("a".into()), Error::Check("a".into()), Error::Device("a".into())]
+        {
+            let code = error.exit_code();
+            let all = of_all(error);
+            assert_eq!(all.exit_code(), code);
+            assert_eq!(all.to_string(), "no size could be timed; the first of them: a");
+        }
     }
 }

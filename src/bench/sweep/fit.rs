@@ -22,7 +22,7 @@ pub fn fit(variable: SweepVariable, points: &[SweepPoint]) -> Measured<SweepFit>
     }
     if line.intercept < 0.0 {
         return Measured::missing(format!(
-            "the line would put a step without work at {:.3} ms, which is no overhead: here times grow faster than work; sweep smaller sizes",
+            "the line would put a step without work at {:.3} ms, which is no overhead: here times grow faster than work, or are unsteady; sweep other sizes",
             1e3 * line.intercept
         ));
     }
