@@ -1,7 +1,7 @@
 // Adds up the chunks of a convolution's weight gradient in their order; one invocation makes one value.
 // Math: dweight[j] = sum over k of partial[k, j]
 // Shapes: partial [ceil(N / CHUNK), ELEMENTS]; dweight [ELEMENTS]
-// Grid: ELEMENTS invocations in x
+// Grid: ELEMENTS invocations in x and y
 // Cost: flop ceil(N / CHUNK) * ELEMENTS; bytes 4 * (ceil(N / CHUNK) + 1) * ELEMENTS
 // Source: the second half of conv_backward_weight; a fixed order keeps the same seed at the same bits
 
@@ -15,14 +15,15 @@ override CHUNK: u32;
 @group(0) @binding(2) var<uniform> step: Step; // this step
 
 @compute @workgroup_size(WORKGROUP)
-fn conv_backward_weight_reduce(@builtin(global_invocation_id) id: vec3<u32>) {
-    if id.x >= ELEMENTS {
+fn conv_backward_weight_reduce(@builtin(global_invocation_id) id: vec3<u32>, @builtin(num_workgroups) groups: vec3<u32>) {
+    let invocation = id.y * groups.x * WORKGROUP + id.x;
+    if invocation >= ELEMENTS {
         return;
     }
     let chunks = (step.batch + CHUNK - 1u) / CHUNK;
     var total = 0.0;
     for (var k = 0u; k < chunks; k++) {
-        total += partial[k * ELEMENTS + id.x];
+        total += partial[k * ELEMENTS + invocation];
     }
-    gradients[WEIGHT + id.x] = total;
+    gradients[WEIGHT + invocation] = total;
 }

@@ -2,7 +2,7 @@
 // Math: dx[n, i] = sum over o of dy[n, o] * weight[o, i], and 0 where RELU_BEFORE and x[n, i] <= 0
 // Shapes: dy [N, OUT]; weight [OUT, IN]; x, dx [N, IN]
 // Grid: ceil(N / IMAGES) * (IN / FEATURES) invocations in x and y
-// Cost: flop 2 * N * IN * OUT; bytes 4 * (N * (2 IN + OUT) + IN * OUT)
+// Cost: flop 2 * N * IN * OUT; bytes 4 * (N * ((1 + RELU_BEFORE) * IN + OUT) + IN * OUT)
 // Source: Goodfellow, Bengio, Courville, "Deep Learning", section 6.5; the ReLU of the layer before is undone here
 
 override WORKGROUP: u32;

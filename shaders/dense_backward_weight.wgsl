@@ -1,7 +1,7 @@
 // Gradient with respect to a dense layer's weight; one invocation makes a tile of UNITS units by FEATURES inputs.
 // Math: dweight[o, i] = sum over n of dy[n, o] * x[n, i]
 // Shapes: x [N, IN]; dy [N, OUT]; dweight [OUT, IN]
-// Grid: ceil(OUT / UNITS) * (IN / FEATURES) invocations in x
+// Grid: ceil(OUT / UNITS) * (IN / FEATURES) invocations in x and y
 // Cost: flop 2 * N * IN * OUT; bytes 4 * (N * (IN + OUT) + IN * OUT)
 // Source: Goodfellow, Bengio, Courville, "Deep Learning", section 6.5
 
@@ -25,10 +25,11 @@ fn store(unit: u32, feature: u32, value: vec4<f32>) {
 }
 
 @compute @workgroup_size(WORKGROUP)
-fn dense_backward_weight(@builtin(global_invocation_id) id: vec3<u32>) {
+fn dense_backward_weight(@builtin(global_invocation_id) id: vec3<u32>, @builtin(num_workgroups) groups: vec3<u32>) {
+    let invocation = id.y * groups.x * WORKGROUP + id.x;
     let width = IN / FEATURES;
-    let feature = id.x % width;
-    let unit = id.x / width * UNITS;
+    let feature = invocation % width;
+    let unit = invocation / width * UNITS;
     if unit >= OUT {
         return;
     }

@@ -2,7 +2,7 @@
 // Math: dz[n, k] = (exp(z[n, k] - m) / sum over j of exp(z[n, j] - m) - [k = targets[n]]) / N, m = max over k of z[n, k]
 // Shapes: z, dz [N, CLASSES]; targets [N]
 // Grid: N invocations in x and y
-// Cost: flop 6 * N * CLASSES; bytes 4 * N * (2 CLASSES + 1)
+// Cost: flop N * (7 CLASSES - 1); bytes 4 * N * (2 CLASSES + 1)
 // Source: Goodfellow, Bengio, Courville, "Deep Learning", section 6.2.2.3
 
 override WORKGROUP: u32;

@@ -2,7 +2,7 @@
 // Math: loss[n] = log(sum over k of exp(z[n, k] - m)) + m - z[n, t], m = max over k of z[n, k], t = targets[n]; correct[n] = 1 if t is the first maximum, else 0
 // Shapes: z [N, CLASSES]; targets, loss, correct [N]
 // Grid: N invocations in x and y
-// Cost: flop 4 * N * CLASSES; bytes 4 * N * (CLASSES + 3)
+// Cost: flop N * (4 CLASSES + 2); bytes 4 * N * (CLASSES + 3)
 // Source: Goodfellow, Bengio, Courville, "Deep Learning", sections 4.1 and 6.2.2.3
 
 override WORKGROUP: u32;

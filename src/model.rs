@@ -2,12 +2,21 @@
 //!
 //! Every size in the program and in the shaders comes from here.
 
+use crate::error::{Error, Result};
+
 /// Images are 28 pixels high and wide, in one channel.
 pub const IMAGE_SIDE: usize = 28;
 /// Pixels, and bytes, of one image.
 pub const IMAGE_PIXELS: usize = IMAGE_SIDE * IMAGE_SIDE;
 /// Number of classes (digits).
 pub const CLASSES: usize = 10;
+
+/// Numbers of channels and hidden units are multiples of this: kernels compute so many neighbours at once and read rows of a
+/// dense layer four values at a time.
+pub const COUNT_MULTIPLE: usize = 4;
+/// The widest network: wider ones would be compared with the reference for minutes, and need more workgroups than the default
+/// limits allow.
+pub const WIDEST: f64 = 16.0;
 
 /// The extent of one image's activations: `channels` x `height` x `width`, stored in that order (CHW).
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -164,26 +173,60 @@ pub struct Model {
     pub parameters: Vec<Parameter>,
 }
 
+/// A layer before its input is known: name, operation, channels or units that it puts out (0 where the input decides).
+type Outline = (&'static str, Operation, usize);
+
+/// The pinned CNN.
+fn outline(dropout: f32) -> [Outline; 9] {
+    use Operation::{Convolution, Dense, Dropout, MaxPool, SoftmaxCrossEntropy};
+    [
+        ("conv1", Convolution { kernel: 4 }, 32),
+        ("pool1", MaxPool { window: 2 }, 0),
+        ("conv2", Convolution { kernel: 3 }, 16),
+        ("pool2", MaxPool { window: 2 }, 0),
+        ("dropout", Dropout { rate: dropout }, 0),
+        ("fc1", Dense { relu: true }, 128),
+        ("fc2", Dense { relu: true }, 64),
+        ("fc3", Dense { relu: false }, CLASSES),
+        ("loss", SoftmaxCrossEntropy, 0),
+    ]
+}
+
 impl Model {
     /// The pinned CNN, with a dropout rate of `dropout` in [0, 1) ([`DROPOUT_RATE`] in a standard run).
     pub fn new(dropout: f32) -> Self {
+        Self::of(&outline(dropout))
+    }
+
+    /// The pinned CNN with `width` times as many channels in each convolution and units in each hidden dense layer.
+    ///
+    /// # Errors
+    /// [`Error::Usage`] if `width` exceeds [`WIDEST`] or a count would be no positive multiple of [`COUNT_MULTIPLE`].
+    pub fn scaled(dropout: f32, width: f64) -> Result<Self> {
+        if width.is_nan() || width > WIDEST {
+            return Err(Error::Usage(format!("a width of {width} is too much: choose at most {WIDEST}")));
+        }
+        let mut outline = outline(dropout);
+        for (name, _, count) in outline.iter_mut().filter(|(_, _, count)| ![0, CLASSES].contains(count)) {
+            let wanted = *count as f64 * width;
+            if wanted <= 0.0 || wanted % COUNT_MULTIPLE as f64 != 0.0 {
+                return Err(Error::Usage(format!(
+                    "a width of {width} gives {name} {wanted} channels or units in place of {count}, where kernels need a positive multiple of {COUNT_MULTIPLE}: choose a multiple of {}",
+                    narrowest()
+                )));
+            }
+            *count = wanted as usize;
+        }
+        Ok(Self::of(&outline))
+    }
+
+    fn of(outline: &[Outline]) -> Self {
         use Operation::{Convolution, Dense, Dropout, MaxPool, SoftmaxCrossEntropy};
-        let outline: [(&'static str, Operation, usize); 9] = [
-            ("conv1", Convolution { kernel: 4 }, 32),
-            ("pool1", MaxPool { window: 2 }, 0),
-            ("conv2", Convolution { kernel: 3 }, 16),
-            ("pool2", MaxPool { window: 2 }, 0),
-            ("dropout", Dropout { rate: dropout }, 0),
-            ("fc1", Dense { relu: true }, 128),
-            ("fc2", Dense { relu: true }, 64),
-            ("fc3", Dense { relu: false }, CLASSES),
-            ("loss", SoftmaxCrossEntropy, 0),
-        ];
         let mut shape = Shape::new(1, IMAGE_SIDE, IMAGE_SIDE);
         let mut layers = Vec::new();
         let mut parameters = Vec::new();
         let mut offset = 0;
-        for (name, operation, out) in outline {
+        for &(name, operation, out) in outline {
             let input = shape;
             shape = match operation {
                 Convolution { kernel } => Shape::new(out, input.height + 1 - kernel, input.width + 1 - kernel),
@@ -248,6 +291,13 @@ impl Model {
     }
 }
 
+/// The smallest width there is a network of; the others are its multiples.
+fn narrowest() -> f64 {
+    let counts =
+        outline(DROPOUT_RATE).into_iter().map(|(_, _, count)| count).filter(|count| ![0, CLASSES].contains(count));
+    COUNT_MULTIPLE as f64 / counts.min().unwrap_or(COUNT_MULTIPLE) as f64
+}
+
 /// The weight and the bias of `layer`, the first starting at `offset`; none for a layer without parameters.
 fn layer_parameters(layer: &Layer, offset: usize) -> Vec<Parameter> {
     let (shape, fan_in, fan_out) = match layer.operation {
@@ -292,6 +342,42 @@ mod tests {
         assert_eq!(model.training_macs(), 2_202_496);
         assert_eq!(model.parameter("fc1.weight").shape, [128, 400]);
         assert_eq!(model.parameter("conv1.weight").shape, [32, 1, 4, 4]);
+    }
+
+    #[test]
+    fn a_width_of_one_is_the_pinned_model() {
+        assert_eq!(Model::scaled(DROPOUT_RATE, 1.0), Ok(Model::new(DROPOUT_RATE)));
+    }
+
+    #[test]
+    fn width_multiplies_channels_and_hidden_units_but_not_classes() {
+        for (width, counts) in [(0.25, [8, 4, 32, 16]), (0.75, [24, 12, 96, 48]), (4.0, [128, 64, 512, 256])] {
+            let model = Model::scaled(DROPOUT_RATE, width).unwrap();
+            assert_eq!(["conv1", "conv2", "fc1", "fc2"].map(|name| model.layer(name).output.channels), counts);
+            assert_eq!(model.layer("fc3").output.elements(), CLASSES);
+            assert_eq!(model.layer("fc1").input.elements(), 25 * counts[1]);
+            // Kernels read the weights of dense layers as vectors of four.
+            for parameter in model.parameters.iter().filter(|parameter| !parameter.is_bias()) {
+                assert_eq!(parameter.offset % COUNT_MULTIPLE, 0, "{} at width {width}", parameter.name);
+            }
+        }
+    }
+
+    #[test]
+    fn widths_without_a_network_are_refused_with_advice() {
+        for (width, advice) in [
+            (0.3, "multiple of 0.25"),
+            (0.125, "multiple of 0.25"),
+            (0.0, "multiple of 0.25"),
+            (-1.0, "multiple of 0.25"),
+            (1e300, "at most 16"),
+            (f64::INFINITY, "at most 16"),
+            (f64::NAN, "at most 16"),
+        ] {
+            let error = Model::scaled(DROPOUT_RATE, width).unwrap_err();
+            assert_eq!(error.exit_code(), 2);
+            assert!(error.to_string().contains(advice), "{error}");
+        }
     }
 
     #[test]

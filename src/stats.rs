@@ -50,6 +50,43 @@ pub fn quantile(samples: &[f64], share: f64) -> Option<f64> {
     Some(below + (above - below) * place.fract())
 }
 
+/// The line y = `intercept` + `slope` x.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Line {
+    /// y at x = 0.
+    pub intercept: f64,
+    /// Growth of y for each unit of x.
+    pub slope: f64,
+}
+
+impl Line {
+    /// The line through `points` (x, y) with the smallest sum of squared relative distances ((y - line) / y)^2; `None` for
+    /// fewer than two different x, or for a y that is not above 0.
+    ///
+    /// Source: least squares with the weights 1 / y^2, about the weighted means, as in P. R. Bevington, "Data reduction and
+    /// error analysis for the physical sciences", 1969, section 6-3.
+    pub fn through(points: &[(f64, f64)]) -> Option<Self> {
+        if points.iter().any(|&(x, y)| !x.is_finite() || !y.is_finite() || y <= 0.0) {
+            return None;
+        }
+        let weighted =
+            |value: &dyn Fn(f64, f64) -> f64| points.iter().map(|&(x, y)| value(x, y) / (y * y)).sum::<f64>();
+        let weight = weighted(&|_, _| 1.0);
+        let (x_mean, y_mean) = (weighted(&|x, _| x) / weight, weighted(&|_, y| y) / weight);
+        let variance = weighted(&|x, _| (x - x_mean) * (x - x_mean));
+        let slope = weighted(&|x, y| (x - x_mean) * (y - y_mean)) / variance;
+        // Equal x leave no variance but rounding, and a slope that means nothing.
+        let differ = points.iter().any(|&(x, _)| x != points[0].0);
+        let line = Self { intercept: y_mean - slope * x_mean, slope };
+        Some(line).filter(|line| differ && line.slope.is_finite() && line.intercept.is_finite())
+    }
+
+    /// y at `x`.
+    pub fn at(&self, x: f64) -> f64 {
+        self.intercept + self.slope * x
+    }
+}
+
 /// The median of samples in rising order.
 fn median_of_sorted(sorted: &[f64]) -> Option<f64> {
     let middle = sorted.len() / 2;
@@ -71,6 +108,48 @@ mod tests {
         assert_eq!(quantile(&samples, 0.5), Some(3.0));
         assert_eq!(quantile(&samples, 0.95), Some(4.8));
         assert_eq!(quantile(&[], 0.5), None);
+    }
+
+    #[test]
+    fn points_on_a_line_give_that_line() {
+        for (intercept, slope) in [(0.4, 2.0), (0.0, 3.0), (-0.5, 1.0), (5.0, -0.01)] {
+            let line = Line { intercept, slope };
+            let points = [1.0, 2.0, 4.0, 32.0, 100.0].map(|x| (x, line.at(x)));
+            let found = Line::through(&points).unwrap();
+            assert!((found.intercept - intercept).abs() < 1e-9 && (found.slope - slope).abs() < 1e-9, "{found:?}");
+        }
+    }
+
+    #[test]
+    fn relative_errors_count_equally_however_large_the_value() {
+        // Every point is off by 1 % in turn: plain least squares would miss the intercept by the error of the largest.
+        let points: Vec<(f64, f64)> = (0..12)
+            .map(|index| (f64::from(1 << index), if index % 2 == 0 { 1.01 } else { 0.99 }))
+            .map(|(x, error)| (x, (1.0 + 0.5 * x) * error))
+            .collect();
+        let found = Line::through(&points).unwrap();
+        assert!((found.intercept - 1.0).abs() < 0.03 && (found.slope - 0.5).abs() < 0.01, "{found:?}");
+        // The sum of squared relative distances is smallest there: the derivatives by intercept and slope vanish.
+        let derivative = |factor: fn(f64) -> f64| -> f64 {
+            points.iter().map(|&(x, y)| factor(x) * (y - found.at(x)) / (y * y)).sum()
+        };
+        assert!(derivative(|_| 1.0).abs() < 1e-12 && derivative(|x| x).abs() < 1e-9);
+    }
+
+    #[test]
+    fn there_is_no_line_through_one_point_equal_x_or_times_that_are_none() {
+        let cases: [&[(f64, f64)]; 6] = [
+            &[],
+            &[(1.0, 1.0)],
+            &[(0.1, 1.0), (0.1, 2.0), (0.1, 4.0)],
+            &[(1.0, 0.0), (2.0, 1.0)],
+            &[(1.0, -1.0), (2.0, 1.0)],
+            &[(1.0, f64::NAN), (2.0, 1.0)],
+        ];
+        for points in cases {
+            assert_eq!(Line::through(points), None, "{points:?}");
+        }
+        assert_eq!(Line::through(&[(1.0, 3.0), (2.0, 5.0)]).map(|line| line.at(3.0).round()), Some(7.0));
     }
 
     #[test]

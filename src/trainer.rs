@@ -248,16 +248,22 @@ impl<'a> Trainer<'a> {
         self.recipe.batch_of(index, self.train_images)
     }
 
-    /// Encodes the steps `steps` of the epoch that was begun.
+    /// Encodes the steps `steps` of the epoch that was begun, in their order.
     ///
     /// # Errors
     /// [`Error::Usage`] if a grid exceeds the adapter's limit, which [`Trainer::new`] has ruled out.
-    pub fn encode_steps(&self, steps: Range<u32>) -> Result<Encoded> {
+    pub fn encode_steps(&self, steps: impl IntoIterator<Item = u32>) -> Result<Encoded> {
         self.encode(&self.plan.training, &self.training, self.train_images, steps)
     }
 
     /// Encodes `list` once for each batch of `images` images in `batches`.
-    fn encode(&self, list: &[Dispatch], bound: &[Bound], images: usize, batches: Range<u32>) -> Result<Encoded> {
+    fn encode(
+        &self,
+        list: &[Dispatch],
+        bound: &[Bound],
+        images: usize,
+        batches: impl IntoIterator<Item = u32>,
+    ) -> Result<Encoded> {
         let mut recording = self.gpu.record();
         for index in batches {
             let batch = self.recipe.batch_of(index, images);
@@ -273,7 +279,7 @@ impl<'a> Trainer<'a> {
     ///
     /// # Errors
     /// As [`Trainer::encode_steps`].
-    pub fn submit_steps(&self, steps: Range<u32>) -> Result<Submission> {
+    pub fn submit_steps(&self, steps: impl IntoIterator<Item = u32>) -> Result<Submission> {
         Ok(self.gpu.submit_encoded(self.encode_steps(steps)?))
     }
 

@@ -130,7 +130,42 @@ fn a_wrong_kernel_is_caught(bench: &Bench) -> Result<(), Failed> {
     })
 }
 
-const TESTS: [(&str, Test); 11] = [
+/// Every kernel passes by itself, but together they do not train as asked: no other images may excuse that.
+fn a_wrong_training_is_caught(bench: &Bench) -> Result<(), Failed> {
+    pollster::block_on(async {
+        let mut plan = bench.plan.clone();
+        for constant in plan.training.iter_mut().flat_map(|dispatch| &mut dispatch.constants) {
+            if constant.0 == "MOMENTUM" {
+                constant.1 = 0.89;
+            }
+        }
+        let pipelines = Pipelines::compile(&bench.gpu, &plan).await?;
+        let report = check::check(&bench.gpu, &pipelines, &plan, &bench.recipe).await?;
+        assert!(report.complaint.starts_with("training disagrees"), "{}", report.complaint);
+        assert!(report.remark.is_empty());
+        Ok(())
+    })
+}
+
+/// Networks of other widths pass the same check, and their kernels with batches that fill no tile.
+fn other_widths_agree_with_the_reference(bench: &Bench) -> Result<(), Failed> {
+    pollster::block_on(async {
+        for width in [0.25, 0.5, 2.0, 4.0] {
+            let recipe = Recipe { model: Model::scaled(DROPOUT_RATE, width)?, seed: 1, ..bench.recipe.clone() };
+            let plan = layered(&recipe.model, &recipe.training, recipe.seed);
+            let pipelines = Pipelines::compile(&bench.gpu, &plan).await?;
+            let report = check::check(&bench.gpu, &pipelines, &plan, &recipe).await?;
+            assert!(report.complaint.is_empty(), "width {width}: {}", report.complaint);
+            for batch in [1, 3] {
+                let complaint = check::check_batch(&bench.gpu, &pipelines, &plan, &recipe, batch).await?;
+                assert!(complaint.is_empty(), "width {width}: {complaint}");
+            }
+        }
+        Ok(())
+    })
+}
+
+const TESTS: [(&str, Test); 13] = [
     ("kernels_with_batch_1", batch::<1>),
     ("kernels_with_batch_3", batch::<3>),
     ("kernels_with_batch_17", batch::<17>),
@@ -143,6 +178,8 @@ const TESTS: [(&str, Test); 11] = [
     ("evaluation_agrees_with_the_reference", evaluation_agrees_with_the_reference),
     ("a_batch_larger_than_the_data_is_refused", a_batch_larger_than_the_data_is_refused),
     ("a_wrong_kernel_is_caught", a_wrong_kernel_is_caught),
+    ("a_wrong_training_is_caught", a_wrong_training_is_caught),
+    ("other_widths_agree_with_the_reference", other_widths_agree_with_the_reference),
 ];
 
 fn main() {

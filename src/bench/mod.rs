@@ -9,12 +9,14 @@ mod judge;
 mod ledger;
 pub mod peaks;
 mod profile;
+mod sweep;
 pub mod tolerance;
 mod train;
 
 pub use describe::{adapter as describe_adapter, tool as describe_tool};
 pub use judge::{ACCEPTED_TEST_ERROR_PCT, differences_from_standard, judge};
 pub use profile::{PROFILED_STEPS, ProfileOptions};
+pub use sweep::{SWEEP_NOT_YET, Sizes, SweepJob, sweep};
 pub use train::QUICK_TRAIN_S;
 
 use crate::data::Dataset;
@@ -231,6 +233,7 @@ async fn check_first(bench: &train::Bench<'_>, result: &mut RunResult) -> Result
     result.phases.check_s = seconds(start);
     result.phases.first_step_s = report.first_step_s.into();
     let passed = report.check.outcome == Outcome::Passed;
+    result.warnings.extend(Some(report.remark).filter(|remark| !remark.is_empty()).map(str::to_owned));
     result.check = Measured::Value(report.check);
     if passed { Ok(()) } else { Err(Error::Check(report.complaint)) }
 }

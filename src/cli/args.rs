@@ -1,6 +1,7 @@
 //! The arguments of the program, and what they amount to together with the environment.
 
 use super::dataset::DataSource;
+use super::sweep::SweepArgs;
 use crate::bench::{PROFILED_STEPS, ProfileOptions};
 use crate::gpu::Timestamps;
 use crate::kernels::layered;
@@ -63,6 +64,10 @@ pub enum Verb {
     Peaks(PeaksArgs),
     /// Show a stored result, as tables or as a page
     Report(ReportArgs),
+    /// Step time against batch size or width, and the line through it
+    ///
+    /// A size that cannot be timed is a row with its reason. If none can be, the exit code is that of the first one's reason.
+    Sweep(SweepArgs),
     /// List the adapters
     List(ListArgs),
     /// Fetch or verify MNIST
@@ -148,7 +153,7 @@ pub struct ReportArgs {
 }
 
 /// Options of a run.
-#[derive(Debug, Clone, Args)]
+#[derive(Debug, Clone, Default, Args)]
 pub struct RunArgs {
     /// Adapter: its index, a part of its name, vendor or driver (nvidia), or its PCI bus id [default: the fastest kind]
     #[arg(long, value_name = "WHICH")]
@@ -216,9 +221,10 @@ pub struct RunArgs {
 }
 
 /// What `--timestamps` can ask for.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, clap::ValueEnum)]
 pub enum Grade {
     /// The finest that the adapter has.
+    #[default]
     Finest,
     /// Between any two dispatches.
     InsidePasses,

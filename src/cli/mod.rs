@@ -12,6 +12,7 @@ mod progress;
 mod report;
 mod run;
 mod serve;
+mod sweep;
 mod terminal;
 
 use crate::error::Result;
@@ -30,6 +31,7 @@ pub fn main() -> ExitCode {
         Some(Verb::Serve(args)) => serve::serve(args).map(|()| 0),
         Some(Verb::Peaks(args)) => peaks::peaks(args).map(|()| 0),
         Some(Verb::Report(args)) => report::report(args).map(|()| 0),
+        Some(Verb::Sweep(args)) => sweep::sweep(args),
         Some(Verb::List(args)) => list::list(args).map(|()| 0),
         Some(Verb::Data(verb)) => on_data(verb),
     };

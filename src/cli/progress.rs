@@ -43,7 +43,7 @@ impl TerminalObserver {
     }
 
     /// A line on stderr, above the bar where there is one.
-    fn say(&self, line: &str) {
+    pub(super) fn say(&self, line: &str) {
         if self.bar.is_hidden() {
             terminal::talk(line);
         } else {
@@ -59,13 +59,15 @@ impl Observer for TerminalObserver {
             return;
         }
         self.bar.set_style(spinner());
-        self.bar.set_message(match name {
+        let message = match name {
             "device" => "opening the device",
             "compile" => "compiling shaders",
             "check" => "checking every kernel against the reference",
             "profile" => "profiling",
-            _ => "uploading the data",
-        });
+            "train" => "uploading the data",
+            other => other,
+        };
+        self.bar.set_message(message.to_owned());
         self.bar.enable_steady_tick(std::time::Duration::from_millis(120));
     }
 

@@ -290,7 +290,7 @@ fn required_limits(needs: Needs, offered: &wgpu::Limits, name: &str) -> Result<w
     limits.max_buffer_size = limits.max_buffer_size.max(needs.largest_binding_bytes);
     let lacking = |limit: &str, needed: u64, offered: u64| {
         Error::Adapter(format!(
-            "the adapter {name} lacks a limit: this run needs {limit} {needed}, it offers {offered}; choose another --adapter or a smaller --batch"
+            "the adapter {name} lacks a limit: this run needs {limit} {needed}, it offers {offered}; choose another --adapter, a smaller --batch or a narrower network"
         ))
     };
     let checks = [

@@ -350,7 +350,7 @@ impl Builder<'_> {
             buffers: names([&gradient_of(layer), inputs::PARAMETERS, input, &gradient_of(to)]),
             grid: Grid::Invocations(Amount::per_chunk(tiles as u64, DENSE_BACKWARD_INPUT.tile_size("IMAGES"))),
             flop: flop(layer),
-            bytes: bytes(2 * features + units, features * units),
+            bytes: bytes((1 + usize::from(relu_before)) * features + units, features * units),
         }
     }
 
@@ -362,7 +362,7 @@ impl Builder<'_> {
                 constants: vec![workgroup(), ("CLASSES", CLASSES as f64)],
                 buffers: names([input, BATCH_LABELS, LOSS, CORRECT]),
                 grid: Grid::Invocations(Amount::per_image(1)),
-                flop: Amount::per_image(4 * CLASSES as u64),
+                flop: Amount::per_image(4 * CLASSES as u64 + 2),
                 bytes: bytes(CLASSES + 3, 0),
             },
             Dispatch {
@@ -384,7 +384,7 @@ impl Builder<'_> {
             constants: vec![workgroup(), ("CLASSES", CLASSES as f64)],
             buffers: names([input, BATCH_LABELS, &gradient_of(to)]),
             grid: Grid::Invocations(Amount::per_image(1)),
-            flop: Amount::per_image(6 * CLASSES as u64),
+            flop: Amount::per_image(7 * CLASSES as u64 - 1),
             bytes: bytes(2 * CLASSES + 1, 0),
         }
     }

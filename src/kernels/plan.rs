@@ -87,9 +87,9 @@ pub struct Dispatch {
     pub buffers: Vec<String>,
     /// How many workgroups.
     pub grid: Grid,
-    /// Floating-point operations of one launch, a multiply-add being two.
+    /// Floating-point operations of one launch, counted from its formula; `shaders/README.md` says how.
     pub flop: Amount,
-    /// Bytes of one launch if every value is read or written once.
+    /// Bytes of the values that the formula reads or writes in one launch, each once.
     pub bytes: Amount,
 }
 
@@ -123,7 +123,7 @@ impl Dispatch {
         match counts.map(|count| u32::try_from(count).ok().filter(|&count| count <= limit)) {
             [Some(x), Some(y), Some(z)] => Ok([x, y, z]),
             _ => Err(Error::Usage(format!(
-                "a batch of {batch} needs {counts:?} workgroups for {}, more than the {limit} this adapter allows: choose a smaller --batch",
+                "a batch of {batch} needs {counts:?} workgroups for {}, more than the {limit} this adapter allows: choose a smaller --batch or a narrower network",
                 self.label()
             ))),
         }

@@ -11,6 +11,7 @@ mod profile;
 mod published;
 mod rows;
 mod summary;
+mod sweep;
 mod table;
 mod trace;
 
@@ -21,16 +22,31 @@ pub use published::{Frame, Published, parse as parse_published, published};
 pub use rows::{Comparison, Row, comparison};
 pub use trace::chrome_trace;
 
-use crate::result::RunResult;
+use crate::result::{RunResult, Sweep};
 
 /// Width of a report where nothing is known about the terminal.
 pub const DEFAULT_WIDTH: u16 = 100;
 
-/// The report of a run for a terminal of `width` columns: its summary, its epochs and phases, and the table of its frame.
+/// The report of a run for a terminal of `width` columns: its summary, its epochs and phases, and the table of its frame; that
+/// of a sweep has the table of its sizes in place of all these.
 ///
 /// No line is wider than `width`, from 80 columns on. There are no colours in it.
 pub fn text(result: &RunResult, width: u16) -> String {
-    let parts = [
+    let parts = match only_sweep(result) {
+        Some(sweep) => sweep::text(result, sweep, width),
+        None => training(result, width),
+    };
+    let parts: Vec<String> = parts.into_iter().filter(|part| !part.is_empty()).collect();
+    parts.join("\n\n") + "\n"
+}
+
+/// The sweep of a result that holds nothing else.
+fn only_sweep(result: &RunResult) -> Option<&Sweep> {
+    result.sweep.value().filter(|_| result.repeats.is_empty())
+}
+
+fn training(result: &RunResult, width: u16) -> Vec<String> {
+    vec![
         summary::headline(result, width),
         summary::facts(result, width),
         summary::epochs(result, width),
@@ -38,9 +54,7 @@ pub fn text(result: &RunResult, width: u16) -> String {
         profile::text(result, width),
         account::text(result, width),
         table::text(&comparison(result, Frame::of(&result.environment.adapter)), width),
-    ];
-    let parts: Vec<String> = parts.into_iter().filter(|part| !part.is_empty()).collect();
-    parts.join("\n\n") + "\n"
+    ]
 }
 
 /// The table of one frame of the published comparison in Markdown, with its notes: this run first.

@@ -17,6 +17,9 @@ pub(super) fn headline(result: &RunResult, width: u16) -> String {
 
 /// The stamps and the sentence of the headline.
 pub(super) fn headline_parts(result: &RunResult) -> (Vec<String>, String) {
+    if let Some(sweep) = super::only_sweep(result) {
+        return (stamps(result), super::sweep::headline(result, sweep));
+    }
     let epochs = result.repeats.first().map_or(0, |repeat| repeat.epochs.len());
     let unit = if epochs == 1 { "epoch" } else { "epochs" };
     let time = or_reason(&result.summary.train_s, |time| format!("{} s", three_digits(*time)));
@@ -37,6 +40,28 @@ pub(super) fn facts(result: &RunResult, width: u16) -> String {
 pub(super) fn fact_rows(result: &RunResult) -> Vec<[String; 2]> {
     let summary = &result.summary;
     let rate = |rate: &Measured<f64>, unit: &str| or_reason(rate, |rate| format!("{} {unit}", three_digits(*rate)));
+    let mut facts = circumstances(result);
+    if super::only_sweep(result).is_some() {
+        facts.push(["check".to_owned(), or_reason(&result.check, check)]);
+        return facts;
+    }
+    let mut fact = |name: &str, text: String| facts.push([name.to_owned(), text]);
+    fact(
+        "speed",
+        format!(
+            "{}, {} (dense count)",
+            rate(&summary.images_per_s, "images/s"),
+            rate(&summary.dense_gflop_per_s, "GFLOP/s")
+        ),
+    );
+    fact("spread", spread(result));
+    fact("check", or_reason(&result.check, check));
+    fact("memory", or_reason(&summary.peak_host_memory_bytes, |peak| format!("{} on the host at most", bytes(*peak))));
+    facts
+}
+
+/// How the run ended, what to be careful about, and what it ran on: a name and a text each.
+pub(super) fn circumstances(result: &RunResult) -> Vec<[String; 2]> {
     let mut facts = Vec::new();
     let mut fact = |name: &str, text: String| facts.push([name.to_owned(), text]);
     for reason in &result.reasons {
@@ -50,17 +75,6 @@ pub(super) fn fact_rows(result: &RunResult) -> Vec<[String; 2]> {
     }
     fact("adapter", adapter(result));
     fact("machine", machine(result));
-    fact(
-        "speed",
-        format!(
-            "{}, {} (dense count)",
-            rate(&summary.images_per_s, "images/s"),
-            rate(&summary.dense_gflop_per_s, "GFLOP/s")
-        ),
-    );
-    fact("spread", spread(result));
-    fact("check", or_reason(&result.check, check));
-    fact("memory", or_reason(&summary.peak_host_memory_bytes, |peak| format!("{} on the host at most", bytes(*peak))));
     facts
 }
 
@@ -97,7 +111,7 @@ fn spread(result: &RunResult) -> String {
     })
 }
 
-fn check(check: &Check) -> String {
+pub(super) fn check(check: &Check) -> String {
     let failed = check.kernels.iter().filter(|kernel| kernel.outcome == Outcome::Failed);
     let failed: Vec<String> = failed.map(|kernel| format!("{} of {}", kernel.kernel, kernel.layer)).collect();
     match check.outcome {

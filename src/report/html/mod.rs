@@ -113,6 +113,13 @@ fn facts(result: &RunResult) -> impl Iterator<Item = (String, String)> {
 
 fn sections(result: &RunResult) -> Vec<Section> {
     let section = |id, title, body| Section { id, title, body };
+    if let Some(sweep) = super::only_sweep(result) {
+        return vec![
+            section("sweep", "Step time against size", curves::sweep(sweep)),
+            section("phases", "Phases", run::phases(result)),
+            section("environment", "Environment and settings", run::environment(result)),
+        ];
+    }
     vec![
         section("time-account", "Where the time went", or_missing(&result.account, account::section)),
         section("kernels", "Kernels", or_missing(&result.profile, |profile| kernels::section(result, profile))),

@@ -1,0 +1,424 @@
+//! Step time against batch size or width: the same step at several sizes in turn, each after its check.
+//!
+//! Sizes are visited in rounds, there and back, so that a machine that slows down does not look like a trend. A size that
+//! cannot be timed is a row with its reason, and the sweep goes on.
+
+mod fit;
+
+use super::drive::{Chunk, Pace, drive};
+use super::ledger::Ledger;
+use super::train::Bench;
+use super::{Observer, check};
+use crate::data::Dataset;
+use crate::error::{Error, Result};
+use crate::gpu::{AdapterInfo, Adapters, Gpu, Needs, Pipelines};
+use crate::kernels::Plan;
+use crate::kernels::layered::layered;
+use crate::model::{Model, Training};
+use crate::result::{Measured, Outcome, RunResult, Settings, Status, Summary, Sweep, SweepPoint, SweepVariable};
+use crate::stats;
+use crate::trainer::{Recipe, Trainer};
+use std::ops::{ControlFlow, Range};
+use web_time::Instant;
+
+/// How often each size is visited.
+const ROUNDS: u32 = 3;
+/// Samples of a visit at least; three visits give more than five.
+const SAMPLES: usize = 2;
+/// Steps of a visit that are not timed, at least, in which clocks, caches and the length of submissions settle.
+const WARM_UP_STEPS: u32 = 3;
+/// Part of a visit's time that is not timed either.
+const WARM_UP_SHARE: f64 = 0.1;
+/// Median absolute deviation, as a part of the step time, from which the reader is warned.
+const UNSTEADY: f64 = 0.1;
+/// Why a size has no time while it waits its turn.
+pub const SWEEP_NOT_YET: &str = "the sweep has not come this far";
+
+/// The sizes of a sweep; what is not varied keeps its pinned value.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Sizes {
+    /// Images in a step.
+    Batch(Vec<u32>),
+    /// Factors on the numbers of channels and hidden units.
+    Width(Vec<f64>),
+}
+
+/// What a sweep works on.
+pub struct SweepJob<'a> {
+    /// The machine's adapters.
+    pub adapters: &'a Adapters,
+    /// The one to use.
+    pub adapter: &'a AdapterInfo,
+    /// The data, in host memory.
+    pub dataset: &'a Dataset,
+    /// What to vary.
+    pub sizes: &'a Sizes,
+    /// Seconds to time each size, over all visits.
+    pub seconds: f64,
+}
+
+/// One size, and what is known of it.
+struct Size {
+    point: SweepPoint,
+    /// What it takes to time it, or why that cannot be done.
+    setup: Result<Setup>,
+    pace: Pace,
+}
+
+struct Setup {
+    recipe: Recipe,
+    plan: Plan,
+    needs: Needs,
+}
+
+/// An opened device, and the compiled kernels of each width that passed its check on it.
+struct Opened {
+    gpu: Gpu,
+    checked: Vec<(f64, Pipelines)>,
+}
+
+impl Sizes {
+    /// What is varied.
+    pub const fn variable(&self) -> SweepVariable {
+        match self {
+            Sizes::Batch(_) => SweepVariable::Batch,
+            Sizes::Width(_) => SweepVariable::Width,
+        }
+    }
+
+    /// Batch and width of each size.
+    fn pairs(&self) -> Vec<(u32, f64)> {
+        match self {
+            Sizes::Batch(batches) => batches.iter().map(|&batch| (batch, 1.0)).collect(),
+            Sizes::Width(widths) => widths.iter().map(|&width| (Training::STANDARD.batch, width)).collect(),
+        }
+    }
+}
+
+/// Times a training step at each size and fills `result`, which was begun, visit by visit.
+///
+/// # Errors
+/// Whatever ended the sweep early, or the first size's reason if no size could be timed; `result` holds what was measured.
+pub async fn sweep(job: &SweepJob<'_>, result: &mut RunResult, observer: &mut dyn Observer) -> Result<()> {
+    explain(job.sizes, result);
+    let outcome = visits(job, result, observer).await;
+    (result.status, result.reasons) = match &outcome {
+        Ok(()) => (Status::Complete, Vec::new()),
+        Err(Error::Interrupted) => (Status::Partial, vec![Error::Interrupted.to_string()]),
+        Err(error) => (Status::Failed, vec![error.to_string()]),
+    };
+    result.warnings.extend(result.sweep.value().and_then(unsteady));
+    observer.checkpoint(result)?;
+    outcome
+}
+
+/// A warning that names the size whose times vary most, if they vary so much that the line means little.
+fn unsteady(sweep: &Sweep) -> Option<String> {
+    let spread = |point: &SweepPoint| Some(point.deviation_s.value()? / point.step_s.value()?);
+    let spreads = sweep.points.iter().filter_map(|point| Some((name(sweep.variable, point), spread(point)?)));
+    let (name, spread) = spreads.max_by(|a, b| a.1.total_cmp(&b.1)).filter(|(_, spread)| *spread >= UNSTEADY)?;
+    Some(format!(
+        "times are unsteady, those of {name} by {:.0} %: end other work on this machine, or ask for more --seconds",
+        100.0 * spread
+    ))
+}
+
+/// "batch 64" or "width 0.5".
+fn name(variable: SweepVariable, point: &SweepPoint) -> String {
+    match variable {
+        SweepVariable::Batch => format!("batch {}", point.batch),
+        SweepVariable::Width => format!("width {}", point.width),
+    }
+}
+
+/// Says in `result` what a sweep leaves out.
+fn explain(sizes: &Sizes, result: &mut RunResult) {
+    let varied = match sizes {
+        Sizes::Batch(_) => "batch sizes",
+        Sizes::Width(_) => "widths of the network",
+    };
+    result.standard = false;
+    result.non_standard.push(format!("a sweep over {varied}: steps are timed, no training is completed"));
+    let missing = || Measured::missing("a sweep completes no training");
+    let phases = &mut result.phases;
+    (phases.upload_s, phases.train_s, phases.evaluate_s, phases.cold_total_s) =
+        (missing(), missing(), missing(), missing());
+    result.summary = Summary {
+        train_s: missing(),
+        train_mad_s: missing(),
+        train_interval: Measured::missing("a sweep completes no training"),
+        images_per_s: missing(),
+        dense_gflop_per_s: missing(),
+        test_error_pct: missing(),
+        accepted_test_error_pct: Measured::missing("a sweep has no error rate"),
+        ..Summary::default()
+    };
+}
+
+async fn visits(job: &SweepJob<'_>, result: &mut RunResult, observer: &mut dyn Observer) -> Result<()> {
+    let pairs = job.sizes.pairs().into_iter();
+    let mut sizes: Vec<Size> = pairs.map(|size| Size::new(size, &result.settings, job.dataset)).collect();
+    let mut opened = None;
+    publish(job.sizes.variable(), &sizes, result);
+    observer.checkpoint(result)?;
+    for round in 0..ROUNDS {
+        let mut order: Vec<usize> = (0..sizes.len()).collect();
+        if round % 2 == 1 {
+            order.reverse();
+        }
+        for index in order.into_iter().filter(|&index| sizes[index].setup.is_ok()).collect::<Vec<_>>() {
+            if observer.stop_requested() {
+                return Err(Error::Interrupted);
+            }
+            let visited = visit(job, &mut sizes, index, round, &mut opened, result, observer).await;
+            match visited {
+                Err(error @ (Error::Interrupted | Error::Output(_))) => {
+                    publish(job.sizes.variable(), &sizes, result);
+                    return Err(error);
+                }
+                Err(error) => sizes[index].setup = Err(error),
+                Ok(()) => {}
+            }
+            // A device that failed is of no use for the other sizes.
+            opened = opened.filter(|opened: &Opened| opened.gpu.health().is_ok());
+            publish(job.sizes.variable(), &sizes, result);
+            observer.checkpoint(result)?;
+        }
+    }
+    match sizes.iter().map(|size| size.setup.as_ref().err()).collect::<Option<Vec<_>>>() {
+        Some(errors) => Err(errors.first().map_or_else(
+            || Error::Usage("there is no size to sweep over: give --batch or --width some".into()),
+            |error| of_all((*error).clone()),
+        )),
+        None => Ok(()),
+    }
+}
+
+/// The first size's error, as that of a sweep in which no size could be timed.
+fn of_all(error: Error) -> Error {
+    let words = format!("no size could be timed; the first of them: {error}");
+    match error {
+        Error::Usage(_) => Error::Usage(words),
+        Error::Adapter(_) => Error::Adapter(words),
+        Error::Check(_) => Error::Check(words),
+        Error::Device(_) => Error::Device(words),
+        other => other,
+    }
+}
+
+/// Puts the rows so far and the line through them into `result`.
+fn publish(variable: SweepVariable, sizes: &[Size], result: &mut RunResult) {
+    let points: Vec<SweepPoint> = sizes.iter().map(Size::row).collect();
+    let fit = fit::fit(variable, &points);
+    result.sweep = Measured::Value(Sweep { variable, points, fit });
+}
+
+impl Size {
+    fn new((batch, width): (u32, f64), settings: &Settings, dataset: &Dataset) -> Self {
+        let model = Model::scaled(settings.dropout.value, width);
+        let known = |count: &dyn Fn(&Model) -> u64| match &model {
+            Ok(model) => Measured::Value(count(model)),
+            Err(error) => Measured::missing(error.to_string()),
+        };
+        let point = SweepPoint {
+            batch,
+            width,
+            parameters: known(&|model| model.parameter_count() as u64),
+            flop_per_step: known(&|model| 2 * model.training_macs() * u64::from(batch)),
+            step_s: Measured::missing(SWEEP_NOT_YET),
+            deviation_s: Measured::missing(SWEEP_NOT_YET),
+            samples_s: Vec::new(),
+        };
+        let setup = model.and_then(|model| {
+            let training = Training { batch, ..Training::STANDARD };
+            let recipe = Recipe { model, training, ..super::recipe(settings) };
+            recipe.fits(dataset)?;
+            let plan = layered(&recipe.model, &training, recipe.seed);
+            let needs = recipe.needs(&plan, dataset);
+            Ok(Setup { recipe, plan, needs })
+        });
+        Self { point, setup, pace: Pace::default() }
+    }
+
+    /// The row of the result: a time from the samples so far, or the reason why there is none.
+    fn row(&self) -> SweepPoint {
+        let (step_s, deviation_s) = match &self.setup {
+            Err(error) => (Measured::missing(error.to_string()), Measured::missing(error.to_string())),
+            Ok(_) => (
+                Measured::or_missing(stats::median(&self.point.samples_s), SWEEP_NOT_YET),
+                Measured::or_missing(stats::median_absolute_deviation(&self.point.samples_s), SWEEP_NOT_YET),
+            ),
+        };
+        SweepPoint { step_s, deviation_s, ..self.point.clone() }
+    }
+}
+
+/// Opens, compiles and checks what is not yet, and times the size `index`.
+async fn visit(
+    job: &SweepJob<'_>,
+    sizes: &mut [Size],
+    index: usize,
+    round: u32,
+    opened: &mut Option<Opened>,
+    result: &mut RunResult,
+    observer: &mut dyn Observer,
+) -> Result<()> {
+    if opened.is_none() {
+        observer.phase("device");
+        let start = Instant::now();
+        *opened = open(job, sizes).await;
+        result.phases.device_s = super::seconds(start);
+    }
+    let width = sizes[index].point.width;
+    let name = name(job.sizes.variable(), &sizes[index].point);
+    let Size { point, setup, pace } = &mut sizes[index];
+    // Opening may have found that the size exceeds the adapter.
+    let (Some(opened), Ok(setup)) = (opened.as_mut(), &*setup) else {
+        return setup.as_ref().map(|_| ()).map_err(Error::clone);
+    };
+    result.environment.adapter.limits = opened.gpu.limits();
+    result.environment.adapter.features = opened.gpu.features();
+    if !opened.checked.iter().any(|(checked, _)| *checked == width) {
+        let pipelines = compile_and_check(&opened.gpu, width, setup, result, observer).await?;
+        opened.checked.push((width, pipelines));
+    }
+    let Some((_, pipelines)) = opened.checked.iter().find(|(checked, _)| *checked == width) else { return Ok(()) };
+    observer.phase(&format!("timing {name}, round {} of {ROUNDS}", round + 1));
+    let bench = Bench { gpu: &opened.gpu, pipelines, plan: &setup.plan, recipe: &setup.recipe };
+    time(&bench, job.dataset, job.seconds / f64::from(ROUNDS), pace, &mut point.samples_s, observer).await
+}
+
+/// Opens a device with room for every size that the adapter has room for; the others fail. `None` if that leaves no size.
+async fn open(job: &SweepJob<'_>, sizes: &mut [Size]) -> Option<Opened> {
+    loop {
+        let needs = |size: &Size| size.setup.as_ref().map_or(0, |setup| setup.needs.largest_binding_bytes);
+        let largest = sizes.iter_mut().filter(|size| size.setup.is_ok()).max_by_key(|size| needs(size))?;
+        let asked = Needs { largest_binding_bytes: needs(largest) };
+        match Gpu::open(job.adapters, job.adapter, asked).await {
+            Ok(gpu) => return Some(Opened { gpu, checked: Vec::new() }),
+            Err(error) => largest.setup = Err(error),
+        }
+    }
+}
+
+/// Compiles the kernels of a width and compares them with the reference; no size of it is timed without.
+async fn compile_and_check(
+    gpu: &Gpu,
+    width: f64,
+    setup: &Setup,
+    result: &mut RunResult,
+    observer: &mut dyn Observer,
+) -> Result<Pipelines> {
+    observer.phase("compile");
+    let start = Instant::now();
+    let pipelines = Pipelines::compile(gpu, &setup.plan).await?;
+    let compile_s = start.elapsed().as_secs_f64();
+    observer.phase("check");
+    let report = check::check(gpu, &pipelines, &setup.plan, &setup.recipe).await?;
+    let phases = &mut result.phases;
+    for (phase, more_s) in [(&mut phases.compile_s, compile_s), (&mut phases.check_s, report.check.duration_s)] {
+        *phase = (phase.value().unwrap_or(&0.0) + more_s).into();
+    }
+    let passed = report.check.outcome == Outcome::Passed;
+    if !report.remark.is_empty() {
+        result.warnings.push(format!("width {}: {}", width, report.remark));
+    }
+    // One check stands in the result: the first that passed, or the last that did not.
+    if result.check.value().is_none_or(|check| check.outcome == Outcome::Failed) {
+        result.phases.first_step_s = report.first_step_s.into();
+        result.check = Measured::Value(report.check);
+    }
+    if passed { Ok(pipelines) } else { Err(Error::Check(report.complaint)) }
+}
+
+/// Trains for `seconds` after some steps of warm-up and adds the mean step time of each submission to `samples_s`.
+///
+/// Only full batches are taken, around the epoch again and again.
+async fn time(
+    bench: &Bench<'_>,
+    dataset: &Dataset,
+    seconds: f64,
+    pace: &mut Pace,
+    samples_s: &mut Vec<f64>,
+    observer: &dyn Observer,
+) -> Result<()> {
+    let recipe = bench.recipe;
+    let initial = recipe.model.initial_parameters(recipe.seed);
+    let mut trainer = Trainer::new(bench.gpu, bench.pipelines, bench.plan, recipe, dataset, &initial).await?;
+    trainer.begin_epoch(0);
+    // An empty submission carries the copies to the device, so that they are not counted as part of a step.
+    bench.gpu.wait(bench.gpu.submit(bench.gpu.record())).await?;
+    let full = (dataset.train.len() as u32 / recipe.training.batch).max(1);
+    let encode = |steps: Range<u32>| trainer.encode_steps(steps.map(|step| step % full));
+    let mut ledger = Ledger::new(Instant::now());
+    let enough = samples_s.len() + SAMPLES;
+    let (mut made, mut begun, mut done) = (0, None, false);
+    let start = Instant::now();
+    let report = |chunk: Chunk| {
+        made += chunk.steps;
+        match begun {
+            None if made >= WARM_UP_STEPS && start.elapsed().as_secs_f64() >= WARM_UP_SHARE * seconds => {
+                begun = Some(Instant::now());
+            }
+            None => {}
+            Some(begun) => {
+                // To the nanosecond: more digits would be noise.
+                samples_s.push((chunk.duration_s / f64::from(chunk.steps) * 1e9).round() / 1e9);
+                done = samples_s.len() >= enough && begun.elapsed().as_secs_f64() >= seconds;
+            }
+        }
+        if done || observer.stop_requested() { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
+    };
+    match drive(bench.gpu, u32::MAX, pace, &mut ledger, encode, report).await {
+        Err(Error::Interrupted) if done => {}
+        ended => return ended,
+    }
+    let losses = trainer.step_metrics(made.min(full)).await?;
+    if losses.iter().all(|metrics| metrics.loss().is_finite()) {
+        Ok(())
+    } else {
+        Err(Error::Check("a loss is not a finite number, so its time is not believed: choose another --seed".into()))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_size_whose_times_vary_most_is_named_if_they_vary_much() {
+        let point = |batch, deviation_s: Measured<f64>| SweepPoint {
+            batch,
+            width: 1.0,
+            parameters: Measured::missing("not asked for"),
+            flop_per_step: Measured::missing("not asked for"),
+            step_s: deviation_s.clone().map(|_| 0.1),
+            deviation_s,
+            samples_s: Vec::new(),
+        };
+        let sweep = |deviation_s: f64| Sweep {
+            variable: SweepVariable::Batch,
+            points: vec![
+                point(16, 0.001.into()),
+                point(32, deviation_s.into()),
+                point(64, Measured::missing("too much")),
+            ],
+            fit: Measured::missing("not drawn"),
+        };
+        assert_eq!(unsteady(&sweep(0.009)), None);
+        let warning = unsteady(&sweep(0.04)).unwrap();
+        assert!(warning.starts_with("times are unsteady, those of batch 32 by 40 %"), "{warning}");
+    }
+
+    #[test]
+    fn the_error_of_all_sizes_keeps_the_exit_code_of_the_first() {
+        for error in
+            [Error::Usage("a".into()), Error::Adapter("a".into()), Error::Check("a".into()), Error::Device("a".into())]
+        {
+            let code = error.exit_code();
+            let all = of_all(error);
+            assert_eq!(all.exit_code(), code);
+            assert_eq!(all.to_string(), "no size could be timed; the first of them: a");
+        }
+    }
+}

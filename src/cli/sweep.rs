@@ -1,0 +1,220 @@
+//! `gpubench sweep`: step time against batch size or width.
+
+use super::args::RunArgs;
+use super::dataset::{self, DataSource};
+use super::output::ResultFile;
+use super::progress::TerminalObserver;
+use super::{environment, run, terminal};
+use crate::bench::{self, Observer, Progress, Sizes, SweepJob};
+use crate::error::Result;
+use crate::gpu::{Adapters, adapter};
+use crate::report;
+use crate::result::{Measured, Origin, RunResult, Setting, SweepPoint, SweepVariable};
+use clap::{Args, value_parser};
+use std::path::PathBuf;
+use web_time::Instant;
+
+/// Seconds for which each size may be timed at most.
+const LONGEST_S: f64 = 600.0;
+
+/// Options of `gpubench sweep`.
+#[derive(Debug, Clone, Args)]
+pub struct SweepArgs {
+    /// Images in a step, one size after the other
+    #[arg(long, value_name = "N,N,...", value_delimiter = ',', value_parser = value_parser!(u32).range(1..),
+        default_value = "32,64,128,256,512,1024")]
+    pub batch: Vec<u32>,
+    /// Factors on the numbers of channels and hidden units, in place of batch sizes (which stay at 128)
+    #[arg(long, value_name = "W,W,...", value_delimiter = ',', value_parser = width, conflicts_with = "batch")]
+    pub width: Vec<f64>,
+    /// Seconds to time each size
+    #[arg(long, value_name = "S", value_parser = seconds, default_value = "1")]
+    pub seconds: f64,
+    /// Adapter: its index, a part of its name, vendor or driver (nvidia), or its PCI bus id [default: the fastest kind]
+    #[arg(long, value_name = "WHICH")]
+    pub adapter: Option<String>,
+    /// Backend: vulkan, metal, dx12 or auto
+    #[arg(long, value_name = "NAME")]
+    pub backend: Option<String>,
+    /// Data: auto, synthetic, or a folder with MNIST's four IDX files
+    #[arg(long, value_name = "WHAT", default_value = "auto")]
+    pub data: DataSource,
+    /// Seed of initial weights, order and dropout [default: 1]
+    #[arg(long, value_name = "N")]
+    pub seed: Option<u64>,
+    /// Print the result as JSON in place of a table
+    #[arg(long)]
+    pub json: bool,
+    /// Folder for result files
+    #[arg(long, value_name = "DIR", default_value = "results")]
+    pub output: PathBuf,
+}
+
+fn number(text: &str) -> std::result::Result<f64, String> {
+    text.parse().ok().filter(|number: &f64| number.is_finite()).ok_or_else(|| "not a number".to_owned())
+}
+
+fn width(text: &str) -> std::result::Result<f64, String> {
+    let width = number(text)?;
+    if width > 0.0 { Ok(width) } else { Err("a width lies above 0".to_owned()) }
+}
+
+fn seconds(text: &str) -> std::result::Result<f64, String> {
+    let seconds = number(text)?;
+    if seconds > 0.0 && seconds <= LONGEST_S {
+        Ok(seconds)
+    } else {
+        Err(format!("a time lies above 0 and up to {LONGEST_S} seconds"))
+    }
+}
+
+/// `list` without what it names a second time, and what that was.
+fn without_repetitions<T: PartialEq + Copy>(list: &[T]) -> (Vec<T>, Vec<T>) {
+    let (mut once, mut again) = (Vec::new(), Vec::new());
+    for &size in list {
+        if once.contains(&size) { again.push(size) } else { once.push(size) }
+    }
+    (once, again)
+}
+
+impl SweepArgs {
+    /// The sizes asked for, each once; a note says what was asked for twice.
+    fn sizes(&self) -> Sizes {
+        let note = |again: Vec<String>| {
+            if !again.is_empty() {
+                terminal::talk(&format!("asked for more than once, timed once: {}", again.join(", ")));
+            }
+        };
+        if self.width.is_empty() {
+            let (batches, again) = without_repetitions(&self.batch);
+            note(again.iter().map(u32::to_string).collect());
+            Sizes::Batch(batches)
+        } else {
+            let (widths, again) = without_repetitions(&self.width);
+            note(again.iter().map(f64::to_string).collect());
+            Sizes::Width(widths)
+        }
+    }
+
+    /// The options that a sweep shares with a run.
+    fn as_run(&self) -> RunArgs {
+        RunArgs {
+            adapter: self.adapter.clone(),
+            backend: self.backend.clone(),
+            data: self.data.clone(),
+            seed: self.seed,
+            json: self.json,
+            output: self.output.clone(),
+            ..RunArgs::default()
+        }
+    }
+}
+
+/// Times a step at each size and shows the table; returns the exit code.
+///
+/// # Errors
+/// Whatever ended the sweep early, or the first size's reason if no size could be timed; the rows so far are in the result
+/// file.
+pub fn sweep(args: &SweepArgs) -> Result<u8> {
+    let started = Instant::now();
+    let mut settings = args.as_run().settings();
+    settings.steps = Setting::default(Measured::missing("as many as fill the time of each size"));
+    let adapters = pollster::block_on(Adapters::find(settings.backend.value.value().map(String::as_str)))?;
+    let adapter = adapter::choose(adapters.infos(), settings.adapter.value.value().map(String::as_str))?;
+    let adapter_s = started.elapsed().as_secs_f64();
+    run::announce(adapter);
+    let sizes = args.sizes();
+    let file = ResultFile::create(&args.output, &adapter.name, settings.seed.value)?;
+    let data_start = Instant::now();
+    let (dataset, origin) = dataset::load(&args.data, dataset::SYNTHETIC_SEED)?;
+    let data_s = data_start.elapsed().as_secs_f64();
+    terminal::talk(&format!("data: {}, from {origin}", dataset.name));
+
+    let mut result = bench::begin(settings, environment::environment(bench::describe_adapter(adapter)), &dataset);
+    result.started_utc = jiff::Timestamp::now().to_string();
+    result.phases.adapter_s = adapter_s.into();
+    result.phases.data_s = data_s.into();
+    if origin.contains(dataset::DATA_VARIABLE) {
+        result.settings.data.origin = Origin::Environment;
+    }
+    let job = SweepJob { adapters: &adapters, adapter, dataset: &dataset, sizes: &sizes, seconds: args.seconds };
+    measure(&job, &mut result, file, args.json)?;
+    Ok(0)
+}
+
+/// Makes the sweep and shows its rows, also those of one that ended early if any size was timed.
+fn measure(job: &SweepJob<'_>, result: &mut RunResult, file: ResultFile, json: bool) -> Result<()> {
+    let mut observer = SweepObserver { inner: TerminalObserver::new(file), told: Vec::new() };
+    let outcome = pollster::block_on(bench::sweep(job, result, &mut observer));
+    let mut file = observer.inner.finish();
+    result.summary.peak_host_memory_bytes = environment::peak_host_memory_bytes();
+    let kept = file.write(result);
+    let timed = |point: &SweepPoint| point.step_s.value().is_some();
+    if outcome.is_ok() || result.sweep.value().is_some_and(|sweep| sweep.points.iter().any(timed)) {
+        terminal::data(&if json {
+            result.to_json()?
+        } else {
+            terminal::paint(&report::text(result, terminal::width()))
+        })?;
+    }
+    terminal::talk(&format!("result: {}", file.path().display()));
+    outcome?;
+    kept
+}
+
+/// Tells of each size on stderr, once, as soon as something is known of it.
+struct SweepObserver {
+    inner: TerminalObserver,
+    told: Vec<usize>,
+}
+
+impl Observer for SweepObserver {
+    fn phase(&mut self, name: &str) {
+        self.inner.phase(name);
+    }
+
+    fn progress(&mut self, progress: &Progress) {
+        self.inner.progress(progress);
+    }
+
+    fn stop_requested(&self) -> bool {
+        self.inner.stop_requested()
+    }
+
+    fn checkpoint(&mut self, result: &RunResult) -> Result<()> {
+        if let Some(sweep) = result.sweep.value() {
+            for (index, point) in sweep.points.iter().enumerate() {
+                let line = line(sweep.variable, point);
+                if !self.told.contains(&index) && !line.is_empty() {
+                    self.told.push(index);
+                    self.inner.say(&line);
+                }
+            }
+        }
+        self.inner.checkpoint(result)
+    }
+}
+
+/// What is known of a size; nothing while it waits its turn.
+fn line(variable: SweepVariable, point: &SweepPoint) -> String {
+    let name = match variable {
+        SweepVariable::Batch => format!("batch {}", point.batch),
+        SweepVariable::Width => format!("width {}", point.width),
+    };
+    match &point.step_s {
+        Measured::Value(step_s) => format!("{name}: about {:.3} ms a step", 1e3 * step_s),
+        Measured::Missing { reason } if reason == bench::SWEEP_NOT_YET => String::new(),
+        Measured::Missing { reason } => format!("{name}: n/a ({reason})"),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_named_twice_is_kept_once_in_the_order_of_its_first_naming() {
+        assert_eq!(without_repetitions(&[64, 32, 64, 64, 128]), (vec![64, 32, 128], vec![64, 64]));
+        assert_eq!(without_repetitions(&[0.5, 1.0]), (vec![0.5, 1.0], vec![]));
+    }
+}

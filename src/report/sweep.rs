@@ -1,0 +1,127 @@
+//! Step time against size: the report of a sweep.
+
+use super::numbers::{Notes, as_given, or_reason, three_digits};
+use super::rows::stamps;
+use super::summary;
+use super::table::{grid, list, note_list};
+use crate::result::{Measured, RunResult, Sweep, SweepFit, SweepPoint, SweepVariable};
+
+const GAP: u16 = 2;
+
+/// The whole report of a sweep: a headline, where it ran, the table of its sizes, and the line through them in words.
+pub(super) fn text(result: &RunResult, sweep: &Sweep, width: u16) -> Vec<String> {
+    let facts = summary::fact_rows(result);
+    let mut notes = Notes::default();
+    let rows = sweep.points.iter().map(|point| cells(sweep.variable, point, &mut notes)).collect();
+    let size = word(sweep.variable);
+    let headings =
+        [size, "parameters", "step\n[ms]", "us/\nimage", "images/s", "GFLOP/s\n(dense)", "spread\n%", "samples"];
+    vec![
+        list([vec![format!("{}: {}", stamps(result).join(", "), headline(result, sweep))]], width),
+        list(facts.into_iter().map(Vec::from), width),
+        grid(&headings, rows, 0, GAP, width),
+        note_list(&notes, width),
+        list([vec![line(sweep)]], width),
+        list([vec![SPREAD.to_owned()]], width),
+    ]
+}
+
+const SPREAD: &str = "step: median over the samples, each the mean of steps submitted together. spread: median absolute \
+    deviation of the samples, in per cent of the step.";
+
+fn word(variable: SweepVariable) -> &'static str {
+    match variable {
+        SweepVariable::Batch => "batch",
+        SweepVariable::Width => "width",
+    }
+}
+
+/// One sentence, without the stamps: what was timed.
+pub(super) fn headline(result: &RunResult, sweep: &Sweep) -> String {
+    let timed = sweep.points.iter().filter(|point| point.step_s.value().is_some()).count();
+    let at = match (sweep.variable, sweep.points.first()) {
+        (SweepVariable::Width, Some(point)) => format!(", batch {}", point.batch),
+        _ => String::new(),
+    };
+    let sizes = sweep.points.len();
+    format!("step time against {}, {timed} of {sizes} sizes timed{at}, {}", word(sweep.variable), result.data.name)
+}
+
+fn cells(variable: SweepVariable, point: &SweepPoint, notes: &mut Notes) -> Vec<String> {
+    let spread = match (&point.deviation_s, &point.step_s) {
+        (Measured::Value(deviation_s), Measured::Value(step_s)) => (100.0 * deviation_s / step_s).into(),
+        (missing, _) => missing.clone(),
+    };
+    let parameters = point.parameters.clone().map(|count| count as f64);
+    vec![
+        match variable {
+            SweepVariable::Batch => as_given(f64::from(point.batch)),
+            SweepVariable::Width => as_given(point.width),
+        },
+        notes.or_mark(&parameters, as_given),
+        notes.or_mark(&point.step_s, |step_s| three_digits(1e3 * step_s)),
+        notes.or_mark(&point.image_s(), |image_s| three_digits(1e6 * image_s)),
+        notes.or_mark(&point.image_s(), |image_s| three_digits(1.0 / image_s)),
+        notes.or_mark(&point.gflop_per_s(), three_digits),
+        notes.or_mark(&spread, |spread| format!("{spread:.1}")),
+        point.samples_s.len().to_string(),
+    ]
+}
+
+fn line(sweep: &Sweep) -> String {
+    match &sweep.fit {
+        Measured::Value(fit) => words(sweep.variable, fit),
+        Measured::Missing { reason } => format!("No line is drawn through these times: {reason}."),
+    }
+}
+
+/// What the line says.
+fn words(variable: SweepVariable, fit: &SweepFit) -> String {
+    let (larger, size) = match variable {
+        SweepVariable::Batch => ("larger batches", "batch"),
+        SweepVariable::Width => ("wider networks", "width"),
+    };
+    let half = or_reason(&fit.half_rate_at, |half| {
+        let decimals = match variable {
+            SweepVariable::Batch => usize::from(*half < 10.0),
+            SweepVariable::Width => 2,
+        };
+        format!("half of it at {size} {half:.decimals$}")
+    });
+    let trust = match fit.points {
+        2 => "two points always lie on a line, so that nothing says how true it is".to_owned(),
+        points => {
+            format!("none of the {points} sizes lies further than {:.1} % from this line", fit.largest_residual_pct)
+        }
+    };
+    format!(
+        "Each step costs {} ms before any work; ever {larger} approach {} GFLOP/s, {half}; {trust}.",
+        three_digits(1e3 * fit.overhead_s),
+        three_digits(fit.asymptotic_gflop_per_s)
+    )
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_line_is_told_in_words() {
+        let fit = SweepFit {
+            overhead_s: 0.000_41,
+            asymptotic_gflop_per_s: 9.6,
+            half_rate_at: 37.0.into(),
+            largest_residual_pct: 3.21,
+            points: 6,
+        };
+        assert_eq!(
+            words(SweepVariable::Batch, &fit),
+            "Each step costs 0.410 ms before any work; ever larger batches approach 9.60 GFLOP/s, half of it at batch 37; \
+             none of the 6 sizes lies further than 3.2 % from this line."
+        );
+        let two = SweepFit { points: 2, half_rate_at: Measured::missing("it is unknown"), ..fit };
+        let text = words(SweepVariable::Width, &two);
+        assert!(text.contains("wider networks") && text.contains("n/a (it is unknown)"), "{text}");
+        assert!(text.contains("two points always lie on a line"), "{text}");
+    }
+}
