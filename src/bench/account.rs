@@ -17,7 +17,18 @@ pub struct DeviceStep {
 /// Time in which nothing was in flight belongs to what the host did meanwhile. Time in flight that the device did not need is put
 /// down to the encoding and submission, then to the other work, that the host did in flight, as far as these go: that is an upper
 /// bound of what they can have cost. What is left is the rest.
-pub fn account(ledger: &Ledger, device: DeviceStep, steps: u32, batches: f64, wall_s: f64) -> Account {
+///
+/// Drivers that execute commands before they return from taking them make a submission last as long as its commands, so that of
+/// each submission no more than `submit_s`, the time of one that is almost empty, can count as launching. Where that was not
+/// measured, submissions count whole unless they look like such a driver's.
+pub fn account(
+    ledger: &Ledger,
+    device: DeviceStep,
+    submit_s: Option<f64>,
+    steps: u32,
+    batches: f64,
+    wall_s: f64,
+) -> Account {
     let host = ledger.host_times(wall_s);
     let is_launch = |activity| matches!(activity, Activity::Encode | Activity::Submit);
     let is_transfer = |activity| matches!(activity, Activity::Upload | Activity::Readback);
@@ -32,7 +43,13 @@ pub fn account(ledger: &Ledger, device: DeviceStep, steps: u32, batches: f64, wa
 
     let device_s = device.step_s * batches;
     let idle_s = (in_flight_s - device_s).max(0.0);
-    let hidden_launch_s = idle_s.min(part(true, &is_launch));
+    let submissions = ledger.intervals.iter().filter(|interval| interval.activity == Activity::Submit).count();
+    let submitting_s = match submit_s {
+        Some(submit_s) => host.submit_s.min(submissions as f64 * submit_s),
+        None if host.submit_s > host.wait_s => 0.0,
+        None => host.submit_s,
+    };
+    let hidden_launch_s = idle_s.min(part(true, &|activity| activity == Activity::Encode) + submitting_s);
     let hidden_other_s = (idle_s - hidden_launch_s).min(part(true, &|activity| activity == Activity::Report));
 
     let kernels_s = device.kernels_s * batches;
@@ -126,7 +143,7 @@ mod tests {
             (Activity::Wait, 8.0, true),
             (Activity::Readback, 0.2, false),
         ]);
-        let account = account(&ledger, DeviceStep { kernels_s: 0.8, step_s: 0.9 }, 10, 10.0, 10.0);
+        let account = account(&ledger, DeviceStep { kernels_s: 0.8, step_s: 0.9 }, None, 10, 10.0, 10.0);
         closes(&account);
         assert!((account.kernels_s - 8.0).abs() < 1e-9 && (account.gaps_s - 1.0).abs() < 1e-9);
         assert!((account.encode_submit_s - 0.1).abs() < 1e-9, "{account:?}");
@@ -141,7 +158,7 @@ mod tests {
     fn a_fast_device_waits_for_the_encoding() {
         let ledger =
             ledger(&[(Activity::Encode, 6.0, true), (Activity::Submit, 1.0, true), (Activity::Wait, 3.0, true)]);
-        let account = account(&ledger, DeviceStep { kernels_s: 0.1, step_s: 0.2 }, 10, 10.0, 10.0);
+        let account = account(&ledger, DeviceStep { kernels_s: 0.1, step_s: 0.2 }, None, 10, 10.0, 10.0);
         closes(&account);
         assert!((account.encode_submit_s - 7.0).abs() < 1e-9, "never more than there was: {account:?}");
         assert!((account.rest_s - 1.0).abs() < 1e-9);
@@ -149,9 +166,22 @@ mod tests {
     }
 
     #[test]
+    fn a_driver_that_executes_in_the_submission_does_not_make_it_a_launch() {
+        let ledger =
+            ledger(&[(Activity::Submit, 4.5, true), (Activity::Submit, 4.5, true), (Activity::Wait, 1.0, true)]);
+        let device = DeviceStep { kernels_s: 0.8, step_s: 0.8 };
+        let measured = account(&ledger, device, Some(0.25), 10, 10.0, 10.0);
+        closes(&measured);
+        assert!((measured.encode_submit_s - 0.5).abs() < 1e-9, "{measured:?}");
+        assert!((measured.rest_s - 1.5).abs() < 1e-9, "what is not known is the rest: {measured:?}");
+        let unmeasured = account(&ledger, device, None, 10, 10.0, 10.0);
+        assert!((unmeasured.rest_s - 2.0).abs() < 1e-9, "{unmeasured:?}");
+    }
+
+    #[test]
     fn a_device_slower_in_the_profile_than_in_the_training_shows_as_a_negative_rest() {
         let ledger = ledger(&[(Activity::Wait, 10.0, true)]);
-        let account = account(&ledger, DeviceStep { kernels_s: 1.1, step_s: 1.1 }, 10, 10.0, 10.0);
+        let account = account(&ledger, DeviceStep { kernels_s: 1.1, step_s: 1.1 }, None, 10, 10.0, 10.0);
         closes(&account);
         assert!((account.rest_pct() + 10.0).abs() < 1e-9);
     }
@@ -159,7 +189,7 @@ mod tests {
     #[test]
     fn a_host_that_keeps_the_device_waiting_is_named() {
         let ledger = ledger(&[(Activity::Shuffle, 6.0, false), (Activity::Wait, 4.0, true)]);
-        let account = account(&ledger, DeviceStep { kernels_s: 0.4, step_s: 0.4 }, 10, 10.0, 10.0);
+        let account = account(&ledger, DeviceStep { kernels_s: 0.4, step_s: 0.4 }, None, 10, 10.0, 10.0);
         closes(&account);
         assert_eq!(account.verdict.bound, TrainingBound::Host);
         assert!(account.verdict.words.contains("60.0 %"), "{}", account.verdict.words);

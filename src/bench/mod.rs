@@ -25,7 +25,8 @@ use crate::gpu::{AdapterInfo, Adapters, Gpu, Pipelines};
 use crate::kernels::layered::layered;
 use crate::model::{Model, Training};
 use crate::result::{
-    self, Environment, Measured, Outcome, Peaks, Phases, RunResult, Settings, Status, Summary, Timeline, Track,
+    self, Environment, Measured, Outcome, PeakKind, Peaks, Phases, RunResult, Settings, Status, Summary, Timeline,
+    Track,
 };
 use crate::trainer::Recipe;
 use std::collections::BTreeMap;
@@ -218,7 +219,9 @@ fn close_account(
     let images = train::images_trained(repeat, bench.recipe, result.data.train_images);
     let batches = images as f64 / f64::from(bench.recipe.training.batch);
     device_step.map(|device| {
-        let mut account = account::account(ledger, device, steps, batches, wall_s);
+        let submit_ns = result.peaks.value().and_then(|peaks| peaks.highest(PeakKind::Submit));
+        let submit_s = submit_ns.map(|ns| ns / 1e9);
+        let mut account = account::account(ledger, device, submit_s, steps, batches, wall_s);
         if let Some(peaks) = result.peaks.value() {
             account::judge_with_peaks(&mut account, profile, peaks);
         }
