@@ -6,6 +6,8 @@ use super::table::{self, Column, number, text};
 use crate::result::{Epoch, Measured, Repeat, Sweep, SweepFit, SweepPoint, SweepVariable};
 use maud::{Markup, html};
 
+/// Series with more points are drawn without dots.
+const MOST_DOTS: usize = 40;
 /// A curve goes through so many places between two sizes.
 const PLACES_BETWEEN: u32 = 12;
 const EPOCH_COLUMNS: [Column; 6] = [
@@ -42,13 +44,28 @@ impl Series {
         let point = |epoch: &Epoch| Some((f64::from(epoch.epoch), *value(epoch).value()?));
         Self { class, name, points: epochs.iter().filter_map(point).collect() }
     }
+
+    /// Training loss within the epochs, each part of an epoch at its middle; by whole epochs in files that do not hold more.
+    fn of_training_loss(epochs: &[Epoch]) -> Self {
+        let (class, name) = ("forward", "training loss (with dropout)");
+        let of_epoch = |epoch: &Epoch| {
+            let (begin, parts) = (f64::from(epoch.epoch) - 1.0, epoch.loss_curve.len() as f64);
+            let points = epoch.loss_curve.iter().enumerate();
+            points.map(|(part, loss)| (begin + (part as f64 + 0.5) / parts, *loss)).collect::<Vec<_>>()
+        };
+        let points: Vec<(f64, f64)> = epochs.iter().flat_map(of_epoch).filter(|(_, loss)| loss.is_finite()).collect();
+        match points.len() > epochs.len() {
+            true => Self { class, name, points },
+            false => Self::of_epochs(class, name, epochs, |epoch| &epoch.train_loss),
+        }
+    }
 }
 
-/// Loss and error by epoch of the first training; with less than two epochs there is no curve to draw.
+/// Loss and error of the first training; what has less than two points is no curve to draw.
 pub(super) fn loss(repeats: &[Repeat]) -> Markup {
     let epochs = repeats.first().map_or(&[][..], |repeat| &repeat.epochs);
     let loss = [
-        Series::of_epochs("forward", "training loss (with dropout)", epochs, |epoch| &epoch.train_loss),
+        Series::of_training_loss(epochs),
         Series::of_epochs("backward", "test loss", epochs, |epoch| &epoch.test_loss),
     ];
     let error = [
@@ -58,6 +75,7 @@ pub(super) fn loss(repeats: &[Repeat]) -> Markup {
     html! {
         @match epochs.len() {
             0 => p class="missing" { "n/a (no epoch was finished)" },
+            1 if loss[0].points.len() > 1 => (by_epoch("loss", "Loss by epoch", "loss", &loss)),
             1 => p class="missing" { "curve: n/a (one epoch makes none; its figures are below)" },
             _ => div class="pair" {
                 (by_epoch("loss", "Loss by epoch", "loss", &loss))
@@ -112,7 +130,8 @@ fn line(x: &Axis, y: &Axis, series: &Series) -> Markup {
     html! {
         g class={ "series " (series.class) } {
             polyline points=(plot::points(x, y, series.points.iter().copied())) {}
-            @for (at_x, at_y) in series.points.iter().filter_map(|(a, b)| Some((x.at(*a)?, y.at(*b)?))) {
+            // So many dots would only hide the line.
+            @for (at_x, at_y) in series.points.iter().filter(|_| series.points.len() <= MOST_DOTS).filter_map(|(a, b)| Some((x.at(*a)?, y.at(*b)?))) {
                 circle cx=(px(at_x)) cy=(px(at_y)) r="3" {}
             }
         }
@@ -200,7 +219,8 @@ fn draw_sweep(
             }
         }
         g class={ "series dots " (series.class) } {
-            @for (at_x, at_y) in series.points.iter().filter_map(|(a, b)| Some((x.at(*a)?, y.at(*b)?))) {
+            // So many dots would only hide the line.
+            @for (at_x, at_y) in series.points.iter().filter(|_| series.points.len() <= MOST_DOTS).filter_map(|(a, b)| Some((x.at(*a)?, y.at(*b)?))) {
                 circle cx=(px(at_x)) cy=(px(at_y)) r="4.5" {}
             }
         }
