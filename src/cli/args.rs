@@ -54,20 +54,20 @@ pub struct Cli {
 pub enum Verb {
     /// Train, check and report (what happens without a verb)
     Run(RunArgs),
-    /// A short training, and device time for each kernel
+    /// A short training, and where its time goes: device time for each kernel, peaks, a time account
     Profile(RunArgs),
-    /// Two results side by side: how many times as long the second takes
-    Compare(CompareArgs),
-    /// Serve the browser's page on localhost
-    Serve(ServeArgs),
     /// What the adapter reaches at best: arithmetic, memory, launches, transfers
     Peaks(PeaksArgs),
-    /// Show a stored result, as tables or as a page
-    Report(ReportArgs),
     /// Step time against batch size or width, and the line through it
     ///
     /// A size that cannot be timed is a row with its reason. If none can be, the exit code is that of the first one's reason.
     Sweep(SweepArgs),
+    /// Show a stored result, as tables or as a page
+    Report(ReportArgs),
+    /// Two results side by side: how many times as long the second takes
+    Compare(CompareArgs),
+    /// Serve the browser's page on localhost
+    Serve(ServeArgs),
     /// List the adapters
     List(ListArgs),
     /// Fetch or verify MNIST
