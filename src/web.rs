@@ -124,6 +124,7 @@ pub async fn run(request: &str, host: &str, on_event: js_sys::Function) -> std::
         adapter: chosen,
         dataset: &dataset,
         init: None,
+        checked: true,
         profile: request.profile_steps.map(ProfileOptions::new),
         peaks,
         started,

@@ -77,6 +77,7 @@ fn profiled(adapters: &Adapters, index: usize, options: ProfileOptions) -> gpube
         adapter,
         dataset: &dataset,
         init: None,
+        checked: false,
         profile: Some(options),
         peaks: Measured::Value(peaks()),
         started: Instant::now(),

@@ -21,7 +21,7 @@ pub use train::QUICK_TRAIN_S;
 
 use crate::data::Dataset;
 use crate::error::{Error, Result};
-use crate::gpu::{AdapterInfo, Adapters, Gpu, Pipelines};
+use crate::gpu::{AdapterInfo, Adapters, Gpu, Needs, Pipelines};
 use crate::kernels::layered::layered;
 use crate::model::{Model, Training};
 use crate::result::{
@@ -42,6 +42,8 @@ pub struct Job<'a> {
     pub dataset: &'a Dataset,
     /// Initial parameters, laid out as the model says; drawn from the seed where there are none.
     pub init: Option<Vec<f32>>,
+    /// Whether shaders test their indices and bound their loops while they run.
+    pub checked: bool,
     /// How to profile after the timed trainings, if at all.
     pub profile: Option<ProfileOptions>,
     /// What the adapter reaches at best, to compare the profile with.
@@ -169,8 +171,11 @@ async fn stages(job: &Job<'_>, result: &mut RunResult, observer: &mut dyn Observ
 
     observer.phase("device");
     let start = Instant::now();
-    let gpu = Gpu::open(job.adapters, job.adapter, recipe.needs(&plan, job.dataset)).await?;
+    let needs = Needs { checked: job.checked, ..recipe.needs(&plan, job.dataset) };
+    let gpu = Gpu::open(job.adapters, job.adapter, needs).await?;
     result.phases.device_s = seconds(start);
+    let checks = if gpu.checked() { "on" } else { "off" };
+    result.plan.tuning.insert("shader_runtime_checks".to_owned(), checks.to_owned());
     describe::device(result, &gpu, &plan, recipe.training.batch)?;
 
     observer.phase("compile");

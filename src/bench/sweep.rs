@@ -293,7 +293,7 @@ async fn open(job: &SweepJob<'_>, sizes: &mut [Size]) -> Option<Opened> {
     loop {
         let needs = |size: &Size| size.setup.as_ref().map_or(0, |setup| setup.needs.largest_binding_bytes);
         let largest = sizes.iter_mut().filter(|size| size.setup.is_ok()).max_by_key(|size| needs(size))?;
-        let asked = Needs { largest_binding_bytes: needs(largest) };
+        let asked = Needs { largest_binding_bytes: needs(largest), ..Needs::default() };
         match Gpu::open(job.adapters, job.adapter, asked).await {
             Ok(gpu) => return Some(Opened { gpu, checked: Vec::new() }),
             Err(error) => largest.setup = Err(error),

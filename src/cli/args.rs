@@ -206,6 +206,9 @@ pub struct RunArgs {
     /// Measure the adapter's peaks again, whatever the cache holds
     #[arg(long)]
     pub fresh_peaks: bool,
+    /// Let shaders test their indices and bound their loops while they run, as browsers do
+    #[arg(long)]
+    pub checked: bool,
     /// Start from the weights in this safetensors file
     #[arg(long, value_name = "FILE")]
     pub init: Option<PathBuf>,

@@ -65,6 +65,7 @@ pub fn run(args: &RunArgs) -> Result<u8> {
         adapter,
         dataset: &dataset,
         init,
+        checked: args.checked,
         profile: args.profiles().then(|| args.profile_options()),
         peaks,
         started,

@@ -13,6 +13,8 @@ use std::sync::{Arc, Mutex};
 pub struct Needs {
     /// Bytes of the largest buffer that a shader sees.
     pub largest_binding_bytes: u64,
+    /// Whether shaders test their indices and bound their loops while they run, which costs time.
+    pub checked: bool,
 }
 
 /// An opened device and its queue.
@@ -23,6 +25,7 @@ pub struct Gpu {
     pub adapter: AdapterInfo,
     workgroup_limit: u32,
     step_stride: u64,
+    pub(super) checked: bool,
     failure: Arc<Mutex<Option<String>>>,
     submitted: [AtomicU64; 4],
 }
@@ -85,7 +88,7 @@ impl Gpu {
         let handle = adapters.handle(adapter).await?;
         let offered = handle.limits();
         let allowed = offered.max_storage_buffer_binding_size.min(offered.max_buffer_size);
-        let needs = Needs { largest_binding_bytes: most_bytes.min(allowed) };
+        let needs = Needs { largest_binding_bytes: most_bytes.min(allowed), ..Needs::default() };
         let half = handle.features() & wgpu::Features::SHADER_F16;
         Self::open_with(adapters, adapter, needs, timestamps::features(adapter.timestamps) | half).await
     }
@@ -124,7 +127,8 @@ impl Gpu {
         let step_stride = (size_of::<crate::kernels::Step>() as u64).next_multiple_of(alignment);
         let workgroup_limit = limits.max_compute_workgroups_per_dimension;
         let submitted = Default::default();
-        Ok(Self { device, queue, adapter: adapter.clone(), workgroup_limit, step_stride, failure, submitted })
+        let checked = needs.checked;
+        Ok(Self { device, queue, adapter: adapter.clone(), workgroup_limit, step_stride, checked, failure, submitted })
     }
 
     /// All commands that were handed to the device so far.
@@ -170,6 +174,11 @@ impl Gpu {
     /// Whether shaders may use 16-bit floating-point numbers on this device.
     pub fn has_f16(&self) -> bool {
         self.device.features().contains(wgpu::Features::SHADER_F16)
+    }
+
+    /// Whether shaders test their indices while they run; browsers always do.
+    pub fn checked(&self) -> bool {
+        self.checked || cfg!(target_arch = "wasm32")
     }
 
     /// The most workgroups in one dimension of a dispatch.
@@ -332,7 +341,7 @@ mod tests {
 
     #[test]
     fn a_large_batch_raises_the_limits_it_needs() {
-        let needs = Needs { largest_binding_bytes: 1 << 30 };
+        let needs = Needs { largest_binding_bytes: 1 << 30, ..Needs::default() };
         let offered =
             wgpu::Limits { max_storage_buffer_binding_size: 1 << 31, max_buffer_size: 1 << 31, ..Default::default() };
         let limits = required_limits(needs, &offered, "Large").expect("enough");

@@ -77,10 +77,22 @@ impl Pipelines {
 }
 
 fn module(gpu: &Gpu, kernel: &Kernel) -> wgpu::ShaderModule {
-    gpu.device.create_shader_module(wgpu::ShaderModuleDescriptor {
+    let descriptor = wgpu::ShaderModuleDescriptor {
         label: Some(kernel.name),
         source: wgpu::ShaderSource::Wgsl(kernel.wgsl().into()),
-    })
+    };
+    if gpu.checked {
+        return gpu.device.create_shader_module(descriptor);
+    }
+    trusted(&gpu.device, descriptor)
+}
+
+/// A module without tests of its indices and without bounds of its loops.
+#[allow(unsafe_code, reason = "what the driver would otherwise test is proved by tests")]
+fn trusted(device: &wgpu::Device, descriptor: wgpu::ShaderModuleDescriptor<'_>) -> wgpu::ShaderModule {
+    // SAFETY: all shaders are this program's own. tests/indices.rs runs every kernel with each of its indices compared with the
+    // length of its buffer; loops count up to constants, to the batch, or to the number of invocations.
+    unsafe { device.create_shader_module_trusted(descriptor, wgpu::ShaderRuntimeChecks::unchecked()) }
 }
 
 fn pipeline(gpu: &Gpu, dispatch: &Dispatch, module: &wgpu::ShaderModule) -> wgpu::ComputePipeline {
@@ -113,7 +125,11 @@ fn pipeline(gpu: &Gpu, dispatch: &Dispatch, module: &wgpu::ShaderModule) -> wgpu
         layout: Some(&layout),
         module,
         entry_point: Some(kernel.name),
-        compilation_options: wgpu::PipelineCompilationOptions { constants: &dispatch.constants, ..Default::default() },
+        compilation_options: wgpu::PipelineCompilationOptions {
+            constants: &dispatch.constants,
+            // Every kernel writes what it reads of its workgroup memory.
+            zero_initialize_workgroup_memory: gpu.checked,
+        },
         cache: None,
     })
 }

@@ -11,7 +11,7 @@ use super::ledger::nanoseconds;
 use super::train::Bench;
 use super::{Job, Observer, describe};
 use crate::error::{Error, Result};
-use crate::gpu::{Gpu, Pipelines, Span, Stopwatch, Timestamps};
+use crate::gpu::{Gpu, Needs, Pipelines, Span, Stopwatch, Timestamps};
 use crate::result::{Measured, Method, Profile, RunResult, Timeline};
 use crate::stats;
 use crate::trainer::Trainer;
@@ -72,7 +72,7 @@ pub async fn profile(
 ) -> Result<Profiled> {
     let adapter = &bench.gpu.adapter;
     let grade = grade_to_use(adapter.timestamps, options.grade)?;
-    let needs = bench.recipe.needs(bench.plan, job.dataset);
+    let needs = Needs { checked: job.checked, ..bench.recipe.needs(bench.plan, job.dataset) };
     let gpu = Gpu::open_with_timestamps(job.adapters, adapter, needs, grade).await?;
     let pipelines = Pipelines::compile(&gpu, bench.plan).await?;
     let initial = job.initial_parameters(&bench.recipe.model, bench.recipe.seed);
