@@ -17,7 +17,7 @@ pub use train::QUICK_TRAIN_S;
 use crate::data::Dataset;
 use crate::error::{Error, Result};
 use crate::gpu::{AdapterInfo, Adapters, Gpu, Pipelines};
-use crate::kernels::layered::layered;
+use crate::kernels::plan_named;
 use crate::model::{Model, Training};
 use crate::result::{self, Environment, Measured, Outcome, Phases, RunResult, Settings, Status, Summary};
 use crate::trainer::Recipe;
@@ -140,7 +140,7 @@ pub async fn run(job: &Job<'_>, result: &mut RunResult, observer: &mut dyn Obser
 async fn stages(job: &Job<'_>, result: &mut RunResult, observer: &mut dyn Observer) -> Result<Vec<f32>> {
     let recipe = recipe(&result.settings);
     recipe.fits(job.dataset)?;
-    let plan = layered(&recipe.model, &recipe.training, recipe.seed);
+    let plan = plan_named(&result.settings.plan.value)?(&recipe.model, &recipe.training, recipe.seed);
 
     observer.phase("device");
     let start = Instant::now();

@@ -1,7 +1,7 @@
 //! The arguments of the program, and what they amount to together with the environment.
 
 use super::dataset::DataSource;
-use crate::kernels::layered;
+use crate::kernels::{layered, plan_named};
 use crate::model::{DROPOUT_RATE, Training};
 use crate::result::{Measured, Origin, Setting, Settings};
 use clap::{Args, Parser, Subcommand, value_parser};
@@ -122,6 +122,9 @@ pub struct RunArgs {
     /// Take the training images in the order of the files
     #[arg(long)]
     pub no_shuffle: bool,
+    /// Kernels of a step: layered, fused or fused_lanes [default: layered]
+    #[arg(long, value_name = "NAME", value_parser = plan)]
+    pub plan: Option<String>,
     /// Probability of dropping a value, from 0 to below 1 [default: 0.2]
     #[arg(long, value_name = "RATE", value_parser = dropout_rate)]
     pub dropout: Option<f32>,
@@ -140,6 +143,10 @@ pub struct RunArgs {
     /// Folder for result files
     #[arg(long, value_name = "DIR", default_value = "results")]
     pub output: PathBuf,
+}
+
+fn plan(text: &str) -> Result<String, String> {
+    plan_named(text).map(|_| text.to_owned()).map_err(|error| error.to_string())
 }
 
 fn dropout_rate(text: &str) -> Result<f32, String> {
@@ -185,7 +192,7 @@ impl RunArgs {
                 Some(file) => Setting::new(Measured::Value(file.display().to_string()), Origin::Option),
                 None => Setting::default(Measured::missing("drawn from the seed")),
             },
-            plan: Setting::default(layered::NAME.to_owned()),
+            plan: Setting::option_or(self.plan.clone(), layered::NAME.to_owned()),
             quick: flag(self.quick, self.quick),
         }
     }
