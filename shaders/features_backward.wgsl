@@ -1,4 +1,4 @@
-// Gradients of both convolutions' weights and biases for each image by itself; one workgroup makes one image, lanes hold output channels.
+// Gradients of both convolutions' weights and biases for each image by itself; one workgroup makes one image, lanes hold channels.
 // Math: dweight2[o, i] = sum over windows of dfeatures[o] * pool1[i] around the place of its maximum; dpool1 = conv2's adjoint of dfeatures; dweight1[c] = sum over windows of [pool1 > 0] dpool1[c] * pixels around the place
 // Shapes: places and pool1 as features_forward leaves them; dfeatures [N, CHANNELS2, POOL2, POOL2]; partial [N, POOL1 / 4 times (weight and bias of conv1, of four rows of pool1), weight and bias of conv2]
 // Grid: N workgroups in x; WORKGROUP lanes by ROWS
@@ -104,38 +104,6 @@ fn part1(n: u32, c: u32, part: u32) {
     partial[first + 16u * CHANNELS1 + c] = dbias1;
 }
 
-fn columns1(at: u32) -> mat4x2<f32> {
-    return mat4x2<f32>(pool1[at], pool1[at + 1u], pool1[at + POOL1], pool1[at + POOL1 + 1u],
-        pool1[at + 2u * POOL1], pool1[at + 2u * POOL1 + 1u], pool1[at + 3u * POOL1], pool1[at + 3u * POOL1 + 1u]);
-}
-
-// Conv2's gradients of output channel o from the input channels i and i + 1.
-fn part2(n: u32, o: u32, i: u32) {
-    var dweight = array<mat3x3<f32>, 2>();
-    var dbias = 0.0;
-    for (var row = 0u; row < POOL2; row++) {
-        let found = places[n * (CHANNELS1 * POOL1 + CHANNELS2 * POOL2) + CHANNELS1 * POOL1 + o * POOL2 + row];
-        for (var column = 0u; column < POOL2; column++) {
-            let g = dfeatures[((n * CHANNELS2 + o) * POOL2 + row) * POOL2 + column];
-            let place = found >> (2u * column) & 3u;
-            dbias += g;
-            let at = ((n * CHANNELS1 + i) * POOL1 + 2u * row) * POOL1 + 2u * column;
-            let next = at + POOL1 * POOL1;
-            dweight[0] += g * part_3(patch_of(columns1(at), columns1(at + 2u)), place);
-            dweight[1] += g * part_3(patch_of(columns1(next), columns1(next + 2u)), place);
-        }
-    }
-    let first = n * PARTIAL + POOL1 / 4u * 17u * CHANNELS1;
-    for (var t = 0u; t < 9u; t++) {
-        let to = first + (o * CHANNELS1 + i) * 9u + t;
-        partial[to] = dweight[0][t / 3u][t % 3u];
-        partial[to + 9u] = dweight[1][t / 3u][t % 3u];
-    }
-    if i == 0u {
-        partial[first + 9u * CHANNELS1 * CHANNELS2 + o] = dbias;
-    }
-}
-
 @compute @workgroup_size(WORKGROUP, ROWS)
 fn features_backward(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_id) id: vec3<u32>) {
     stage(group.x, id.y * WORKGROUP + id.x);
@@ -145,7 +113,10 @@ fn features_backward(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_inv
     for (var task = start; task < CHANNELS1 / WORKGROUP * parts; task += ROWS) {
         part1(group.x, task / parts * WORKGROUP + id.x, task % parts);
     }
-    for (var task = start; task < CHANNELS1 / 2u * CHANNELS2 / WORKGROUP; task += ROWS) {
-        part2(group.x, task % (CHANNELS2 / WORKGROUP) * WORKGROUP + id.x, task / (CHANNELS2 / WORKGROUP) * 2u);
+    for (var task = start; task < CHANNELS1 / WORKGROUP * (CHANNELS2 / 4u); task += ROWS) {
+        part2(group.x, task % (CHANNELS1 / WORKGROUP) * WORKGROUP + id.x, task / (CHANNELS1 / WORKGROUP) * 4u);
+    }
+    for (var o = id.y * WORKGROUP + id.x; o < CHANNELS2; o += WORKGROUP * ROWS) {
+        bias2(group.x, o);
     }
 }

@@ -66,6 +66,7 @@ const THREEFRY: &str = include_str!("../../shaders/shared/threefry.wgsl");
 const DROPOUT: &str = include_str!("../../shaders/shared/dropout.wgsl");
 const IMAGE: &str = include_str!("../../shaders/shared/image.wgsl");
 const WINDOW: &str = include_str!("../../shaders/shared/window.wgsl");
+const CONV2_WEIGHT: &str = include_str!("../../shaders/shared/conv2_weight.wgsl");
 const EIGHT: &str = include_str!("../../shaders/shared/eight.wgsl");
 
 macro_rules! kernel {
@@ -146,7 +147,7 @@ kernel!(CLASSIFIER_FORWARD_BACKWARD = "classifier_forward_backward"
     tile [IMAGES = 8]);
 kernel!(FEATURES_BACKWARD = "features_backward"
     (images: Read, order: Read, parameters: Read, pool1: Read, places: Read, dfeatures: Read, partial: Write),
-    shared [IMAGE, WINDOW],
+    shared [CONV2_WEIGHT, IMAGE, WINDOW],
     constants [ROWS, SIDE, CHANNELS1, POOL1, CHANNELS2, POOL2, CONV2_WEIGHT, PARTIAL],
     tile []);
 kernel!(GRADIENT_UPDATE = "gradient_update"
