@@ -107,7 +107,7 @@ fn part1(n: u32, c: u32, part: u32) {
 @compute @workgroup_size(WORKGROUP, ROWS)
 fn features_backward(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_id) id: vec3<u32>) {
     stage(group.x, id.y * WORKGROUP + id.x);
-    // With one row the start is a constant, which a software adapter needs to know that lanes read one address.
+    // With one row the start is a constant, so that a driver may see that all lanes are at the same place.
     let start = select(id.y, 0u, ROWS == 1u);
     let parts = POOL1 / 4u;
     for (var task = start; task < CHANNELS1 / WORKGROUP * parts; task += ROWS) {

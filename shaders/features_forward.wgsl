@@ -103,7 +103,7 @@ fn features_forward(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invo
     load_image(source, id.y * WORKGROUP + lane, WORKGROUP * ROWS);
     workgroupBarrier();
 
-    // With one row the start is a constant, which a software adapter needs to know that lanes read one address.
+    // With one row the start is a constant, so that a driver may see that all lanes are at the same place.
     let start = select(id.y, 0u, ROWS == 1u);
     let bias = vec4<f32>(parameters[CONV1_BIAS + lane], parameters[CONV1_BIAS + lane + WORKGROUP],
         parameters[CONV1_BIAS + lane + 2u * WORKGROUP], parameters[CONV1_BIAS + lane + 3u * WORKGROUP]);

@@ -73,6 +73,7 @@ fn impossible_options_are_refused() {
     refused(&["--epochs", "0"], 2, &["--epochs"]);
     refused(&["--dropout", "1"], 2, &["below 1"]);
     refused(&["--colour"], 2, &["--colour"]);
+    refused(&["--plan", "magic"], 2, &["there is no plan magic", "layered, fused, fused_lanes"]);
     refused(&["--backend", "glide"], 2, &["unknown backend 'glide'", "--backend or WGPU_BACKEND"]);
 }
 

@@ -1,4 +1,4 @@
-//! The plan `fused`: four kernels a step, from pixels to updated parameters, within WebGPU's default limits.
+//! The plans `fused` and `fused_lanes`: four kernels a step, from pixels to updated parameters, within WebGPU's default limits.
 //!
 //! One workgroup carries one image through both convolutions ([`FEATURES_FORWARD`]), a group of images through the dense
 //! layers, the loss and back ([`CLASSIFIER_FORWARD_BACKWARD`]), one image back through the convolutions
@@ -42,8 +42,7 @@ pub fn fused(model: &Model, training: &Training, seed: u64) -> Plan {
     make(NAME, ROWS, model, training, seed)
 }
 
-/// As [`fused`], for a software adapter: one row of lanes carries an image, so that the other operand of a product is
-/// known to be the same for all lanes.
+/// As [`fused`], for a software adapter: one row of lanes carries an image, without waiting for others.
 pub fn fused_lanes(model: &Model, training: &Training, seed: u64) -> Plan {
     make(LANES, 1, model, training, seed)
 }
