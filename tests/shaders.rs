@@ -5,7 +5,7 @@
 use gpubench::kernels::layered::layered;
 use gpubench::kernels::peaks::{PEAK_KERNELS, needs_f16};
 use gpubench::kernels::plan::inputs;
-use gpubench::kernels::{Access, Dispatch, KERNELS, Kernel, Plan, Step};
+use gpubench::kernels::{Access, Dispatch, KERNELS, Kernel, PLANS, Plan, Step};
 use gpubench::model::{DROPOUT_RATE, Model, Training};
 use naga::valid::{Capabilities, ValidationFlags, Validator};
 use std::collections::BTreeSet;
@@ -35,9 +35,12 @@ fn plan() -> Plan {
     layered(&Model::new(DROPOUT_RATE), &Training::STANDARD, 1)
 }
 
-/// The dispatches of a plan, each with its module after the override constants were put in.
+fn plans() -> Vec<Plan> {
+    PLANS.iter().map(|(_, make)| make(&Model::new(DROPOUT_RATE), &Training::STANDARD, 1)).collect()
+}
+
+/// The dispatches of all plans, each with its module after the override constants were put in.
 fn resolved() -> Vec<(Dispatch, naga::Module)> {
-    let plan = plan();
     let resolve = |dispatch: &Dispatch| {
         let module = parse(dispatch.kernel);
         let info = validator(dispatch.kernel).validate(&module).expect("valid");
@@ -46,7 +49,7 @@ fn resolved() -> Vec<(Dispatch, naga::Module)> {
             .unwrap_or_else(|error| panic!("{}: {error}", dispatch.label()));
         (dispatch.clone(), module.into_owned())
     };
-    plan.training.iter().chain(&plan.evaluation).map(resolve).collect()
+    plans().iter().flat_map(|plan| plan.training.iter().chain(&plan.evaluation).map(resolve)).collect()
 }
 
 #[test]
@@ -233,7 +236,6 @@ fn every_binding_stands_on_a_line_of_its_own_that_ends_in_its_shape() {
 
 #[test]
 fn dispatches_give_each_constant_once_and_a_buffer_for_each_binding() {
-    let plan = plan();
     let of_the_trainer = [
         inputs::TRAIN_IMAGES,
         inputs::TRAIN_LABELS,
@@ -247,7 +249,12 @@ fn dispatches_give_each_constant_once_and_a_buffer_for_each_binding() {
         inputs::VELOCITIES,
         inputs::GRADIENTS,
     ];
-    for dispatch in plan.training.iter().chain(&plan.evaluation) {
+    let plans = plans();
+    let of = |plan| -> [(&Plan, &[Dispatch]); 2] {
+        let plan: &Plan = plan;
+        [(plan, &plan.training), (plan, &plan.evaluation)]
+    };
+    for (plan, dispatch) in plans.iter().flat_map(of).flat_map(|(plan, list)| list.iter().map(move |one| (plan, one))) {
         let mut given: Vec<&str> = dispatch.constants.iter().map(|(name, _)| *name).collect();
         let mut wanted = dispatch.kernel.constants.to_vec();
         given.sort_unstable();

@@ -240,7 +240,11 @@ fn whole_buffer(answer: Option<&Expected>, before: &[u32], after: &[u32], tolera
         Some(Element::U32) => *word as f32,
         _ => f32::from_bits(*word),
     };
-    let written: Vec<f32> = after[first..end].iter().map(as_float).collect();
+    // Bits that rounding decides are left out.
+    let decided = |(index, word): (usize, &u32)| {
+        word & !answer.and_then(|answer| answer.undecided.get(index)).copied().unwrap_or(0)
+    };
+    let written: Vec<f32> = after[first..end].iter().enumerate().map(decided).map(|word| as_float(&word)).collect();
     let compared = tolerance::compare(&written, values, tolerance);
     let compared = Comparison { worst_index: first + compared.worst_index, ..compared };
     let outside = (0..first).chain(end..after.len()).find(|&index| before[index] != after[index]);

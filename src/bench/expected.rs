@@ -3,10 +3,12 @@
 use crate::error::{Error, Result};
 use crate::kernels::plan::inputs;
 use crate::kernels::{Access, Dispatch, Element, Step};
-use crate::model::{CLASSES, Layer, Model, Operation};
+use crate::model::{CLASSES, IMAGE_PIXELS, Layer, Model, Operation};
 use crate::reference;
 use std::collections::BTreeMap;
 use std::ops::Range;
+
+mod fused;
 
 /// The contents of the buffers that a dispatch names, by name: 32-bit words.
 pub type Contents = BTreeMap<String, Vec<u32>>;
@@ -21,6 +23,8 @@ pub struct Expected {
     pub element: Element,
     /// The values.
     pub values: Vec<f64>,
+    /// For words of flags, the bits that rounding may decide either way, one word for each value; else empty.
+    pub undecided: Vec<u32>,
 }
 
 /// What a dispatch has before it: its buffers, the model, the step.
@@ -100,6 +104,10 @@ pub fn expected(dispatch: &Dispatch, model: &Model, step: &Step, before: &Conten
             Ok(vec![scene.written("metrics", 2 * step.slot as usize, vec![loss, f64::from(correct)])])
         }
         "sgd_update" => Ok(scene.sgd_update()),
+        "features_forward" => Ok(scene.features_forward()),
+        "classifier_forward_backward" => Ok(scene.classifier_forward_backward()),
+        "features_backward" => Ok(scene.features_backward()),
+        "gradient_update" => Ok(scene.gradient_update()),
         other => Err(Error::Check(format!("no reference is known for the kernel {other}: add one"))),
     }
 }
@@ -109,11 +117,15 @@ impl Scene<'_> {
         self.model.layer(self.dispatch.layer)
     }
 
+    /// The name of the buffer bound as `binding`, if one is.
+    fn bound(&self, binding: &str) -> Option<&str> {
+        let storage = self.dispatch.kernel.bindings.iter().filter(|bound| bound.access != Access::Step);
+        storage.zip(&self.dispatch.buffers).find(|(bound, _)| bound.name == binding).map(|(_, name)| name.as_str())
+    }
+
     /// The name of the buffer bound as `binding`.
     fn buffer(&self, binding: &str) -> &str {
-        let storage = self.dispatch.kernel.bindings.iter().filter(|bound| bound.access != Access::Step);
-        let place = storage.zip(&self.dispatch.buffers).find(|(bound, _)| bound.name == binding);
-        place.map_or_else(|| panic!("{} binds {binding}", self.dispatch.label()), |(_, name)| name)
+        self.bound(binding).unwrap_or_else(|| panic!("{} binds {binding}", self.dispatch.label()))
     }
 
     fn words(&self, binding: &str, range: Range<usize>) -> &[u32] {
@@ -143,19 +155,38 @@ impl Scene<'_> {
     }
 
     fn written(&self, binding: &str, first: usize, values: Vec<f64>) -> Expected {
-        Expected { buffer: self.buffer(binding).to_owned(), first, element: Element::F32, values }
+        Expected {
+            buffer: self.buffer(binding).to_owned(),
+            first,
+            element: Element::F32,
+            values,
+            undecided: Vec::new(),
+        }
     }
 
     fn gradient(&self, kind: &str, values: Vec<f64>) -> Expected {
-        Expected { buffer: inputs::GRADIENTS.to_owned(), first: self.range(kind).start, element: Element::F32, values }
+        Expected {
+            buffer: inputs::GRADIENTS.to_owned(),
+            first: self.range(kind).start,
+            element: Element::F32,
+            values,
+            undecided: Vec::new(),
+        }
+    }
+
+    /// The pixels of the batch, as fractions of 255, and its labels.
+    fn pixels(&self) -> (Vec<f64>, Vec<u8>) {
+        let [images, order] = ["images", "order"].map(|binding| &self.before[self.buffer(binding)]);
+        // A kernel that needs no labels binds none.
+        let labels = self.bound("labels").map(|name| self.before[name].iter().map(|&label| label as u8).collect());
+        let labels: Vec<u8> = labels.unwrap_or_else(|| vec![0; 4 * images.len() / IMAGE_PIXELS]);
+        let first = self.step.first as usize;
+        let indices = &order[first..first + self.step.batch as usize];
+        reference::batch_gather(bytemuck::cast_slice(images), &labels, indices)
     }
 
     fn batch_gather(&self) -> Vec<Expected> {
-        let [images, labels, order] = ["images", "labels", "order"].map(|binding| &self.before[self.buffer(binding)]);
-        let labels: Vec<u8> = labels.iter().map(|&label| label as u8).collect();
-        let first = self.step.first as usize;
-        let indices = &order[first..first + self.step.batch as usize];
-        let (pixels, targets) = reference::batch_gather(bytemuck::cast_slice(images), &labels, indices);
+        let (pixels, targets) = self.pixels();
         let targets = targets.into_iter().map(f64::from).collect();
         let targets = Expected { element: Element::U32, ..self.written("targets", 0, targets) };
         vec![self.written("x", 0, pixels), targets]
@@ -204,12 +235,16 @@ impl Scene<'_> {
     }
 
     fn sgd_update(&self) -> Vec<Expected> {
-        let all = 0..self.model.parameter_count();
-        let [gradients, mut velocities, mut parameters] =
-            ["gradients", "velocities", "parameters"].map(|binding| self.floats(binding, all.clone()));
+        self.updated(&self.floats("gradients", 0..self.model.parameter_count()))
+    }
+
+    /// The velocities and parameters after a step down `gradients`.
+    fn updated(&self, gradients: &[f64]) -> Vec<Expected> {
+        let [mut velocities, mut parameters] =
+            ["velocities", "parameters"].map(|binding| self.floats(binding, 0..self.model.parameter_count()));
         let momentum = f64::from(self.dispatch.constant("MOMENTUM") as f32);
         let learning_rate = f64::from(self.step.learning_rate);
-        reference::sgd_update(&mut parameters, &mut velocities, &gradients, learning_rate, momentum);
+        reference::sgd_update(&mut parameters, &mut velocities, gradients, learning_rate, momentum);
         vec![self.written("velocities", 0, velocities), self.written("parameters", 0, parameters)]
     }
 }

@@ -22,7 +22,7 @@ pub use train::QUICK_TRAIN_S;
 use crate::data::Dataset;
 use crate::error::{Error, Result};
 use crate::gpu::{AdapterInfo, Adapters, Gpu, Needs, Pipelines};
-use crate::kernels::layered::layered;
+use crate::kernels::plan_named;
 use crate::model::{Model, Training};
 use crate::result::{
     self, Environment, Measured, Outcome, PeakKind, Peaks, Phases, RunResult, Settings, Status, Summary, Timeline,
@@ -167,7 +167,7 @@ pub async fn run(job: &Job<'_>, result: &mut RunResult, observer: &mut dyn Obser
 async fn stages(job: &Job<'_>, result: &mut RunResult, observer: &mut dyn Observer) -> Result<Finished> {
     let recipe = recipe(&result.settings);
     recipe.fits(job.dataset)?;
-    let plan = layered(&recipe.model, &recipe.training, recipe.seed);
+    let plan = plan_named(&result.settings.plan.value)?(&recipe.model, &recipe.training, recipe.seed);
 
     observer.phase("device");
     let start = Instant::now();

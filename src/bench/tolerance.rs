@@ -19,9 +19,10 @@ const fn tolerance(name: &'static str, absolute: f64, relative: f64) -> Toleranc
 
 /// One row for each kernel, and for the losses and parameters of a few training steps.
 ///
+/// Over 50 steps a maximum or a ReLU that rounding decided otherwise may show in the loss.
 /// Copies, masks and integers are exact. Sums of n products allow for rounding that grows with n; gradients are small
 /// numbers, so their absolute part is smaller than that of activations.
-pub const TOLERANCES: [Tolerance; 20] = [
+pub const TOLERANCES: [Tolerance; 25] = [
     tolerance("batch_gather", 0.0, 2e-7),
     tolerance("conv_forward", 3e-6, 2e-6),
     tolerance("max_pool_forward", 0.0, 0.0),
@@ -40,8 +41,13 @@ pub const TOLERANCES: [Tolerance; 20] = [
     tolerance("conv_backward_weight_reduce", 1e-7, 1e-6),
     tolerance("conv_backward_bias", 1e-6, 2e-6),
     tolerance("sgd_update", 1e-8, 5e-7),
+    tolerance("features_forward", 6e-6, 4e-6),
+    tolerance("classifier_forward_backward", 6e-6, 1e-5),
+    tolerance("features_backward", 1e-6, 4e-6),
+    tolerance("gradient_update", 1e-6, 2e-6),
     tolerance("training step loss", 1e-5, 1e-5),
     tolerance("training step parameters", 5e-5, 1e-4),
+    tolerance("50 steps loss", 5e-3, 5e-3),
 ];
 
 /// The tolerance of `name`.

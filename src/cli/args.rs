@@ -4,7 +4,7 @@ use super::dataset::DataSource;
 use super::sweep::SweepArgs;
 use crate::bench::{PROFILED_STEPS, ProfileOptions};
 use crate::gpu::Timestamps;
-use crate::kernels::layered;
+use crate::kernels::{layered, plan_named};
 use crate::model::{DROPOUT_RATE, Training};
 use crate::result::{Measured, Origin, Setting, Settings};
 use clap::{Args, Parser, Subcommand, value_parser};
@@ -188,6 +188,9 @@ pub struct RunArgs {
     /// Take the training images in the order of the files
     #[arg(long)]
     pub no_shuffle: bool,
+    /// Kernels of a step: layered, fused or fused_lanes [default: layered]
+    #[arg(long, value_name = "NAME", value_parser = plan)]
+    pub plan: Option<String>,
     /// Probability of dropping a value, from 0 to below 1 [default: 0.2]
     #[arg(long, value_name = "RATE", value_parser = dropout_rate)]
     pub dropout: Option<f32>,
@@ -237,6 +240,10 @@ pub enum Grade {
     PassBoundaries,
     /// The host's clock instead.
     None,
+}
+
+fn plan(text: &str) -> Result<String, String> {
+    plan_named(text).map(|_| text.to_owned()).map_err(|error| error.to_string())
 }
 
 fn dropout_rate(text: &str) -> Result<f32, String> {
@@ -299,7 +306,7 @@ impl RunArgs {
                 Some(file) => Setting::new(Measured::Value(file.display().to_string()), Origin::Option),
                 None => Setting::default(Measured::missing("drawn from the seed")),
             },
-            plan: Setting::default(layered::NAME.to_owned()),
+            plan: Setting::option_or(self.plan.clone(), layered::NAME.to_owned()),
             quick: flag(self.quick, self.quick),
         }
     }

@@ -10,8 +10,7 @@ pub const NAME: &str = "layered";
 
 /// Invocations in a workgroup: two warps on NVIDIA, one wavefront on AMD's older GPUs, 8 vectors on a software adapter.
 const WORKGROUP: u32 = 64;
-/// Bytes of one value.
-const VALUE: u64 = 4;
+const VALUE: u64 = 4; // bytes
 /// Images whose share of a convolution's weight gradient one workgroup adds up: about this many rows of the output.
 const ROWS_PER_CHUNK: usize = 320;
 
@@ -44,7 +43,14 @@ pub fn layered(model: &Model, training: &Training, seed: u64) -> Plan {
     Plan { name: NAME, training: steps, evaluation, buffers: builder.buffers() }
 }
 
-fn output_of(layer: &Layer) -> String {
+/// The dense layers and the loss, without training, over the features in `x`.
+pub(super) fn classifier(model: &Model, mut x: String, metrics: &str) -> Vec<Dispatch> {
+    let layers = model.layers.iter().skip_while(|layer| !matches!(layer.operation, Operation::Dense { .. }));
+    let forward = |layer, x: &str| Builder { model, key: [0; 2] }.forward(layer, x, metrics);
+    layers.flat_map(|layer| forward(layer, &std::mem::replace(&mut x, output_of(layer)))).collect()
+}
+
+pub(super) fn output_of(layer: &Layer) -> String {
     format!("{}.output", layer.name)
 }
 

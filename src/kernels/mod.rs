@@ -1,10 +1,13 @@
 //! The kernel table: one row for each WGSL file. Plans ([`plan`]) are lists of its rows.
 
+pub mod fused;
 pub mod layered;
 pub mod peaks;
 pub mod plan;
 
+use crate::error::{Error, Result};
 use crate::hash::sha256_hex;
+use crate::model::{Model, Training};
 pub use plan::{Amount, BufferSpec, Dispatch, Element, Grid, Plan};
 
 /// How a kernel uses what is bound in one place.
@@ -62,6 +65,10 @@ impl Kernel {
 const STEP: &str = include_str!("../../shaders/shared/step.wgsl");
 const THREEFRY: &str = include_str!("../../shaders/shared/threefry.wgsl");
 const DROPOUT: &str = include_str!("../../shaders/shared/dropout.wgsl");
+const IMAGE: &str = include_str!("../../shaders/shared/image.wgsl");
+const WINDOW: &str = include_str!("../../shaders/shared/window.wgsl");
+const CONV2_WEIGHT: &str = include_str!("../../shaders/shared/conv2_weight.wgsl");
+const EIGHT: &str = include_str!("../../shaders/shared/eight.wgsl");
 
 macro_rules! kernel {
     (
@@ -128,9 +135,48 @@ kernel!(METRICS_REDUCE = "metrics_reduce" (loss: Read, correct: Read, metrics: W
     shared [], constants [], tile []);
 kernel!(SGD_UPDATE = "sgd_update" (gradients: Read, velocities: Write, parameters: Write),
     shared [], constants [ELEMENTS, MOMENTUM], tile []);
+kernel!(FEATURES_FORWARD = "features_forward"
+    (images: Read, labels: Read, order: Read, parameters: Read, pool1: Write, places: Write, features: Write, targets: Write),
+    shared [IMAGE, WINDOW, DROPOUT, THREEFRY],
+    constants [ROWS, SIDE, CHANNELS1, POOL1, CHANNELS2, POOL2, CONV1_WEIGHT, CONV1_BIAS, CONV2_WEIGHT, CONV2_BIAS,
+        KEY_LOW, KEY_HIGH, THRESHOLD, SCALE],
+    tile []);
+kernel!(CLASSIFIER_FORWARD_BACKWARD = "classifier_forward_backward"
+    (features: Read, targets: Read, parameters: Read, hidden: Write, deltas: Write, dfeatures: Write, outcome: Write),
+    shared [EIGHT],
+    constants [FEATURES, UNITS1, UNITS2, CLASSES, FC1_WEIGHT, FC1_BIAS, FC2_WEIGHT, FC2_BIAS, FC3_WEIGHT, FC3_BIAS, SCALE],
+    tile [IMAGES = 8]);
+kernel!(FEATURES_BACKWARD = "features_backward"
+    (images: Read, order: Read, parameters: Read, pool1: Read, places: Read, dfeatures: Read, partial: Write),
+    shared [CONV2_WEIGHT, IMAGE, WINDOW],
+    constants [ROWS, SIDE, CHANNELS1, POOL1, CHANNELS2, POOL2, CONV2_WEIGHT, PARTIAL],
+    tile []);
+kernel!(GRADIENT_UPDATE = "gradient_update"
+    (features: Read, hidden: Read, deltas: Read, outcome: Read, partial: Read, metrics: Write, velocities: Write, parameters: Write),
+    shared [],
+    constants [FEATURES, UNITS1, UNITS2, CLASSES, FC1_WEIGHT, FC1_BIAS, FC2_WEIGHT, FC2_BIAS, FC3_WEIGHT, FC3_BIAS,
+        CONV1, CONV2, PARTS, MOMENTUM],
+    tile []);
+
+/// Makes a plan for a model, its training and the seed of its dropout masks.
+pub type MakePlan = fn(&Model, &Training, u64) -> Plan;
+
+/// Every plan by its name.
+pub static PLANS: [(&str, MakePlan); 3] =
+    [(layered::NAME, layered::layered), (fused::NAME, fused::fused), (fused::LANES, fused::fused_lanes)];
+
+/// What makes the plan called `name`.
+///
+/// # Errors
+/// [`Error::Usage`] with the names of all plans if there is none.
+pub fn plan_named(name: &str) -> Result<MakePlan> {
+    let names: Vec<&str> = PLANS.iter().map(|(name, _)| *name).collect();
+    let found = PLANS.iter().find(|(plan, _)| *plan == name).map(|(_, make)| *make);
+    found.ok_or_else(|| Error::Usage(format!("there is no plan {name}: choose --plan from {}", names.join(", "))))
+}
 
 /// Every kernel, in the order of a training step.
-pub static KERNELS: [&Kernel; 18] = [
+pub static KERNELS: [&Kernel; 22] = [
     &BATCH_GATHER,
     &CONV_FORWARD,
     &MAX_POOL_FORWARD,
@@ -149,6 +195,10 @@ pub static KERNELS: [&Kernel; 18] = [
     &CONV_BACKWARD_WEIGHT_REDUCE,
     &CONV_BACKWARD_BIAS,
     &SGD_UPDATE,
+    &FEATURES_FORWARD,
+    &CLASSIFIER_FORWARD_BACKWARD,
+    &FEATURES_BACKWARD,
+    &GRADIENT_UPDATE,
 ];
 
 /// SHA-256, in hexadecimal, of all WGSL texts in the order of the table: which shaders a result was made with.

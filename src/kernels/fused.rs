@@ -1,0 +1,299 @@
+//! The plans `fused` and `fused_lanes`: four kernels a step, from pixels to updated parameters, within WebGPU's default limits.
+//!
+//! One workgroup carries one image through both convolutions ([`FEATURES_FORWARD`]), a group of images through the dense
+//! layers, the loss and back ([`CLASSIFIER_FORWARD_BACKWARD`]), one image back through the convolutions
+//! ([`FEATURES_BACKWARD`]); then every parameter's gradient over the batch is made and used at once ([`GRADIENT_UPDATE`]).
+
+use super::plan::inputs;
+use super::*;
+use crate::model::{CLASSES, DROPOUT_RATE, IMAGE_PIXELS, IMAGE_SIDE, Model, Operation, Training};
+use crate::rng;
+
+/// Name of the plan.
+pub const NAME: &str = "fused";
+/// Name of the plan with one row of lanes in a workgroup.
+pub const LANES: &str = "fused_lanes";
+
+/// Lanes of a workgroup that carries an image; lanes hold channels, so they divide those of both convolutions.
+const LANES_OF_IMAGE: u32 = 8;
+/// Rows of lanes that share an image on a GPU.
+const ROWS: u32 = 12;
+/// Invocations of a workgroup in the other kernels: a quarter of the dense layers' inputs, and one more for the bias.
+const WORKGROUP: u32 = 128;
+/// Bytes of one value.
+const VALUE: usize = 4;
+/// Parts in which an image's gradients of conv1 come, of four rows of pool1 each.
+const ROWS_OF_PART: usize = 4;
+
+const POOL1: &str = "pool1.output";
+const PLACES: &str = "places";
+const FEATURES: &str = "features.output";
+const DFEATURES: &str = "features.gradient";
+const TARGETS: &str = "batch.labels";
+const HIDDEN: &str = "hidden.output";
+const DELTAS: &str = "dense.gradient";
+const OUTCOME: &str = "loss.outcome";
+const PARTIAL: &str = "conv.partial";
+const LOSS: &str = "loss.loss";
+const CORRECT: &str = "loss.correct";
+
+/// Makes the plan for `model`, with dropout masks drawn under `seed`, for a GPU: many invocations share an image.
+pub fn fused(model: &Model, training: &Training, seed: u64) -> Plan {
+    make(NAME, ROWS, model, training, seed)
+}
+
+/// As [`fused`], for a software adapter: one row of lanes carries an image, without waiting for others.
+pub fn fused_lanes(model: &Model, training: &Training, seed: u64) -> Plan {
+    make(LANES, 1, model, training, seed)
+}
+
+fn make(name: &'static str, rows: u32, model: &Model, training: &Training, seed: u64) -> Plan {
+    let builder = Builder { model, rows, key: rng::stream_key(seed, rng::Stream::Dropout) };
+    let training = vec![
+        builder.features_forward([inputs::TRAIN_IMAGES, inputs::TRAIN_LABELS, inputs::TRAIN_ORDER], builder.rate()),
+        builder.classifier(),
+        builder.features_backward(),
+        builder.update(training),
+    ];
+    let mut evaluation =
+        vec![builder.features_forward([inputs::TEST_IMAGES, inputs::TEST_LABELS, inputs::TEST_ORDER], 0.0)];
+    evaluation.extend(layered::classifier(model, FEATURES.to_owned(), inputs::TEST_METRICS));
+    Plan { name, training, evaluation, buffers: builder.buffers() }
+}
+
+/// The sizes that the kernels share.
+struct Builder<'a> {
+    model: &'a Model,
+    rows: u32,
+    key: [u32; 2],
+}
+
+impl Builder<'_> {
+    fn rate(&self) -> f32 {
+        let rate = |operation| if let Operation::Dropout { rate } = operation { Some(rate) } else { None };
+        self.model.layers.iter().find_map(|layer| rate(layer.operation)).unwrap_or(DROPOUT_RATE)
+    }
+
+    fn output(&self, layer: &str) -> usize {
+        self.model.layer(layer).output.elements()
+    }
+
+    fn channels(&self, layer: &str) -> usize {
+        self.model.layer(layer).output.channels
+    }
+
+    /// Where `parameter` starts in the parameter vector.
+    fn offset(&self, parameter: &str) -> f64 {
+        self.model.parameter(parameter).offset as f64
+    }
+
+    /// Weight and bias of `layer`.
+    fn parameters(&self, layer: &str) -> usize {
+        self.model.parameters.iter().filter(|parameter| parameter.layer == layer).map(|own| own.elements()).sum()
+    }
+
+    fn dense_parameters(&self) -> usize {
+        ["fc1", "fc2", "fc3"].map(|layer| self.parameters(layer)).iter().sum()
+    }
+
+    fn dense_macs(&self) -> u64 {
+        ["fc1", "fc2", "fc3"].map(|layer| self.model.layer(layer).forward_macs()).iter().sum()
+    }
+
+    /// Words of an image that say where the maxima stood: one for each row of windows.
+    fn places(&self) -> usize {
+        let rows = |layer| self.channels(layer) * self.model.layer(layer).output.height;
+        rows("pool1") + rows("pool2")
+    }
+
+    fn hidden(&self) -> usize {
+        self.output("fc1") + self.output("fc2")
+    }
+
+    /// The gradients of the dense layers' outputs, in whole vec4s.
+    fn deltas(&self) -> usize {
+        self.hidden() + CLASSES.next_multiple_of(4)
+    }
+
+    fn parts(&self) -> usize {
+        self.model.layer("pool1").output.height / ROWS_OF_PART
+    }
+
+    /// An image's gradients of the convolutions' parameters.
+    fn partial(&self) -> usize {
+        self.parts() * self.parameters("conv1") + self.parameters("conv2")
+    }
+
+    fn image_constants(&self) -> Vec<(&'static str, f64)> {
+        vec![
+            ("WORKGROUP", f64::from(LANES_OF_IMAGE)),
+            ("ROWS", f64::from(self.rows)),
+            ("SIDE", IMAGE_SIDE as f64),
+            ("CHANNELS1", self.channels("conv1") as f64),
+            ("POOL1", self.model.layer("pool1").output.width as f64),
+            ("CHANNELS2", self.channels("conv2") as f64),
+            ("POOL2", self.model.layer("pool2").output.width as f64),
+            ("CONV2_WEIGHT", self.offset("conv2.weight")),
+        ]
+    }
+
+    fn dense_constants(&self) -> Vec<(&'static str, f64)> {
+        vec![
+            ("WORKGROUP", f64::from(WORKGROUP)),
+            ("FEATURES", self.output("pool2") as f64),
+            ("UNITS1", self.output("fc1") as f64),
+            ("UNITS2", self.output("fc2") as f64),
+            ("CLASSES", CLASSES as f64),
+            ("FC1_WEIGHT", self.offset("fc1.weight")),
+            ("FC1_BIAS", self.offset("fc1.bias")),
+            ("FC2_WEIGHT", self.offset("fc2.weight")),
+            ("FC2_BIAS", self.offset("fc2.bias")),
+            ("FC3_WEIGHT", self.offset("fc3.weight")),
+            ("FC3_BIAS", self.offset("fc3.bias")),
+        ]
+    }
+
+    fn features_forward(&self, [images, labels, order]: [&str; 3], rate: f32) -> Dispatch {
+        let own = [
+            ("CONV1_WEIGHT", self.offset("conv1.weight")),
+            ("CONV1_BIAS", self.offset("conv1.bias")),
+            ("CONV2_BIAS", self.offset("conv2.bias")),
+            ("KEY_LOW", f64::from(self.key[0])),
+            ("KEY_HIGH", f64::from(self.key[1])),
+            ("THRESHOLD", f64::from(rng::dropout_threshold(rate))),
+            ("SCALE", f64::from(1.0 / (1.0 - rate))),
+        ];
+        let values = self.output("pool1") + self.output("pool2") + self.places() + 3;
+        Dispatch {
+            kernel: &FEATURES_FORWARD,
+            layer: "features",
+            constants: [self.image_constants(), own.to_vec()].concat(),
+            buffers: names([images, labels, order, inputs::PARAMETERS, POOL1, PLACES, FEATURES, TARGETS]),
+            grid: one_for_each_image(),
+            flop: Amount::per_image(2 * 4 * (self.pool1_macs() + self.pool2_macs())),
+            bytes: bytes(IMAGE_PIXELS + VALUE * values, self.parameters("conv1") + self.parameters("conv2")),
+        }
+    }
+
+    /// Multiply-adds of conv1 for one position of each window of pool1.
+    fn pool1_macs(&self) -> u64 {
+        (self.output("pool1") * self.parameters("conv1") / self.channels("conv1") - self.output("pool1")) as u64
+    }
+
+    /// Multiply-adds of conv2 for one position of each window of pool2.
+    fn pool2_macs(&self) -> u64 {
+        (self.output("pool2") * self.parameters("conv2") / self.channels("conv2") - self.output("pool2")) as u64
+    }
+
+    fn classifier(&self) -> Dispatch {
+        let values = 2 * self.output("pool2") + self.hidden() + self.deltas() + 3;
+        Dispatch {
+            kernel: &CLASSIFIER_FORWARD_BACKWARD,
+            layer: "classifier",
+            constants: [self.dense_constants(), vec![("SCALE", f64::from(1.0 / (1.0 - self.rate())))]].concat(),
+            buffers: names([FEATURES, TARGETS, inputs::PARAMETERS, HIDDEN, DELTAS, DFEATURES, OUTCOME]),
+            grid: Grid::Workgroups(
+                Amount::per_chunk(1, CLASSIFIER_FORWARD_BACKWARD.tile_size("IMAGES")),
+                Amount::fixed(1),
+            ),
+            flop: Amount::per_image(2 * 2 * self.dense_macs()),
+            bytes: bytes(VALUE * values, self.dense_parameters()),
+        }
+    }
+
+    fn features_backward(&self) -> Dispatch {
+        let conv2 = self.model.parameter("conv2.weight").elements();
+        let values = self.places() + self.output("pool2") + self.output("pool1") + self.partial();
+        // The gradient of pool1 is made from all positions of conv2, the others from one position in four.
+        let positions = self.model.layer("pool1").output.positions() as u64;
+        Dispatch {
+            kernel: &FEATURES_BACKWARD,
+            layer: "features",
+            constants: [self.image_constants(), vec![("PARTIAL", self.partial() as f64)]].concat(),
+            buffers: names([
+                inputs::TRAIN_IMAGES,
+                inputs::TRAIN_ORDER,
+                inputs::PARAMETERS,
+                POOL1,
+                PLACES,
+                DFEATURES,
+                PARTIAL,
+            ]),
+            grid: one_for_each_image(),
+            flop: Amount::per_image(2 * (self.pool1_macs() + self.pool2_macs() + conv2 as u64 * positions)),
+            bytes: bytes(IMAGE_PIXELS + VALUE * values, conv2),
+        }
+    }
+
+    fn update(&self, training: &Training) -> Dispatch {
+        let own = [
+            ("CONV1", self.parameters("conv1") as f64),
+            ("CONV2", self.parameters("conv2") as f64),
+            ("PARTS", self.parts() as f64),
+            ("MOMENTUM", f64::from(training.momentum)),
+        ];
+        let tiles: usize = ["fc1", "fc2", "fc3"].map(|layer| self.output(layer).div_ceil(4)).iter().sum();
+        let quadruples = (self.parameters("conv1") + self.parameters("conv2")) / 4;
+        let all = self.model.parameter_count();
+        let values = self.output("pool2") + self.hidden() + self.deltas() + self.partial() + 2;
+        Dispatch {
+            kernel: &GRADIENT_UPDATE,
+            layer: "all",
+            constants: [self.dense_constants(), own.to_vec()].concat(),
+            buffers: names([
+                FEATURES,
+                HIDDEN,
+                DELTAS,
+                OUTCOME,
+                PARTIAL,
+                inputs::TRAIN_METRICS,
+                inputs::VELOCITIES,
+                inputs::PARAMETERS,
+            ]),
+            grid: Grid::Workgroups(
+                Amount::fixed((tiles + quadruples.div_ceil(WORKGROUP as usize) + 1) as u64),
+                Amount::fixed(1),
+            ),
+            flop: Amount::per_image((2 * self.dense_parameters() + self.partial()) as u64).plus(4 * all as u64),
+            bytes: bytes(VALUE * values, 4 * all),
+        }
+    }
+
+    fn buffers(&self) -> Vec<BufferSpec> {
+        let per_image = |name: &str, element, count: usize| BufferSpec {
+            name: name.to_owned(),
+            element,
+            length: Amount::per_image(count as u64),
+        };
+        let mut buffers = vec![
+            per_image(POOL1, Element::F32, self.output("pool1")),
+            per_image(PLACES, Element::U32, self.places()),
+            per_image(FEATURES, Element::F32, self.output("pool2")),
+            per_image(DFEATURES, Element::F32, self.output("pool2")),
+            per_image(TARGETS, Element::U32, 1),
+            per_image(HIDDEN, Element::F32, self.hidden()),
+            per_image(DELTAS, Element::F32, self.deltas()),
+            per_image(OUTCOME, Element::F32, 2),
+            per_image(PARTIAL, Element::F32, self.partial()),
+            per_image(LOSS, Element::F32, 1),
+            per_image(CORRECT, Element::F32, 1),
+        ];
+        for layer in ["fc1", "fc2", "fc3"] {
+            buffers.push(per_image(&layered::output_of(self.model.layer(layer)), Element::F32, self.output(layer)));
+        }
+        buffers
+    }
+}
+
+fn names<const N: usize>(buffers: [&str; N]) -> Vec<String> {
+    buffers.map(str::to_owned).to_vec()
+}
+
+fn one_for_each_image() -> Grid {
+    Grid::Workgroups(Amount::per_image(1), Amount::fixed(1))
+}
+
+/// `per_image` bytes for each image and `parameters` values for all.
+fn bytes(per_image: usize, parameters: usize) -> Amount {
+    Amount::per_image(per_image as u64).plus((VALUE * parameters) as u64)
+}
