@@ -13,6 +13,8 @@ use std::sync::{Arc, Mutex};
 pub struct Needs {
     /// Bytes of the largest buffer that a shader sees.
     pub largest_binding_bytes: u64,
+    /// Storage buffers that a shader sees, where that is more than WebGPU's default.
+    pub storage_buffers: u32,
     /// Whether shaders test their indices and bound their loops while they run, which costs time.
     pub checked: bool,
 }
@@ -297,6 +299,8 @@ fn required_limits(needs: Needs, offered: &wgpu::Limits, name: &str) -> Result<w
     let mut limits = wgpu::Limits::default();
     limits.max_storage_buffer_binding_size = limits.max_storage_buffer_binding_size.max(needs.largest_binding_bytes);
     limits.max_buffer_size = limits.max_buffer_size.max(needs.largest_binding_bytes);
+    let storage_buffers = limits.max_storage_buffers_per_shader_stage.max(needs.storage_buffers);
+    limits.max_storage_buffers_per_shader_stage = storage_buffers;
     let lacking = |limit: &str, needed: u64, offered: u64| {
         Error::Adapter(format!(
             "the adapter {name} lacks a limit: this run needs {limit} {needed}, it offers {offered}; choose another --adapter, a smaller --batch or a narrower network"
