@@ -19,6 +19,7 @@ mod settings;
 mod summary;
 mod sweep;
 mod timeline;
+mod tuning;
 
 pub use account::{Account, HostTimes, TrainingBound, Verdict, no_account};
 pub use check::{Check, KernelCheck, Outcome, StepCheck};
@@ -29,6 +30,7 @@ pub use profile::{Bound, KernelTime, Method, Profile};
 pub use settings::{Origin, Setting, Settings};
 pub use sweep::{Sweep, SweepFit, SweepPoint, SweepVariable};
 pub use timeline::{Event, Timeline, Track};
+pub use tuning::{Candidate, TUNING_SCHEMA, TUNING_SCHEMA_VERSION, Tuning};
 
 /// The value of `schema` in every result file.
 pub const SCHEMA: &str = "gpubench.result";
@@ -84,6 +86,14 @@ pub struct RunResult {
     /// Step time against size, in the result of a sweep; may be left out.
     #[serde(default = "no_sweep")]
     pub sweep: Measured<Sweep>,
+    /// The measured search that chose the plan; may be left out.
+    #[serde(default = "no_tuning")]
+    pub tuning: Measured<Tuning>,
+}
+
+/// What stands in the place of a search for the fastest plan that was not made.
+pub fn no_tuning() -> Measured<Tuning> {
+    Measured::missing("the plan was named, or is the one shipped for this adapter")
 }
 
 /// What stands in the place of peaks that nobody asked for.

@@ -5,7 +5,7 @@
 use assert_cmd::Command;
 use gpubench::gpu::Adapters;
 use gpubench::model::{DROPOUT_RATE, Model};
-use gpubench::result::{Peaks, RunResult, Status};
+use gpubench::result::{Peaks, RunResult, Status, Tuning};
 use gpubench::weights::to_safetensors;
 use libtest_mimic::{Arguments, Failed, Trial};
 use std::collections::BTreeMap;
@@ -22,6 +22,8 @@ fn gpubench(folder: &Path) -> Command {
         command.env_remove(variable);
     }
     command.env("XDG_CACHE_HOME", folder.join("cache")).env("NODEVICE_SELECT", "1").current_dir(folder);
+    // Each test has a cache of its own, and looking for the fastest plan takes some seconds.
+    command.env("GPUBENCH_PLAN", "layered");
     command
 }
 
@@ -233,6 +235,30 @@ fn peaks_are_shown_and_kept() {
     assert_eq!(kept, [stdout]);
 }
 
+fn the_fastest_plan_is_found_kept_and_used() {
+    let folder = TempDir::new().unwrap();
+    let (stdout, _) = outcome(folder.path(), &["tune", "--batch", "24", "--json"], 0);
+    let tuning = Tuning::from_json(&stdout).unwrap();
+    assert_eq!(tuning.candidates.len(), gpubench::kernels::PLANS.len());
+    let best = tuning.best().unwrap().to_owned();
+    let arguments = [&SHORT[..], &["--batch", "24", "--plan", "auto"]].concat();
+    let (_, stderr) = outcome(folder.path(), &arguments, 0);
+    assert!(stderr.contains(&format!("plan: {best} (the fastest, from the cache)")), "{stderr}");
+    let result = only_result(folder.path());
+    assert_eq!(result.plan.name, best);
+    assert!(result.tuning.value().is_some_and(|tuning| tuning.cached));
+    // A cache that is damaged is no reason to end.
+    for entry in fs::read_dir(folder.path().join("cache/gpubench/tuning")).unwrap() {
+        fs::write(entry.unwrap().path(), b"{").unwrap();
+    }
+    let (_, stderr) = outcome(folder.path(), &arguments, 0);
+    assert!(stderr.contains("is damaged") && stderr.contains("measured again"), "{stderr}");
+    let without = TempDir::new().unwrap();
+    let (_, stderr) = outcome(without.path(), &[&SHORT[..], &["--plan", "auto", "--no-tune"]].concat(), 0);
+    assert!(!stderr.contains("tuning"), "{stderr}");
+    assert!(only_result(without.path()).plan.name.starts_with("fused"));
+}
+
 fn json_is_all_that_stdout_gets() {
     let folder = TempDir::new().unwrap();
     let arguments = [&SHORT[..], &["--json", "--repeat", "2", "--output", "elsewhere"]].concat();
@@ -360,7 +386,8 @@ const WITHOUT: [(&str, fn()); 7] = [
 ];
 
 /// Tests that need an adapter.
-const WITH: [(&str, fn()); 14] = [
+const WITH: [(&str, fn()); 15] = [
+    ("the_fastest_plan_is_found_kept_and_used", the_fastest_plan_is_found_kept_and_used),
     ("a_trace_holds_what_the_table_says", a_trace_holds_what_the_table_says),
     ("peaks_are_shown_and_kept", peaks_are_shown_and_kept),
     ("a_profile_tells_device_time_for_each_kernel", a_profile_tells_device_time_for_each_kernel),

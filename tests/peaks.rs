@@ -6,7 +6,8 @@
 
 use gpubench::Error;
 use gpubench::bench::peaks;
-use gpubench::cli::peaks::{Cached, cached_in_or_measured, file, keep, read};
+use gpubench::cli::cache::{Cached, file, keep, read};
+use gpubench::cli::peaks::cached_in_or_measured;
 use gpubench::gpu::{AdapterInfo, Adapters};
 use gpubench::kernels::Kernel;
 use gpubench::kernels::peaks::{PEAK_KERNELS, needs_f16};
@@ -57,7 +58,7 @@ fn sample(subject: Subject) -> Peaks {
 }
 
 fn ignored_because(folder: &TempDir, subject: &Subject) -> String {
-    match read(folder.path(), subject) {
+    match read::<Peaks>(folder.path(), subject) {
         Cached::Ignored(why) => why,
         other => panic!("{other:?}"),
     }
@@ -65,10 +66,10 @@ fn ignored_because(folder: &TempDir, subject: &Subject) -> String {
 
 fn kept_peaks_come_back_marked_as_cached() {
     let folder = TempDir::new().unwrap();
-    assert_eq!(read(folder.path(), &subject()), Cached::Nothing);
+    assert_eq!(read::<Peaks>(folder.path(), &subject()), Cached::Nothing);
     let peaks = sample(subject());
     keep(&folder.path().join("a/b"), &peaks).unwrap();
-    let Cached::Peaks(back) = read(&folder.path().join("a/b"), &subject()) else { panic!("not found") };
+    let Cached::Found(back) = read::<Peaks>(&folder.path().join("a/b"), &subject()) else { panic!("not found") };
     assert_eq!(*back, Peaks { cached: true, ..peaks });
     assert_eq!(fs::read_dir(folder.path().join("a/b")).unwrap().count(), 1, "a temporary file is left");
 }
@@ -89,7 +90,7 @@ fn peaks_of_another_subject_are_ignored_with_what_differs() {
         Subject { pci_bus_id: "0000:02:00.0".into(), ..subject() },
         Subject { backend: "dx12".into(), ..subject() },
     ] {
-        assert_eq!(read(folder.path(), &other), Cached::Nothing);
+        assert_eq!(read::<Peaks>(folder.path(), &other), Cached::Nothing);
         assert_ne!(file(folder.path(), &other), file(folder.path(), &subject()));
     }
 }

@@ -12,12 +12,14 @@ mod profile;
 mod sweep;
 pub mod tolerance;
 mod train;
+mod tune;
 
 pub use describe::{adapter as describe_adapter, tool as describe_tool};
 pub use judge::{ACCEPTED_TEST_ERROR_PCT, differences_from_standard, judge};
 pub use profile::{PROFILED_STEPS, ProfileOptions};
 pub use sweep::{SWEEP_NOT_YET, Sizes, SweepJob, sweep};
 pub use train::QUICK_TRAIN_S;
+pub use tune::{shipped_plan, tune, tuning_subject};
 
 use crate::data::Dataset;
 use crate::error::{Error, Result};
@@ -137,6 +139,7 @@ pub fn begin(settings: Settings, environment: Environment, dataset: &Dataset) ->
         peaks: result::no_peaks(),
         account: result::no_account(),
         sweep: result::no_sweep(),
+        tuning: result::no_tuning(),
     }
 }
 

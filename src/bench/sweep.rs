@@ -334,7 +334,7 @@ async fn compile_and_check(
 /// Trains for `seconds` after some steps of warm-up and adds the mean step time of each submission to `samples_s`.
 ///
 /// Only full batches are taken, around the epoch again and again.
-async fn time(
+pub(super) async fn time(
     bench: &Bench<'_>,
     dataset: &Dataset,
     seconds: f64,

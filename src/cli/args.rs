@@ -4,7 +4,7 @@ use super::dataset::DataSource;
 use super::sweep::SweepArgs;
 use crate::bench::{PROFILED_STEPS, ProfileOptions};
 use crate::gpu::Timestamps;
-use crate::kernels::{layered, plan_named};
+use crate::kernels::plan_named;
 use crate::model::{DROPOUT_RATE, Training};
 use crate::result::{Measured, Origin, Setting, Settings};
 use clap::{Args, Parser, Subcommand, value_parser};
@@ -14,6 +14,11 @@ use std::path::PathBuf;
 pub const BACKEND_VARIABLE: &str = "WGPU_BACKEND";
 /// The environment variable that names an adapter where `--adapter` does not.
 pub const ADAPTER_VARIABLE: &str = "WGPU_ADAPTER_NAME";
+
+/// The environment variable that names a plan where `--plan` does not.
+pub const PLAN_VARIABLE: &str = "GPUBENCH_PLAN";
+/// The plan that stands for the fastest one.
+pub const AUTO: &str = "auto";
 
 const AFTER_HELP: &str = "\
 Exit codes:
@@ -30,6 +35,7 @@ Exit codes:
 
 Environment:
   GPUBENCH_DATA      what --data auto stands for
+  GPUBENCH_PLAN      what --plan stands for where it is not given
   WGPU_BACKEND       what --backend stands for where it is not given
   WGPU_ADAPTER_NAME  what --adapter stands for where it is not given
   NO_COLOR           no colours";
@@ -58,6 +64,8 @@ pub enum Verb {
     Profile(RunArgs),
     /// What the adapter reaches at best: arithmetic, memory, launches, transfers
     Peaks(PeaksArgs),
+    /// The fastest plan on the adapter, found by measurement and kept for other runs
+    Tune(TuneArgs),
     /// Step time against batch size or width, and the line through it
     ///
     /// A size that cannot be timed is a row with its reason. If none can be, the exit code is that of the first one's reason.
@@ -138,6 +146,23 @@ pub struct PeaksArgs {
     pub explain: bool,
 }
 
+/// Options of `gpubench tune`.
+#[derive(Debug, Clone, Args)]
+pub struct TuneArgs {
+    /// Adapter: its index, a part of its name, vendor or driver (nvidia), or its PCI bus id [default: the fastest kind]
+    #[arg(long, value_name = "WHICH")]
+    pub adapter: Option<String>,
+    /// Backend: vulkan, metal, dx12 or auto
+    #[arg(long, value_name = "NAME")]
+    pub backend: Option<String>,
+    /// Images in a step
+    #[arg(long, value_name = "N", value_parser = value_parser!(u32).range(1..=60_000), default_value_t = Training::STANDARD.batch)]
+    pub batch: u32,
+    /// Print JSON
+    #[arg(long)]
+    pub json: bool,
+}
+
 /// Options of `gpubench report`.
 #[derive(Debug, Args)]
 pub struct ReportArgs {
@@ -188,9 +213,12 @@ pub struct RunArgs {
     /// Take the training images in the order of the files
     #[arg(long)]
     pub no_shuffle: bool,
-    /// Kernels of a step: layered, fused or fused_lanes [default: layered]
+    /// Kernels of a step: auto (the fastest, found by measurement), layered, fused or fused_lanes [default: auto]
     #[arg(long, value_name = "NAME", value_parser = plan)]
     pub plan: Option<String>,
+    /// Take the plan that is shipped for this kind of adapter instead of looking for the fastest
+    #[arg(long)]
+    pub no_tune: bool,
     /// Probability of dropping a value, from 0 to below 1 [default: 0.2]
     #[arg(long, value_name = "RATE", value_parser = dropout_rate)]
     pub dropout: Option<f32>,
@@ -243,6 +271,9 @@ pub enum Grade {
 }
 
 fn plan(text: &str) -> Result<String, String> {
+    if text == AUTO {
+        return Ok(text.to_owned());
+    }
     plan_named(text).map(|_| text.to_owned()).map_err(|error| error.to_string())
 }
 
@@ -306,7 +337,10 @@ impl RunArgs {
                 Some(file) => Setting::new(Measured::Value(file.display().to_string()), Origin::Option),
                 None => Setting::default(Measured::missing("drawn from the seed")),
             },
-            plan: Setting::option_or(self.plan.clone(), layered::NAME.to_owned()),
+            plan: match option_or_variable(self.plan.as_ref(), PLAN_VARIABLE) {
+                Setting { value: Measured::Value(plan), origin } => Setting::new(plan, origin),
+                Setting { value: Measured::Missing { .. }, .. } => Setting::default(AUTO.to_owned()),
+            },
             quick: flag(self.quick, self.quick),
         }
     }

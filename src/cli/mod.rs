@@ -1,6 +1,7 @@
 //! The terminal program: one file for each verb.
 
 pub mod args;
+pub mod cache;
 mod compare;
 pub mod data;
 pub mod dataset;
@@ -14,6 +15,7 @@ mod run;
 mod serve;
 mod sweep;
 mod terminal;
+mod tune;
 
 use crate::error::Result;
 use args::{Cli, DataVerb, Verb};
@@ -31,6 +33,7 @@ pub fn main() -> ExitCode {
         Some(Verb::Serve(args)) => serve::serve(args).map(|()| 0),
         Some(Verb::Peaks(args)) => peaks::peaks(args).map(|()| 0),
         Some(Verb::Report(args)) => report::report(args).map(|()| 0),
+        Some(Verb::Tune(args)) => tune::tune(args).map(|()| 0),
         Some(Verb::Sweep(args)) => sweep::sweep(args),
         Some(Verb::List(args)) => list::list(args).map(|()| 0),
         Some(Verb::Data(verb)) => on_data(verb),

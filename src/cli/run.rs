@@ -1,22 +1,26 @@
 //! `gpubench run`: the main job.
 
-use super::args::{ListArgs, RunArgs};
+use super::args::{AUTO, ListArgs, RunArgs};
 use super::output::{ResultFile, replace};
 use super::progress::TerminalObserver;
 use super::report::{expect_writable, write_html};
-use super::{dataset, environment, list, peaks, terminal};
+use super::{dataset, environment, list, peaks, terminal, tune};
 use crate::bench::{self, Finished, Job};
 use crate::error::{Error, Result};
 use crate::gpu::{AdapterInfo, Adapters, adapter};
+use crate::kernels::plan_named;
 use crate::model::Model;
 use crate::report;
-use crate::result::{Measured, Origin, Peaks, RunResult, Status, no_peaks};
+use crate::result::{Measured, Origin, Peaks, RunResult, Settings, Status, Tuning, no_peaks, no_tuning};
 use crate::weights;
 use std::path::Path;
 use web_time::Instant;
 
 /// Exit code of a run that ended with an INVALID result.
 const INVALID: u8 = 6;
+
+/// Larger batches are not worth a search for the fastest plan.
+const MOST_TUNED_BATCH: u32 = 4096;
 
 /// Runs the benchmark and shows its result; returns the exit code.
 ///
@@ -28,7 +32,7 @@ pub fn run(args: &RunArgs) -> Result<u8> {
         list::list(&ListArgs { json: args.json, backend: args.backend.clone() })?;
         return Ok(0);
     }
-    let settings = args.settings();
+    let mut settings = args.settings();
     let adapters = pollster::block_on(Adapters::find(settings.backend.value.value().map(String::as_str)))?;
     let adapter = adapter::choose(adapters.infos(), settings.adapter.value.value().map(String::as_str))?;
     let adapter_s = started.elapsed().as_secs_f64();
@@ -49,12 +53,14 @@ pub fn run(args: &RunArgs) -> Result<u8> {
         terminal::talk(&format!("quick: training ends after {} s", bench::QUICK_TRAIN_S));
     }
 
+    let tuning = choose_plan(&mut settings, args.no_tune, &adapters, adapter)?;
     let peaks = match args.profiles() {
         true => measured_peaks(&adapters, adapter, args.fresh_peaks),
         false => no_peaks(),
     };
     let mut result = bench::begin(settings, environment::environment(bench::describe_adapter(adapter)), &dataset);
     result.started_utc = jiff::Timestamp::now().to_string();
+    result.tuning = tuning;
     result.phases.adapter_s = adapter_s.into();
     result.phases.data_s = data_s.into();
     if origin.contains(dataset::DATA_VARIABLE) {
@@ -83,6 +89,29 @@ pub fn run(args: &RunArgs) -> Result<u8> {
         terminal::talk(&format!("weights: {}", save.display()));
     }
     Ok(if result.status == Status::Invalid { INVALID } else { 0 })
+}
+
+/// Puts a plan's name in the place of "auto": the fastest by measurement, or the one shipped for this kind of adapter.
+fn choose_plan(
+    settings: &mut Settings,
+    no_tune: bool,
+    adapters: &Adapters,
+    adapter: &AdapterInfo,
+) -> Result<Measured<Tuning>> {
+    if settings.plan.value != AUTO {
+        plan_named(&settings.plan.value)?;
+        return Ok(no_tuning());
+    }
+    // Batches so large take longer to try than they save; a batch that cannot be is refused by the run itself.
+    if no_tune || settings.batch.value > MOST_TUNED_BATCH {
+        settings.plan.value = bench::shipped_plan(adapter).to_owned();
+        return Ok(no_tuning());
+    }
+    let tuning = tune::cached_or_measured(adapters, adapter, settings.batch.value)?;
+    settings.plan.value = tuning.best().unwrap_or(bench::shipped_plan(adapter)).to_owned();
+    let source = if tuning.cached { "the fastest, from the cache" } else { "the fastest" };
+    terminal::talk(&format!("plan: {} ({source})", settings.plan.value));
+    Ok(Measured::Value(tuning))
 }
 
 /// The peaks to compare a profile with; a profile can do without, so that a failure is told and no more.

@@ -8,6 +8,7 @@ use super::{environment, run, terminal};
 use crate::bench::{self, Observer, Progress, Sizes, SweepJob};
 use crate::error::Result;
 use crate::gpu::{Adapters, adapter};
+use crate::kernels::layered;
 use crate::report;
 use crate::result::{Measured, Origin, RunResult, Setting, SweepPoint, SweepVariable};
 use clap::{Args, value_parser};
@@ -118,6 +119,7 @@ impl SweepArgs {
 pub fn sweep(args: &SweepArgs) -> Result<u8> {
     let started = Instant::now();
     let mut settings = args.as_run().settings();
+    settings.plan = Setting::default(layered::NAME.to_owned());
     settings.steps = Setting::default(Measured::missing("as many as fill the time of each size"));
     let adapters = pollster::block_on(Adapters::find(settings.backend.value.value().map(String::as_str)))?;
     let adapter = adapter::choose(adapters.infos(), settings.adapter.value.value().map(String::as_str))?;

@@ -14,6 +14,7 @@ mod summary;
 mod sweep;
 mod table;
 mod trace;
+mod tuning;
 
 pub use compare::{ComparedFigure, ResultComparison, compare, compare_text};
 pub use html::{STYLE as HTML_STYLE, fragment as html_fragment, html};
@@ -21,6 +22,7 @@ pub use peaks::text as peaks_text;
 pub use published::{Frame, Published, parse as parse_published, published};
 pub use rows::{Comparison, Row, comparison};
 pub use trace::chrome_trace;
+pub use tuning::tuning_text;
 
 use crate::result::{RunResult, Sweep};
 

@@ -49,6 +49,7 @@ pub fn gpu_run(repeats: u32) -> RunResult {
         peaks: gpubench::result::no_peaks(),
         account: gpubench::result::no_account(),
         sweep: gpubench::result::no_sweep(),
+        tuning: gpubench::result::no_tuning(),
     }
 }
 
