@@ -264,12 +264,17 @@ impl<'a> Trainer<'a> {
         images: usize,
         batches: impl IntoIterator<Item = u32>,
     ) -> Result<Encoded> {
+        let grids = |batch: u32| -> Result<Vec<[u32; 3]>> {
+            list.iter().map(|dispatch| dispatch.workgroups(batch, self.gpu.workgroup_limit())).collect()
+        };
+        // All batches but the last are alike.
+        let whole = grids(self.recipe.training.batch)?;
         let mut recording = self.gpu.record();
         for index in batches {
             let batch = self.recipe.batch_of(index, images);
-            for (dispatch, bound) in list.iter().zip(bound) {
-                let workgroups = dispatch.workgroups(batch, self.gpu.workgroup_limit())?;
-                recording.dispatch(bound, workgroups, self.step_offset(index));
+            let smaller = if batch == self.recipe.training.batch { None } else { Some(grids(batch)?) };
+            for (bound, workgroups) in bound.iter().zip(smaller.as_ref().unwrap_or(&whole)) {
+                recording.dispatch(bound, *workgroups, self.step_offset(index));
             }
         }
         Ok(recording.finish())
