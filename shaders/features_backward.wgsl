@@ -2,7 +2,7 @@
 // Math: dweight2[o, i] = sum over windows of dfeatures[o] * pool1[i] around the place of its maximum; dpool1 = conv2's adjoint of dfeatures; dweight1[c] = sum over windows of [pool1 > 0] dpool1[c] * pixels around the place
 // Shapes: places and pool1 as features_forward leaves them; dfeatures [N, CHANNELS2, POOL2, POOL2]; partial [N, POOL1 / 4 times (weight and bias of conv1, of four rows of pool1), weight and bias of conv2]
 // Grid: N workgroups in x; WORKGROUP lanes by ROWS
-// Cost: flop 2 * N * (9 CHANNELS1 CHANNELS2 (POOL2^2 + POOL1^2) + 16 CHANNELS1 POOL1^2); bytes N * (SIDE^2 + 4 * (|places| + |dfeatures| + |pool1| + |partial|)) + 4 * |conv2 weight|
+// Cost: flop 2 * N * (9 CHANNELS1 CHANNELS2 (POOL2^2 + POOL1^2) + 16 CHANNELS1 POOL1^2); bytes N * (SIDE^2 + 4 * (|places| + |dfeatures| + |pool1| + |partial| + 1)) + 4 * |conv2 weight|
 // Source: max_pool_backward, conv_backward_input and conv_backward_weight in one; a window's gradient goes to one position in four, so that only there products are made
 
 override WORKGROUP: u32;

@@ -2,7 +2,7 @@
 // Math: g = sum over n of delta[n, o] x[n, i] (dense), of partial[n] (convolutions); v = MOMENTUM v - learning_rate g; w = w + v; metrics[slot] = sum over n of outcome[n]
 // Shapes: features, hidden, deltas, outcome as classifier_forward_backward has them; partial as features_backward leaves it; velocities v, parameters w
 // Grid: ceil(UNITS1 / 4) + ceil(UNITS2 / 4) + ceil(CLASSES / 4) + ceil(|conv parameters| / 4 / WORKGROUP) + 1 workgroups in x
-// Cost: flop N * (2 * |dense parameters| + |partial|) + 4 * |w|; bytes 4 * (N * (|features| + |hidden| + |deltas| + |partial| + 2) + 4 * |w|)
+// Cost: flop N * (2 * |dense weights| + |dense biases| + |partial|) + 4 * |w|; bytes 4 * (N * (|features| + |hidden| + |deltas| + |partial| + 2) + 4 * |w| + 2)
 // Source: dense_backward_weight, dense_backward_bias, conv_backward_weight_reduce, sgd_update and metrics_reduce in one; no gradient is kept
 
 override WORKGROUP: u32;

@@ -203,7 +203,7 @@ impl Builder<'_> {
 
     fn features_backward(&self) -> Dispatch {
         let conv2 = self.model.parameter("conv2.weight").elements();
-        let values = self.places() + self.output("pool2") + self.output("pool1") + self.partial();
+        let values = self.places() + self.output("pool2") + self.output("pool1") + self.partial() + 1;
         // The gradient of pool1 is made from all positions of conv2, the others from one position in four.
         let positions = self.model.layer("pool1").output.positions() as u64;
         Dispatch {
@@ -254,8 +254,9 @@ impl Builder<'_> {
                 Amount::fixed((tiles + quadruples.div_ceil(WORKGROUP as usize) + 1) as u64),
                 Amount::fixed(1),
             ),
-            flop: Amount::per_image((2 * self.dense_parameters() + self.partial()) as u64).plus(4 * all as u64),
-            bytes: bytes(VALUE * values, 4 * all),
+            flop: Amount::per_image(self.dense_macs() + (self.dense_parameters() + self.partial()) as u64)
+                .plus(4 * all as u64),
+            bytes: bytes(VALUE * values, 4 * all + 2),
         }
     }
 
