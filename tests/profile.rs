@@ -8,8 +8,11 @@
 mod sample;
 
 use gpubench::bench::{self, Finished, Job, Observer, ProfileOptions, Progress};
-use gpubench::gpu::{Adapters, Gpu, Needs, Stopwatch, Timestamps};
+use gpubench::gpu::{Adapters, Gpu, Needs, Pipelines, Stopwatch, Timestamps};
+use gpubench::kernels::plan_named;
+use gpubench::model::{DROPOUT_RATE, Model, Training};
 use gpubench::result::{Bound, Measured, Method, Peak, PeakKind, Peaks, Profile, RunResult, Setting, Subject, Track};
+use gpubench::trainer::{Recipe, Trainer};
 use libtest_mimic::{Arguments, Failed, Trial};
 use std::sync::Arc;
 use web_time::Instant;
@@ -204,6 +207,36 @@ fn a_long_profile_does_not_exhaust_the_query_set(adapters: &Adapters, index: usi
     Ok(())
 }
 
+/// Epochs use what the first one made: nothing on the device grows with them.
+fn ten_epochs_make_no_more_buffers_than_one(_adapters: &Adapters, index: usize) -> Result<(), Failed> {
+    pollster::block_on(async {
+        // A list of its own, whose devices no other test opens.
+        let adapters = Adapters::find(None).await?;
+        let recipe = Recipe {
+            model: Model::new(DROPOUT_RATE),
+            training: Training { batch: 16, ..Training::STANDARD },
+            seed: 1,
+            shuffle: true,
+        };
+        let plan = plan_named("fused")?(&recipe.model, &recipe.training, recipe.seed);
+        let gpu = Gpu::open(&adapters, &adapters.infos()[index], Needs::default()).await?;
+        let pipelines = Pipelines::compile(&gpu, &plan).await?;
+        let dataset = bench::check::random_dataset(40, 3);
+        let start = recipe.model.initial_parameters(recipe.seed);
+        let mut trainer = Trainer::new(&gpu, &pipelines, &plan, &recipe, &dataset, &start).await?;
+        let mut live = Vec::new();
+        for epoch in 0..10 {
+            trainer.begin_epoch(epoch);
+            gpu.wait(trainer.submit_steps(0..trainer.steps_per_epoch())?).await?;
+            trainer.step_metrics(trainer.steps_per_epoch()).await?;
+            live.push(adapters.live_buffers_and_groups().expect("natively it is told"));
+        }
+        assert!(live[0].iter().all(|count| *count > 0), "{live:?}");
+        assert!(live.iter().all(|counts| *counts == live[0]), "{live:?}");
+        Ok(())
+    })
+}
+
 fn what_cannot_be_timed_says_why(adapters: &Adapters, index: usize) -> Result<(), Failed> {
     pollster::block_on(async {
         let adapter = &adapters.infos()[index];
@@ -219,7 +252,8 @@ fn what_cannot_be_timed_says_why(adapters: &Adapters, index: usize) -> Result<()
     })
 }
 
-const TESTS: [(&str, Test); 6] = [
+const TESTS: [(&str, Test); 7] = [
+    ("ten_epochs_make_no_more_buffers_than_one", ten_epochs_make_no_more_buffers_than_one),
     ("every_kernel_has_its_time_and_the_account_closes", every_kernel_has_its_time_and_the_account_closes),
     ("a_timed_training_contains_no_query", a_timed_training_contains_no_query),
     ("every_grade_of_timestamps_serves", every_grade_of_timestamps_serves),

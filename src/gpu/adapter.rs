@@ -230,6 +230,11 @@ impl Adapters {
         &self.infos
     }
 
+    /// How many buffers and bind groups there are on all devices opened from this list; `None` in a browser, which does not tell.
+    pub fn live_buffers_and_groups(&self) -> Option<[usize; 2]> {
+        super::wait::live_buffers_and_groups(&self.instance)
+    }
+
     /// The handle of an adapter of this list, to open a device on: a browser's serves for one device only.
     ///
     /// # Errors

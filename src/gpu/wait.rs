@@ -28,6 +28,19 @@ pub async fn fresh(instance: &wgpu::Instance, _adapter: &wgpu::Adapter) -> Optio
     adapters(instance, wgpu::Backends::BROWSER_WEBGPU).await.into_iter().next()
 }
 
+/// Buffers and bind groups that exist.
+#[cfg(not(target_arch = "wasm32"))]
+pub fn live_buffers_and_groups(instance: &wgpu::Instance) -> Option<[usize; 2]> {
+    let report = instance.generate_report()?;
+    Some([report.hub.buffers.num_allocated, report.hub.bind_groups.num_allocated])
+}
+
+/// Browsers do not tell.
+#[cfg(target_arch = "wasm32")]
+pub fn live_buffers_and_groups(_instance: &wgpu::Instance) -> Option<[usize; 2]> {
+    None
+}
+
 /// Blocks until `submission` is done.
 #[cfg(not(target_arch = "wasm32"))]
 pub async fn submission(
