@@ -187,9 +187,12 @@ fn a_coarse_clock_is_overcome_by_repetition(adapters: &Adapters, index: usize) -
         assert!((steps - steps.round()).abs() < 1e-3 * f64::from(time.repeats), "{}: {steps}", time.kernel);
         let same = |other: &&gpubench::result::KernelTime| other.kernel == time.kernel && other.layer == time.layer;
         let fine = profile_of(&fine).kernels.iter().find(same).unwrap();
-        let ratio = median_ns / fine.median_ns.value().unwrap();
-        // Other work on this machine can double a time; without repetition it would be 0, or hundreds of times too long.
-        assert!((0.1..10.0).contains(&ratio), "{} of {}: {ratio}", time.kernel, time.layer);
+        // Other work on this machine can make single samples many times too long; without repetition a kernel of this length would
+        // be 0, or a whole step of the clock.
+        let shortest = fine.samples_ns.iter().copied().fold(f64::INFINITY, f64::min);
+        let longest = fine.samples_ns.iter().copied().fold(0.0, f64::max);
+        let near = (shortest / 4.0..longest * 4.0).contains(&median_ns);
+        assert!(near, "{} of {}: {median_ns} beside {:?}", time.kernel, time.layer, fine.samples_ns);
         seen += 1;
     }
     assert_eq!(seen, fine.plan.kernels.len());
