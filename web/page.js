@@ -5,7 +5,7 @@ import { explainMissingWebGpu, explainRefusal, systemHint } from "./support.js";
 import { Drawing } from "./drawing.js";
 
 const $ = (id) => document.getElementById(id);
-const FIELDS = ["epochs", "batch", "steps", "seed", "repeat", "dropout", "profile_steps"];
+const FIELDS = ["epochs", "batch", "steps", "seed", "repeat", "dropout", "digits", "profile_steps"];
 const PROFILED_STEPS = 20;
 /** Seconds without a word from the worker after which the page says so. */
 const SILENCE_S = 60;
@@ -167,7 +167,7 @@ const PHASES = {
   compile: "Compiling shaders",
   check: "Checking every kernel against the reference",
   train: "Training",
-  evaluate: "Testing on the 10,000 test images",
+  evaluate: "Testing on digits it has not seen",
   profile: "Timing each kernel",
 };
 
@@ -202,7 +202,13 @@ function showProgress({ repeat, epoch, step, images_per_s: rate }) {
   const training = repeat[1] > 1 ? `training ${repeat[0]} of ${repeat[1]}, ` : "";
   const eta = running.quick ? Math.min(left, Math.max(0, 30 - (performance.now() - running.trainStart) / 1e3)) : left;
   $("numbers").textContent =
-    `${training}epoch ${epoch[0]} of ${epoch[1]}, step ${number(done)} of ${number(all)}, ${number(running.rate)} images/s, about ${number(eta)} s left`;
+    `${training}epoch ${epoch[0]} of ${epoch[1]}, step ${number(done)} of ${number(all)}, ${number(running.rate)} images/s, about ${duration(eta)} left`;
+}
+
+function duration(seconds) {
+  if (seconds < 120) return `${number(seconds)} s`;
+  if (seconds < 7200) return `${number(seconds / 60)} min`;
+  return `${number(seconds / 3600, 1)} h`;
 }
 
 function drawCurve(losses) {
@@ -219,6 +225,7 @@ async function start(quick) {
   $("quick").disabled = true;
   $("standard").disabled = true;
   $("cancel").disabled = false;
+  $("problem").hidden = true;
   $("result").hidden = true;
   $("curve").hidden = true;
   $("bar").value = 0;
