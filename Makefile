@@ -1,13 +1,12 @@
 # make run    build and run the benchmark; options go in ARGS: make run ARGS="--quick --adapter nvidia"
-# make test   formatting, lints natively and for wasm32, documentation, all tests
+# make test   formatting, lints natively and for wasm32, documentation, the page, all tests, those in a browser too
+# make web    build the browser's page into target/page, for any web server
+# make serve  build it and serve it on http://localhost:8000/
 #
-# Both install what is missing and say what. Once they ran, neither needs the network.
+# They install what is missing and say what. Once they ran, none needs the network.
 
 # Without a desktop, Mesa's device-select layer complains on stderr and selects nothing; gpubench orders adapters itself.
 export NODEVICE_SELECT ?= 1
-
-# make web    build the browser's page into target/page, for any web server
-# make serve  build it and serve it on http://localhost:8000/
 
 .PHONY: run test web serve
 
@@ -33,6 +32,9 @@ test:
 	@echo "build: the tests"
 	@cargo test --locked --quiet --no-run
 	@.ci/setup adapter cargo run --locked --quiet --bin gpubench --
+	@$(MAKE) --no-print-directory web
+	@echo "test: kernels and training in a browser"
+	@.ci/browser-tests
 	@echo "test: all tests"
 	@cargo test --locked --no-fail-fast
 

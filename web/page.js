@@ -23,10 +23,21 @@ addEventListener("unhandledrejection", (event) => errors.push(String(event.reaso
 const number = (value, digits = 0) =>
   value.toLocaleString("en", { minimumFractionDigits: digits, maximumFractionDigits: digits });
 
+/** `text` as nodes, with flags and addresses set as code. */
+function withCode(text) {
+  return text.split(/((?:--|chrome:\/\/|#enable)[\w#/=-]+)/).map((part, place) => {
+    if (place % 2 === 0) return part;
+    const code = document.createElement("code");
+    code.className = part.startsWith("--") ? "flag" : "";
+    code.textContent = part;
+    return code;
+  });
+}
+
 function problem({ title, text, todo }) {
   $("problem-title").textContent = title;
   $("problem-text").textContent = text;
-  $("problem-todo").textContent = todo;
+  $("problem-todo").replaceChildren(...withCode(todo));
   $("problem").hidden = false;
   errors.push(`${title}: ${text}`);
 }
@@ -101,7 +112,7 @@ async function look() {
     problem({ title: "The program could not be loaded", text: error.message, todo: "Reload the page; if that does not help, copy the diagnostics below." });
     return;
   }
-  $("version").textContent = seen.version;
+  $("version").textContent = ` ${seen.version}`;
   $("parameters").textContent = number(seen.parameters);
   const adapter = seen.adapters[0];
   if (!adapter) {
@@ -268,6 +279,7 @@ function show({ result, stamp, markdown, report }) {
   $("result").hidden = false;
   $("compare").hidden = false;
   $("draw").hidden = stamp !== "";
+  $("to-draw").hidden = stamp !== "";
   $("result-title").focus();
   drawing.clear();
 }
