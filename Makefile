@@ -2,15 +2,17 @@
 # make test   formatting, lints natively and for wasm32, documentation, the page, all tests, those in a browser too
 # make web    build the browser's page into target/page, for any web server
 # make serve  build it and serve it on http://localhost:8000/
+# make compare-tfjs   train the same network with TensorFlow.js in the same browser (fetches npm packages)
 #
 # They install what is missing and say what. Once they ran, none needs the network.
 
 # Without a desktop, Mesa's device-select layer complains on stderr and selects nothing; gpubench orders adapters itself.
 export NODEVICE_SELECT ?= 1
 
-.PHONY: run test web serve
+.PHONY: run test web serve compare-tfjs
 
 PAGE := target/page
+TFJS := target/tfjs
 
 run:
 	@.ci/setup run
@@ -48,3 +50,9 @@ web:
 
 serve: web
 	@cargo run --release --locked --quiet --bin gpubench -- serve $(PAGE)
+
+compare-tfjs: web
+	@command -v npm >/dev/null || { echo "compare: there is no npm: install Node.js 20 or newer" >&2; exit 1; }
+	@mkdir -p $(TFJS) && cp web/tests/tfjs/* $(TFJS)/
+	@npm install --prefix $(TFJS) --silent --no-audit --no-fund
+	@node $(TFJS)/compare.mjs $(PAGE) $(TFJS)
