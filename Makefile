@@ -1,17 +1,18 @@
 # make run    build and run the benchmark; options go in ARGS: make run ARGS="--quick --adapter nvidia"
-# make test   formatting, lints natively and for wasm32, documentation, all tests
+# make test   formatting, lints natively and for wasm32, documentation, the page, all tests, those in a browser too
+# make web    build the browser's page into target/page, for any web server
+# make serve  build it and serve it on http://localhost:8000/
+# make compare-tfjs   train the same network with TensorFlow.js in the same browser (fetches npm packages)
 #
-# Both install what is missing and say what. Once they ran, neither needs the network.
+# They install what is missing and say what. Once they ran, none needs the network.
 
 # Without a desktop, Mesa's device-select layer complains on stderr and selects nothing; gpubench orders adapters itself.
 export NODEVICE_SELECT ?= 1
 
-# make web    build the browser's page into target/page, for any web server
-# make serve  build it and serve it on http://localhost:8000/
-
-.PHONY: run test web serve
+.PHONY: run test web serve compare-tfjs
 
 PAGE := target/page
+TFJS := target/tfjs
 
 run:
 	@.ci/setup run
@@ -33,6 +34,9 @@ test:
 	@echo "build: the tests"
 	@cargo test --locked --quiet --no-run
 	@.ci/setup adapter cargo run --locked --quiet --bin gpubench --
+	@$(MAKE) --no-print-directory web
+	@echo "test: kernels and training in a browser"
+	@.ci/browser-tests
 	@echo "test: all tests"
 	@cargo test --locked --no-fail-fast
 
@@ -46,3 +50,9 @@ web:
 
 serve: web
 	@cargo run --release --locked --quiet --bin gpubench -- serve $(PAGE)
+
+compare-tfjs: web
+	@command -v npm >/dev/null || { echo "compare: there is no npm: install Node.js 20 or newer" >&2; exit 1; }
+	@mkdir -p $(TFJS) && cp web/tests/tfjs/* $(TFJS)/
+	@npm install --prefix $(TFJS) --silent --no-audit --no-fund
+	@node $(TFJS)/compare.mjs $(PAGE) $(TFJS)

@@ -22,7 +22,7 @@ export class Drawing {
     const bars = document.getElementById("bars");
     for (let digit = 0; digit < 10; digit++) {
       const row = document.createElement("li");
-      row.innerHTML = '<meter min="0" max="1" value="0"></meter> <span>0 %</span>';
+      row.innerHTML = `<meter min="0" max="1" value="0" aria-label="Probability of ${digit}"></meter> <span>0 %</span>`;
       bars.append(row);
     }
     canvas.addEventListener("pointerdown", (event) => {

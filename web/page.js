@@ -5,7 +5,7 @@ import { explainMissingWebGpu, explainRefusal, systemHint } from "./support.js";
 import { Drawing } from "./drawing.js";
 
 const $ = (id) => document.getElementById(id);
-const FIELDS = ["epochs", "batch", "steps", "seed", "repeat", "dropout", "profile_steps"];
+const FIELDS = ["epochs", "batch", "steps", "seed", "repeat", "dropout", "digits", "profile_steps"];
 const PROFILED_STEPS = 20;
 /** Seconds without a word from the worker after which the page says so. */
 const SILENCE_S = 60;
@@ -23,10 +23,21 @@ addEventListener("unhandledrejection", (event) => errors.push(String(event.reaso
 const number = (value, digits = 0) =>
   value.toLocaleString("en", { minimumFractionDigits: digits, maximumFractionDigits: digits });
 
+/** `text` as nodes, with flags and addresses set as code. */
+function withCode(text) {
+  return text.split(/((?:--|chrome:\/\/|#enable)[\w#/=-]+)/).map((part, place) => {
+    if (place % 2 === 0) return part;
+    const code = document.createElement("code");
+    code.className = part.startsWith("--") ? "flag" : "";
+    code.textContent = part;
+    return code;
+  });
+}
+
 function problem({ title, text, todo }) {
   $("problem-title").textContent = title;
   $("problem-text").textContent = text;
-  $("problem-todo").textContent = todo;
+  $("problem-todo").replaceChildren(...withCode(todo));
   $("problem").hidden = false;
   errors.push(`${title}: ${text}`);
 }
@@ -101,7 +112,7 @@ async function look() {
     problem({ title: "The program could not be loaded", text: error.message, todo: "Reload the page; if that does not help, copy the diagnostics below." });
     return;
   }
-  $("version").textContent = seen.version;
+  $("version").textContent = ` ${seen.version}`;
   $("parameters").textContent = number(seen.parameters);
   const adapter = seen.adapters[0];
   if (!adapter) {
@@ -167,7 +178,7 @@ const PHASES = {
   compile: "Compiling shaders",
   check: "Checking every kernel against the reference",
   train: "Training",
-  evaluate: "Testing on the 10,000 test images",
+  evaluate: "Testing on digits it has not seen",
   profile: "Timing each kernel",
 };
 
@@ -202,7 +213,13 @@ function showProgress({ repeat, epoch, step, images_per_s: rate }) {
   const training = repeat[1] > 1 ? `training ${repeat[0]} of ${repeat[1]}, ` : "";
   const eta = running.quick ? Math.min(left, Math.max(0, 30 - (performance.now() - running.trainStart) / 1e3)) : left;
   $("numbers").textContent =
-    `${training}epoch ${epoch[0]} of ${epoch[1]}, step ${number(done)} of ${number(all)}, ${number(running.rate)} images/s, about ${number(eta)} s left`;
+    `${training}epoch ${epoch[0]} of ${epoch[1]}, step ${number(done)} of ${number(all)}, ${number(running.rate)} images/s, about ${duration(eta)} left`;
+}
+
+function duration(seconds) {
+  if (seconds < 120) return `${number(seconds)} s`;
+  if (seconds < 7200) return `${number(seconds / 60)} min`;
+  return `${number(seconds / 3600, 1)} h`;
 }
 
 function drawCurve(losses) {
@@ -219,6 +236,7 @@ async function start(quick) {
   $("quick").disabled = true;
   $("standard").disabled = true;
   $("cancel").disabled = false;
+  $("problem").hidden = true;
   $("result").hidden = true;
   $("curve").hidden = true;
   $("bar").value = 0;
@@ -261,6 +279,7 @@ function show({ result, stamp, markdown, report }) {
   $("result").hidden = false;
   $("compare").hidden = false;
   $("draw").hidden = stamp !== "";
+  $("to-draw").hidden = stamp !== "";
   $("result-title").focus();
   drawing.clear();
 }

@@ -1,7 +1,7 @@
 //! Whether a finished run may be believed, and whether it is the pinned task.
 
 use super::train::QUICK_TRAIN_S;
-use crate::data::Identity;
+use crate::data::{Identity, idx};
 use crate::model::{DROPOUT_RATE, Training};
 use crate::result::{Measured, RunResult, Settings, Status};
 
@@ -33,6 +33,13 @@ pub fn differences_from_standard(settings: &Settings, identity: Identity) -> Vec
     note(dropout != DROPOUT_RATE, format!("dropout {dropout} instead of {DROPOUT_RATE}"));
     note(settings.init.value.value().is_some(), "initial weights from a file".into());
     differences
+}
+
+/// What makes so many images other data than MNIST's, if anything does.
+pub fn difference_in_images(train: usize, test: usize) -> Option<String> {
+    let [standard_train, standard_test] = [idx::FILES[0].items, idx::FILES[2].items];
+    ((train, test) != (standard_train, standard_test))
+        .then(|| format!("{train} training and {test} test images instead of {standard_train} and {standard_test}"))
 }
 
 /// Sets the status of a run that came to its end.
@@ -115,5 +122,7 @@ mod tests {
         assert_eq!(differences_from_standard(&changed, Identity::Mnist).len(), 7);
         assert_eq!(differences_from_standard(&changed, Identity::Synthetic).len(), 8);
         assert_eq!(differences_from_standard(&standard_settings(), Identity::Other).len(), 1);
+        assert_eq!(difference_in_images(60_000, 10_000), None);
+        assert!(difference_in_images(600, 100).is_some_and(|phrase| phrase.starts_with("600 training and 100 test")));
     }
 }

@@ -15,7 +15,7 @@ mod train;
 mod tune;
 
 pub use describe::{adapter as describe_adapter, tool as describe_tool};
-pub use judge::{ACCEPTED_TEST_ERROR_PCT, differences_from_standard, judge};
+pub use judge::{ACCEPTED_TEST_ERROR_PCT, difference_in_images, differences_from_standard, judge};
 pub use profile::{PROFILED_STEPS, ProfileOptions};
 pub use sweep::{SWEEP_NOT_YET, Sizes, SweepJob, sweep};
 pub use train::QUICK_TRAIN_S;
@@ -101,7 +101,8 @@ pub trait Observer {
 
 /// The result of a run that has not measured anything yet.
 pub fn begin(settings: Settings, environment: Environment, dataset: &Dataset) -> RunResult {
-    let non_standard = differences_from_standard(&settings, dataset.identity);
+    let mut non_standard = differences_from_standard(&settings, dataset.identity);
+    non_standard.extend(difference_in_images(dataset.train.len(), dataset.test.len()));
     let model = Model::new(settings.dropout.value);
     let mut warnings = Vec::new();
     if environment.adapter.software {

@@ -1,10 +1,14 @@
 //! What a page asks for.
 
+use crate::data::idx;
 use crate::error::{Error, Result};
 use crate::kernels::layered;
 use crate::model::{DROPOUT_RATE, Training};
 use crate::result::{Measured, Origin, Setting, Settings};
 use serde::Deserialize;
+
+/// MNIST has so many training images for each test image.
+const TRAIN_PER_TEST: u32 = 6;
 
 /// The settings of a run as a page gives them; what is left out is as in a standard run.
 #[derive(Debug, Clone, PartialEq, Deserialize)]
@@ -28,6 +32,8 @@ pub struct Request {
     pub dropout: Option<f32>,
     /// `synthetic`, or `files` for those that were given.
     pub data: String,
+    /// Synthetic digits to train on, with a sixth as many to test on, 6 to 60,000; files are always used whole.
+    pub digits: Option<u32>,
     /// Steps to profile after the training; none where it is left out.
     pub profile_steps: Option<u32>,
 }
@@ -44,6 +50,7 @@ impl Default for Request {
             shuffle: true,
             dropout: None,
             data: "synthetic".to_owned(),
+            digits: None,
             profile_steps: None,
         }
     }
@@ -69,6 +76,10 @@ impl Request {
         within("steps", request.steps, u32::MAX)?;
         within("repeat", request.repeat, 1000)?;
         within("profile_steps", request.profile_steps, 100_000)?;
+        let most = idx::FILES[0].items as u32;
+        if request.digits.is_some_and(|digits| !(TRAIN_PER_TEST..=most).contains(&digits)) {
+            return Err(Error::Usage(format!("digits lie from {TRAIN_PER_TEST} to {most}")));
+        }
         if request.dropout.is_some_and(|rate| !(0.0..1.0).contains(&rate)) {
             return Err(Error::Usage("dropout lies from 0 to below 1".into()));
         }
@@ -76,6 +87,14 @@ impl Request {
             return Err(Error::Usage(format!("data={} is not known: use synthetic or files", request.data)));
         }
         Ok(request)
+    }
+
+    /// The numbers of images to train and to test on.
+    pub fn images(&self) -> (usize, usize) {
+        match self.digits.filter(|_| self.data == "synthetic") {
+            Some(digits) => (digits as usize, (digits / TRAIN_PER_TEST) as usize),
+            None => (idx::FILES[0].items, idx::FILES[2].items),
+        }
     }
 
     /// The same as the settings of a result.
