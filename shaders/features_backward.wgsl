@@ -40,7 +40,7 @@ fn stage(n: u32, thread: u32) {
     for (var i = thread; i < CHANNELS2 * POOL2 * POOL2; i += WORKGROUP * ROWS) {
         let row = i / POOL2;
         let column = i % POOL2;
-        let place = places[n * (CHANNELS1 * POOL1 + CHANNELS2 * POOL2) + CHANNELS1 * POOL1 + row] >> (2u * column) & 3u;
+        let place = (places[n * (CHANNELS1 * POOL1 + CHANNELS2 * POOL2) + CHANNELS1 * POOL1 + row] >> (2u * column)) & 3u;
         let at = (row / POOL2 * wide + 2u * (row % POOL2) + 2u + place / 2u) * wide + 2u * column + 2u + place % 2u;
         dconv2[at] = dfeatures[n * CHANNELS2 * POOL2 * POOL2 + i];
     }
@@ -93,8 +93,8 @@ fn part1(n: u32, c: u32, part: u32) {
                 both = select(both, select(lower[block], upper[block], k < 2u), l == 2u * block);
             }
             let g = select(both.xy, both.zw, k % 2u == 1u);
-            spread(g.x, pool1[begin + l], found >> (2u * l) & 3u, row, l);
-            spread(g.y, pool1[begin + l + 1u], found >> (2u * l + 2u) & 3u, row, l + 1u);
+            spread(g.x, pool1[begin + l], (found >> (2u * l)) & 3u, row, l);
+            spread(g.y, pool1[begin + l + 1u], (found >> (2u * l + 2u)) & 3u, row, l + 1u);
         }
     }
     let first = n * PARTIAL + part * 17u * CHANNELS1;

@@ -101,7 +101,7 @@ pub async fn run(request: &str, host: &str, on_event: js_sys::Function) -> std::
     observer::clear();
     let request = Request::parse(request)?;
     let host = Host::parse(host)?;
-    let settings = request.settings();
+    let mut settings = request.settings();
     let adapters = Adapters::find(Some("webgpu")).await?;
     let chosen = adapter::choose(adapters.infos(), None)?;
     let adapter_s = started.elapsed().as_secs_f64();
@@ -113,6 +113,9 @@ pub async fn run(request: &str, host: &str, on_event: js_sys::Function) -> std::
     let data_s = data_start.elapsed().as_secs_f64();
 
     let named = host.name_adapter(chosen);
+    if settings.plan.value == request::SHIPPED {
+        settings.plan.value = bench::shipped_plan(&named).to_owned();
+    }
     let mut result = bench::begin(settings, host.environment(bench::describe_adapter(&named)), &dataset);
     result.started_utc = host.now_utc.clone();
     result.phases.adapter_s = adapter_s.into();

@@ -300,3 +300,35 @@ fn every_parameter_gets_its_gradient_from_exactly_one_dispatch() {
         assert_eq!(plan.training.iter().filter(writes).count(), 1, "{}", parameter.name);
     }
 }
+
+/// Where `line` mixes a shift with `&`, `|` or `^` without parentheses, which WGSL forbids and naga lets pass.
+fn mixed_shift(line: &str) -> Option<&str> {
+    let code = line.split("//").next().unwrap_or_default();
+    let shifts = code.match_indices(">>").chain(code.match_indices("<<")).map(|(at, _)| &code[at + 2..]);
+    shifts.into_iter().find(|rest| {
+        let mut depth = 0;
+        for letter in rest.chars() {
+            match letter {
+                '(' | '[' => depth += 1,
+                ')' | ']' if depth == 0 => return false,
+                ')' | ']' => depth -= 1,
+                ',' | ';' if depth == 0 => return false,
+                '&' | '|' | '^' if depth == 0 => return true,
+                _ => {}
+            }
+        }
+        false
+    })
+}
+
+#[test]
+fn shifts_stand_in_parentheses_beside_bitwise_operators() {
+    assert!(mixed_shift("let x = word >> (2u * c) & 3u;").is_some());
+    assert!(mixed_shift("let x = (word >> (2u * c)) & 3u;").is_none());
+    assert!(mixed_shift("f(a >> 2u, b & 3u);").is_none());
+    for kernel in KERNELS {
+        for line in kernel.wgsl().lines() {
+            assert!(mixed_shift(line).is_none(), "{}: {line}", kernel.name);
+        }
+    }
+}

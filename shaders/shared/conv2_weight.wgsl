@@ -10,8 +10,8 @@ fn columns1(at: u32) -> mat4x2<f32> {
 fn row_share(d: mat3x3<f32>, p: array<mat4x4<f32>, 5>, n: u32, o: u32, row: u32) -> mat3x3<f32> {
     let found = places[n * (CHANNELS1 * POOL1 + CHANNELS2 * POOL2) + CHANNELS1 * POOL1 + o * POOL2 + row];
     let g = ((n * CHANNELS2 + o) * POOL2 + row) * POOL2;
-    return d + dfeatures[g] * part_3(p[0], found & 3u) + dfeatures[g + 1u] * part_3(p[1], found >> 2u & 3u) + dfeatures[g + 2u] * part_3(p[2], found >> 4u & 3u)
-        + dfeatures[g + 3u] * part_3(p[3], found >> 6u & 3u) + dfeatures[g + 4u] * part_3(p[4], found >> 8u & 3u);
+    return d + dfeatures[g] * part_3(p[0], found & 3u) + dfeatures[g + 1u] * part_3(p[1], (found >> 2u) & 3u) + dfeatures[g + 2u] * part_3(p[2], (found >> 4u) & 3u)
+        + dfeatures[g + 3u] * part_3(p[3], (found >> 6u) & 3u) + dfeatures[g + 4u] * part_3(p[4], (found >> 8u) & 3u);
 }
 
 fn store_3(at: u32, d: mat3x3<f32>) {

@@ -2,11 +2,13 @@
 
 use crate::data::idx;
 use crate::error::{Error, Result};
-use crate::kernels::layered;
+use crate::kernels::plan_named;
 use crate::model::{DROPOUT_RATE, Training};
 use crate::result::{Measured, Origin, Setting, Settings};
 use serde::Deserialize;
 
+/// What stands for the plan that is shipped for the adapter at hand, until that is known.
+pub const SHIPPED: &str = "shipped";
 /// MNIST has so many training images for each test image.
 const TRAIN_PER_TEST: u32 = 6;
 
@@ -34,6 +36,8 @@ pub struct Request {
     pub data: String,
     /// Synthetic digits to train on, with a sixth as many to test on, 6 to 60,000; files are always used whole.
     pub digits: Option<u32>,
+    /// Kernels of a step; those shipped for the adapter where it is left out.
+    pub plan: Option<String>,
     /// Steps to profile after the training; none where it is left out.
     pub profile_steps: Option<u32>,
 }
@@ -51,6 +55,7 @@ impl Default for Request {
             dropout: None,
             data: "synthetic".to_owned(),
             digits: None,
+            plan: None,
             profile_steps: None,
         }
     }
@@ -82,6 +87,9 @@ impl Request {
         }
         if request.dropout.is_some_and(|rate| !(0.0..1.0).contains(&rate)) {
             return Err(Error::Usage("dropout lies from 0 to below 1".into()));
+        }
+        if let Some(plan) = &request.plan {
+            plan_named(plan)?;
         }
         if !["synthetic", "files"].contains(&request.data.as_str()) {
             return Err(Error::Usage(format!("data={} is not known: use synthetic or files", request.data)));
@@ -116,7 +124,7 @@ impl Request {
             shuffle: flag(!self.shuffle, self.shuffle),
             dropout: Setting::option_or(self.dropout, DROPOUT_RATE),
             init: Setting::default(Measured::missing("drawn from the seed")),
-            plan: Setting::default(layered::NAME.to_owned()),
+            plan: Setting::option_or(self.plan.clone(), SHIPPED.to_owned()),
             quick: flag(self.quick, self.quick),
         }
     }
