@@ -55,7 +55,7 @@ const COLUMNS: [Column; 7] = [
     number("median [us]"),
     number("p95 [us]"),
     number("share %"),
-    Column { heading: "bound by, % of peak", class: "bound" },
+    Column { heading: "bound by", class: "bound" },
 ];
 
 /// The kernels of one layer, each with its number among all, the longest being 1.
@@ -115,8 +115,11 @@ pub(super) fn section(result: &RunResult, profile: &Profile) -> Markup {
             }
             span { span class="swatch whisker" aria-hidden="true" {} "up to the 95th percentile" }
         }
-        table role="table" class="kernels" {
-            caption { "Device time of each kernel in a training step, by layer and pass" }
+        table role="table" class="by-layer" {
+            caption {
+                "Device time of each kernel in a training step, by layer and pass. What bounds a kernel stands with the share "
+                "of that peak it reaches."
+            }
             (table::head(&COLUMNS))
             tbody role="rowgroup" { (body) }
         }

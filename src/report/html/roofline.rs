@@ -91,8 +91,11 @@ pub(super) fn section(profile: &Profile, peaks: &Measured<Peaks>) -> Markup {
         }
         @if let Some((x, y)) = ranges {
             p {
-                "Each kernel is a point with its number from the list above, as large as its share of the time. The roofs are "
-                "what this adapter reached through this API: under a slope memory is the limit, under the level arithmetic."
+                "Each kernel is a point with its number from the list above, as large as its share of the time."
+                @if !roofs.bandwidths.is_empty() || roofs.peak_gflop_per_s.is_some() {
+                    " The roofs are what this adapter reached through this API: under a slope memory is the limit, under the "
+                    "level arithmetic."
+                }
             }
             p class="key" {
                 @for pass in Pass::ALL {
