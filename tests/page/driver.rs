@@ -4,7 +4,7 @@ use serde_json::{Value, json};
 use std::fmt::Display;
 use std::io::{BufRead, BufReader};
 use std::path::{Path, PathBuf};
-use std::process::{Child, ChildStdout, Command, Stdio};
+use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
 /// The key under which WebDriver names an element.
@@ -13,22 +13,23 @@ const ELEMENT: &str = "element-6066-11e4-a52e-4f735466cecf";
 /// A program that is ended with its owner.
 pub struct Running {
     child: Child,
-    /// Kept open: a program that cannot write to its stdout any more may end.
-    _stdout: BufReader<ChildStdout>,
 }
 
 impl Running {
     /// Starts `command` and gives the first thing that `wanted` finds in a line of its stdout.
     pub fn start(command: &mut Command, wanted: impl Fn(&str) -> Option<String>) -> (Self, String) {
-        let mut child = command.stdout(Stdio::piped()).stderr(Stdio::null()).spawn().expect("the program starts");
-        let mut stdout = BufReader::new(child.stdout.take().expect("stdout is piped"));
+        let child = command.stdout(Stdio::piped()).stderr(Stdio::null()).spawn().expect("the program starts");
+        // From here on it is ended with its owner, whatever happens.
+        let mut running = Self { child };
+        let stdout = running.child.stdout.as_mut().expect("stdout is piped");
+        let mut stdout = BufReader::new(stdout);
         let mut said = String::new();
         loop {
             let mut line = String::new();
             let bytes = stdout.read_line(&mut line).expect("the program talks UTF-8");
             assert!(bytes > 0, "{command:?} ended after saying: {said}");
             if let Some(found) = wanted(line.trim()) {
-                return (Self { child, _stdout: stdout }, found);
+                return (running, found);
             }
             said.push_str(&line);
         }

@@ -15,7 +15,10 @@ use libtest_mimic::{Arguments, Completion, Trial};
 use site::Site;
 use std::sync::{Arc, OnceLock};
 
-const TESTS: [(&str, fn(&Site)); 9] = [
+/// A name and what is tested.
+type Test = (&'static str, fn(&Site));
+
+const TESTS: [Test; 9] = [
     ("the_page_tested_is_the_page_of_these_sources", without::the_page_tested_is_the_page_of_these_sources),
     (
         "a_quick_run_shows_its_result_and_the_program_reads_it",
@@ -35,7 +38,7 @@ fn main() {
     // Runs at the same time would slow each other down, and one of the tests measures how smoothly the page runs.
     arguments.test_threads = arguments.test_threads.or(Some(1));
     let site = Arc::new(OnceLock::new());
-    let trial = |(name, test): (&'static str, fn(&Site))| {
+    let trial = |(name, test): Test| {
         let site = site.clone();
         Trial::ignorable_test(name, move || {
             let mut reason = site::missing();
