@@ -107,13 +107,11 @@ fn part1(n: u32, c: u32, part: u32) {
 @compute @workgroup_size(WORKGROUP, ROWS)
 fn features_backward(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_id) id: vec3<u32>) {
     stage(group.x, id.y * WORKGROUP + id.x);
-    // With one row the start is a constant, so that a driver may see that all lanes are at the same place.
-    let start = select(id.y, 0u, ROWS == 1u);
     let parts = POOL1 / 4u;
-    for (var task = start; task < CHANNELS1 / WORKGROUP * parts; task += ROWS) {
+    for (var task = id.y; task < CHANNELS1 / WORKGROUP * parts; task += ROWS) {
         part1(group.x, task / parts * WORKGROUP + id.x, task % parts);
     }
-    for (var task = start; task < CHANNELS1 / WORKGROUP * (CHANNELS2 / 4u); task += ROWS) {
+    for (var task = id.y; task < CHANNELS1 / WORKGROUP * (CHANNELS2 / 4u); task += ROWS) {
         part2(group.x, task % (CHANNELS1 / WORKGROUP) * WORKGROUP + id.x, task / (CHANNELS1 / WORKGROUP) * 4u);
     }
     for (var o = id.y * WORKGROUP + id.x; o < CHANNELS2; o += WORKGROUP * ROWS) {

@@ -103,20 +103,18 @@ fn features_forward(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invo
     load_image(source, id.y * WORKGROUP + lane, WORKGROUP * ROWS);
     workgroupBarrier();
 
-    // With one row the start is a constant, so that a driver may see that all lanes are at the same place.
-    let start = select(id.y, 0u, ROWS == 1u);
     let bias = vec4<f32>(parameters[CONV1_BIAS + lane], parameters[CONV1_BIAS + lane + WORKGROUP],
         parameters[CONV1_BIAS + lane + 2u * WORKGROUP], parameters[CONV1_BIAS + lane + 3u * WORKGROUP]);
     let w0 = kernel1(lane);
     let w1 = kernel1(lane + WORKGROUP);
     let w2 = kernel1(lane + 2u * WORKGROUP);
     let w3 = kernel1(lane + 3u * WORKGROUP);
-    for (var y = start; y < POOL1; y += ROWS) {
+    for (var y = id.y; y < POOL1; y += ROWS) {
         row1(n, lane, y, w0, w1, w2, w3, bias);
     }
     storageBarrier();
 
-    for (var row = start; row < POOL2; row += ROWS) {
+    for (var row = id.y; row < POOL2; row += ROWS) {
         // Five windows of two channels: a of lane, b of lane + WORKGROUP.
         var a = array<vec4<f32>, 5>();
         var b = array<vec4<f32>, 5>();

@@ -29,11 +29,14 @@ fn inside(index: u32, length: u32) -> u32 {
 
 /// Names of arrays and the expressions of their lengths.
 fn arrays(kernel: &Kernel, source: &str) -> Vec<(String, String)> {
-    let storage = kernel.bindings.iter().filter(|binding| binding.access != Access::Step);
+    let storage = kernel.bindings.iter().filter(|binding| matches!(binding.access, Access::Read | Access::Write));
     let mut arrays: Vec<(String, String)> =
         storage.map(|binding| (binding.name.to_owned(), format!("arrayLength(&{})", binding.name))).collect();
     for line in source.lines() {
-        let Some(rest) = line.trim().strip_prefix("var<workgroup> ") else { continue };
+        // Uniforms have arrays of fixed lengths too, but for the step record.
+        let line = line.trim();
+        let declared = line.strip_prefix("var<workgroup> ").or_else(|| Some(line.split_once("var<uniform> ")?.1));
+        let Some(rest) = declared.filter(|rest| rest.contains(": array<")) else { continue };
         let (name, kind) = rest.split_once(": array<").expect("workgroup memory holds arrays");
         let kind = kind.strip_suffix(">;").expect("the declaration ends the line");
         let (_, length) = kind.rsplit_once(", ").expect("its length comes last");

@@ -14,6 +14,7 @@ use std::path::Path;
 /// WebGPU's default limits that a baseline kernel must respect.
 const STORAGE_BUFFERS: usize = 8;
 const WORKGROUP_BYTES: u32 = 16_384;
+const UNIFORM_BYTES: u32 = 65_536;
 const INVOCATIONS: u32 = 256;
 
 /// The rows of both tables: those that train and those that measure peaks.
@@ -102,7 +103,8 @@ fn bindings_agree_with_the_table() {
             let Some(binding) = &variable.binding else { continue };
             assert_eq!(binding.group, 0, "{}", kernel.name);
             let access = match variable.space {
-                naga::AddressSpace::Uniform => Access::Step,
+                naga::AddressSpace::Uniform if variable.name.as_deref() == Some("step") => Access::Step,
+                naga::AddressSpace::Uniform => Access::Uniform,
                 naga::AddressSpace::Storage { access } if access.contains(naga::StorageAccess::STORE) => Access::Write,
                 naga::AddressSpace::Storage { .. } => Access::Read,
                 other => panic!("{}: {other:?} is bound", kernel.name),
@@ -115,9 +117,29 @@ fn bindings_agree_with_the_table() {
             .map(|(place, binding)| (place, binding.name.to_owned(), binding.access))
             .collect();
         assert_eq!(bound, rows, "{}", kernel.name);
-        let storage = rows.iter().filter(|(_, _, access)| *access != Access::Step).count();
+        let storage = rows.iter().filter(|(_, _, access)| [Access::Read, Access::Write].contains(access)).count();
         assert!(storage <= STORAGE_BUFFERS, "{}: {storage} storage buffers", kernel.name);
     }
+}
+
+/// A uniform must be as long as its row says, within the default limit, and hold what the plans put there.
+#[test]
+fn uniforms_hold_the_parameters_of_the_convolutions() {
+    let model = Model::new(DROPOUT_RATE);
+    let convolutions = model.parameters.iter().filter(|parameter| parameter.layer.starts_with("conv"));
+    let end = convolutions.map(|parameter| parameter.range().end).max().unwrap();
+    let mut seen = 0;
+    for kernel in KERNELS {
+        for binding in kernel.bindings.iter().filter(|binding| binding.access == Access::Uniform) {
+            let length = kernel.tile_size(&binding.length_name());
+            let declared = format!("var<uniform> {}: array<vec4<f32>, {}>;", binding.name, binding.length_name());
+            assert!(kernel.source.contains(&declared), "{}: {declared}", kernel.name);
+            assert!(length * 16 <= UNIFORM_BYTES, "{}: {length} vec4s", kernel.name);
+            assert_eq!(4 * length as usize, end, "{}: {}", kernel.name, binding.name);
+            seen += 1;
+        }
+    }
+    assert!(seen > 0, "no kernel has a uniform");
 }
 
 #[test]

@@ -104,9 +104,9 @@ pub fn expected(dispatch: &Dispatch, model: &Model, step: &Step, before: &Conten
             Ok(vec![scene.written("metrics", 2 * step.slot as usize, vec![loss, f64::from(correct)])])
         }
         "sgd_update" => Ok(scene.sgd_update()),
-        "features_forward" => Ok(scene.features_forward()),
+        "features_forward" | "features_forward_lanes" => Ok(scene.features_forward()),
         "classifier_forward_backward" => Ok(scene.classifier_forward_backward()),
-        "features_backward" => Ok(scene.features_backward()),
+        "features_backward" | "features_backward_lanes" => Ok(scene.features_backward()),
         "gradient_update" => Ok(scene.gradient_update()),
         other => Err(Error::Check(format!("no reference is known for the kernel {other}: add one"))),
     }

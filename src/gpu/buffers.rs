@@ -13,18 +13,18 @@ pub struct Buffers {
 }
 
 impl Buffers {
-    /// Adds a buffer of `bytes`; `uniform` for one that holds step records.
+    /// Adds a buffer of `bytes`; `uniform` for one that holds step records. The others can be bound as uniforms too.
     ///
     /// It is made a whole number of vec4s long: a shader that reads it as vec4s would not see the last, incomplete one.
     ///
     /// # Errors
     /// [`Error::Device`] if there is no memory for it.
     pub async fn add(&mut self, gpu: &Gpu, name: &str, bytes: u64, uniform: bool) -> Result<()> {
-        let kind = if uniform { wgpu::BufferUsages::UNIFORM } else { wgpu::BufferUsages::STORAGE };
+        let storage = if uniform { wgpu::BufferUsages::empty() } else { wgpu::BufferUsages::STORAGE };
         let descriptor = wgpu::BufferDescriptor {
             label: Some(name),
             size: bytes.max(1).next_multiple_of(16),
-            usage: kind | wgpu::BufferUsages::COPY_SRC | wgpu::BufferUsages::COPY_DST,
+            usage: storage | wgpu::BufferUsages::UNIFORM | wgpu::BufferUsages::COPY_SRC | wgpu::BufferUsages::COPY_DST,
             mapped_at_creation: false,
         };
         let buffer = gpu

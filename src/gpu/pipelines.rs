@@ -3,8 +3,11 @@
 use super::buffers::Buffers;
 use super::device::Gpu;
 use crate::error::{Error, Result};
-use crate::kernels::{Access, Dispatch, Kernel, Plan, Step};
+use crate::kernels::{Access, Binding, Dispatch, Kernel, Plan, Step};
 use std::collections::HashMap;
+
+/// Bytes of four values.
+const VEC4_BYTES: u64 = 16;
 
 /// A pipeline for each kernel and set of constants of a plan.
 pub struct Pipelines {
@@ -52,19 +55,24 @@ impl Pipelines {
     /// Binds the buffers that `dispatch` names; its step records are in `steps`.
     pub fn bind(&self, gpu: &Gpu, dispatch: &Dispatch, buffers: &Buffers, steps: &str) -> Bound {
         let pipeline = &self.pipelines[&key(dispatch)];
-        let mut storage = dispatch.buffers.iter();
-        let resource = |access: Access| match access {
+        let mut named = dispatch.buffers.iter();
+        let resource = |binding: &Binding| match binding.access {
             Access::Step => wgpu::BindingResource::Buffer(wgpu::BufferBinding {
                 buffer: buffers.buffer(steps),
                 offset: 0,
                 size: wgpu::BufferSize::new(size_of::<Step>() as u64),
             }),
+            Access::Uniform => wgpu::BindingResource::Buffer(wgpu::BufferBinding {
+                buffer: buffers.buffer(named.next().expect("a dispatch names a buffer for each binding")),
+                offset: 0,
+                size: wgpu::BufferSize::new(VEC4_BYTES * u64::from(dispatch.kernel.tile_size(&binding.length_name()))),
+            }),
             Access::Read | Access::Write => {
-                let name = storage.next().expect("a dispatch names a buffer for each storage binding");
+                let name = named.next().expect("a dispatch names a buffer for each binding");
                 buffers.buffer(name).as_entire_binding()
             }
         };
-        let resources: Vec<_> = dispatch.kernel.bindings.iter().map(|binding| binding.access).map(resource).collect();
+        let resources: Vec<_> = dispatch.kernel.bindings.iter().map(resource).collect();
         let entries: Vec<_> =
             (0..).zip(resources).map(|(binding, resource)| wgpu::BindGroupEntry { binding, resource }).collect();
         let group = gpu.device.create_bind_group(&wgpu::BindGroupDescriptor {
@@ -104,7 +112,7 @@ fn pipeline(gpu: &Gpu, dispatch: &Dispatch, module: &wgpu::ShaderModule) -> wgpu
             ty: match access {
                 Access::Read => wgpu::BufferBindingType::Storage { read_only: true },
                 Access::Write => wgpu::BufferBindingType::Storage { read_only: false },
-                Access::Step => wgpu::BufferBindingType::Uniform,
+                Access::Step | Access::Uniform => wgpu::BufferBindingType::Uniform,
             },
             has_dynamic_offset: access == Access::Step,
             min_binding_size: None,

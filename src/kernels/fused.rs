@@ -11,7 +11,7 @@ use crate::rng;
 
 /// Name of the plan.
 pub const NAME: &str = "fused";
-/// Name of the plan with one row of lanes in a workgroup.
+/// Name of the plan whose lanes carry whole planes.
 pub const LANES: &str = "fused_lanes";
 
 /// Lanes of a workgroup that carries an image; lanes hold channels, so they divide those of both convolutions.
@@ -22,7 +22,7 @@ const ROWS: u32 = 12;
 const WORKGROUP: u32 = 128;
 /// Bytes of one value.
 const VALUE: usize = 4;
-/// Parts in which an image's gradients of conv1 come, of four rows of pool1 each.
+/// Rows of pool1 in each part of an image's gradients of conv1, in `fused`.
 const ROWS_OF_PART: usize = 4;
 
 const POOL1: &str = "pool1.output";
@@ -39,16 +39,17 @@ const CORRECT: &str = "loss.correct";
 
 /// Makes the plan for `model`, with dropout masks drawn under `seed`, for a GPU: many invocations share an image.
 pub fn fused(model: &Model, training: &Training, seed: u64) -> Plan {
-    make(NAME, ROWS, model, training, seed)
+    make(NAME, false, model, training, seed)
 }
 
-/// As [`fused`], for a software adapter: one row of lanes carries an image, without waiting for others.
+/// As [`fused`], for a software adapter to which a load is dear and registers are cheap: each lane carries whole planes of
+/// an image, and the convolutions' parameters come from a uniform.
 pub fn fused_lanes(model: &Model, training: &Training, seed: u64) -> Plan {
-    make(LANES, 1, model, training, seed)
+    make(LANES, true, model, training, seed)
 }
 
-fn make(name: &'static str, rows: u32, model: &Model, training: &Training, seed: u64) -> Plan {
-    let builder = Builder { model, rows, key: rng::stream_key(seed, rng::Stream::Dropout) };
+fn make(name: &'static str, lanes: bool, model: &Model, training: &Training, seed: u64) -> Plan {
+    let builder = Builder { model, lanes, key: rng::stream_key(seed, rng::Stream::Dropout) };
     let training = vec![
         builder.features_forward([inputs::TRAIN_IMAGES, inputs::TRAIN_LABELS, inputs::TRAIN_ORDER], builder.rate()),
         builder.classifier(),
@@ -64,7 +65,7 @@ fn make(name: &'static str, rows: u32, model: &Model, training: &Training, seed:
 /// The sizes that the kernels share.
 struct Builder<'a> {
     model: &'a Model,
-    rows: u32,
+    lanes: bool,
     key: [u32; 2],
 }
 
@@ -115,8 +116,13 @@ impl Builder<'_> {
         self.hidden() + CLASSES.next_multiple_of(4)
     }
 
+    /// Groups of lanes that hold a plane of pool1 each.
+    fn groups(&self) -> u64 {
+        self.channels("conv1") as u64 / u64::from(LANES_OF_IMAGE)
+    }
+
     fn parts(&self) -> usize {
-        self.model.layer("pool1").output.height / ROWS_OF_PART
+        if self.lanes { 1 } else { self.model.layer("pool1").output.height / ROWS_OF_PART }
     }
 
     /// An image's gradients of the convolutions' parameters.
@@ -125,16 +131,17 @@ impl Builder<'_> {
     }
 
     fn image_constants(&self) -> Vec<(&'static str, f64)> {
-        vec![
+        let rows = (!self.lanes).then_some(("ROWS", f64::from(ROWS)));
+        let others = [
             ("WORKGROUP", f64::from(LANES_OF_IMAGE)),
-            ("ROWS", f64::from(self.rows)),
             ("SIDE", IMAGE_SIDE as f64),
             ("CHANNELS1", self.channels("conv1") as f64),
             ("POOL1", self.model.layer("pool1").output.width as f64),
             ("CHANNELS2", self.channels("conv2") as f64),
             ("POOL2", self.model.layer("pool2").output.width as f64),
             ("CONV2_WEIGHT", self.offset("conv2.weight")),
-        ]
+        ];
+        others.into_iter().chain(rows).collect()
     }
 
     fn dense_constants(&self) -> Vec<(&'static str, f64)> {
@@ -165,7 +172,7 @@ impl Builder<'_> {
         ];
         let values = self.output("pool1") + self.output("pool2") + self.places() + 3;
         Dispatch {
-            kernel: &FEATURES_FORWARD,
+            kernel: if self.lanes { &FEATURES_FORWARD_LANES } else { &FEATURES_FORWARD },
             layer: "features",
             constants: [self.image_constants(), own.to_vec()].concat(),
             buffers: names([images, labels, order, inputs::PARAMETERS, POOL1, PLACES, FEATURES, TARGETS]),
@@ -207,7 +214,7 @@ impl Builder<'_> {
         // The gradient of pool1 is made from all positions of conv2, the others from one position in four.
         let positions = self.model.layer("pool1").output.positions() as u64;
         Dispatch {
-            kernel: &FEATURES_BACKWARD,
+            kernel: if self.lanes { &FEATURES_BACKWARD_LANES } else { &FEATURES_BACKWARD },
             layer: "features",
             constants: [self.image_constants(), vec![("PARTIAL", self.partial() as f64)]].concat(),
             buffers: names([
@@ -219,7 +226,7 @@ impl Builder<'_> {
                 DFEATURES,
                 PARTIAL,
             ]),
-            grid: one_for_each_image(),
+            grid: Grid::Workgroups(Amount::per_image(1), Amount::fixed(if self.lanes { self.groups() } else { 1 })),
             flop: Amount::per_image(2 * (self.pool1_macs() + self.pool2_macs() + conv2 as u64 * positions)),
             bytes: bytes(IMAGE_PIXELS + VALUE * values, conv2),
         }

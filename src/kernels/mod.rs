@@ -17,6 +17,8 @@ pub enum Access {
     Read,
     /// A storage buffer that is written, and perhaps read.
     Write,
+    /// The beginning of a buffer that is only read, as a uniform: so many vec4s as the tile of the same name in capitals says.
+    Uniform,
     /// The step record, a uniform at a dynamic offset.
     Step,
 }
@@ -28,6 +30,13 @@ pub struct Binding {
     pub name: &'static str,
     /// How it is used.
     pub access: Access,
+}
+
+impl Binding {
+    /// Name of the constant that says how many vec4s of a uniform the kernel sees.
+    pub fn length_name(&self) -> String {
+        self.name.to_uppercase()
+    }
 }
 
 /// One kernel: a WGSL file whose stem is its name and its entry point.
@@ -68,6 +77,7 @@ const DROPOUT: &str = include_str!("../../shaders/shared/dropout.wgsl");
 const IMAGE: &str = include_str!("../../shaders/shared/image.wgsl");
 const WINDOW: &str = include_str!("../../shaders/shared/window.wgsl");
 const CONV2_WEIGHT: &str = include_str!("../../shaders/shared/conv2_weight.wgsl");
+const ROWS: &str = include_str!("../../shaders/shared/rows.wgsl");
 const EIGHT: &str = include_str!("../../shaders/shared/eight.wgsl");
 
 macro_rules! kernel {
@@ -141,6 +151,12 @@ kernel!(FEATURES_FORWARD = "features_forward"
     constants [ROWS, SIDE, CHANNELS1, POOL1, CHANNELS2, POOL2, CONV1_WEIGHT, CONV1_BIAS, CONV2_WEIGHT, CONV2_BIAS,
         KEY_LOW, KEY_HIGH, THRESHOLD, SCALE],
     tile []);
+kernel!(FEATURES_FORWARD_LANES = "features_forward_lanes"
+    (images: Read, labels: Read, order: Read, convolutions: Uniform, pool1: Write, places: Write, features: Write, targets: Write),
+    shared [ROWS, WINDOW, DROPOUT, THREEFRY],
+    constants [SIDE, CHANNELS1, POOL1, CHANNELS2, POOL2, CONV1_WEIGHT, CONV1_BIAS, CONV2_WEIGHT, CONV2_BIAS,
+        KEY_LOW, KEY_HIGH, THRESHOLD, SCALE],
+    tile [CONVOLUTIONS = 1292]);
 kernel!(CLASSIFIER_FORWARD_BACKWARD = "classifier_forward_backward"
     (features: Read, targets: Read, parameters: Read, hidden: Write, deltas: Write, dfeatures: Write, outcome: Write),
     shared [EIGHT],
@@ -151,6 +167,11 @@ kernel!(FEATURES_BACKWARD = "features_backward"
     shared [CONV2_WEIGHT, IMAGE, WINDOW],
     constants [ROWS, SIDE, CHANNELS1, POOL1, CHANNELS2, POOL2, CONV2_WEIGHT, PARTIAL],
     tile []);
+kernel!(FEATURES_BACKWARD_LANES = "features_backward_lanes"
+    (images: Read, order: Read, convolutions: Uniform, pool1: Read, places: Read, dfeatures: Read, partial: Write),
+    shared [ROWS, WINDOW],
+    constants [SIDE, CHANNELS1, POOL1, CHANNELS2, POOL2, CONV2_WEIGHT, PARTIAL],
+    tile [CONVOLUTIONS = 1292]);
 kernel!(GRADIENT_UPDATE = "gradient_update"
     (features: Read, hidden: Read, deltas: Read, outcome: Read, partial: Read, metrics: Write, velocities: Write, parameters: Write),
     shared [],
@@ -176,7 +197,7 @@ pub fn plan_named(name: &str) -> Result<MakePlan> {
 }
 
 /// Every kernel, in the order of a training step.
-pub static KERNELS: [&Kernel; 22] = [
+pub static KERNELS: [&Kernel; 24] = [
     &BATCH_GATHER,
     &CONV_FORWARD,
     &MAX_POOL_FORWARD,
@@ -196,8 +217,10 @@ pub static KERNELS: [&Kernel; 22] = [
     &CONV_BACKWARD_BIAS,
     &SGD_UPDATE,
     &FEATURES_FORWARD,
+    &FEATURES_FORWARD_LANES,
     &CLASSIFIER_FORWARD_BACKWARD,
     &FEATURES_BACKWARD,
+    &FEATURES_BACKWARD_LANES,
     &GRADIENT_UPDATE,
 ];
 

@@ -72,14 +72,18 @@ impl Scene<'_> {
         let all = vec![1.0; dfeatures.len()];
         let dconv2 = reference::max_pool_backward(pool2, &dfeatures, &places2, &all);
         let dpool1 = reference::conv_backward_input(conv2, &dconv2, &self.parameter("conv2", "weight"));
+        let parameters = |layer| self.parameter(layer, "weight").len() + self.parameter(layer, "bias").len();
+        let partial_values = self.dispatch.constant("PARTIAL") as usize;
+        let part_rows = pool1.output.height * parameters("conv1") / (partial_values - parameters("conv2"));
         let mut partial = Vec::new();
         for n in 0..self.images() {
             let (y1, places1) =
                 (of_image(&y1, pool1.output.elements(), n), of_image(&places1, y1.len() / self.images(), n));
             let dpool1 = of_image(&dpool1, pool1.output.elements(), n);
-            for rows in (0..pool1.output.height).step_by(4) {
-                let within =
-                    |index: usize| (rows..rows + 4).contains(&(index / pool1.output.width % pool1.output.height));
+            for rows in (0..pool1.output.height).step_by(part_rows) {
+                let within = |index: usize| {
+                    (rows..rows + part_rows).contains(&(index / pool1.output.width % pool1.output.height))
+                };
                 let part: Vec<f64> =
                     dpool1.iter().enumerate().map(|(index, value)| if within(index) { *value } else { 0.0 }).collect();
                 let dconv1 = reference::max_pool_backward(pool1, &part, places1, y1);
@@ -143,7 +147,8 @@ impl Scene<'_> {
     }
 
     fn parameter(&self, layer: &str, kind: &str) -> Vec<f64> {
-        self.floats("parameters", self.model.parameter(&format!("{layer}.{kind}")).range())
+        let binding = if self.bound("convolutions").is_some() { "convolutions" } else { "parameters" };
+        self.floats(binding, self.model.parameter(&format!("{layer}.{kind}")).range())
     }
 
     /// Where the maxima of pool1 and of pool2 stood.
