@@ -59,11 +59,6 @@ fn update_units(s: mat4x4<f32>, tile: u32, units: u32, lane: u32, width: u32, we
     }
 }
 
-// What four units' deltas d and four inputs x of one image add to their weights' gradients.
-fn outer(d: vec4<f32>, x: vec4<f32>) -> mat4x4<f32> {
-    return mat4x4<f32>(d.x * x, d.y * x, d.z * x, d.w * x);
-}
-
 fn first_layer(tile: u32, lane: u32) {
     let width = FEATURES / 4u;
     let stride = (UNITS1 + UNITS2) / 4u + (CLASSES + 3u) / 4u;
@@ -99,20 +94,6 @@ fn convolutions(quadruple: u32) {
         }
     }
     update(quadruple, s);
-}
-
-fn sum_outcome() {
-    // Pairs of running sums round less than one.
-    var even = vec2<f32>(0.0);
-    var odd = vec2<f32>(0.0);
-    for (var n = 0u; n + 1u < step.batch; n += 2u) {
-        even += outcome[n];
-        odd += outcome[n + 1u];
-    }
-    if step.batch % 2u == 1u {
-        even += outcome[step.batch - 1u];
-    }
-    metrics[step.slot] = even + odd;
 }
 
 @compute @workgroup_size(WORKGROUP)

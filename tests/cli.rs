@@ -354,7 +354,7 @@ fn a_stored_result_is_shown_and_made_a_page() {
 
 fn what_is_no_result_has_no_report() {
     refused(&["report"], 2, &["RESULT.json"]);
-    refused(&["report", "nowhere.json"], 3, &["nowhere.json cannot be read", "give a JSON file"]);
+    refused(&["report", "nowhere.json"], 3, &["nowhere.json cannot be read", "give a result file"]);
     let folder = TempDir::new().unwrap();
     for (content, says) in [
         (&b"{}"[..], "not a gpubench result"),

@@ -22,7 +22,7 @@ const fn tolerance(name: &'static str, absolute: f64, relative: f64) -> Toleranc
 /// Over 50 steps a maximum or a ReLU that rounding decided otherwise may show in the loss.
 /// Copies, masks and integers are exact. Sums of n products allow for rounding that grows with n; gradients are small
 /// numbers, so their absolute part is smaller than that of activations.
-pub const TOLERANCES: [Tolerance; 27] = [
+pub const TOLERANCES: [Tolerance; 29] = [
     tolerance("batch_gather", 0.0, 2e-7),
     tolerance("conv_forward", 3e-6, 2e-6),
     tolerance("max_pool_forward", 0.0, 0.0),
@@ -44,9 +44,11 @@ pub const TOLERANCES: [Tolerance; 27] = [
     tolerance("features_forward", 6e-6, 4e-6),
     tolerance("features_forward_lanes", 6e-6, 4e-6),
     tolerance("classifier_forward_backward", 6e-6, 1e-5),
+    tolerance("classifier_forward_backward_lanes", 6e-6, 1e-5),
     tolerance("features_backward", 1e-6, 4e-6),
     tolerance("features_backward_lanes", 1e-6, 4e-6),
     tolerance("gradient_update", 1e-6, 2e-6),
+    tolerance("gradient_update_lanes", 1e-6, 2e-6),
     tolerance("training step loss", 1e-5, 1e-5),
     tolerance("training step parameters", 5e-5, 1e-4),
     tolerance("50 steps loss", 5e-3, 5e-3),

@@ -146,7 +146,7 @@ impl Builder<'_> {
 
     fn dense_constants(&self) -> Vec<(&'static str, f64)> {
         vec![
-            ("WORKGROUP", f64::from(WORKGROUP)),
+            ("WORKGROUP", f64::from(if self.lanes { LANES_OF_IMAGE } else { WORKGROUP })),
             ("FEATURES", self.output("pool2") as f64),
             ("UNITS1", self.output("fc1") as f64),
             ("UNITS2", self.output("fc2") as f64),
@@ -195,7 +195,7 @@ impl Builder<'_> {
     fn classifier(&self) -> Dispatch {
         let values = 2 * self.output("pool2") + self.hidden() + self.deltas() + 3;
         Dispatch {
-            kernel: &CLASSIFIER_FORWARD_BACKWARD,
+            kernel: if self.lanes { &CLASSIFIER_FORWARD_BACKWARD_LANES } else { &CLASSIFIER_FORWARD_BACKWARD },
             layer: "classifier",
             constants: [self.dense_constants(), vec![("SCALE", f64::from(1.0 / (1.0 - self.rate())))]].concat(),
             buffers: names([FEATURES, TARGETS, inputs::PARAMETERS, HIDDEN, DELTAS, DFEATURES, OUTCOME]),
@@ -239,12 +239,18 @@ impl Builder<'_> {
             ("PARTS", self.parts() as f64),
             ("MOMENTUM", f64::from(training.momentum)),
         ];
-        let tiles: usize = ["fc1", "fc2", "fc3"].map(|layer| self.output(layer).div_ceil(4)).iter().sum();
+        let (units, inputs, lanes) =
+            if self.lanes { (16, 2 * LANES_OF_IMAGE, LANES_OF_IMAGE) } else { (4, WORKGROUP, WORKGROUP) };
+        let tiles = |layer| {
+            let width = self.model.layer(layer).input.elements() / 4 + 1;
+            self.output(layer).div_ceil(units) * width.div_ceil(inputs as usize)
+        };
+        let tiles: usize = ["fc1", "fc2", "fc3"].map(tiles).iter().sum();
         let quadruples = (self.parameters("conv1") + self.parameters("conv2")) / 4;
         let all = self.model.parameter_count();
         let values = self.output("pool2") + self.hidden() + self.deltas() + self.partial() + 2;
         Dispatch {
-            kernel: &GRADIENT_UPDATE,
+            kernel: if self.lanes { &GRADIENT_UPDATE_LANES } else { &GRADIENT_UPDATE },
             layer: "all",
             constants: [self.dense_constants(), own.to_vec()].concat(),
             buffers: names([
@@ -258,7 +264,7 @@ impl Builder<'_> {
                 inputs::PARAMETERS,
             ]),
             grid: Grid::Workgroups(
-                Amount::fixed((tiles + quadruples.div_ceil(WORKGROUP as usize) + 1) as u64),
+                Amount::fixed((tiles + quadruples.div_ceil(lanes as usize) + 1) as u64),
                 Amount::fixed(1),
             ),
             flop: Amount::per_image(self.dense_macs() + (self.dense_parameters() + self.partial()) as u64)

@@ -78,6 +78,9 @@ const IMAGE: &str = include_str!("../../shaders/shared/image.wgsl");
 const WINDOW: &str = include_str!("../../shaders/shared/window.wgsl");
 const CONV2_WEIGHT: &str = include_str!("../../shaders/shared/conv2_weight.wgsl");
 const ROWS: &str = include_str!("../../shaders/shared/rows.wgsl");
+const QUADRUPLES: &str = include_str!("../../shaders/shared/quadruples.wgsl");
+const JUDGE: &str = include_str!("../../shaders/shared/judge.wgsl");
+const UPDATE: &str = include_str!("../../shaders/shared/update.wgsl");
 const EIGHT: &str = include_str!("../../shaders/shared/eight.wgsl");
 
 macro_rules! kernel {
@@ -162,6 +165,11 @@ kernel!(CLASSIFIER_FORWARD_BACKWARD = "classifier_forward_backward"
     shared [EIGHT],
     constants [FEATURES, UNITS1, UNITS2, CLASSES, FC1_WEIGHT, FC1_BIAS, FC2_WEIGHT, FC2_BIAS, FC3_WEIGHT, FC3_BIAS, SCALE],
     tile [IMAGES = 8]);
+kernel!(CLASSIFIER_FORWARD_BACKWARD_LANES = "classifier_forward_backward_lanes"
+    (features: Read, targets: Read, parameters: Read, hidden: Write, deltas: Write, dfeatures: Write, outcome: Write),
+    shared [QUADRUPLES, JUDGE],
+    constants [FEATURES, UNITS1, UNITS2, CLASSES, FC1_WEIGHT, FC1_BIAS, FC2_WEIGHT, FC2_BIAS, FC3_WEIGHT, FC3_BIAS, SCALE],
+    tile [IMAGES = 8]);
 kernel!(FEATURES_BACKWARD = "features_backward"
     (images: Read, order: Read, parameters: Read, pool1: Read, places: Read, dfeatures: Read, partial: Write),
     shared [CONV2_WEIGHT, IMAGE, WINDOW],
@@ -174,7 +182,14 @@ kernel!(FEATURES_BACKWARD_LANES = "features_backward_lanes"
     tile [CONVOLUTIONS = 1292]);
 kernel!(GRADIENT_UPDATE = "gradient_update"
     (features: Read, hidden: Read, deltas: Read, outcome: Read, partial: Read, metrics: Write, velocities: Write, parameters: Write),
-    shared [],
+    shared [UPDATE],
+    constants [FEATURES, UNITS1, UNITS2, CLASSES, FC1_WEIGHT, FC1_BIAS, FC2_WEIGHT, FC2_BIAS, FC3_WEIGHT, FC3_BIAS,
+        CONV1, CONV2, PARTS, MOMENTUM],
+    tile []);
+
+kernel!(GRADIENT_UPDATE_LANES = "gradient_update_lanes"
+    (features: Read, hidden: Read, deltas: Read, outcome: Read, partial: Read, metrics: Write, velocities: Write, parameters: Write),
+    shared [UPDATE],
     constants [FEATURES, UNITS1, UNITS2, CLASSES, FC1_WEIGHT, FC1_BIAS, FC2_WEIGHT, FC2_BIAS, FC3_WEIGHT, FC3_BIAS,
         CONV1, CONV2, PARTS, MOMENTUM],
     tile []);
@@ -197,7 +212,7 @@ pub fn plan_named(name: &str) -> Result<MakePlan> {
 }
 
 /// Every kernel, in the order of a training step.
-pub static KERNELS: [&Kernel; 24] = [
+pub static KERNELS: [&Kernel; 26] = [
     &BATCH_GATHER,
     &CONV_FORWARD,
     &MAX_POOL_FORWARD,
@@ -219,9 +234,11 @@ pub static KERNELS: [&Kernel; 24] = [
     &FEATURES_FORWARD,
     &FEATURES_FORWARD_LANES,
     &CLASSIFIER_FORWARD_BACKWARD,
+    &CLASSIFIER_FORWARD_BACKWARD_LANES,
     &FEATURES_BACKWARD,
     &FEATURES_BACKWARD_LANES,
     &GRADIENT_UPDATE,
+    &GRADIENT_UPDATE_LANES,
 ];
 
 /// SHA-256, in hexadecimal, of all WGSL texts in the order of the table: which shaders a result was made with.

@@ -5,13 +5,15 @@ use gpubench::kernels::{Access, Dispatch, Plan, plan_named};
 use gpubench::model::{DROPOUT_RATE, IMAGE_PIXELS, Model, Operation, Training};
 
 /// The kernels that are proved here.
-pub const KERNELS: [&str; 6] = [
+pub const KERNELS: [&str; 8] = [
     "features_forward",
     "features_forward_lanes",
     "classifier_forward_backward",
+    "classifier_forward_backward_lanes",
     "features_backward",
     "features_backward_lanes",
     "gradient_update",
+    "gradient_update_lanes",
 ];
 
 /// Multiply-adds of one image in layer `name`, where only `places` of each window's positions are computed.
@@ -56,7 +58,7 @@ fn flop(model: &Model, plan: &Plan, dispatch: &Dispatch, n: u64) -> u64 {
         "features_forward" | "features_forward_lanes" => {
             2 * n * (convolution_macs(model, "conv1", "pool1", 4) + convolution_macs(model, "conv2", "pool2", 4))
         }
-        "classifier_forward_backward" => 2 * n * 2 * dense_macs,
+        "classifier_forward_backward" | "classifier_forward_backward_lanes" => 2 * n * 2 * dense_macs,
         "features_backward" | "features_backward_lanes" => {
             // The weights' gradients make a product where a maximum stood; that of conv2's input one for every weight and position.
             let weights = convolution_macs(model, "conv1", "pool1", 1) + convolution_macs(model, "conv2", "pool2", 1);
@@ -66,7 +68,7 @@ fn flop(model: &Model, plan: &Plan, dispatch: &Dispatch, n: u64) -> u64 {
             }
             2 * n * (weights + input)
         }
-        "gradient_update" => {
+        "gradient_update" | "gradient_update_lanes" => {
             let partial =
                 dispatch.buffers.iter().find(|name| name.contains("partial")).expect("it adds partial sums up");
             n * (2 * dense_macs + dense_biases + length(partial)) + 4 * model.parameter_count() as u64
@@ -79,7 +81,7 @@ fn flop(model: &Model, plan: &Plan, dispatch: &Dispatch, n: u64) -> u64 {
 fn bytes(model: &Model, plan: &Plan, dispatch: &Dispatch, n: u32) -> u64 {
     let layers: &[&str] = match dispatch.kernel.name {
         "features_forward" | "features_forward_lanes" => &["conv1", "conv2"],
-        "classifier_forward_backward" => &["fc1", "fc2", "fc3"],
+        "classifier_forward_backward" | "classifier_forward_backward_lanes" => &["fc1", "fc2", "fc3"],
         // Of conv2 only the weight is read on the way back.
         "features_backward" | "features_backward_lanes" => &["conv2.weight"],
         _ => &["conv1", "conv2", "fc1", "fc2", "fc3"],
