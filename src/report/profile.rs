@@ -10,6 +10,8 @@ const ALL_FROM_WIDTH: u16 = 98;
 const TEXT_COLUMNS: usize = 2;
 const GAP: u16 = 1;
 
+/// Heading of the column that is left out where every kernel serves one layer, or several together.
+const LAYER: &str = "layer";
 /// Heading of the column that is left out where every kernel is called once.
 const CALLS: &str = "calls";
 
@@ -18,7 +20,7 @@ type Column = (&'static str, bool, fn(&KernelTime, &mut Notes) -> String);
 
 const COLUMNS: [Column; 11] = [
     ("kernel", false, |time, _| time.kernel.clone()),
-    ("layer", false, |time, _| time.layer.clone()),
+    (LAYER, false, |time, _| time.layer.clone()),
     (CALLS, true, |time, _| time.calls_per_step.to_string()),
     ("median\n[us]", false, |time, notes| notes.or_mark(&time.median_ns, microseconds)),
     ("p95\n[us]", true, |time, notes| notes.or_mark(&time.p95_ns, microseconds)),
@@ -42,8 +44,12 @@ pub(super) fn text(result: &RunResult, width: u16) -> String {
     let Some(profile) = result.profile.value() else { return String::new() };
     let mut notes = Notes::default();
     let called_once = profile.kernels.iter().all(|time| time.calls_per_step == 1);
+    let same_kernel = |time: &KernelTime| profile.kernels.iter().filter(|other| other.kernel == time.kernel).count();
+    let one_layer = profile.kernels.iter().all(|time| same_kernel(time) == 1);
     let shown = |(heading, dispensable, _): &&Column| {
-        (width >= ALL_FROM_WIDTH || !dispensable) && !(*heading == CALLS && called_once)
+        (width >= ALL_FROM_WIDTH || !dispensable)
+            && !(*heading == CALLS && called_once)
+            && !(*heading == LAYER && one_layer)
     };
     let columns: Vec<&Column> = COLUMNS.iter().filter(shown).collect();
     let headings: Vec<&str> = columns.iter().map(|(heading, ..)| *heading).collect();
@@ -52,7 +58,8 @@ pub(super) fn text(result: &RunResult, width: u16) -> String {
         .iter()
         .map(|time| columns.iter().map(|(_, _, cell)| cell(time, &mut notes)).collect())
         .collect();
-    let table = grid(&headings, rows, TEXT_COLUMNS, GAP, width);
+    let text_columns = TEXT_COLUMNS - usize::from(one_layer);
+    let table = grid(&headings, rows, text_columns, GAP, width);
     let facts = list(facts(profile, result), width);
     let parts = ["Kernels by device time".to_owned(), table, note_list(&notes, width), facts];
     parts.into_iter().filter(|part| !part.is_empty()).collect::<Vec<_>>().join("\n\n")
