@@ -20,12 +20,10 @@ const VISIT_S: f64 = 0.3;
 /// Images that are trained on, in batches: more would only take longer to copy.
 const BATCHES: u32 = 8;
 
-/// The plan that is used where nothing was measured.
-///
-/// On Mesa's software driver lanes in a row are what counts; everything else has workgroups that fill a compute unit.
+/// The plan that is used where nothing was measured: on drivers that compute on the CPU loads are dear and registers cheap, on
+/// GPUs workgroups should fill a compute unit.
 pub fn shipped_plan(adapter: &AdapterInfo) -> &'static str {
-    let name = adapter.name.to_lowercase();
-    if adapter.software && name.contains("llvmpipe") { fused::LANES } else { fused::NAME }
+    if adapter.software { fused::LANES } else { fused::NAME }
 }
 
 /// What a tuning of `adapter` belongs to.
