@@ -47,9 +47,9 @@ pub(super) fn text(result: &RunResult, width: u16) -> String {
     let same_kernel = |time: &KernelTime| profile.kernels.iter().filter(|other| other.kernel == time.kernel).count();
     let one_layer = profile.kernels.iter().all(|time| same_kernel(time) == 1);
     let shown = |(heading, dispensable, _): &&Column| {
-        (width >= ALL_FROM_WIDTH || !dispensable)
-            && !(*heading == CALLS && called_once)
-            && !(*heading == LAYER && one_layer)
+        let too_narrow = *dispensable && width < ALL_FROM_WIDTH;
+        let says_nothing = (*heading == CALLS && called_once) || (*heading == LAYER && one_layer);
+        !too_narrow && !says_nothing
     };
     let columns: Vec<&Column> = COLUMNS.iter().filter(shown).collect();
     let headings: Vec<&str> = columns.iter().map(|(heading, ..)| *heading).collect();
