@@ -42,7 +42,7 @@ pub fn fused(model: &Model, training: &Training, seed: u64) -> Plan {
     make(NAME, false, model, training, seed)
 }
 
-/// As [`fused`], for a software adapter to which a load is dear and registers are cheap: each lane carries whole planes of
+/// As [`fused()`], for a software adapter to which a load is dear and registers are cheap: each lane carries whole planes of
 /// an image, and the convolutions' parameters come from a uniform.
 pub fn fused_lanes(model: &Model, training: &Training, seed: u64) -> Plan {
     make(LANES, true, model, training, seed)
