@@ -35,7 +35,7 @@ impl Kept for Peaks {
 /// Measures the peaks of one adapter, keeps them for other runs and shows them.
 ///
 /// # Errors
-/// [`Error::Adapter`] if there is no such adapter, or whatever ended the measurement.
+/// [`crate::Error::Adapter`] if there is no such adapter, or whatever ended the measurement.
 pub fn peaks(args: &PeaksArgs) -> Result<()> {
     let backend = option_or_variable(args.backend.as_ref(), BACKEND_VARIABLE).value;
     let request = option_or_variable(args.adapter.as_ref(), ADAPTER_VARIABLE).value;
