@@ -50,7 +50,7 @@ pub fn a_quick_run_shows_its_result_and_the_program_reads_it(site: &Site) {
 
     let report = visit.run("return document.getElementById('report').shadowRoot.innerHTML", &[]);
     let report = report.as_str().unwrap();
-    for part in ["This run among the published ones", "Tesla K80", "conv_forward", "images/s"] {
+    for part in ["This run among the published ones", "Tesla K80", "features_forward", "images/s"] {
         assert!(report.contains(part), "{part} is not in the report");
     }
     the_result_can_be_read(&visit);
@@ -66,7 +66,7 @@ fn the_result_can_be_read(visit: &Visit) {
     assert_eq!((result.data.train_images, result.data.test_images), (384, 64));
     assert!(result.environment.adapter.software && result.profile.value().is_some() && result.check.value().is_some());
     assert!(gpubench(&["report"], &[&path]).contains("swiftshader"));
-    assert!(gpubench(&["compare"], &[&path, &path]).contains("conv_forward"));
+    assert!(gpubench(&["compare"], &[&path, &path]).contains("features_forward"));
     assert!(!visit.shows("#comparison"));
     visit.type_into("#pick-result", path.to_str().unwrap());
     visit.until("a comparison", 10, "return document.getElementById('comparison').innerText");
