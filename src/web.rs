@@ -242,15 +242,6 @@ pub fn markdown(result: &str) -> std::result::Result<String, JsError> {
     Ok(crate::report::markdown(&result, crate::report::Frame::of(&result.environment.adapter)))
 }
 
-/// The report that the terminal program prints.
-///
-/// # Errors
-/// A sentence if `result` is no result.
-#[wasm_bindgen]
-pub fn text(result: &str) -> std::result::Result<String, JsError> {
-    Ok(crate::report::text(&RunResult::from_json(result)?, crate::report::DEFAULT_WIDTH))
-}
-
 /// The report as a piece of a page: tables and drawings, to be styled by [`report_style`].
 ///
 /// # Errors

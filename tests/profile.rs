@@ -247,7 +247,7 @@ fn what_cannot_be_timed_says_why(adapters: &Adapters, index: usize) -> Result<()
         let words = Stopwatch::new(&without, 1, None).err().ok_or("timestamps on a device without them")?;
         assert!(words.contains("takes no timestamps"), "{words}");
         if adapter.timestamps != Timestamps::Unsupported {
-            let gpu = Gpu::open_for_profiling(adapters, adapter, Needs::default()).await?;
+            let gpu = Gpu::open_with_timestamps(adapters, adapter, Needs::default(), adapter.timestamps).await?;
             let words = Stopwatch::new(&gpu, 2049, None).err().ok_or("more timestamps than a query set holds")?;
             assert!(words.contains("4098 timestamps do not fit"), "{words}");
         }

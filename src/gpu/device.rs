@@ -60,14 +60,6 @@ impl Gpu {
         Self::open_with(adapters, adapter, needs, wgpu::Features::empty()).await
     }
 
-    /// As [`Gpu::open`], and with the timestamps that the adapter offers.
-    ///
-    /// # Errors
-    /// As [`Gpu::open`].
-    pub async fn open_for_profiling(adapters: &Adapters, adapter: &AdapterInfo, needs: Needs) -> Result<Self> {
-        Self::open_with_timestamps(adapters, adapter, needs, adapter.timestamps).await
-    }
-
     /// As [`Gpu::open`], and with timestamps of `grade`, which the adapter has to offer.
     ///
     /// # Errors

@@ -2,6 +2,7 @@
 
 use super::device::{Commands, Encoded, Gpu};
 use super::pipelines::Bound;
+use super::timestamps::usable_period_ns;
 use super::{buffers, wait};
 use crate::error::{Error, Result};
 use web_time::Instant;
@@ -48,9 +49,9 @@ pub struct Meter {
 impl Meter {
     /// A meter for `gpu`, with timestamps if it was opened with any.
     pub fn new(gpu: &Gpu) -> Self {
-        let period_ns = f64::from(gpu.queue.get_timestamp_period());
-        let usable = gpu.device.features().contains(wgpu::Features::TIMESTAMP_QUERY) && period_ns > 0.0;
-        let timestamps = usable.then(|| {
+        let offered = gpu.device.features().contains(wgpu::Features::TIMESTAMP_QUERY);
+        let usable_ns = offered.then(|| usable_period_ns(gpu.queue.get_timestamp_period()).ok()).flatten();
+        let timestamps = usable_ns.map(|_| {
             let queries = gpu.device.create_query_set(&wgpu::QuerySetDescriptor {
                 label: Some("meter"),
                 ty: wgpu::QueryType::Timestamp,
@@ -64,7 +65,7 @@ impl Meter {
             });
             (queries, resolved)
         });
-        Self { timestamps, period_ns, origin: std::cell::OnceCell::new() }
+        Self { timestamps, period_ns: usable_ns.unwrap_or(0.0), origin: std::cell::OnceCell::new() }
     }
 
     /// Whether the device's own clock is read.

@@ -117,7 +117,7 @@ impl Stopwatch {
 }
 
 /// Nanoseconds of a tick, unless the driver's word for it cannot be true.
-fn usable_period_ns(period_ns: f32) -> std::result::Result<f64, String> {
+pub(super) fn usable_period_ns(period_ns: f32) -> std::result::Result<f64, String> {
     if period_ns.is_finite() && period_ns > 0.0 {
         Ok(f64::from(period_ns))
     } else {

@@ -89,8 +89,7 @@ fn milliseconds(seconds: &f64) -> String {
 
 /// The sum of the kernels, and what it is of the whole step on the device.
 fn kernels(profile: &Profile) -> String {
-    let kernels_ns: f64 =
-        profile.kernels.iter().filter_map(|time| Some(f64::from(time.calls_per_step) * time.median_ns.value()?)).sum();
+    let kernels_ns = profile.kernels_ns();
     let mut text = milliseconds(&(kernels_ns / 1e9));
     // Repeated kernels make the span longer than a step.
     let repeated = profile.kernels.iter().any(|time| time.repeats > 1);

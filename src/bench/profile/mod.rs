@@ -347,11 +347,7 @@ fn device_step(taken: &Taken, profile: &Profile) -> Measured<DeviceStep> {
 fn kernels_above_wall(profile: &Profile) -> Option<String> {
     let repeated = profile.kernels.iter().any(|time| time.repeats > 1);
     let wall_s = *profile.profiled_step_s.value()?;
-    let sum_s: f64 = profile
-        .kernels
-        .iter()
-        .filter_map(|time| Some(f64::from(time.calls_per_step) * time.median_ns.value()? / 1e9))
-        .sum();
+    let sum_s = profile.kernels_ns() / 1e9;
     (!repeated && sum_s > wall_s).then(|| {
         format!(
             "the kernels' times add up to {:.3} ms, more than the {:.3} ms that a profiled step took: the device's clock runs wrong",
