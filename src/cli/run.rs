@@ -5,7 +5,8 @@ use super::output::{ResultFile, replace};
 use super::progress::TerminalObserver;
 use super::report::{expect_writable, write_html};
 use super::{dataset, environment, list, peaks, terminal, tune};
-use crate::bench::{self, Finished, Job};
+use crate::bench::engine::Lane;
+use crate::bench::{self, Finished, Job, OnAdapter};
 use crate::error::{Error, Result};
 use crate::gpu::{AdapterInfo, Adapters, adapter};
 use crate::kernels::plan_named;
@@ -66,17 +67,9 @@ pub fn run(args: &RunArgs) -> Result<u8> {
     if origin.contains(dataset::DATA_VARIABLE) {
         result.settings.data.origin = Origin::Environment;
     }
-    let job = Job {
-        adapters: &adapters,
-        adapter,
-        dataset: &dataset,
-        init,
-        checked: args.checked,
-        profile: args.profiles().then(|| args.profile_options()),
-        peaks,
-        started,
-    };
-    let Finished { parameters, timeline } = train(&job, &mut result, file, args)?;
+    let lane = OnAdapter { adapters: &adapters, adapter, checked: args.checked };
+    let job = Job { dataset: &dataset, init, profile: args.profiles().then(|| args.profile_options()), peaks, started };
+    let Finished { parameters, timeline } = train(&lane, &job, &mut result, file, args)?;
     if let Some(page) = &args.html {
         write_html(page, &result)?;
     }
@@ -151,9 +144,15 @@ fn read_weights(path: &Path) -> Result<Vec<f32>> {
 }
 
 /// Runs the job and shows its result, also that of a run which ended early if it has trained at all.
-fn train(job: &Job<'_>, result: &mut RunResult, file: ResultFile, args: &RunArgs) -> Result<Finished> {
+fn train(
+    lane: &impl Lane,
+    job: &Job<'_>,
+    result: &mut RunResult,
+    file: ResultFile,
+    args: &RunArgs,
+) -> Result<Finished> {
     let mut observer = TerminalObserver::new(file);
-    let outcome = pollster::block_on(bench::run(job, result, &mut observer));
+    let outcome = pollster::block_on(bench::run(lane, job, result, &mut observer));
     let mut file = observer.finish();
     result.summary.peak_host_memory_bytes = environment::peak_host_memory_bytes();
     let kept = file.write(result);
