@@ -11,6 +11,7 @@ mod judge;
 pub mod ledger;
 pub mod peaks;
 mod profile;
+mod several;
 mod sweep;
 pub mod tolerance;
 mod train;
@@ -21,6 +22,7 @@ pub use device::OnAdapter;
 pub use drive::Chunk;
 pub use judge::{ACCEPTED_TEST_ERROR_PCT, difference_in_images, differences_from_standard, judge};
 pub use profile::{PROFILED_STEPS, ProfileOptions};
+pub use several::{Device, OnSeveral, OpenedDevice, OpenedSeveral, Split};
 pub use sweep::{SWEEP_NOT_YET, Sizes, SweepJob, sweep};
 pub use train::QUICK_TRAIN_S;
 pub use tune::{shipped_plan, tune, tuning_subject};
@@ -137,6 +139,7 @@ pub fn begin(settings: Settings, environment: Environment, dataset: &Dataset) ->
         account: result::no_account(),
         sweep: result::no_sweep(),
         tuning: result::no_tuning(),
+        parallel: result::not_parallel(),
     }
 }
 
@@ -201,9 +204,8 @@ async fn stages(
 
 /// Compares kernels and training steps with the reference; no time is reported without it.
 async fn check_first(opened: &impl Opened, result: &mut RunResult) -> Result<()> {
-    let start = Instant::now();
     let report = opened.check().await?;
-    result.phases.check_s = seconds(start);
+    result.phases.check_s = report.check.duration_s.into();
     result.phases.first_step_s = report.first_step_s.into();
     let passed = report.check.outcome == Outcome::Passed;
     result.warnings.extend(Some(report.remark).filter(|remark| !remark.is_empty()).map(str::to_owned));
@@ -229,6 +231,7 @@ async fn train_repeats(
             result.phases.cold_total_s = seconds(job.started);
         }
         summarise(result, recipe);
+        close_parallel(result, trained.as_ref().ok().map(|trained| &trained.ledger));
         observer.checkpoint(result)?;
     }
     trained
@@ -241,6 +244,16 @@ fn summarise(result: &mut RunResult, recipe: &Recipe) {
     result.phases.evaluate_s = first.evaluate_s.clone();
     let images = train::images_trained(first, recipe, result.data.train_images);
     result.summary = Summary::of(&result.repeats, images, result.model.training_macs, recipe.seed);
+}
+
+/// Tells how well the last timed training went on several devices, if there were several.
+fn close_parallel(result: &mut RunResult, ledger: Option<&ledger::Ledger>) {
+    let RunResult { parallel: Measured::Value(parallel), repeats, .. } = result else { return };
+    let Some((last, ledger)) = repeats.last().zip(ledger) else { return };
+    if let Some(&train_s) = last.train_s.value() {
+        let exchange_s = ledger.seconds(|interval| interval.activity == ledger::Activity::Exchange);
+        several::close(parallel, exchange_s, train_s, last.samples.iter().map(|sample| sample.steps).sum());
+    }
 }
 
 fn seconds(start: Instant) -> Measured<f64> {
