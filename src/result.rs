@@ -13,6 +13,7 @@ mod check;
 mod environment;
 mod json;
 mod measured;
+mod parallel;
 mod peaks;
 mod profile;
 mod settings;
@@ -25,6 +26,7 @@ pub use account::{Account, HostTimes, TrainingBound, Verdict, no_account};
 pub use check::{Check, KernelCheck, Outcome, StepCheck};
 pub use environment::{Adapter, AdapterKind, Cpu, Environment, TimestampGrade, Tool};
 pub use measured::Measured;
+pub use parallel::{Member, Parallel, Synchronisation, not_parallel};
 pub use peaks::{Facts, PEAK_FACTS, PEAKS_SCHEMA, PEAKS_SCHEMA_VERSION, Peak, PeakKind, Peaks, Subject, Unit};
 pub use profile::{Bound, KernelTime, Method, Profile};
 pub use settings::{Origin, Setting, Settings};
@@ -89,6 +91,9 @@ pub struct RunResult {
     /// The measured search that chose the plan; may be left out.
     #[serde(default = "no_tuning")]
     pub tuning: Measured<Tuning>,
+    /// How several devices shared the training; may be left out.
+    #[serde(default = "not_parallel")]
+    pub parallel: Measured<Parallel>,
 }
 
 /// What stands in the place of a search for the fastest plan that was not made.

@@ -13,6 +13,8 @@ mod progress;
 mod report;
 mod run;
 mod serve;
+mod session;
+pub mod several;
 mod sweep;
 mod terminal;
 mod tune;

@@ -50,6 +50,7 @@ pub fn gpu_run(repeats: u32) -> RunResult {
         account: gpubench::result::no_account(),
         sweep: gpubench::result::no_sweep(),
         tuning: gpubench::result::no_tuning(),
+        parallel: gpubench::result::not_parallel(),
     }
 }
 
