@@ -15,6 +15,7 @@
 //! | [`kernels`] | the kernel table, one row for each WGSL file, and plans made of its rows |
 //! | [`gpu`] | adapters, devices, pipelines, buffers, commands: all of wgpu |
 //! | [`trainer`] | the state of a training on the device, and the recording of its steps |
+//! | `cpu` | the same training on the cores of the host |
 //! | [`result`] and [`report`] | what was measured, and how it is shown |
 //! | [`mod@bench`] | the protocol: check, train, evaluate, judge |
 //! | `cli` and `web` | the edges: only they touch files, arguments, the terminal, a page |
@@ -25,6 +26,8 @@
 pub mod bench;
 #[cfg(not(target_arch = "wasm32"))]
 pub mod cli;
+#[cfg(not(target_arch = "wasm32"))]
+pub mod cpu;
 pub mod data;
 pub mod error;
 pub mod gpu;

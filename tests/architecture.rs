@@ -6,12 +6,13 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 /// The modules from the bottom to the top; those of one row may use each other.
-const ROWS: [&[&str]; 9] = [
+const ROWS: [&[&str]; 10] = [
     &["error", "hash"],
     &["model", "rng", "stats"],
     &["data", "reference", "weights", "kernels"],
     &["gpu"],
     &["trainer"],
+    &["cpu"],
     &["result", "report"],
     &["bench"],
     &["cli"],

@@ -43,7 +43,7 @@ pub struct Scratch {
     pub pooled2: Vec<[Block; PLANE2]>,
     /// Where its maxima stood.
     pub places2: Vec<Places<PLANE2>>,
-    /// The gradient of one image's output of pool1.
+    /// The gradient of pool1's output, `[image][block][position]`.
     pub dpooled1: Vec<[Block; PLANE1]>,
     /// The rows of the chunk as columns.
     columns: [Vec<Column>; DENSE + 1],
@@ -77,7 +77,7 @@ impl Scratch {
             places1: vec![[[0; LANES]; PLANE1]; IMAGES * blocks1],
             pooled2: vec![[ZERO; PLANE2]; IMAGES * blocks2],
             places2: vec![[[0; LANES]; PLANE2]; IMAGES * blocks2],
-            dpooled1: vec![[ZERO; PLANE1]; blocks1],
+            dpooled1: vec![[ZERO; PLANE1]; IMAGES * blocks1],
             columns: columns.clone(),
             dcolumns: columns,
         }
@@ -240,13 +240,13 @@ impl Chunk {
         level.run(FeaturesBackward {
             pixels: &scratch.pixels[image],
             pooled1: &scratch.pooled1[first.clone()],
-            places1: &scratch.places1[first],
+            places1: &scratch.places1[first.clone()],
             places2: &scratch.places2[second],
             features: &self.rows[0][part(image, blocks(sizes.units[0]))].as_flattened()[..sizes.units[0]],
             dfeatures: &self.gradients[0][part(image, blocks(sizes.units[0]))].as_flattened()[..sizes.units[0]],
             scale: 1.0 / (1.0 - sizes.dropout),
             weight2: &parameters.conv.conv2_weight,
-            dpooled1: &mut scratch.dpooled1,
+            dpooled1: &mut scratch.dpooled1[first],
             gradients: &mut self.conv,
         });
     }

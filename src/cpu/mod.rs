@@ -7,8 +7,10 @@ mod features_backward;
 mod features_forward;
 mod layout;
 mod simd;
+mod trace;
 mod trainer;
 mod update;
 
 pub use simd::Level;
-pub use trainer::Trainer;
+pub use trace::Trace;
+pub use trainer::{Cores, Trainer};
