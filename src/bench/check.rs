@@ -285,3 +285,25 @@ fn whole_buffer(answer: Option<&Expected>, before: &[u32], after: &[u32], tolera
         _ => compared,
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn one_failed_device_fails_them_all() {
+        let failed = |complaint: &str| {
+            let mut report = Report::nothing_compared();
+            report.check.outcome = Outcome::Failed;
+            report.complaint = complaint.to_owned();
+            report
+        };
+        let mut joined = Report::nothing_compared();
+        for report in [Report::nothing_compared(), failed("the second"), Report::nothing_compared(), failed("the last")]
+        {
+            joined.join(report);
+        }
+        assert_eq!(joined.check.outcome, Outcome::Failed);
+        assert_eq!(joined.complaint, "the second");
+    }
+}

@@ -6,7 +6,7 @@ use super::terminal;
 use crate::bench::{self, Device, OnSeveral, Split};
 use crate::error::{Error, Result};
 use crate::gpu::{AdapterInfo, Adapters, adapter};
-use crate::result::{Adapter, Synchronisation, no_peaks, no_tuning};
+use crate::result::{Adapter, Measured, Origin, Setting, Synchronisation, no_peaks, no_tuning};
 use clap::{Args, ValueEnum, value_parser};
 use web_time::Instant;
 
@@ -82,6 +82,8 @@ pub fn run(args: &RunArgs, started: Instant) -> Result<u8> {
     if devices.iter().any(|device| device.adapter.software) {
         terminal::talk("  (times of a software adapter say nothing about a GPU)");
     }
+    let names = several.adapters.iter().flatten().cloned().collect::<Vec<_>>().join(",");
+    settings.adapter = Setting::new(Measured::Value(names), Origin::Option);
     let label = devices.iter().map(|device| device.name.as_str()).collect::<Vec<_>>().join(" + ");
     let described = described(&label, &devices);
     let plans: Vec<&str> = devices.iter().map(|device| device.plan.as_str()).collect();

@@ -6,6 +6,7 @@ mod account;
 mod compare;
 mod html;
 mod numbers;
+mod parallel;
 mod peaks;
 mod profile;
 mod published;
@@ -53,6 +54,7 @@ fn training(result: &RunResult, width: u16) -> Vec<String> {
         summary::facts(result, width),
         summary::epochs(result, width),
         summary::phases(result, width),
+        parallel::text(result, width),
         profile::text(result, width),
         account::text(result, width),
         table::text(&comparison(result, Frame::of(&result.environment.adapter)), width),

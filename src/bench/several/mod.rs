@@ -190,6 +190,10 @@ impl OpenedSeveral<'_> {
         let checks = if first.gpu.checked() { "on" } else { "off" };
         result.plan.tuning.insert("shader_runtime_checks".to_owned(), checks.to_owned());
         let steps = self.recipe.steps_per_epoch(dataset.train.len());
+        if self.lane.sync == Synchronisation::Epoch {
+            result.standard = false;
+            result.non_standard.push("parameters averaged once an epoch".to_owned());
+        }
         let parameters = 4 * self.recipe.model.parameter_count() as u64;
         let (vectors, exchanges) = match self.lane.sync {
             Synchronisation::Step => (2, steps),
