@@ -18,6 +18,7 @@
 //! | `cpu` | the same training on the cores of the host |
 //! | [`result`] and [`report`] | what was measured, and how it is shown |
 //! | [`mod@bench`] | the protocol: check, train, evaluate, judge |
+//! | `host` | the protocol's view of the host's cores: the CPU lane |
 //! | `cli` and `web` | the edges: only they touch files, arguments, the terminal, a page |
 //!
 //! [`bench::run`] is the whole protocol in one function; [`bench::check`] is why its figures may be believed. A kernel's WGSL
@@ -32,6 +33,8 @@ pub mod data;
 pub mod error;
 pub mod gpu;
 pub mod hash;
+#[cfg(not(target_arch = "wasm32"))]
+pub mod host;
 pub mod kernels;
 pub mod model;
 pub mod reference;

@@ -6,7 +6,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 /// The modules from the bottom to the top; those of one row may use each other.
-const ROWS: [&[&str]; 10] = [
+const ROWS: [&[&str]; 11] = [
     &["error", "hash"],
     &["model", "rng", "stats"],
     &["data", "reference", "weights", "kernels"],
@@ -15,6 +15,7 @@ const ROWS: [&[&str]; 10] = [
     &["cpu"],
     &["result", "report"],
     &["bench"],
+    &["host"],
     &["cli"],
     &["main", "web", "lib", "build"],
 ];

@@ -87,7 +87,9 @@ impl Sizes {
         if pinned {
             Ok(sizes)
         } else {
-            Err(Error::Usage("the CPU lane trains the pinned network alone, at any --width: choose a GPU adapter".into()))
+            Err(Error::Usage(
+                "the CPU lane trains the pinned network alone, at any --width: choose a GPU adapter".into(),
+            ))
         }
     }
 

@@ -61,7 +61,14 @@ pub fn update(
             copy_convolutions(conv1, conv2, sizes, parameters);
         }
         Task::Units { layer, block, parameters, velocities, copy } => {
-            level.run(UnitsUpdate { chunks, descent, layer, block, parameters: (&mut *parameters.0, parameters.1), velocities });
+            level.run(UnitsUpdate {
+                chunks,
+                descent,
+                layer,
+                block,
+                parameters: (&mut *parameters.0, parameters.1),
+                velocities,
+            });
             transpose_rows(parameters.0, copy);
         }
     });
@@ -70,7 +77,11 @@ pub fn update(
 /// What one thread does at a time.
 enum Task<'a> {
     /// The convolutions.
-    Convolutions { parameters: &'a mut Tensors, velocities: &'a mut Tensors, copies: (&'a mut [[Block; TAPS1]], &'a mut [Conv2Block]) },
+    Convolutions {
+        parameters: &'a mut Tensors,
+        velocities: &'a mut Tensors,
+        copies: (&'a mut [[Block; TAPS1]], &'a mut [Conv2Block]),
+    },
     /// Sixteen units of a dense layer: weight and bias.
     Units {
         layer: usize,
