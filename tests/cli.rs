@@ -43,7 +43,7 @@ const SHORT: [&str; 4] = ["--data", "synthetic", "--steps", "2"];
 fn help_names_every_exit_code() {
     let folder = TempDir::new().unwrap();
     let (stdout, _) = outcome(folder.path(), &["--help"], 0);
-    for code in ["2 ", "3 ", "4 ", "5 ", "6 ", "7 ", "8 ", "130"] {
+    for code in ["2 ", "3 ", "4 ", "5 ", "6 ", "7 ", "8 ", "9 ", "130"] {
         assert!(stdout.contains(&format!("\n  {code}")), "exit code {code} is not in the help");
     }
 }
