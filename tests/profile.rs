@@ -4,6 +4,7 @@
 
 #![allow(clippy::unwrap_used, reason = "what cannot be had fails the test")]
 
+mod common;
 #[allow(dead_code, reason = "not every test file that includes this module needs all of it")]
 mod sample;
 
@@ -13,7 +14,7 @@ use gpubench::kernels::plan_named;
 use gpubench::model::{DROPOUT_RATE, Model, Training};
 use gpubench::result::{Bound, Measured, Method, Peak, PeakKind, Peaks, Profile, RunResult, Setting, Subject, Track};
 use gpubench::trainer::{Recipe, Trainer};
-use libtest_mimic::{Arguments, Failed, Trial};
+use libtest_mimic::Failed;
 use std::sync::Arc;
 use web_time::Instant;
 
@@ -264,20 +265,13 @@ const TESTS: [(&str, Test); 7] = [
 ];
 
 fn main() {
-    let arguments = Arguments::from_args();
-    let adapters = Arc::new(pollster::block_on(Adapters::find(None)).expect("all backends can be asked"));
-    let mut trials = Vec::new();
-    for (index, info) in adapters.infos().iter().enumerate() {
-        for (name, test) in TESTS {
+    let adapters = Arc::new(common::adapters());
+    let tests = |index: usize| {
+        let test = |(name, test): (&str, Test)| {
             let adapters = adapters.clone();
-            trials.push(Trial::test(format!("{name} on {} ({})", info.name, info.backend), move || {
-                test(&adapters, index)
-            }));
-        }
-    }
-    if trials.is_empty() {
-        let ignored = |(name, _)| Trial::test(format!("{name} (no adapter here)"), || Ok(())).with_ignored_flag(true);
-        trials.extend(TESTS.map(ignored));
-    }
-    libtest_mimic::run(&arguments, trials).exit();
+            (name.to_owned(), move || test(&adapters, index))
+        };
+        TESTS.into_iter().map(test).collect()
+    };
+    common::run(common::trials_on_each(&adapters, TESTS.map(|(name, _)| name), tests));
 }

@@ -3,6 +3,7 @@
 use super::dataset::DataSource;
 use super::several::SeveralArgs;
 use super::sweep::SweepArgs;
+use super::table::TableArgs;
 use crate::bench::{PROFILED_STEPS, ProfileOptions};
 use crate::gpu::Timestamps;
 use crate::kernels::plan_named;
@@ -32,6 +33,7 @@ Exit codes:
   6    the run ended, but its result is INVALID
   7    a file could not be written
   8    the device was lost, ran out of memory or refused a command
+  9    a page that was checked holds other tables than the results give
   130  interrupted; the partial result was kept
 
 Environment:
@@ -75,6 +77,10 @@ pub enum Verb {
     Report(ReportArgs),
     /// Two results side by side: how many times as long the second takes
     Compare(CompareArgs),
+    /// Many results among the published ones, in the tables of the published comparison
+    ///
+    /// A result file that cannot be read is named, the others are shown, and the exit code is 3.
+    Table(TableArgs),
     /// Serve the browser's page on localhost
     Serve(ServeArgs),
     /// List the adapters
