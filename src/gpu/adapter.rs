@@ -198,7 +198,7 @@ pub struct Adapters {
 }
 
 impl Adapters {
-    /// Looks for adapters on one backend (`vulkan`, `metal`, `dx12`, `webgpu`), or on all.
+    /// Looks for adapters on one backend (`vulkan`, `metal`, `dx12`, `webgpu`), or on all. `noop` is the one that computes nothing.
     ///
     /// # Errors
     /// [`Error::Usage`] if the backend is not known or cannot exist on this system.
@@ -207,6 +207,7 @@ impl Adapters {
         let instance = wgpu::Instance::new(wgpu::InstanceDescriptor {
             backends,
             flags: wgpu::InstanceFlags::from_build_config().with_env(),
+            backend_options: backend_options(backends),
             ..wgpu::InstanceDescriptor::new_without_display_handle()
         });
         let mut handles = super::wait::adapters(&instance, backends).await;
@@ -245,6 +246,13 @@ impl Adapters {
     }
 }
 
+/// wgpu keeps a backend that computes nothing from being taken by accident; whoever asks for it by name means it.
+fn backend_options(backends: wgpu::Backends) -> wgpu::BackendOptions {
+    let mut options = wgpu::BackendOptions::default();
+    options.noop.enable = backends == wgpu::Backends::NOOP;
+    options
+}
+
 fn parse_backend(name: Option<&str>) -> Result<wgpu::Backends> {
     let Some(name) = name.map(str::trim).filter(|name| !name.is_empty()) else {
         return Ok(wgpu::Backends::PRIMARY);
@@ -254,6 +262,8 @@ fn parse_backend(name: Option<&str>) -> Result<wgpu::Backends> {
         "metal" | "mtl" => Ok(wgpu::Backends::METAL),
         "dx12" | "d3d12" => Ok(wgpu::Backends::DX12),
         "webgpu" => Ok(wgpu::Backends::BROWSER_WEBGPU),
+        // Computes nothing; only benchmarks of the host's work are built with it.
+        "noop" => Ok(wgpu::Backends::NOOP),
         "auto" | "primary" => Ok(wgpu::Backends::PRIMARY),
         _ => Err(Error::Usage(format!(
             "unknown backend '{name}': use vulkan, metal, dx12 or auto (--backend or WGPU_BACKEND)"
