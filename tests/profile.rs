@@ -130,6 +130,8 @@ fn a_timed_training_contains_no_query(adapters: &Adapters, index: usize) -> Resu
     let (result, _) = profiled(adapters, index, ProfileOptions::new(2))?;
     let commands = result.repeats[0].commands.value().expect("commands were counted");
     assert_eq!(commands.timestamps, 0);
+    let cache = &result.plan.tuning["pipeline_cache"];
+    assert!(cache == "off" || cache == "unsupported by the adapter", "nobody asked to keep pipelines: {cache}");
     assert!(!result.environment.adapter.features.iter().any(|feature| feature.contains("timestamp")));
     let a_step = u64::from(result.plan.kernels.iter().map(|kernel| kernel.dispatches_per_step).sum::<u32>());
     let recipe = Recipe { model: Model::new(DROPOUT_RATE), training: Training::STANDARD, seed: 1, shuffle: true };

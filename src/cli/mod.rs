@@ -9,6 +9,7 @@ mod environment;
 mod list;
 pub mod output;
 pub mod peaks;
+pub mod pipelines;
 mod progress;
 mod report;
 mod run;

@@ -82,6 +82,7 @@ pub fn run(args: &RunArgs, started: Instant) -> Result<u8> {
     if devices.iter().any(|device| device.adapter.software) {
         terminal::talk("  (times of a software adapter say nothing about a GPU)");
     }
+    let _kept: Vec<_> = chosen.iter().map(|adapter| args.pipelines.keeper(&adapters, adapter)).collect();
     let label = devices.iter().map(|device| device.name.as_str()).collect::<Vec<_>>().join(" + ");
     let described = described(&label, &devices);
     let plans: Vec<&str> = devices.iter().map(|device| device.plan.as_str()).collect();

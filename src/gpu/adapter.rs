@@ -1,5 +1,6 @@
 //! Which adapters there are, in the order of preference, and the choice of one.
 
+use super::compiled::{Compiled, Shelf};
 use crate::error::{Error, Result};
 use serde::{Deserialize, Serialize};
 
@@ -195,6 +196,7 @@ pub struct Adapters {
     infos: Vec<AdapterInfo>,
     handles: Vec<wgpu::Adapter>,
     instance: wgpu::Instance,
+    pub(super) shelf: Shelf,
 }
 
 impl Adapters {
@@ -223,7 +225,12 @@ impl Adapters {
         });
         let describe =
             |(index, handle): (usize, &wgpu::Adapter)| AdapterInfo::new(index, &handle.get_info(), handle.features());
-        Ok(Self { infos: handles.iter().enumerate().map(describe).collect(), handles, instance })
+        Ok(Self {
+            infos: handles.iter().enumerate().map(describe).collect(),
+            handles,
+            instance,
+            shelf: Shelf::default(),
+        })
     }
 
     /// What is known of each.
@@ -234,6 +241,16 @@ impl Adapters {
     /// How many buffers and bind groups there are on all devices opened from this list; `None` in a browser, which does not tell.
     pub fn live_buffers_and_groups(&self) -> Option<[usize; 2]> {
         super::wait::live_buffers_and_groups(&self.instance)
+    }
+
+    /// From now on, devices opened on `adapter` find pipelines that others have compiled, and those of `kept` to begin with.
+    pub fn keep_pipelines(&self, adapter: &AdapterInfo, kept: Compiled) {
+        self.shelf.put(adapter, kept);
+    }
+
+    /// All that was compiled on `adapter` and those it began with; `None` without [`Adapters::keep_pipelines`].
+    pub fn kept_pipelines(&self, adapter: &AdapterInfo) -> Option<Compiled> {
+        self.shelf.get(adapter)
     }
 
     /// The handle of an adapter of this list, to open a device on: a browser's serves for one device only.
