@@ -1,6 +1,7 @@
 //! The arguments of the program, and what they amount to together with the environment.
 
 use super::dataset::DataSource;
+use super::pipelines::PipelineArgs;
 use super::several::SeveralArgs;
 use super::sweep::SweepArgs;
 use super::table::TableArgs;
@@ -151,6 +152,9 @@ pub struct PeaksArgs {
     /// Say of each figure what it means
     #[arg(long, conflicts_with = "json")]
     pub explain: bool,
+    /// Keeping of compiled pipelines.
+    #[command(flatten)]
+    pub pipelines: PipelineArgs,
 }
 
 /// Options of `gpubench tune`.
@@ -168,6 +172,9 @@ pub struct TuneArgs {
     /// Print JSON
     #[arg(long)]
     pub json: bool,
+    /// Keeping of compiled pipelines.
+    #[command(flatten)]
+    pub pipelines: PipelineArgs,
 }
 
 /// Options of `gpubench report`.
@@ -250,6 +257,9 @@ pub struct RunArgs {
     /// Let shaders test their indices and bound their loops while they run, as browsers do
     #[arg(long)]
     pub checked: bool,
+    /// Keeping of compiled pipelines.
+    #[command(flatten)]
+    pub pipelines: PipelineArgs,
     /// Start from the weights in this safetensors file
     #[arg(long, value_name = "FILE")]
     pub init: Option<PathBuf>,

@@ -10,6 +10,7 @@ mod list;
 mod marked;
 pub mod output;
 pub mod peaks;
+pub mod pipelines;
 mod progress;
 mod report;
 mod run;
