@@ -270,7 +270,7 @@ def finish(mode, lanes, own, agreed, parts, targets):
         lane.close()
     now = datetime.datetime.now(datetime.timezone.utc)
     where = f"{own.device or 'n/a'}; {platform.processor() or platform.machine()}, {os.cpu_count()} cores; {now:%Y-%m-%d %H:%M} UTC"
-    commands = [f"{lane.name}: {lane.command_line()}" for lane in lanes if lane.command]
+    commands = [f"{lane.name} on {lane.device}: {lane.command_line()}" for lane in lanes if lane.command]
     parts.append(figures.targets_text(targets) if targets else "Targets: n/a (a test of this script on the CPU)")
     print("\n\n".join([f"Comparison {mode}, {where}", *parts, "\n".join(["Commands", "", *commands])]))
     file = WORK / f"{mode}-{now:%Y%m%dT%H%M%SZ}.json"
@@ -291,6 +291,8 @@ def finish(mode, lanes, own, agreed, parts, targets):
 
 def main():
     options = arguments()
+    # Without a desktop, Mesa's layer that selects devices complains and selects nothing.
+    os.environ.setdefault("NODEVICE_SELECT", "1")
     modes = {"gpu": compare_gpu, "cpu": compare_cpu, "webgpu": compare_webgpu}
     return modes[options.mode](options)
 

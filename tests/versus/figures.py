@@ -1,5 +1,6 @@
 """What a comparison says: its table, its targets, and what gpubench's recorded command stream needs of a GPU."""
 
+import math
 import statistics
 
 # Bytes per second and float32 operations per second that vendors' data sheets state.
@@ -125,14 +126,14 @@ def same_mathematics(lanes, own):
     for lane in lanes:
         if lane is own or not lane.losses:
             continue
-        steps = min(len(own.losses), len(lane.losses))
-        difference = max(abs(a - b) for a, b in zip(own.losses, lane.losses))
+        differences = [abs(a - b) for a, b in zip(own.losses, lane.losses)]
+        # A NaN would get lost in a maximum, and so would losses that were not told.
+        whole = len(differences) == len(own.losses) and all(map(math.isfinite, differences))
+        difference = max(differences) if whole else math.inf
         told.append(f"{lane.name} {difference:.1e}")
         if not difference <= lane.tolerance:
             agreed = False
-            lane.reason = (
-                f"its losses of {steps} steps differ by {difference:.1e} from gpubench's: it trains something else"
-            )
+            lane.reason = f"its losses of {len(own.losses)} steps differ by {difference:.1e} from gpubench's: it trains something else"
     if not told:
         return True, f"same mathematics: {missing('no other tool was measured')}"
     words = "yes" if agreed else "NO"

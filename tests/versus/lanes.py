@@ -103,11 +103,13 @@ class Worker:
         return self.answer()
 
     def close(self):
-        self.process.stdin.close()
+        """Ends the process: at the end of its requests, or at once where it does not heed that."""
         try:
+            self.process.stdin.close()
             self.process.wait(timeout=10)
-        except subprocess.TimeoutExpired:
+        except (OSError, subprocess.TimeoutExpired):
             self.process.kill()
+            self.process.wait()
 
 
 class Lane:
@@ -130,6 +132,8 @@ class Lane:
                 action()
             except Missing as missing:
                 self.reason = str(missing)
+                # A worker that went on would take time from the others.
+                self.close()
                 talk(f"{self.name}: n/a ({self.reason})")
 
     def record(self):
@@ -231,6 +235,7 @@ class Framework(Lane):
     def close(self):
         if self.worker:
             self.worker.close()
+            self.worker = None
 
 
 class Program(Framework):

@@ -4,6 +4,7 @@ It trains on the digits of its start file, batch by batch, and reads each loss b
 """
 
 import importlib.metadata
+import os
 import time
 
 from tinygrad import Context, Device, Tensor, TinyJit, dtypes
@@ -42,6 +43,22 @@ class Trainer:
             return loss.realize(*self.optimizer.schedule_step())
 
 
+def adapter():
+    """The name of the adapter that tinygrad's WebGPU backend takes; the backend's own name elsewhere."""
+    if Device.DEFAULT != "WEBGPU":
+        return Device.DEFAULT
+    from tinygrad.runtime import ops_webgpu
+    from tinygrad.runtime.autogen import webgpu
+
+    # As WebGpuDevice asks for it.
+    backend = ops_webgpu.backend_types.get(os.environ.get("WEBGPU_BACKEND", ""), 0)
+    high = webgpu.WGPUPowerPreference_HighPerformance
+    asked = webgpu.WGPURequestAdapterOptions(powerPreference=high, backendType=backend)
+    found = ops_webgpu.InstanceRequestAdapter(ops_webgpu.instance, asked)
+    webgpu.wgpuAdapterGetInfo(found, info := webgpu.WGPUAdapterInfo())
+    return ops_webgpu.from_wgpu_str(info.device)
+
+
 def main():
     options = task.arguments()
     start = task.read_safetensors(options.start)
@@ -65,7 +82,7 @@ def main():
             durations_s.append(time.perf_counter() - begun)
         return {"losses": losses, "durations_s": durations_s}
 
-    about = {"version": importlib.metadata.version("tinygrad"), "device": Device.DEFAULT}
+    about = {"version": importlib.metadata.version("tinygrad"), "device": adapter()}
     task.serve(about, {"losses": lambda steps: run(steps, 0.0), "time": lambda steps: run(steps, task.DROPOUT)})
 
 

@@ -135,7 +135,8 @@ fn main() -> Result<(), Box<dyn Error>> {
     let start = SafeTensors::deserialize(&bytes)?;
     let device = Device::wgpu(DeviceKind::DefaultDevice).autodiff();
     let mut stdout = std::io::stdout();
-    writeln!(stdout, "{}", json!({ "ready": true, "version": "0.22.0" }))?;
+    let adapter = device.identity().map_or("n/a (not told)".to_owned(), |identity| identity.name);
+    writeln!(stdout, "{}", json!({ "version": "0.22.0", "device": adapter }))?;
     for line in std::io::stdin().lock().lines() {
         let told = answer(&serde_json::from_str(&line?)?, &start, &device)?;
         writeln!(stdout, "{told}")?;
