@@ -2,43 +2,18 @@
 
 #![allow(clippy::unwrap_used, reason = "what cannot be had fails the test")]
 
+mod common;
+mod trace_check;
+
 use assert_cmd::Command;
-use gpubench::gpu::Adapters;
+use common::{Test, gpubench, outcome, outcome_of, run, trials};
 use gpubench::model::{DROPOUT_RATE, Model};
 use gpubench::result::{Peaks, RunResult, Status, Tuning};
 use gpubench::weights::to_safetensors;
-use libtest_mimic::{Arguments, Failed, Trial};
 use std::collections::BTreeMap;
 use std::fs;
 use std::path::Path;
 use tempfile::TempDir;
-
-mod trace_check;
-
-/// The program in an environment of its own, without what the caller's variables would choose.
-fn gpubench(folder: &Path) -> Command {
-    let mut command = Command::new(env!("CARGO_BIN_EXE_gpubench"));
-    for variable in ["WGPU_BACKEND", "WGPU_ADAPTER_NAME", "GPUBENCH_DATA", "GPUBENCH_MNIST_MIRROR"] {
-        command.env_remove(variable);
-    }
-    command.env("XDG_CACHE_HOME", folder.join("cache")).env("NODEVICE_SELECT", "1").current_dir(folder);
-    // Each test has a cache of its own, and looking for the fastest plan takes some seconds.
-    command.env("GPUBENCH_PLAN", "layered");
-    command
-}
-
-/// Runs the program, expects `code`, and gives stdout and stderr.
-fn outcome(folder: &Path, arguments: &[&str], code: i32) -> (String, String) {
-    outcome_of(gpubench(folder).args(arguments), code)
-}
-
-fn outcome_of(command: &mut Command, code: i32) -> (String, String) {
-    let output = command.output().expect("the program starts");
-    let text = |bytes: &[u8]| String::from_utf8(bytes.to_vec()).expect("UTF-8");
-    let (stdout, stderr) = (text(&output.stdout), text(&output.stderr));
-    assert_eq!(output.status.code(), Some(code), "stdout: {stdout}\nstderr: {stderr}");
-    (stdout, stderr)
-}
 
 /// Expects `code` and a single line of error that contains every one of `says`, nothing on stdout, no result file.
 fn refused(arguments: &[&str], code: i32, says: &[&str]) {
@@ -68,7 +43,7 @@ const SHORT: [&str; 4] = ["--data", "synthetic", "--steps", "2"];
 fn help_names_every_exit_code() {
     let folder = TempDir::new().unwrap();
     let (stdout, _) = outcome(folder.path(), &["--help"], 0);
-    for code in ["2 ", "3 ", "4 ", "5 ", "6 ", "7 ", "8 ", "130"] {
+    for code in ["2 ", "3 ", "4 ", "5 ", "6 ", "7 ", "8 ", "9 ", "130"] {
         assert!(stdout.contains(&format!("\n  {code}")), "exit code {code} is not in the help");
     }
 }
@@ -375,7 +350,7 @@ fn a_page_that_cannot_be_written_is_found_first() {
 }
 
 /// Tests that need no adapter.
-const WITHOUT: [(&str, fn()); 7] = [
+const WITHOUT: [Test; 7] = [
     ("a_stored_result_is_shown_and_made_a_page", a_stored_result_is_shown_and_made_a_page),
     ("what_is_no_result_has_no_report", what_is_no_result_has_no_report),
     ("a_page_that_cannot_be_written_is_found_first", a_page_that_cannot_be_written_is_found_first),
@@ -386,7 +361,7 @@ const WITHOUT: [(&str, fn()); 7] = [
 ];
 
 /// Tests that need an adapter.
-const WITH: [(&str, fn()); 15] = [
+const WITH: [Test; 15] = [
     ("the_fastest_plan_is_found_kept_and_used", the_fastest_plan_is_found_kept_and_used),
     ("a_trace_holds_what_the_table_says", a_trace_holds_what_the_table_says),
     ("peaks_are_shown_and_kept", peaks_are_shown_and_kept),
@@ -408,18 +383,8 @@ const WITH: [(&str, fn()); 15] = [
 ];
 
 fn main() {
-    let adapters = pollster::block_on(Adapters::find(None)).expect("all backends can be asked");
-    let missing = adapters.infos().is_empty();
-    let trial = |(name, test): (&str, fn()), ignored: bool| {
-        let run = move || -> Result<(), Failed> {
-            test();
-            Ok(())
-        };
-        Trial::test(name, run).with_ignored_flag(ignored)
-    };
-    let mut trials: Vec<Trial> = WITHOUT.into_iter().map(|test| trial(test, false)).collect();
-    trials.extend(WITH.into_iter().map(|test| trial(test, missing)));
+    let mut with = WITH.to_vec();
     #[cfg(unix)]
-    trials.push(trial(("interrupted_runs_keep_what_they_have", interrupted_runs_keep_what_they_have), missing));
-    libtest_mimic::run(&Arguments::from_args(), trials).exit();
+    with.push(("interrupted_runs_keep_what_they_have", interrupted_runs_keep_what_they_have));
+    run(trials(&WITHOUT, &with));
 }

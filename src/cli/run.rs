@@ -47,6 +47,7 @@ pub fn run(args: &RunArgs) -> Result<u8> {
     if adapter.software {
         terminal::talk("  (it measures the CPU through a detour: --adapter cpu measures it directly)");
     }
+    let _kept = args.pipelines.keeper(&adapters, adapter);
 
     let session = Session::begin(args, &adapter.name, settings.seed.value, started)?;
     let tuning = choose_plan(&mut settings, args.no_tune, &adapters, adapter)?;

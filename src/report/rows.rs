@@ -1,6 +1,6 @@
 //! A run among published rows, as data.
 
-use super::published::{Frame, Published, on_cpu, published};
+use super::published::{Frame, Published, on_cpu};
 use crate::data::Identity;
 use crate::model::Training;
 use crate::result::{Measured, RunResult, Status};
@@ -56,15 +56,10 @@ pub struct Row {
 
 /// `result` among the published rows of `frame`.
 pub fn comparison(result: &RunResult, frame: Frame) -> Comparison {
-    let others: Vec<&Published> = published().iter().filter(|row| row.frame == frame).collect();
+    let others = frame.rows();
     let this_s = comparable_time(result);
     let best = others.iter().map(|row| row.train_s).chain(this_s.value().copied()).fold(f64::INFINITY, f64::min);
-    let this_on_cpu = on_cpu(&result.environment.adapter);
-    let tensorflow = others
-        .iter()
-        .filter(|row| row.tool == TENSORFLOW && (row.device_count == 0) == this_on_cpu)
-        .min_by(|a, b| a.train_s.total_cmp(&b.train_s))
-        .copied();
+    let tensorflow = best_of_tensorflow(&others, on_cpu(&result.environment.adapter));
     let mut rows = vec![Row {
         ratio_to_best: this_s.clone().map(|time| time / best),
         ratio_to_tensorflow: match tensorflow {
@@ -75,6 +70,21 @@ pub fn comparison(result: &RunResult, frame: Frame) -> Comparison {
     }];
     rows.extend(others.iter().map(|row| published_row(row, best, &others)));
     Comparison { frame, rows, tensorflow }
+}
+
+/// The fastest row of TensorFlow on CPUs or on GPUs: what `vs TF` refers to for a run of this program.
+pub(super) fn best_of_tensorflow(rows: &[&'static Published], on_cpu: bool) -> Option<&'static Published> {
+    let of_kind = rows.iter().filter(|row| row.tool == TENSORFLOW && (row.device_count == 0) == on_cpu);
+    of_kind.min_by(|a, b| a.train_s.total_cmp(&b.train_s)).copied()
+}
+
+/// The time of a published row as a multiple of TensorFlow's on the same device.
+pub(super) fn beside_tensorflow(row: &Published, others: &[&Published]) -> Measured<f64> {
+    let same_device = |other: &&&Published| {
+        other.tool == TENSORFLOW && other.device == row.device && other.device_count == row.device_count
+    };
+    let ratio = others.iter().find(same_device).map(|other| row.train_s / other.train_s);
+    Measured::or_missing(ratio, "no row of TensorFlow on this device")
 }
 
 /// This run's row without its ratios.
@@ -146,10 +156,6 @@ fn comparable_time(result: &RunResult) -> Measured<f64> {
 }
 
 fn published_row(row: &Published, best: f64, others: &[&Published]) -> Row {
-    let same_device = |other: &&&Published| {
-        other.tool == TENSORFLOW && other.device == row.device && other.device_count == row.device_count
-    };
-    let tensorflow = others.iter().find(same_device).map(|other| row.train_s / other.train_s);
     Row {
         device: match row.device_count {
             0 | 1 => row.device.clone(),
@@ -159,7 +165,7 @@ fn published_row(row: &Published, best: f64, others: &[&Published]) -> Row {
         stamps: Vec::new(),
         train_s: Measured::Value(row.train_s),
         ratio_to_best: Measured::Value(row.train_s / best),
-        ratio_to_tensorflow: Measured::or_missing(tensorflow, "no row of TensorFlow on this device"),
+        ratio_to_tensorflow: beside_tensorflow(row, others),
         gpu_busy_pct: row.gpu_busy_pct.clone(),
         cpus_used: row.cpus_used.clone(),
         busiest_cpu_pct: row.busiest_cpu_pct.clone(),
