@@ -118,6 +118,11 @@ fn every_kernel_has_its_time_and_the_account_closes(adapters: &Adapters, index: 
         assert!(parts.iter().all(|seconds| *seconds >= 0.0 && *seconds <= account.wall_s), "{host:?}");
         assert!(host.other_s >= 0.0, "{host:?}");
         assert!(!account.verdict.words.is_empty());
+        let factor = account.device_time_factor.value();
+        assert_eq!(factor.is_some(), adapters.infos()[index].software, "only a processor's times are scaled");
+        if factor.is_some() {
+            assert!(account.rest_s > -1e-6 * account.wall_s, "more is explained than there was: {account:?}");
+        }
     } else {
         assert_eq!(profile.method, Method::HostClock, "{:?}", result.account);
     }
