@@ -282,12 +282,5 @@ const TESTS: [(&str, Test); 7] = [
 
 fn main() {
     let adapters = Arc::new(common::adapters());
-    let tests = |index: usize| {
-        let test = |(name, test): (&str, Test)| {
-            let adapters = adapters.clone();
-            (name.to_owned(), move || test(&adapters, index))
-        };
-        TESTS.into_iter().map(test).collect()
-    };
-    common::run(common::trials_on_each(&adapters, TESTS.map(|(name, _)| name), tests));
+    common::run(common::trials_with_each(&adapters, &TESTS, |test, adapters, index| test(adapters, index)));
 }
