@@ -152,7 +152,10 @@ def compare_gpu(options):
         options.epochs = 1
     data = data_folder(made_up=on_cpu)
     start = write_start(data)
+    # The plan made for GPUs, so that a test on the CPU shows the commands that a GPU would be handed.
+    plan = ["--plan", "fused"] if on_cpu and not os.environ.get("GPUBENCH_PLAN") else []
     own = GpuBench("gpubench", binary, options.adapter or str(found[0]["index"]), data, limits(options))
+    own.base += plan
     lanes = [own, *torch_and_jax("cpu" if on_cpu else "cuda", data, start, options, with_graphs=not on_cpu)]
     session = Session("gpu", lanes, own)
     session.begin(COMPARED_STEPS, f"{start}.weights", warm_up=True)

@@ -162,7 +162,8 @@ class GpuBench(Lane):
         if done.returncode:
             raise Missing(f"exit code {done.returncode}: {last_line(done.stderr)}")
         result = json.loads(done.stdout)
-        self.version, self.device = result["environment"]["tool"]["version"], result["environment"]["adapter"]["name"]
+        self.version = f"{result['environment']['tool']['version']} {result['plan']['name']}"
+        self.device = result["environment"]["adapter"]["name"]
         return result
 
     def compare_losses(self, steps, weights):
