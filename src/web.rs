@@ -132,6 +132,7 @@ pub async fn run(request: &str, host: &str, on_event: js_sys::Function) -> std::
         checked: true,
         profile: request.profile_steps.map(ProfileOptions::new),
         peaks,
+        probe: &bench::load::NoProbe("a browser does not tell"),
         started,
     };
     let outcome = bench::run(&job, &mut result, &mut observer).await;

@@ -83,6 +83,7 @@ fn profiled(adapters: &Adapters, index: usize, options: ProfileOptions) -> gpube
         checked: false,
         profile: Some(options),
         peaks: Measured::Value(peaks()),
+        probe: &bench::load::NoProbe("not measured in this test"),
         started: Instant::now(),
     };
     let finished = pollster::block_on(bench::run(&job, &mut result, &mut Silent))?;

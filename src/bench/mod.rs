@@ -7,8 +7,10 @@ mod drive;
 mod expected;
 mod judge;
 mod ledger;
+pub mod load;
 pub mod peaks;
 mod profile;
+mod steady;
 mod sweep;
 pub mod tolerance;
 mod train;
@@ -50,6 +52,8 @@ pub struct Job<'a> {
     pub profile: Option<ProfileOptions>,
     /// What the adapter reaches at best, to compare the profile with.
     pub peaks: Measured<Peaks>,
+    /// Who measures what each timed training uses of the machine.
+    pub probe: &'a dyn load::Probe,
     /// When the program started, for the cold total.
     pub started: Instant,
 }
@@ -90,6 +94,8 @@ pub trait Observer {
     fn phase(&mut self, name: &str);
     /// Some steps are done.
     fn progress(&mut self, progress: &Progress);
+    /// Waits `seconds`, or until the run should end. Where nobody can wait, nothing happens.
+    fn wait(&mut self, _seconds: f64) {}
     /// Whether the run should end at the next step.
     fn stop_requested(&self) -> bool;
     /// The result has grown and should be kept.
@@ -141,14 +147,18 @@ pub fn begin(settings: Settings, environment: Environment, dataset: &Dataset) ->
         account: result::no_account(),
         sweep: result::no_sweep(),
         tuning: result::no_tuning(),
+        repeating: Measured::missing("the run has not come this far"),
+        soak: result::no_soak(),
     }
 }
 
 /// What `settings` ask to be trained.
 pub fn recipe(settings: &Settings) -> Recipe {
+    let soaks = settings.steady.soak_min.value.value().is_some();
+    let epochs = if soaks { steady::SOAK_EPOCHS } else { settings.epochs.value };
     Recipe {
         model: Model::new(settings.dropout.value),
-        training: Training { batch: settings.batch.value, epochs: settings.epochs.value, ..Training::STANDARD },
+        training: Training { batch: settings.batch.value, epochs, ..Training::STANDARD },
         seed: settings.seed.value,
         shuffle: settings.shuffle.value,
     }
@@ -206,6 +216,7 @@ async fn stages(job: &Job<'_>, result: &mut RunResult, observer: &mut dyn Observ
             profile::compare_with_peaks(&mut figures, peaks, &plan.training, recipe.training.batch);
         }
         result.account = close_account(result, &bench, &trained.ledger, profiled.device_step, &figures);
+        result.summary.gpu_busy_pct = result.account.clone().map(|account| account.busy_pct());
         result.profile = Measured::Value(figures);
     }
     judge(result);
@@ -250,6 +261,7 @@ async fn check_first(bench: &train::Bench<'_>, result: &mut RunResult) -> Result
     if passed { Ok(()) } else { Err(Error::Check(report.complaint)) }
 }
 
+/// Trains until nobody asks for more.
 async fn train_repeats(
     job: &Job<'_>,
     bench: &train::Bench<'_>,
@@ -257,17 +269,52 @@ async fn train_repeats(
     observer: &mut dyn Observer,
 ) -> Result<train::Trained> {
     let initial = job.initial_parameters(&bench.recipe.model, bench.recipe.seed);
-    let mut trained = Err(Error::Usage("--repeat 0 trains nothing: choose 1 or more".into()));
-    for repeat in 0..result.settings.repeat.value {
+    let mut begun = None;
+    for repeat in 0.. {
         observer.phase("train");
-        trained = Ok(train::train_once(bench, job.dataset, &initial, (repeat, job.started), result, observer).await?);
+        let idle_s = job.probe.begin();
+        if repeat == 0 {
+            result.phases.idle_s = idle_s;
+        }
+        let begun = *begun.get_or_insert_with(Instant::now);
+        let of_clock = (repeat, job.started, job.probe);
+        let trained = train::train_once(bench, job.dataset, &initial, of_clock, result, observer).await;
+        enter_load(result, bench.recipe, job.probe.end());
+        let trained = trained?;
         if repeat == 0 {
             result.phases.cold_total_s = seconds(job.started);
         }
         summarise(result, bench.recipe);
+        let elapsed_s = begun.elapsed().as_secs_f64();
+        let ended = steady::ended(&result.settings, &result.summary, repeat + 1, elapsed_s);
+        let state = ended.unwrap_or(result::RepeatingEnd::Unfinished);
+        result.repeating = Measured::Value(steady::repeating(&result.repeats, &result.summary, elapsed_s, state));
         observer.checkpoint(result)?;
+        if ended.is_some() {
+            return Ok(trained);
+        }
+        if result.settings.steady.cooldown_s.value > 0.0 {
+            observer.phase("cool down");
+            observer.wait(result.settings.steady.cooldown_s.value);
+        }
+        if observer.stop_requested() {
+            break;
+        }
     }
-    trained
+    Err(Error::Interrupted)
+}
+
+/// Enters what the last training used, also where it broke off, and what a soak says.
+fn enter_load(result: &mut RunResult, recipe: &Recipe, load: Measured<result::Load>) {
+    let epoch_images = result.data.train_images;
+    let soaks = result.settings.steady.soak_min.value.value().is_some();
+    if let Some(last) = result.repeats.last_mut() {
+        let images = train::images_trained(last, recipe, epoch_images);
+        load::attach(last, load, images, epoch_images);
+        if soaks {
+            result.soak = steady::soak(&last.epochs);
+        }
+    }
 }
 
 /// Computes the figures of the table from the repeats so far.

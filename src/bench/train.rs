@@ -2,6 +2,7 @@
 
 use super::drive::{Chunk, Pace, drive};
 use super::ledger::{Activity, Ledger};
+use super::load::Probe;
 use super::{Observer, Progress, describe};
 use crate::data::Dataset;
 use crate::error::{Error, Result};
@@ -15,6 +16,9 @@ use web_time::Instant;
 
 /// Seconds of training after which a quick run ends.
 pub const QUICK_TRAIN_S: f64 = 30.0;
+
+/// Seconds between two writings of a soak's result, which may have thousands of epochs.
+const KEEP_S: f64 = 10.0;
 
 /// Parts of an epoch for which a mean loss is kept.
 const CURVE_PARTS: usize = 32;
@@ -47,7 +51,8 @@ pub struct Trained {
     pub ledger: Ledger,
 }
 
-/// Trains once from `initial` and adds a repeat to `result`; times in the ledger count from `origin`.
+/// Trains once from `initial` and adds a repeat to `result`; times in the ledger count from `origin`, and `probe` is told when the
+/// training's clock runs.
 ///
 /// # Errors
 /// [`Error::Interrupted`] if the observer stopped it, or the device's error; the repeat holds what was finished.
@@ -55,7 +60,7 @@ pub async fn train_once(
     bench: &Bench<'_>,
     dataset: &Dataset,
     initial: &[f32],
-    (repeat, origin): (u32, Instant),
+    (repeat, origin, probe): (u32, Instant, &dyn Probe),
     result: &mut RunResult,
     observer: &mut dyn Observer,
 ) -> Result<Trained> {
@@ -67,9 +72,12 @@ pub async fn train_once(
         parameters_sha256: Measured::missing("the training did not come to its end"),
         final_test_error_pct: Measured::missing("the training did not come to its end"),
         commands: Measured::missing("the training did not come to its end"),
+        device_buffer_bytes: Measured::missing("the training did not come so far"),
+        load: Measured::missing("the training did not come to its end"),
     });
     let commands_before = bench.gpu.commands();
     let mut ledger = Ledger::new(origin);
+    probe.resume();
     let start = Instant::now();
     let begun = ledger.begin();
     let mut trainer = Trainer::prepare(bench.gpu, bench.pipelines, bench.plan, bench.recipe, dataset).await?;
@@ -80,11 +88,15 @@ pub async fn train_once(
     bench.gpu.wait(bench.gpu.submit(bench.gpu.record())).await?;
     ledger.end(begun, Activity::Upload, false, None);
     let upload_s = start.elapsed().as_secs_f64();
+    probe.pause();
+    last(result)?.device_buffer_bytes = Measured::Value(trainer.buffers().total_bytes());
     if repeat == 0 {
         result.phases.upload_s = upload_s.into();
     }
 
-    let mut clock = Clock { train_s: upload_s, evaluate_s: 0.0, pace: Pace::default(), steps_done: 0, ledger };
+    let kept = Instant::now();
+    let mut clock =
+        Clock { train_s: upload_s, evaluate_s: 0.0, pace: Pace::default(), steps_done: 0, kept, probe, ledger };
     for epoch in 0..bench.recipe.training.epochs {
         let steps = steps_left(result, bench.recipe, &trainer, clock.steps_done);
         if steps == 0 || train_epoch(&mut trainer, bench, (repeat, epoch), steps, &mut clock, result, observer).await? {
@@ -106,17 +118,21 @@ pub async fn train_once(
     Ok(Trained { parameters, ledger: clock.ledger })
 }
 
-struct Clock {
+struct Clock<'a> {
     train_s: f64,
     evaluate_s: f64,
     pace: Pace,
     steps_done: u32,
+    /// When the result was kept last.
+    kept: Instant,
+    /// Who is told when it runs.
+    probe: &'a dyn Probe,
     ledger: Ledger,
 }
 
 /// Steps of the whole training.
 fn steps_asked(result: &RunResult, recipe: &Recipe, trainer: &Trainer<'_>) -> u32 {
-    let all = recipe.training.epochs * trainer.steps_per_epoch();
+    let all = recipe.training.epochs.saturating_mul(trainer.steps_per_epoch());
     result.settings.steps.value.value().copied().unwrap_or(all).min(all)
 }
 
@@ -124,6 +140,11 @@ fn steps_asked(result: &RunResult, recipe: &Recipe, trainer: &Trainer<'_>) -> u3
 fn steps_left(result: &RunResult, recipe: &Recipe, trainer: &Trainer<'_>, done: u32) -> u32 {
     let asked = steps_asked(result, recipe, trainer);
     trainer.steps_per_epoch().min(asked - done.min(asked))
+}
+
+/// Seconds of training that a soak lasts, if it is one.
+fn soak_s(result: &RunResult) -> Option<f64> {
+    result.settings.steady.soak_min.value.value().map(|minutes| 60.0 * minutes)
 }
 
 fn last(result: &mut RunResult) -> Result<&mut Repeat> {
@@ -136,17 +157,20 @@ async fn train_epoch(
     bench: &Bench<'_>,
     (repeat, epoch): (u32, u32),
     steps: u32,
-    clock: &mut Clock,
+    clock: &mut Clock<'_>,
     result: &mut RunResult,
     observer: &mut dyn Observer,
 ) -> Result<bool> {
+    clock.probe.resume();
     let start = Instant::now();
     let before = clock.steps_done;
     let quick_s = result.settings.quick.value.then_some(QUICK_TRAIN_S - clock.train_s);
+    let soak = soak_s(result).is_some();
     let totals = (
-        (repeat + 1, result.settings.repeat.value),
-        (epoch + 1, bench.recipe.training.epochs),
-        steps_asked(result, bench.recipe, trainer),
+        (repeat + 1, result.settings.repeat.value.max(repeat + 1)),
+        // Of a soak nobody knows the end: its progress is that of the epoch at hand.
+        if soak { (epoch + 1, epoch + 1) } else { (epoch + 1, bench.recipe.training.epochs) },
+        if soak { before + steps } else { steps_asked(result, bench.recipe, trainer) },
     );
     clock.ledger.first_step = before;
     let order = clock.ledger.time(Activity::Shuffle, || trainer.order(epoch));
@@ -186,20 +210,25 @@ async fn train_epoch(
     let sums = trainer.step_metrics(made).await?;
     clock.ledger.end(begun, Activity::Readback, false, None);
     let train_s = start.elapsed().as_secs_f64();
+    clock.probe.pause();
     clock.train_s += train_s;
     clock.steps_done += made;
 
     let (tested, evaluate_s) = evaluate(trainer, bench, clock, observer).await?;
     clock.evaluate_s += evaluate_s;
     last(result)?.epochs.push(epoch_record(epoch, train_s, &sums, &tested));
-    observer.checkpoint(result)?;
-    Ok(out_of_time)
+    let soak_s = soak_s(result);
+    if soak_s.is_none() || clock.kept.elapsed().as_secs_f64() >= KEEP_S {
+        observer.checkpoint(result)?;
+        clock.kept = Instant::now();
+    }
+    Ok(out_of_time || soak_s.is_some_and(|limit_s| clock.train_s >= limit_s))
 }
 
 async fn evaluate(
     trainer: &Trainer<'_>,
     bench: &Bench<'_>,
-    clock: &mut Clock,
+    clock: &mut Clock<'_>,
     observer: &mut dyn Observer,
 ) -> Result<(Metrics, f64)> {
     observer.phase("evaluate");

@@ -1,6 +1,7 @@
 //! `gpubench run`: the main job.
 
 use super::args::{AUTO, ListArgs, RunArgs};
+use super::load::MachineProbe;
 use super::output::{ResultFile, replace};
 use super::progress::TerminalObserver;
 use super::report::{expect_writable, write_html};
@@ -33,6 +34,7 @@ pub fn run(args: &RunArgs) -> Result<u8> {
         return Ok(0);
     }
     let mut settings = args.settings();
+    args.steady.fit(settings.repeat.value)?;
     let adapters = pollster::block_on(Adapters::find(settings.backend.value.value().map(String::as_str)))?;
     let adapter = adapter::choose(adapters.infos(), settings.adapter.value.value().map(String::as_str))?;
     let adapter_s = started.elapsed().as_secs_f64();
@@ -53,19 +55,25 @@ pub fn run(args: &RunArgs) -> Result<u8> {
         terminal::talk(&format!("quick: training ends after {} s", bench::QUICK_TRAIN_S));
     }
 
+    let start = Instant::now();
     let tuning = choose_plan(&mut settings, args.no_tune, &adapters, adapter)?;
+    let tune_s = tuning.clone().map(|_| start.elapsed().as_secs_f64());
+    let start = Instant::now();
     let peaks = match args.profiles() {
         true => measured_peaks(&adapters, adapter, args.fresh_peaks),
         false => no_peaks(),
     };
+    let peaks_s = peaks.clone().map(|_| start.elapsed().as_secs_f64());
     let mut result = bench::begin(settings, environment::environment(bench::describe_adapter(adapter)), &dataset);
     result.started_utc = jiff::Timestamp::now().to_string();
     result.tuning = tuning;
     result.phases.adapter_s = adapter_s.into();
     result.phases.data_s = data_s.into();
+    (result.phases.tune_s, result.phases.peaks_s) = (tune_s, peaks_s);
     if origin.contains(dataset::DATA_VARIABLE) {
         result.settings.data.origin = Origin::Environment;
     }
+    let probe = MachineProbe::new(adapter);
     let job = Job {
         adapters: &adapters,
         adapter,
@@ -74,6 +82,7 @@ pub fn run(args: &RunArgs) -> Result<u8> {
         checked: args.checked,
         profile: args.profiles().then(|| args.profile_options()),
         peaks,
+        probe: &probe,
         started,
     };
     let Finished { parameters, timeline } = train(&job, &mut result, file, args)?;
@@ -130,7 +139,9 @@ fn measured_peaks(adapters: &Adapters, adapter: &AdapterInfo, fresh: bool) -> Me
 /// # Errors
 /// As [`run`].
 pub fn profile(args: &RunArgs) -> Result<u8> {
-    let steps = args.steps.or_else(|| (args.epochs.is_none() && !args.quick).then_some(bench::PROFILED_STEPS));
+    let steps = args.steps.or_else(|| {
+        (args.epochs.is_none() && args.steady.soak.is_none() && !args.quick).then_some(bench::PROFILED_STEPS)
+    });
     run(&RunArgs { profile: true, steps, ..args.clone() })
 }
 

@@ -5,6 +5,7 @@
 mod account;
 mod compare;
 mod html;
+mod load;
 mod numbers;
 mod peaks;
 mod profile;
@@ -53,6 +54,7 @@ fn training(result: &RunResult, width: u16) -> Vec<String> {
         summary::facts(result, width),
         summary::epochs(result, width),
         summary::phases(result, width),
+        load::text(result, width),
         profile::text(result, width),
         account::text(result, width),
         table::text(&comparison(result, Frame::of(&result.environment.adapter)), width),

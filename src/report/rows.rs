@@ -87,7 +87,7 @@ fn this_run(result: &RunResult) -> Row {
         train_s: summary.train_s.clone(),
         ratio_to_best: Measured::missing("not compared"),
         ratio_to_tensorflow: Measured::missing("not compared"),
-        gpu_busy_pct: summary.gpu_busy_pct.clone(),
+        gpu_busy_pct: gpu_busy_pct(result),
         cpus_used: summary.cpus_used.clone(),
         busiest_cpu_pct: summary.busiest_cpu_pct.clone(),
         error_pct: summary.test_error_pct.clone(),
@@ -95,6 +95,15 @@ fn this_run(result: &RunResult) -> Row {
         date: result.started_utc.get(..10).unwrap_or("this run").to_owned(),
         note: String::new(),
         published: false,
+    }
+}
+
+/// The GPU's load by this program's time account, else by its driver.
+fn gpu_busy_pct(result: &RunResult) -> Measured<f64> {
+    let summary = &result.summary;
+    match (&summary.gpu_busy_pct, &summary.driver_gpu_busy_pct) {
+        (Measured::Missing { .. }, Measured::Value(busy_pct)) => Measured::Value(*busy_pct),
+        (own, _) => own.clone(),
     }
 }
 
@@ -127,6 +136,7 @@ fn comparable_time(result: &RunResult) -> Measured<f64> {
         && settings.batch.value == standard.batch
         && settings.steps.value.value().is_none()
         && !settings.quick.value
+        && settings.steady.soak_min.value.value().is_none()
         && result.data.train_images == STANDARD_IMAGES;
     if same_work {
         result.summary.train_s.clone()
