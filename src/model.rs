@@ -257,6 +257,12 @@ impl Model {
         self.layers.iter().find(|layer| layer.name == name).expect("the model has a layer of this name")
     }
 
+    /// Values that dropout sees of each image.
+    pub fn dropout_values(&self) -> u32 {
+        let layers = self.layers.iter().filter(|layer| matches!(layer.operation, Operation::Dropout { .. }));
+        layers.map(|layer| layer.output.elements() as u32).sum()
+    }
+
     /// The parameter called `name`.
     ///
     /// # Panics

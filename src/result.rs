@@ -14,6 +14,7 @@ mod environment;
 mod json;
 mod load;
 mod measured;
+mod parallel;
 mod peaks;
 mod phases;
 mod profile;
@@ -29,6 +30,7 @@ pub use check::{Check, KernelCheck, Outcome, StepCheck};
 pub use environment::{Adapter, AdapterKind, Cpu, Environment, TimestampGrade, Tool};
 pub use load::{Energy, GpuLoad, Load, Sampling, Spread, Throttling, no_buffers, no_load};
 pub use measured::Measured;
+pub use parallel::{Member, Parallel, Synchronisation, not_parallel};
 pub use peaks::{Facts, PEAK_FACTS, PEAKS_SCHEMA, PEAKS_SCHEMA_VERSION, Peak, PeakKind, Peaks, Subject, Unit};
 pub use phases::Phases;
 pub use profile::{Bound, KernelTime, Method, Profile};
@@ -101,6 +103,9 @@ pub struct RunResult {
     /// Epoch after epoch of a long training; may be left out.
     #[serde(default = "no_soak")]
     pub soak: Measured<Soak>,
+    /// How several devices shared the training; may be left out.
+    #[serde(default = "not_parallel")]
+    pub parallel: Measured<Parallel>,
 }
 
 /// What stands in the place of a search for the fastest plan that was not made.

@@ -1,98 +1,18 @@
 //! The state of a training run on the device, and the recording of its steps and epochs.
 
 use crate::data::{Dataset, Split};
-use crate::error::{Error, Result};
-use crate::gpu::{Bound, Buffers, Encoded, Gpu, Needs, Pipelines, Submission, TimedRecording};
+use crate::error::Result;
+use crate::gpu::{Bound, Buffers, Encoded, Gpu, Pipelines, Submission, TimedRecording};
 use crate::kernels::plan::inputs;
 use crate::kernels::{Access, Dispatch, Plan, Step};
-use crate::model::{IMAGE_PIXELS, Model, Training};
-use crate::rng::{Sequence, Stream};
+use crate::model::IMAGE_PIXELS;
 use std::ops::Range;
 
-/// What a training run is made of, apart from the data.
-#[derive(Debug, Clone, PartialEq)]
-pub struct Recipe {
-    /// The network.
-    pub model: Model,
-    /// The schedule and the optimizer.
-    pub training: Training,
-    /// Seed of the order of the images and, through the plan, of the dropout masks.
-    pub seed: u64,
-    /// Whether each epoch has an order of its own; without, the images are taken as they lie.
-    pub shuffle: bool,
-}
+mod metrics;
+mod recipe;
 
-impl Recipe {
-    /// Steps in an epoch over `images` images; the last batch may be smaller than the others.
-    pub fn steps_per_epoch(&self, images: usize) -> u32 {
-        (images as u32).div_ceil(self.training.batch)
-    }
-
-    /// Images in batch `index` of `images` images: the last may be smaller than the others.
-    pub fn batch_of(&self, index: u32, images: usize) -> u32 {
-        let batch = self.training.batch;
-        batch.min(images as u32 - index * batch)
-    }
-
-    /// Whether the batch can be taken from the data.
-    ///
-    /// # Errors
-    /// [`Error::Usage`] if it cannot.
-    pub fn fits(&self, dataset: &Dataset) -> Result<()> {
-        let (batch, images) = (self.training.batch, dataset.train.len());
-        if batch == 0 || batch as usize > images {
-            return Err(Error::Usage(format!(
-                "a batch of {batch} does not fit {images} training images: choose --batch from 1 to {images}"
-            )));
-        }
-        Ok(())
-    }
-
-    /// What the device has to offer for this recipe, `plan` and the data.
-    pub fn needs(&self, plan: &Plan, dataset: &Dataset) -> Needs {
-        let activations = plan.buffers.iter().map(|buffer| 4 * buffer.length.at(self.training.batch));
-        let images = dataset.train.images.len().max(dataset.test.images.len()) as u64;
-        Needs { largest_binding_bytes: activations.chain([images]).max().unwrap_or(0), ..Needs::default() }
-    }
-}
-
-/// Sums over the images that were seen.
-#[derive(Debug, Clone, Copy, Default, PartialEq)]
-pub struct Metrics {
-    /// Sum of the images' losses, in nats.
-    pub loss_sum: f64,
-    /// Images whose largest logit was the right one.
-    pub correct: u64,
-    /// Images seen.
-    pub images: u64,
-}
-
-impl Metrics {
-    /// Mean loss of an image, in nats.
-    pub fn loss(&self) -> f64 {
-        self.loss_sum / self.images as f64
-    }
-
-    /// Share of images classified wrongly, in per cent.
-    pub fn error_pct(&self) -> f64 {
-        100.0 * (self.images - self.correct) as f64 / self.images as f64
-    }
-
-    /// Images classified wrongly.
-    pub fn errors(&self) -> u64 {
-        self.images - self.correct
-    }
-}
-
-impl std::iter::Sum for Metrics {
-    fn sum<I: Iterator<Item = Self>>(all: I) -> Self {
-        all.fold(Self::default(), |total, part| Self {
-            loss_sum: total.loss_sum + part.loss_sum,
-            correct: total.correct + part.correct,
-            images: total.images + part.images,
-        })
-    }
-}
+pub use metrics::Metrics;
+pub use recipe::{Part, Recipe, Share};
 
 /// The parameters, the data and everything between, on the device.
 pub struct Trainer<'a> {
@@ -105,6 +25,7 @@ pub struct Trainer<'a> {
     train_images: usize,
     test_images: usize,
     steps_before: u32,
+    share: Option<Share>,
 }
 
 impl<'a> Trainer<'a> {
@@ -160,7 +81,13 @@ impl<'a> Trainer<'a> {
             train_images: dataset.train.len(),
             test_images: dataset.test.len(),
             steps_before: 0,
+            share: None,
         })
+    }
+
+    /// Trains `share` of every batch: the recipe's batch is that of the share, and the order of an epoch is [`Share::order`].
+    pub fn with_share(self, share: Share) -> Self {
+        Self { train_images: share.images(), share: Some(share), ..self }
     }
 
     /// Copies the data and `parameters` (laid out as the model says) to the device.
@@ -203,11 +130,7 @@ impl<'a> Trainer<'a> {
 
     /// The order in which epoch `epoch` takes the training images.
     pub fn order(&self, epoch: u32) -> Vec<u32> {
-        if self.recipe.shuffle {
-            Sequence::new(self.recipe.seed, Stream::Shuffle, epoch).permutation(self.train_images as u32)
-        } else {
-            (0..self.train_images as u32).collect()
-        }
+        self.recipe.order(epoch, self.train_images)
     }
 
     /// Writes the order and the step records of epoch `epoch`, counting from 0: all that the host writes in an epoch.
@@ -230,6 +153,7 @@ impl<'a> Trainer<'a> {
             index: self.steps_before + index,
             slot: index,
             learning_rate: self.recipe.training.learning_rate_at(self.steps_before + index),
+            first_value: self.share.map_or(0, |share| share.part(index).before * self.recipe.model.dropout_values()),
         }
     }
 

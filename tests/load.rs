@@ -9,7 +9,7 @@ mod program;
 #[allow(dead_code, reason = "not every test file that includes this module needs all of it")]
 mod sample;
 
-use gpubench::bench::{self, Job, Observer, ProfileOptions, Progress};
+use gpubench::bench::{self, Job, Observer, OnAdapter, ProfileOptions, Progress};
 use gpubench::cli::load::MachineProbe;
 use gpubench::cli::load::sensor::{Absent, Reading, Sensor};
 use gpubench::gpu::Adapters;
@@ -96,18 +96,16 @@ fn trained(
     settings.steady = steady;
     let mut result = bench::begin(settings, sample::gpu_run(1).environment, &dataset);
     let probe = MachineProbe::with(sensor, Path::new("/proc"));
+    let lane = OnAdapter { adapters, adapter: &adapters.infos()[0], checked: false };
     let job = Job {
-        adapters,
-        adapter: &adapters.infos()[0],
         dataset: &dataset,
         init: None,
-        checked: false,
         profile: profile.then(|| ProfileOptions::new(4)),
         peaks: no_peaks(),
         probe: &probe,
         started: Instant::now(),
     };
-    let outcome = pollster::block_on(bench::run(&job, &mut result, watch)).map(|_| ());
+    let outcome = pollster::block_on(bench::run(&lane, &job, &mut result, watch)).map(|_| ());
     (result, outcome)
 }
 

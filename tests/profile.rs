@@ -7,7 +7,7 @@
 #[allow(dead_code, reason = "not every test file that includes this module needs all of it")]
 mod sample;
 
-use gpubench::bench::{self, Finished, Job, Observer, ProfileOptions, Progress};
+use gpubench::bench::{self, Finished, Job, Observer, OnAdapter, ProfileOptions, Progress};
 use gpubench::gpu::{Adapters, Gpu, Needs, Pipelines, Stopwatch, Timestamps};
 use gpubench::kernels::plan_named;
 use gpubench::model::{DROPOUT_RATE, Model, Training};
@@ -75,18 +75,16 @@ fn profiled(adapters: &Adapters, index: usize, options: ProfileOptions) -> gpube
     settings.steps = Setting::default(Measured::Value(STEPS));
     let environment = sample::gpu_run(1).environment;
     let mut result = bench::begin(settings, environment, &dataset);
+    let lane = OnAdapter { adapters, adapter, checked: false };
     let job = Job {
-        adapters,
-        adapter,
         dataset: &dataset,
         init: None,
-        checked: false,
         profile: Some(options),
         peaks: Measured::Value(peaks()),
         probe: &bench::load::NoProbe("not measured in this test"),
         started: Instant::now(),
     };
-    let finished = pollster::block_on(bench::run(&job, &mut result, &mut Silent))?;
+    let finished = pollster::block_on(bench::run(&lane, &job, &mut result, &mut Silent))?;
     Ok((result, finished))
 }
 

@@ -176,7 +176,7 @@ fn tile_sizes_agree_with_the_table() {
 
 #[test]
 fn the_step_record_lies_in_memory_as_the_shaders_read_it() {
-    let step = Step { batch: 1, first: 2, index: 3, slot: 4, learning_rate: 5.0 };
+    let step = Step { batch: 1, first: 2, index: 3, slot: 4, learning_rate: 5.0, first_value: 6 };
     let words: &[u32] = bytemuck::cast_slice(bytemuck::bytes_of(&step));
     let named = [
         ("batch", words.iter().position(|&word| word == 1)),
@@ -184,6 +184,7 @@ fn the_step_record_lies_in_memory_as_the_shaders_read_it() {
         ("index", words.iter().position(|&word| word == 3)),
         ("slot", words.iter().position(|&word| word == 4)),
         ("learning_rate", words.iter().position(|&word| word == 5.0f32.to_bits())),
+        ("first_value", words.iter().position(|&word| word == 6)),
     ];
     for kernel in KERNELS {
         let module = parse(kernel);

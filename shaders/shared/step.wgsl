@@ -9,4 +9,6 @@ struct Step {
     // Where metrics_reduce leaves this step's sums.
     slot: u32,
     learning_rate: f32,
+    // Values of the dropout layer in the images of the batch that other devices train before this one's.
+    first_value: u32,
 }

@@ -25,6 +25,7 @@ const STEPS: u32 = 5;
 const TRAININGS: u64 = 3;
 
 /// The outcome of a check.
+#[derive(Debug, Clone)]
 pub struct Report {
     /// What the result tells.
     pub check: result::Check,
@@ -34,6 +35,31 @@ pub struct Report {
     pub complaint: String,
     /// One sentence on what a reader should know of a check that passed, empty if there is nothing.
     pub remark: &'static str,
+}
+
+impl Report {
+    /// A report to join others to.
+    pub fn nothing_compared() -> Self {
+        let check = result::Check { outcome: Outcome::Passed, kernels: Vec::new(), steps: Vec::new(), duration_s: 0.0 };
+        Self { check, first_step_s: 0.0, complaint: String::new(), remark: "" }
+    }
+
+    /// Adds what was compared on another device; the first complaint and the first remark stand.
+    pub fn join(&mut self, other: Report) {
+        self.check.kernels.extend(other.check.kernels);
+        self.check.steps.extend(other.check.steps);
+        self.check.duration_s += other.check.duration_s;
+        self.first_step_s += other.first_step_s;
+        if other.check.outcome == Outcome::Failed {
+            self.check.outcome = Outcome::Failed;
+        }
+        if self.complaint.is_empty() {
+            self.complaint = other.complaint;
+        }
+        if self.remark.is_empty() {
+            self.remark = other.remark;
+        }
+    }
 }
 
 const NEAR_TIE: &str = "a training of the check parted from the reference, as where rounding decides a near tie otherwise; \
@@ -257,5 +283,27 @@ fn whole_buffer(answer: Option<&Expected>, before: &[u32], after: &[u32], tolera
             ..compared
         },
         _ => compared,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn one_failed_device_fails_them_all() {
+        let failed = |complaint: &str| {
+            let mut report = Report::nothing_compared();
+            report.check.outcome = Outcome::Failed;
+            report.complaint = complaint.to_owned();
+            report
+        };
+        let mut joined = Report::nothing_compared();
+        for report in [Report::nothing_compared(), failed("the second"), Report::nothing_compared(), failed("the last")]
+        {
+            joined.join(report);
+        }
+        assert_eq!(joined.check.outcome, Outcome::Failed);
+        assert_eq!(joined.complaint, "the second");
     }
 }

@@ -18,7 +18,8 @@ const MOST_STEPS: u32 = 512;
 /// How many steps fill one submission on this device, learnt from those that went before.
 #[derive(Debug, Clone, Copy)]
 pub struct Pace {
-    steps: u32,
+    /// Steps of the next submission.
+    pub(super) steps: u32,
 }
 
 impl Default for Pace {
@@ -29,7 +30,7 @@ impl Default for Pace {
 
 impl Pace {
     /// Learns that `steps` took `duration_s` seconds. It at most doubles, so that one short sample does no harm.
-    fn observe(&mut self, steps: u32, duration_s: f64) {
+    pub(super) fn observe(&mut self, steps: u32, duration_s: f64) {
         let per_step_s = (duration_s / f64::from(steps)).max(1e-9);
         let wanted = (SUBMISSION_S / per_step_s) as u32;
         self.steps = wanted.clamp(1, MOST_STEPS).min(2 * self.steps);

@@ -20,6 +20,8 @@ pub enum Activity {
     Wait,
     /// Reading results back.
     Readback,
+    /// Passing gradients or parameters between several devices, through the host.
+    Exchange,
     /// Telling the observer.
     Report,
 }
@@ -35,6 +37,7 @@ impl Activity {
             Activity::Submit => "submit",
             Activity::Wait => "wait",
             Activity::Readback => "readback",
+            Activity::Exchange => "exchange",
             Activity::Report => "report",
         }
     }

@@ -3,13 +3,16 @@
 mod account;
 pub mod check;
 mod describe;
+mod device;
 mod drive;
+pub mod engine;
 mod expected;
 mod judge;
-mod ledger;
+pub mod ledger;
 pub mod load;
 pub mod peaks;
 mod profile;
+mod several;
 mod steady;
 mod sweep;
 pub mod tolerance;
@@ -17,37 +20,32 @@ mod train;
 mod tune;
 
 pub use describe::{adapter as describe_adapter, tool as describe_tool};
+pub use device::OnAdapter;
+pub use drive::Chunk;
 pub use judge::{ACCEPTED_TEST_ERROR_PCT, difference_in_images, differences_from_standard, judge};
 pub use profile::{PROFILED_STEPS, ProfileOptions};
+pub use several::{Device, OnSeveral, OpenedDevice, OpenedSeveral, Split};
 pub use sweep::{SWEEP_NOT_YET, Sizes, SweepJob, sweep};
 pub use train::QUICK_TRAIN_S;
 pub use tune::{shipped_plan, tune, tuning_subject};
 
 use crate::data::Dataset;
 use crate::error::{Error, Result};
-use crate::gpu::{AdapterInfo, Adapters, Gpu, Needs, Pipelines};
-use crate::kernels::plan_named;
 use crate::model::{Model, Training};
 use crate::result::{
-    self, Environment, Measured, Outcome, PeakKind, Peaks, Phases, RunResult, Settings, Status, Summary, Timeline,
-    Track,
+    self, Environment, Measured, Outcome, Peaks, Phases, RunResult, Settings, Status, Summary, Timeline, Track,
 };
 use crate::trainer::Recipe;
+use engine::{Lane, LastTraining, Opened};
 use std::collections::BTreeMap;
 use web_time::Instant;
 
 /// What a run works on.
 pub struct Job<'a> {
-    /// The machine's adapters.
-    pub adapters: &'a Adapters,
-    /// The one to use.
-    pub adapter: &'a AdapterInfo,
     /// The data, in host memory.
     pub dataset: &'a Dataset,
     /// Initial parameters, laid out as the model says; drawn from the seed where there are none.
     pub init: Option<Vec<f32>>,
-    /// Whether shaders test their indices and bound their loops while they run.
-    pub checked: bool,
     /// How to profile after the timed trainings, if at all.
     pub profile: Option<ProfileOptions>,
     /// What the adapter reaches at best, to compare the profile with.
@@ -147,6 +145,7 @@ pub fn begin(settings: Settings, environment: Environment, dataset: &Dataset) ->
         account: result::no_account(),
         sweep: result::no_sweep(),
         tuning: result::no_tuning(),
+        parallel: result::not_parallel(),
         repeating: Measured::missing("the run has not come this far"),
         soak: result::no_soak(),
     }
@@ -164,12 +163,17 @@ pub fn recipe(settings: &Settings) -> Recipe {
     }
 }
 
-/// Runs the benchmark that `result.settings` ask for and fills `result` stage by stage.
+/// Runs the benchmark that `result.settings` ask for on `lane` and fills `result` stage by stage.
 ///
 /// # Errors
 /// Whatever ended the run early; `result` then holds what was measured before, and its status says so.
-pub async fn run(job: &Job<'_>, result: &mut RunResult, observer: &mut dyn Observer) -> Result<Finished> {
-    let outcome = stages(job, result, observer).await;
+pub async fn run(
+    lane: &impl Lane,
+    job: &Job<'_>,
+    result: &mut RunResult,
+    observer: &mut dyn Observer,
+) -> Result<Finished> {
+    let outcome = stages(lane, job, result, observer).await;
     if let Err(error) = &outcome {
         result.status = if *error == Error::Interrupted { Status::Partial } else { Status::Failed };
         result.reasons = vec![error.to_string()];
@@ -178,82 +182,41 @@ pub async fn run(job: &Job<'_>, result: &mut RunResult, observer: &mut dyn Obser
     outcome
 }
 
-async fn stages(job: &Job<'_>, result: &mut RunResult, observer: &mut dyn Observer) -> Result<Finished> {
+async fn stages(
+    lane: &impl Lane,
+    job: &Job<'_>,
+    result: &mut RunResult,
+    observer: &mut dyn Observer,
+) -> Result<Finished> {
     let recipe = recipe(&result.settings);
     recipe.fits(job.dataset)?;
-    let plan = plan_named(&result.settings.plan.value)?(&recipe.model, &recipe.training, recipe.seed);
-
-    observer.phase("device");
-    let start = Instant::now();
-    let needs = Needs { checked: job.checked, ..recipe.needs(&plan, job.dataset) };
-    let gpu = Gpu::open(job.adapters, job.adapter, needs).await?;
-    result.phases.device_s = seconds(start);
-    let checks = if gpu.checked() { "on" } else { "off" };
-    result.plan.tuning.insert("shader_runtime_checks".to_owned(), checks.to_owned());
-    describe::device(result, &gpu, &plan, recipe.training.batch)?;
-
-    observer.phase("compile");
-    let start = Instant::now();
-    let pipelines = Pipelines::compile(&gpu, &plan).await?;
-    result.phases.compile_s = seconds(start);
+    let opened = lane.open(job, &recipe, result, observer).await?;
     observer.checkpoint(result)?;
 
     observer.phase("check");
-    let bench = train::Bench { gpu: &gpu, pipelines: &pipelines, plan: &plan, recipe: &recipe };
-    check_first(&bench, result).await?;
+    check_first(&opened, result).await?;
     observer.checkpoint(result)?;
 
-    let trained = train_repeats(job, &bench, result, observer).await?;
+    let trained = train_repeats(job, &opened, &recipe, result, observer).await?;
     let mut timeline = Timeline { events: trained.ledger.events(Track::TimedHost).collect(), alignment_ns: 0.0 };
     if let Some(options) = job.profile {
         observer.phase("profile");
-        let profiled = profile::profile(job, &bench, options, result, observer).await?;
-        timeline.alignment_ns = profiled.timeline.alignment_ns;
-        timeline.events.extend(profiled.timeline.events);
-        let mut figures = profiled.profile;
-        result.peaks = job.peaks.clone();
-        if let Some(peaks) = job.peaks.value() {
-            profile::compare_with_peaks(&mut figures, peaks, &plan.training, recipe.training.batch);
-        }
-        result.account = close_account(result, &bench, &trained.ledger, profiled.device_step, &figures);
+        let wall_s =
+            result.repeats.last().map_or(Measured::missing("nothing was trained"), |last| last.train_s.clone());
+        let last = LastTraining { ledger: &trained.ledger, wall_s };
+        let profiled = opened.profile(job, options, last, result, observer).await?;
+        timeline.alignment_ns = profiled.alignment_ns;
+        timeline.events.extend(profiled.events);
         result.summary.gpu_busy_pct = result.account.clone().map(|account| account.busy_pct());
-        result.profile = Measured::Value(figures);
     }
     judge(result);
     Ok(Finished { parameters: trained.parameters, timeline })
 }
 
-/// The time account of the last timed training.
-fn close_account(
-    result: &RunResult,
-    bench: &train::Bench<'_>,
-    ledger: &ledger::Ledger,
-    device_step: Measured<account::DeviceStep>,
-    profile: &result::Profile,
-) -> Measured<result::Account> {
-    let Some(repeat) = result.repeats.last() else { return Measured::missing("nothing was trained") };
-    let Some(&wall_s) = repeat.train_s.value() else {
-        return Measured::missing("the training did not come to its end");
-    };
-    let steps = repeat.samples.iter().map(|sample| sample.steps).sum();
-    let images = train::images_trained(repeat, bench.recipe, result.data.train_images);
-    let batches = images as f64 / f64::from(bench.recipe.training.batch);
-    device_step.map(|device| {
-        let submit_ns = result.peaks.value().and_then(|peaks| peaks.highest(PeakKind::Submit));
-        let submit_s = submit_ns.map(|ns| ns / 1e9);
-        let mut account = account::account(ledger, device, submit_s, steps, batches, wall_s);
-        if let Some(peaks) = result.peaks.value() {
-            account::judge_with_peaks(&mut account, profile, peaks);
-        }
-        account
-    })
-}
-
 /// Compares kernels and training steps with the reference; no time is reported without it.
-async fn check_first(bench: &train::Bench<'_>, result: &mut RunResult) -> Result<()> {
-    let start = Instant::now();
-    let report = check::check(bench.gpu, bench.pipelines, bench.plan, bench.recipe).await?;
-    result.phases.check_s = seconds(start);
+async fn check_first(opened: &impl Opened, result: &mut RunResult) -> Result<()> {
+    let report = opened.check().await?;
+    result.phases.check_s = report.check.duration_s.into();
     result.phases.first_step_s = report.first_step_s.into();
     let passed = report.check.outcome == Outcome::Passed;
     result.warnings.extend(Some(report.remark).filter(|remark| !remark.is_empty()).map(str::to_owned));
@@ -264,11 +227,12 @@ async fn check_first(bench: &train::Bench<'_>, result: &mut RunResult) -> Result
 /// Trains until nobody asks for more.
 async fn train_repeats(
     job: &Job<'_>,
-    bench: &train::Bench<'_>,
+    opened: &impl Opened,
+    recipe: &Recipe,
     result: &mut RunResult,
     observer: &mut dyn Observer,
 ) -> Result<train::Trained> {
-    let initial = job.initial_parameters(&bench.recipe.model, bench.recipe.seed);
+    let initial = job.initial_parameters(&recipe.model, recipe.seed);
     let mut begun = None;
     for repeat in 0.. {
         observer.phase("train");
@@ -277,14 +241,17 @@ async fn train_repeats(
             result.phases.idle_s = idle_s;
         }
         let begun = *begun.get_or_insert_with(Instant::now);
-        let of_clock = (repeat, job.started, job.probe);
-        let trained = train::train_once(bench, job.dataset, &initial, of_clock, result, observer).await;
-        enter_load(result, bench.recipe, job.probe.end());
+        let mut engine = opened.engine();
+        let (dataset, origin, probe) = (job.dataset, job.started, job.probe);
+        let training = train::Training { recipe, dataset, initial: &initial, repeat, origin, probe };
+        let trained = train::train_once(&mut engine, &training, result, observer).await;
+        enter_load(result, recipe, job.probe.end());
         let trained = trained?;
         if repeat == 0 {
             result.phases.cold_total_s = seconds(job.started);
         }
-        summarise(result, bench.recipe);
+        summarise(result, recipe);
+        close_parallel(result, &trained.ledger);
         let elapsed_s = begun.elapsed().as_secs_f64();
         let ended = steady::ended(&result.settings, &result.summary, repeat + 1, elapsed_s);
         let state = ended.unwrap_or(result::RepeatingEnd::Unfinished);
@@ -324,6 +291,16 @@ fn summarise(result: &mut RunResult, recipe: &Recipe) {
     result.phases.evaluate_s = first.evaluate_s.clone();
     let images = train::images_trained(first, recipe, result.data.train_images);
     result.summary = Summary::of(&result.repeats, images, result.model.training_macs, recipe.seed);
+}
+
+/// Tells how well the last timed training went on several devices, if there were several.
+fn close_parallel(result: &mut RunResult, ledger: &ledger::Ledger) {
+    let RunResult { parallel: Measured::Value(parallel), repeats, .. } = result else { return };
+    let Some(last) = repeats.last() else { return };
+    if let Some(&train_s) = last.train_s.value() {
+        let exchange_s = ledger.seconds(|interval| interval.activity == ledger::Activity::Exchange);
+        several::close(parallel, exchange_s, train_s, last.samples.iter().map(|sample| sample.steps).sum());
+    }
 }
 
 fn seconds(start: Instant) -> Measured<f64> {

@@ -1,16 +1,17 @@
 //! One timed training: upload, epochs, evaluations.
 
-use super::drive::{Chunk, Pace, drive};
+use super::drive::Chunk;
+use super::engine::Engine;
 use super::ledger::{Activity, Ledger};
 use super::load::Probe;
-use super::{Observer, Progress, describe};
+use super::{Observer, Progress};
 use crate::data::Dataset;
 use crate::error::{Error, Result};
 use crate::gpu::{Gpu, Pipelines};
 use crate::hash::sha256_hex;
 use crate::kernels::Plan;
 use crate::result::{Epoch, Measured, Repeat, RunResult, Sample};
-use crate::trainer::{Metrics, Recipe, Trainer};
+use crate::trainer::{Metrics, Recipe};
 use std::ops::ControlFlow;
 use web_time::Instant;
 
@@ -51,16 +52,47 @@ pub struct Trained {
     pub ledger: Ledger,
 }
 
-/// Trains once from `initial` and adds a repeat to `result`; times in the ledger count from `origin`, and `probe` is told when the
-/// training's clock runs.
+/// One training to be made.
+pub struct Training<'a> {
+    /// What is trained.
+    pub recipe: &'a Recipe,
+    /// The data, in host memory.
+    pub dataset: &'a Dataset,
+    /// The parameters to start from, laid out as the model says.
+    pub initial: &'a [f32],
+    /// Trainings before it.
+    pub repeat: u32,
+    /// From when the times in the ledger count.
+    pub origin: Instant,
+    /// Who is told when the training's clock runs.
+    pub probe: &'a dyn Probe,
+}
+
+impl Training<'_> {
+    fn steps_per_epoch(&self) -> u32 {
+        self.recipe.steps_per_epoch(self.dataset.train.len())
+    }
+
+    /// Steps of the whole training.
+    fn steps_asked(&self, result: &RunResult) -> u32 {
+        let all = self.recipe.training.epochs.saturating_mul(self.steps_per_epoch());
+        result.settings.steps.value.value().copied().unwrap_or(all).min(all)
+    }
+
+    /// Steps that an epoch may still make after `done` steps of the training.
+    fn steps_left(&self, result: &RunResult, done: u32) -> u32 {
+        let asked = self.steps_asked(result);
+        self.steps_per_epoch().min(asked - done.min(asked))
+    }
+}
+
+/// Makes `training` on `engine` and adds a repeat to `result`.
 ///
 /// # Errors
 /// [`Error::Interrupted`] if the observer stopped it, or the device's error; the repeat holds what was finished.
 pub async fn train_once(
-    bench: &Bench<'_>,
-    dataset: &Dataset,
-    initial: &[f32],
-    (repeat, origin, probe): (u32, Instant, &dyn Probe),
+    engine: &mut impl Engine,
+    training: &Training<'_>,
     result: &mut RunResult,
     observer: &mut dyn Observer,
 ) -> Result<Trained> {
@@ -75,39 +107,29 @@ pub async fn train_once(
         device_buffer_bytes: Measured::missing("the training did not come so far"),
         load: Measured::missing("the training did not come to its end"),
     });
-    let commands_before = bench.gpu.commands();
-    let mut ledger = Ledger::new(origin);
-    probe.resume();
+    let mut ledger = Ledger::new(training.origin);
+    training.probe.resume();
     let start = Instant::now();
-    let begun = ledger.begin();
-    let mut trainer = Trainer::prepare(bench.gpu, bench.pipelines, bench.plan, bench.recipe, dataset).await?;
-    ledger.end(begun, Activity::Prepare, false, None);
-    let begun = ledger.begin();
-    trainer.upload(dataset, initial);
-    // An empty submission carries the copies to the device, so that they are not counted as part of the first step.
-    bench.gpu.wait(bench.gpu.submit(bench.gpu.record())).await?;
-    ledger.end(begun, Activity::Upload, false, None);
+    engine.begin(training.dataset, training.initial, &mut ledger).await?;
     let upload_s = start.elapsed().as_secs_f64();
-    probe.pause();
-    last(result)?.device_buffer_bytes = Measured::Value(trainer.buffers().total_bytes());
-    if repeat == 0 {
+    training.probe.pause();
+    last(result)?.device_buffer_bytes = engine.buffer_bytes();
+    if training.repeat == 0 {
         result.phases.upload_s = upload_s.into();
     }
 
-    let kept = Instant::now();
-    let mut clock =
-        Clock { train_s: upload_s, evaluate_s: 0.0, pace: Pace::default(), steps_done: 0, kept, probe, ledger };
-    for epoch in 0..bench.recipe.training.epochs {
-        let steps = steps_left(result, bench.recipe, &trainer, clock.steps_done);
-        if steps == 0 || train_epoch(&mut trainer, bench, (repeat, epoch), steps, &mut clock, result, observer).await? {
+    let mut clock = Clock { train_s: upload_s, evaluate_s: 0.0, steps_done: 0, kept: Instant::now(), ledger };
+    for epoch in 0..training.recipe.training.epochs {
+        let steps = training.steps_left(result, clock.steps_done);
+        if steps == 0 || train_epoch(engine, training, (epoch, steps), &mut clock, result, observer).await? {
             break;
         }
     }
-    let commands = describe::commands(commands_before, bench.gpu.commands());
-    let parameters = trainer.parameters().await?;
+    let commands = engine.commands();
+    let parameters = engine.parameters().await?;
     let little_endian: Vec<u8> = parameters.iter().flat_map(|value| value.to_le_bytes()).collect();
     let record = last(result)?;
-    record.commands = Measured::Value(commands);
+    record.commands = commands;
     record.train_s = clock.train_s.into();
     record.evaluate_s = clock.evaluate_s.into();
     record.parameters_sha256 = Measured::Value(sha256_hex(&little_endian));
@@ -118,28 +140,13 @@ pub async fn train_once(
     Ok(Trained { parameters, ledger: clock.ledger })
 }
 
-struct Clock<'a> {
+struct Clock {
     train_s: f64,
     evaluate_s: f64,
-    pace: Pace,
     steps_done: u32,
     /// When the result was kept last.
     kept: Instant,
-    /// Who is told when it runs.
-    probe: &'a dyn Probe,
     ledger: Ledger,
-}
-
-/// Steps of the whole training.
-fn steps_asked(result: &RunResult, recipe: &Recipe, trainer: &Trainer<'_>) -> u32 {
-    let all = recipe.training.epochs.saturating_mul(trainer.steps_per_epoch());
-    result.settings.steps.value.value().copied().unwrap_or(all).min(all)
-}
-
-/// Steps that this epoch may still make.
-fn steps_left(result: &RunResult, recipe: &Recipe, trainer: &Trainer<'_>, done: u32) -> u32 {
-    let asked = steps_asked(result, recipe, trainer);
-    trainer.steps_per_epoch().min(asked - done.min(asked))
 }
 
 /// Seconds of training that a soak lasts, if it is one.
@@ -151,30 +158,29 @@ fn last(result: &mut RunResult) -> Result<&mut Repeat> {
     result.repeats.last_mut().ok_or_else(|| Error::Device("the result lost its repeat".into()))
 }
 
-/// Trains and evaluates one epoch of at most `steps` steps; returns whether its time ran out.
+/// Trains and evaluates epoch `epoch` of at most `steps` steps; returns whether its time ran out.
 async fn train_epoch(
-    trainer: &mut Trainer<'_>,
-    bench: &Bench<'_>,
-    (repeat, epoch): (u32, u32),
-    steps: u32,
-    clock: &mut Clock<'_>,
+    engine: &mut impl Engine,
+    training: &Training<'_>,
+    (epoch, steps): (u32, u32),
+    clock: &mut Clock,
     result: &mut RunResult,
     observer: &mut dyn Observer,
 ) -> Result<bool> {
-    clock.probe.resume();
+    training.probe.resume();
     let start = Instant::now();
     let before = clock.steps_done;
     let quick_s = result.settings.quick.value.then_some(QUICK_TRAIN_S - clock.train_s);
-    let soak = soak_s(result).is_some();
+    let schedule = training.recipe.training;
+    let soak_s = soak_s(result);
     let totals = (
-        (repeat + 1, result.settings.repeat.value.max(repeat + 1)),
+        (training.repeat + 1, result.settings.repeat.value.max(training.repeat + 1)),
         // Of a soak nobody knows the end: its progress is that of the epoch at hand.
-        if soak { (epoch + 1, epoch + 1) } else { (epoch + 1, bench.recipe.training.epochs) },
-        if soak { before + steps } else { steps_asked(result, bench.recipe, trainer) },
+        if soak_s.is_some() { (epoch + 1, epoch + 1) } else { (epoch + 1, schedule.epochs) },
+        if soak_s.is_some() { before + steps } else { training.steps_asked(result) },
     );
     clock.ledger.first_step = before;
-    let order = clock.ledger.time(Activity::Shuffle, || trainer.order(epoch));
-    clock.ledger.time(Activity::Upload, || trainer.begin_epoch_in_order(epoch, &order));
+    engine.begin_epoch(epoch, &mut clock.ledger).await?;
     let mut samples: Vec<Sample> = Vec::new();
     let mut out_of_time = false;
     let last_epoch = last(result)?.epochs.last().map(|epoch| {
@@ -183,12 +189,12 @@ async fn train_epoch(
             epoch.test_error_pct.value().copied().unwrap_or(f64::NAN),
         )
     });
-    let report = |chunk: Chunk| {
+    let mut report = |chunk: Chunk| {
         let first_step = before + chunk.first;
         // To the microsecond: more digits would be noise, and there may be thousands of samples.
         let duration_s = (chunk.duration_s * 1e6).round() / 1e6;
         samples.push(Sample { epoch: epoch + 1, first_step, steps: chunk.steps, duration_s });
-        let images = f64::from(chunk.steps * bench.recipe.training.batch);
+        let images = f64::from(chunk.steps * schedule.batch);
         observer.progress(&Progress {
             repeat: totals.0,
             epoch: totals.1,
@@ -199,47 +205,31 @@ async fn train_epoch(
         out_of_time = quick_s.is_some_and(|limit| start.elapsed().as_secs_f64() > limit);
         if out_of_time || observer.stop_requested() { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
     };
-    let encode = |range| trainer.encode_steps(range);
-    let driven = drive(bench.gpu, steps, &mut clock.pace, &mut clock.ledger, encode, report).await;
+    let driven = engine.steps(steps, &mut clock.ledger, &mut report).await;
     let made: u32 = samples.iter().map(|sample| sample.steps).sum();
     last(result)?.samples.append(&mut samples);
     if !(driven == Err(Error::Interrupted) && out_of_time) {
         driven?;
     }
     let begun = clock.ledger.begin();
-    let sums = trainer.step_metrics(made).await?;
+    let sums = engine.step_metrics(made).await?;
     clock.ledger.end(begun, Activity::Readback, false, None);
     let train_s = start.elapsed().as_secs_f64();
-    clock.probe.pause();
+    training.probe.pause();
     clock.train_s += train_s;
     clock.steps_done += made;
 
-    let (tested, evaluate_s) = evaluate(trainer, bench, clock, observer).await?;
-    clock.evaluate_s += evaluate_s;
+    observer.phase("evaluate");
+    let start = Instant::now();
+    let mut stop = |_| if observer.stop_requested() { ControlFlow::Break(()) } else { ControlFlow::Continue(()) };
+    let tested = engine.evaluate(&mut stop).await?;
+    clock.evaluate_s += start.elapsed().as_secs_f64();
     last(result)?.epochs.push(epoch_record(epoch, train_s, &sums, &tested));
-    let soak_s = soak_s(result);
     if soak_s.is_none() || clock.kept.elapsed().as_secs_f64() >= KEEP_S {
         observer.checkpoint(result)?;
         clock.kept = Instant::now();
     }
     Ok(out_of_time || soak_s.is_some_and(|limit_s| clock.train_s >= limit_s))
-}
-
-async fn evaluate(
-    trainer: &Trainer<'_>,
-    bench: &Bench<'_>,
-    clock: &mut Clock<'_>,
-    observer: &mut dyn Observer,
-) -> Result<(Metrics, f64)> {
-    observer.phase("evaluate");
-    let start = Instant::now();
-    let stop = |_| if observer.stop_requested() { ControlFlow::Break(()) } else { ControlFlow::Continue(()) };
-    let encode = |range| trainer.encode_evaluation(range);
-    // An evaluation is no part of the training: what the host does in it is not entered in the training's ledger.
-    let mut unused = Ledger::new(start);
-    drive(bench.gpu, trainer.evaluation_batches(), &mut clock.pace, &mut unused, encode, stop).await?;
-    let metrics = trainer.evaluation_metrics().await?;
-    Ok((metrics, start.elapsed().as_secs_f64()))
 }
 
 /// The mean losses of [`CURVE_PARTS`] parts of an epoch, or of each step where there are fewer; rounded to what a curve can show.

@@ -1,6 +1,7 @@
 //! The arguments of the program, and what they amount to together with the environment.
 
 use super::dataset::DataSource;
+use super::several::SeveralArgs;
 use super::steady::SteadyArgs;
 use super::sweep::SweepArgs;
 use crate::bench::{PROFILED_STEPS, ProfileOptions};
@@ -224,6 +225,9 @@ pub struct RunArgs {
     /// Take the plan that is shipped for this kind of adapter instead of looking for the fastest
     #[arg(long)]
     pub no_tune: bool,
+    /// Several devices.
+    #[command(flatten)]
+    pub several: SeveralArgs,
     /// Probability of dropping a value, from 0 to below 1 [default: 0.2]
     #[arg(long, value_name = "RATE", value_parser = dropout_rate)]
     pub dropout: Option<f32>,

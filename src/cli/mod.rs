@@ -14,6 +14,8 @@ mod progress;
 mod report;
 mod run;
 mod serve;
+mod session;
+pub mod several;
 mod steady;
 mod sweep;
 mod terminal;

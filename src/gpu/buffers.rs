@@ -65,30 +65,73 @@ impl Buffers {
 
 /// Copies the first `count` values of `buffer`, called `name` in messages, to the host.
 pub(super) async fn read_buffer<T: Pod>(gpu: &Gpu, buffer: &wgpu::Buffer, name: &str, count: usize) -> Result<Vec<T>> {
-    let bytes = (count * size_of::<T>()) as u64;
-    let staging = gpu.device.create_buffer(&wgpu::BufferDescriptor {
-        label: Some("readback"),
-        size: bytes,
-        usage: wgpu::BufferUsages::COPY_DST | wgpu::BufferUsages::MAP_READ,
-        mapped_at_creation: false,
-    });
-    let mut encoder = gpu.device.create_command_encoder(&wgpu::CommandEncoderDescriptor { label: Some("readback") });
-    encoder.copy_buffer_to_buffer(buffer, 0, &staging, 0, bytes);
-    // Mapping waits for the copy by itself.
-    drop(gpu.submit_encoded(Encoded::new(encoder, Commands::default())));
-    let (sender, receiver) = futures_channel::oneshot::channel();
-    staging.map_async(wgpu::MapMode::Read, .., move |outcome| {
-        // The receiver lives until the end of this function.
-        let _ = sender.send(outcome);
-    });
-    wait::poll_now(&gpu.device)?;
-    let failed = |words: String| Error::Device(format!("reading {name} back failed: {words}"));
-    match receiver.await {
-        Ok(Ok(())) => {}
-        Ok(Err(error)) => return Err(failed(error.to_string())),
-        Err(_) => return Err(failed("the device went away".into())),
+    let staging = Staging::new(gpu, (count * size_of::<T>()) as u64);
+    staging.start(gpu, buffer, name).finish(gpu, |bytes| bytemuck::pod_collect_to_vec(bytes)).await
+}
+
+/// Memory through which values come back to the host, again and again.
+pub struct Staging {
+    buffer: wgpu::Buffer,
+}
+
+/// Values on their way to the host.
+#[must_use = "the values are lost if nobody waits for them"]
+pub struct Arriving<'a> {
+    staging: &'a wgpu::Buffer,
+    name: &'a str,
+    mapped: futures_channel::oneshot::Receiver<std::result::Result<(), wgpu::BufferAsyncError>>,
+}
+
+impl Staging {
+    /// Room for `bytes`.
+    pub fn new(gpu: &Gpu, bytes: u64) -> Self {
+        let buffer = gpu.device.create_buffer(&wgpu::BufferDescriptor {
+            label: Some("readback"),
+            size: bytes,
+            usage: wgpu::BufferUsages::COPY_DST | wgpu::BufferUsages::MAP_READ,
+            mapped_at_creation: false,
+        });
+        Self { buffer }
     }
-    gpu.health()?;
-    let view = staging.get_mapped_range(..).map_err(|error| failed(error.to_string()))?;
-    Ok(bytemuck::pod_collect_to_vec(&view))
+
+    /// Asks for the beginning of the buffer `name` of `buffers`, as much of it as there is room for, after all that was submitted.
+    pub fn read<'a>(&'a self, gpu: &Gpu, buffers: &Buffers, name: &'a str) -> Arriving<'a> {
+        self.start(gpu, buffers.buffer(name), name)
+    }
+
+    fn start<'a>(&'a self, gpu: &Gpu, buffer: &wgpu::Buffer, name: &'a str) -> Arriving<'a> {
+        let mut encoder =
+            gpu.device.create_command_encoder(&wgpu::CommandEncoderDescriptor { label: Some("readback") });
+        encoder.copy_buffer_to_buffer(buffer, 0, &self.buffer, 0, self.buffer.size());
+        // Mapping waits for the copy by itself.
+        drop(gpu.submit_encoded(Encoded::new(encoder, Commands::default())));
+        let (sender, mapped) = futures_channel::oneshot::channel();
+        self.buffer.map_async(wgpu::MapMode::Read, .., move |outcome| {
+            // Whoever stopped waiting has nobody to tell.
+            let _ = sender.send(outcome);
+        });
+        Arriving { staging: &self.buffer, name, mapped }
+    }
+}
+
+impl Arriving<'_> {
+    /// Waits for the values and hands their bytes to `take`.
+    ///
+    /// # Errors
+    /// [`Error::Device`] if the device failed.
+    pub async fn finish<T>(self, gpu: &Gpu, take: impl FnOnce(&[u8]) -> T) -> Result<T> {
+        wait::poll_now(&gpu.device)?;
+        let failed = |words: String| Error::Device(format!("reading {} back failed: {words}", self.name));
+        match self.mapped.await {
+            Ok(Ok(())) => {}
+            Ok(Err(error)) => return Err(failed(error.to_string())),
+            Err(_) => return Err(failed("the device went away".into())),
+        }
+        gpu.health()?;
+        let view = self.staging.get_mapped_range(..).map_err(|error| failed(error.to_string()))?;
+        let taken = take(&view);
+        drop(view);
+        self.staging.unmap();
+        Ok(taken)
+    }
 }

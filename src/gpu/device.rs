@@ -132,6 +132,12 @@ impl Gpu {
         Commands { dispatches, passes, timestamps, submissions }
     }
 
+    /// What ends the device when it is called, as a driver that fails does: whatever is under way is lost.
+    pub fn ending(&self) -> impl Fn() + use<> {
+        let device = self.device.clone();
+        move || device.destroy()
+    }
+
     /// Whether the device still works.
     ///
     /// # Errors

@@ -9,7 +9,7 @@ pub mod timestamps;
 mod wait;
 
 pub use adapter::{AdapterInfo, Adapters, Timestamps};
-pub use buffers::Buffers;
+pub use buffers::{Arriving, Buffers, Staging};
 pub use device::{Commands, Encoded, Gpu, Needs, Recording, Submission};
 pub use meter::{Meter, Reading, Transfer, Work};
 pub use pipelines::{Bound, Pipelines};

@@ -261,4 +261,6 @@ pub struct Step {
     pub slot: u32,
     /// Learning rate of this step.
     pub learning_rate: f32,
+    /// Values of the dropout layer in the images of the batch that other devices train before this one's.
+    pub first_value: u32,
 }

@@ -7,6 +7,7 @@ mod compare;
 mod html;
 mod load;
 mod numbers;
+mod parallel;
 mod peaks;
 mod profile;
 mod published;
@@ -55,6 +56,7 @@ fn training(result: &RunResult, width: u16) -> Vec<String> {
         summary::epochs(result, width),
         summary::phases(result, width),
         load::text(result, width),
+        parallel::text(result, width),
         profile::text(result, width),
         account::text(result, width),
         table::text(&comparison(result, Frame::of(&result.environment.adapter)), width),

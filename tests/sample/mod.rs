@@ -52,6 +52,7 @@ pub fn gpu_run(repeats: u32) -> RunResult {
         tuning: gpubench::result::no_tuning(),
         repeating: gpubench::result::no_repeating(),
         soak: gpubench::result::no_soak(),
+        parallel: gpubench::result::not_parallel(),
     }
 }
 

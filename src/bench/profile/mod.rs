@@ -9,7 +9,7 @@ pub use roofline::compare_with_peaks;
 use super::account::DeviceStep;
 use super::ledger::nanoseconds;
 use super::train::Bench;
-use super::{Job, Observer, describe};
+use super::{Job, Observer, OnAdapter, describe};
 use crate::error::{Error, Result};
 use crate::gpu::{Gpu, Needs, Pipelines, Span, Stopwatch, Timestamps};
 use crate::result::{Measured, Method, Profile, RunResult, Timeline};
@@ -65,6 +65,7 @@ pub struct Profiled {
 /// device's error.
 pub async fn profile(
     job: &Job<'_>,
+    lane: &OnAdapter<'_>,
     bench: &Bench<'_>,
     options: ProfileOptions,
     result: &RunResult,
@@ -72,8 +73,8 @@ pub async fn profile(
 ) -> Result<Profiled> {
     let adapter = &bench.gpu.adapter;
     let grade = grade_to_use(adapter.timestamps, options.grade)?;
-    let needs = Needs { checked: job.checked, ..bench.recipe.needs(bench.plan, job.dataset) };
-    let gpu = Gpu::open_with_timestamps(job.adapters, adapter, needs, grade).await?;
+    let needs = Needs { checked: lane.checked, ..bench.recipe.needs(bench.plan, job.dataset) };
+    let gpu = Gpu::open_with_timestamps(lane.adapters, adapter, needs, grade).await?;
     let pipelines = Pipelines::compile(&gpu, bench.plan).await?;
     let initial = job.initial_parameters(&bench.recipe.model, bench.recipe.seed);
     let mut trainer = Trainer::new(&gpu, &pipelines, bench.plan, bench.recipe, job.dataset, &initial).await?;

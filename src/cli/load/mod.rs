@@ -16,7 +16,7 @@ use crate::gpu::AdapterInfo;
 use crate::result::{Load, Measured};
 use host::HostWindow;
 use sampler::{Sampled, Sampler};
-use sensor::Sensor;
+use sensor::{Absent, Sensor};
 use std::cell::RefCell;
 use std::path::{Path, PathBuf};
 
@@ -37,11 +37,11 @@ struct State {
 }
 
 impl MachineProbe {
-    /// Measures on this machine while `adapter` trains.
-    pub fn new(adapter: &AdapterInfo) -> Self {
+    /// Measures on this machine while `adapters` train; the host's cores do where there are none.
+    pub fn new(adapters: &[&AdapterInfo]) -> Self {
         let sysfs = std::env::var_os(SYSFS_VARIABLE).filter(|place| !place.is_empty());
         let sysfs = sysfs.map_or_else(|| PathBuf::from("/sys"), PathBuf::from);
-        Self::with(sensor_of(adapter, &sysfs), Path::new("/proc"))
+        Self::with(sensor_of(adapters, &sysfs), Path::new("/proc"))
     }
 
     /// Measures with `sensor` and the kernel's counters below `proc`.
@@ -51,14 +51,18 @@ impl MachineProbe {
     }
 }
 
-/// Whoever tells about `adapter`: the processor's packages for one that computes there.
-fn sensor_of(adapter: &AdapterInfo, sysfs: &Path) -> Box<dyn Sensor> {
-    if adapter.software {
-        powercap::open(sysfs)
-    } else if adapter.vendor_id == NVIDIA {
-        nvml::open(nvml::load, &adapter.pci_bus_id)
+/// Whoever tells about `adapters`: the processor's packages where all of them compute there.
+fn sensor_of(adapters: &[&AdapterInfo], sysfs: &Path) -> Box<dyn Sensor> {
+    let computes_elsewhere = adapters.iter().any(|adapter| !adapter.software);
+    let Some((first, others)) = adapters.split_first().filter(|_| computes_elsewhere) else {
+        return powercap::open(sysfs);
+    };
+    if others.iter().any(|other| other.index != first.index) {
+        Box::new(Absent("the sensors of several devices are not added up".to_owned()))
+    } else if first.vendor_id == NVIDIA {
+        nvml::open(nvml::load, &first.pci_bus_id)
     } else {
-        sysfs::open(sysfs, &adapter.pci_bus_id)
+        sysfs::open(sysfs, &first.pci_bus_id)
     }
 }
 

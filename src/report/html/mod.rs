@@ -120,7 +120,7 @@ fn sections(result: &RunResult) -> Vec<Section> {
             section("environment", "Environment and settings", run::environment(result)),
         ];
     }
-    vec![
+    let mut sections = vec![
         section("time-account", "Where the time went", or_missing(&result.account, account::section)),
         section("kernels", "Kernels", or_missing(&result.profile, |profile| kernels::section(result, profile))),
         section(
@@ -135,7 +135,11 @@ fn sections(result: &RunResult) -> Vec<Section> {
         section("phases", "Phases", run::phases(result)),
         section("published", "Among published results", run::comparison(result)),
         section("environment", "Environment and settings", run::environment(result)),
-    ]
+    ];
+    if let Measured::Value(parallel) = &result.parallel {
+        sections.insert(0, section("devices", "Several devices", run::parallel(result, parallel)));
+    }
+    sections
 }
 
 /// The drawing of a value, or the reason why there is none.

@@ -2,14 +2,16 @@
 
 use super::super::numbers::{Notes, bytes, finite, fixed, or_reason, three_digits};
 use super::super::published::Frame;
-use super::super::{load as load_of, rows, summary, table as terminal};
+use super::super::{load as load_of, parallel as sharing, rows, summary, table as terminal};
 use super::plot::percent;
 use super::table::{self, Column, number, text, words};
-use crate::result::{Measured, Peak, Peaks, RunResult, Unit};
+use crate::result::{Measured, Parallel, Peak, Peaks, RunResult, Unit};
 use maud::{Markup, html};
 use serde::Serialize;
 
 const PEAK_COLUMNS: [Column; 4] = [words("figure"), number("memory"), number("median"), number("deviation")];
+const DEVICE_COLUMNS: [Column; 4] =
+    [words("device"), words("plan"), number("images a batch"), number("alone, ms a step")];
 const PHASE_COLUMNS: [Column; 3] =
     [words("phase"), Column { heading: "of the cold total", class: "bars" }, number("seconds")];
 
@@ -59,6 +61,16 @@ fn word(value: &impl Serialize) -> String {
     match serde_json::to_value(value) {
         Ok(serde_json::Value::String(key)) => key.replace('_', " "),
         _ => "n/a (without a name)".to_owned(),
+    }
+}
+
+/// Who trained which part of a batch, and what that cost.
+pub(super) fn parallel(result: &RunResult, parallel: &Parallel) -> Markup {
+    let rows: Vec<Vec<Markup>> = sharing::rows(parallel).iter().map(|cells| cells.iter().map(text).collect()).collect();
+    let facts = sharing::facts(parallel, sharing::step_s(result));
+    html! {
+        (table::table("Each device's part, and its time alone", "plain", &DEVICE_COLUMNS, &rows))
+        (table::facts(facts.map(|(name, text)| (name.to_owned(), text))))
     }
 }
 

@@ -1,0 +1,209 @@
+//! Training on one adapter.
+
+use super::drive::{Chunk, Pace, drive};
+use super::engine::{Engine, Lane, LastTraining, Opened};
+use super::ledger::{Activity, Ledger};
+use super::train::Bench;
+use super::{Job, Observer, ProfileOptions, account, check, describe, profile, seconds, train};
+use crate::data::Dataset;
+use crate::error::{Error, Result};
+use crate::gpu::{AdapterInfo, Adapters, Commands, Gpu, Needs, Pipelines};
+use crate::kernels::{Plan, plan_named};
+use crate::result::{self, Measured, PeakKind, Profile, RunResult, Timeline};
+use crate::trainer::{Metrics, Recipe, Trainer};
+use std::ops::ControlFlow;
+use web_time::Instant;
+
+/// One adapter to train on.
+pub struct OnAdapter<'a> {
+    /// The machine's adapters.
+    pub adapters: &'a Adapters,
+    /// The one to use.
+    pub adapter: &'a AdapterInfo,
+    /// Whether shaders test their indices and bound their loops while they run.
+    pub checked: bool,
+}
+
+/// One adapter, opened, with the plan's kernels compiled.
+pub struct OpenedAdapter<'a> {
+    lane: &'a OnAdapter<'a>,
+    gpu: Gpu,
+    pipelines: Pipelines,
+    plan: Plan,
+    recipe: Recipe,
+}
+
+impl Lane for OnAdapter<'_> {
+    type Opened<'a>
+        = OpenedAdapter<'a>
+    where
+        Self: 'a;
+
+    async fn open(
+        &self,
+        job: &Job<'_>,
+        recipe: &Recipe,
+        result: &mut RunResult,
+        observer: &mut dyn Observer,
+    ) -> Result<OpenedAdapter<'_>> {
+        observer.phase("device");
+        let start = Instant::now();
+        let plan = plan_named(&result.settings.plan.value)?(&recipe.model, &recipe.training, recipe.seed);
+        let needs = Needs { checked: self.checked, ..recipe.needs(&plan, job.dataset) };
+        let gpu = Gpu::open(self.adapters, self.adapter, needs).await?;
+        result.phases.device_s = seconds(start);
+        let checks = if gpu.checked() { "on" } else { "off" };
+        result.plan.tuning.insert("shader_runtime_checks".to_owned(), checks.to_owned());
+        describe::device(result, &gpu, &plan, recipe.training.batch)?;
+
+        observer.phase("compile");
+        let start = Instant::now();
+        let pipelines = Pipelines::compile(&gpu, &plan).await?;
+        result.phases.compile_s = seconds(start);
+        Ok(OpenedAdapter { lane: self, gpu, pipelines, plan, recipe: recipe.clone() })
+    }
+}
+
+impl OpenedAdapter<'_> {
+    fn bench(&self) -> Bench<'_> {
+        Bench { gpu: &self.gpu, pipelines: &self.pipelines, plan: &self.plan, recipe: &self.recipe }
+    }
+
+    /// The time account of the last timed training.
+    fn close_account(
+        &self,
+        result: &RunResult,
+        last: &LastTraining<'_>,
+        device_step: Measured<account::DeviceStep>,
+        profile: &Profile,
+    ) -> Measured<result::Account> {
+        let Some(repeat) = result.repeats.last() else { return Measured::missing("nothing was trained") };
+        let Some(&wall_s) = last.wall_s.value() else {
+            return Measured::missing("the training did not come to its end");
+        };
+        let steps = repeat.samples.iter().map(|sample| sample.steps).sum();
+        let images = train::images_trained(repeat, &self.recipe, result.data.train_images);
+        let batches = images as f64 / f64::from(self.recipe.training.batch);
+        device_step.map(|device| {
+            let submit_ns = result.peaks.value().and_then(|peaks| peaks.highest(PeakKind::Submit));
+            let submit_s = submit_ns.map(|ns| ns / 1e9);
+            let mut account = account::account(last.ledger, device, submit_s, steps, batches, wall_s);
+            if let Some(peaks) = result.peaks.value() {
+                account::judge_with_peaks(&mut account, profile, peaks);
+            }
+            account
+        })
+    }
+}
+
+impl Opened for OpenedAdapter<'_> {
+    async fn check(&self) -> Result<check::Report> {
+        check::check(&self.gpu, &self.pipelines, &self.plan, &self.recipe).await
+    }
+
+    fn engine(&self) -> impl Engine {
+        DeviceEngine { opened: self, trainer: None, pace: Pace::default(), commands_before: self.gpu.commands() }
+    }
+
+    async fn profile(
+        &self,
+        job: &Job<'_>,
+        options: ProfileOptions,
+        last: LastTraining<'_>,
+        result: &mut RunResult,
+        observer: &mut dyn Observer,
+    ) -> Result<Timeline> {
+        let profiled = profile::profile(job, self.lane, &self.bench(), options, result, observer).await?;
+        let mut figures = profiled.profile;
+        result.peaks = job.peaks.clone();
+        if let Some(peaks) = job.peaks.value() {
+            profile::compare_with_peaks(&mut figures, peaks, &self.plan.training, self.recipe.training.batch);
+        }
+        result.account = self.close_account(result, &last, profiled.device_step, &figures);
+        result.profile = Measured::Value(figures);
+        Ok(profiled.timeline)
+    }
+}
+
+/// One training on one adapter.
+struct DeviceEngine<'a> {
+    opened: &'a OpenedAdapter<'a>,
+    /// There once the training was begun.
+    trainer: Option<Trainer<'a>>,
+    pace: Pace,
+    commands_before: Commands,
+}
+
+const NOT_BEGUN: &str = "the training was not begun";
+
+impl DeviceEngine<'_> {
+    fn trainer(&self) -> Result<&Trainer<'_>> {
+        self.trainer.as_ref().ok_or_else(|| Error::Device(NOT_BEGUN.into()))
+    }
+}
+
+impl Engine for DeviceEngine<'_> {
+    async fn begin(&mut self, dataset: &Dataset, parameters: &[f32], ledger: &mut Ledger) -> Result<()> {
+        let OpenedAdapter { gpu, pipelines, plan, recipe, .. } = self.opened;
+        let begun = ledger.begin();
+        let trainer = Trainer::prepare(gpu, pipelines, plan, recipe, dataset).await?;
+        ledger.end(begun, Activity::Prepare, false, None);
+        let begun = ledger.begin();
+        trainer.upload(dataset, parameters);
+        // An empty submission carries the copies to the device, so that they are not counted as part of the first step.
+        gpu.wait(gpu.submit(gpu.record())).await?;
+        ledger.end(begun, Activity::Upload, false, None);
+        self.trainer = Some(trainer);
+        Ok(())
+    }
+
+    async fn begin_epoch(&mut self, epoch: u32, ledger: &mut Ledger) -> Result<()> {
+        let trainer = self.trainer.as_mut().ok_or_else(|| Error::Device(NOT_BEGUN.into()))?;
+        let order = ledger.time(Activity::Shuffle, || trainer.order(epoch));
+        ledger.time(Activity::Upload, || trainer.begin_epoch_in_order(epoch, &order));
+        Ok(())
+    }
+
+    async fn steps(
+        &mut self,
+        count: u32,
+        ledger: &mut Ledger,
+        report: &mut dyn FnMut(Chunk) -> ControlFlow<()>,
+    ) -> Result<()> {
+        let mut pace = self.pace;
+        let trainer = self.trainer()?;
+        let driven =
+            drive(&self.opened.gpu, count, &mut pace, ledger, |range| trainer.encode_steps(range), report).await;
+        self.pace = pace;
+        driven
+    }
+
+    async fn step_metrics(&mut self, steps: u32) -> Result<Vec<Metrics>> {
+        self.trainer()?.step_metrics(steps).await
+    }
+
+    async fn evaluate(&mut self, report: &mut dyn FnMut(Chunk) -> ControlFlow<()>) -> Result<Metrics> {
+        let mut pace = self.pace;
+        let trainer = self.trainer()?;
+        let encode = |range| trainer.encode_evaluation(range);
+        // An evaluation is no part of the training: what the host does in it is not entered in the training's ledger.
+        let mut unused = Ledger::new(Instant::now());
+        drive(&self.opened.gpu, trainer.evaluation_batches(), &mut pace, &mut unused, encode, report).await?;
+        let metrics = trainer.evaluation_metrics().await?;
+        self.pace = pace;
+        Ok(metrics)
+    }
+
+    async fn parameters(&mut self) -> Result<Vec<f32>> {
+        self.trainer()?.parameters().await
+    }
+
+    fn buffer_bytes(&self) -> Measured<u64> {
+        let bytes = self.trainer.as_ref().map(|trainer| trainer.buffers().total_bytes());
+        Measured::or_missing(bytes, NOT_BEGUN)
+    }
+
+    fn commands(&self) -> Measured<result::Commands> {
+        Measured::Value(describe::commands(self.commands_before, self.opened.gpu.commands()))
+    }
+}

@@ -1,0 +1,121 @@
+//! What the protocol asks of whatever trains: an adapter, the host's cores, several adapters together.
+
+use super::check::Report;
+use super::drive::Chunk;
+use super::ledger::Ledger;
+use super::{Job, Observer, ProfileOptions};
+use crate::data::Dataset;
+use crate::error::Result;
+use crate::result::{Commands, Measured, RunResult, Timeline};
+use crate::trainer::{Metrics, Recipe};
+use std::ops::ControlFlow;
+
+/// A place to train on, before anything of it is opened.
+#[allow(async_fn_in_trait, reason = "runs are never handed to another thread")]
+pub trait Lane {
+    /// The same once it is opened.
+    type Opened<'a>: Opened
+    where
+        Self: 'a;
+
+    /// Opens and compiles what `recipe` needs, and tells `result` its phases `device_s` and `compile_s`, its plan and what is known of
+    /// the device.
+    ///
+    /// # Errors
+    /// [`crate::Error::Adapter`] if the place cannot train this recipe, or the device's error.
+    async fn open(
+        &self,
+        job: &Job<'_>,
+        recipe: &Recipe,
+        result: &mut RunResult,
+        observer: &mut dyn Observer,
+    ) -> Result<Self::Opened<'_>>;
+}
+
+/// A training that has come to its end, for the profile and the account made after it.
+pub struct LastTraining<'a> {
+    /// What the host did in it.
+    pub ledger: &'a Ledger,
+    /// Seconds of the train clock; missing if it was cut short.
+    pub wall_s: Measured<f64>,
+}
+
+/// A place that is ready to train.
+#[allow(async_fn_in_trait, reason = "runs are never handed to another thread")]
+pub trait Opened {
+    /// Compares kernels and training steps with the reference.
+    ///
+    /// # Errors
+    /// Only what keeps the check from being made; a failed comparison is in the report.
+    async fn check(&self) -> Result<Report>;
+
+    /// Something to make one training with.
+    fn engine(&self) -> impl Engine;
+
+    /// Profiles the recipe's kernels after the timed trainings, of which `last` was the last, and fills `result.profile` and
+    /// `result.account`; returns what happened when.
+    ///
+    /// # Errors
+    /// [`crate::Error::Interrupted`] if the observer stopped it, or the device's error.
+    async fn profile(
+        &self,
+        job: &Job<'_>,
+        options: ProfileOptions,
+        last: LastTraining<'_>,
+        result: &mut RunResult,
+        observer: &mut dyn Observer,
+    ) -> Result<Timeline>;
+}
+
+/// Makes one training, epoch by epoch.
+#[allow(async_fn_in_trait, reason = "runs are never handed to another thread")]
+pub trait Engine {
+    /// Makes room and copies the data and `parameters` (laid out as the model says) to where they are used. The train clock runs.
+    ///
+    /// # Errors
+    /// [`crate::Error::Device`] if memory runs out.
+    async fn begin(&mut self, dataset: &Dataset, parameters: &[f32], ledger: &mut Ledger) -> Result<()>;
+
+    /// Draws the order of epoch `epoch`, from 0, and makes ready for its steps.
+    ///
+    /// # Errors
+    /// [`crate::Error::Device`] if the device failed.
+    async fn begin_epoch(&mut self, epoch: u32, ledger: &mut Ledger) -> Result<()>;
+
+    /// Makes the steps 0 .. `count` of the epoch that was begun, and tells `report` whenever some are done; it may break off.
+    ///
+    /// # Errors
+    /// [`crate::Error::Interrupted`] if `report` broke off, once the steps that had begun are done.
+    async fn steps(
+        &mut self,
+        count: u32,
+        ledger: &mut Ledger,
+        report: &mut dyn FnMut(Chunk) -> ControlFlow<()>,
+    ) -> Result<()>;
+
+    /// Loss and right answers of each of the first `steps` steps of the epoch.
+    ///
+    /// # Errors
+    /// [`crate::Error::Device`] if the device failed.
+    async fn step_metrics(&mut self, steps: u32) -> Result<Vec<Metrics>>;
+
+    /// Loss and right answers on all test images, without dropout; `report` may break it off.
+    ///
+    /// # Errors
+    /// As [`Engine::steps`].
+    async fn evaluate(&mut self, report: &mut dyn FnMut(Chunk) -> ControlFlow<()>) -> Result<Metrics>;
+
+    /// The parameters, laid out as the model says.
+    ///
+    /// # Errors
+    /// [`crate::Error::Device`] if the device failed.
+    async fn parameters(&mut self) -> Result<Vec<f32>>;
+
+    /// The commands that the device was handed in this training.
+    fn commands(&self) -> Measured<Commands>;
+
+    /// Bytes of all buffers that the training made on its devices; what a device needs to hand them to the host is left out.
+    fn buffer_bytes(&self) -> Measured<u64> {
+        Measured::missing("the training lies in the host's memory")
+    }
+}

@@ -1,0 +1,263 @@
+//! One training on several devices.
+
+use super::OpenedDevice;
+use crate::bench::describe;
+use crate::bench::drive::{Chunk, Pace, drive};
+use crate::bench::engine::Engine;
+use crate::bench::ledger::{Activity, Ledger};
+use crate::data::Dataset;
+use crate::error::{Error, Result};
+use crate::gpu::{Commands, Staging, Submission};
+use crate::kernels::plan::inputs;
+use crate::result::{self, Measured, Synchronisation};
+use crate::trainer::{Metrics, Recipe, Trainer};
+use std::ops::{ControlFlow, Range};
+use web_time::Instant;
+
+/// One training on several devices, whose parameters and velocities the host keeps.
+pub(super) struct SeveralEngine<'a> {
+    devices: &'a [OpenedDevice],
+    recipe: &'a Recipe,
+    sync: Synchronisation,
+    /// One for each device, once the training was begun.
+    working: Vec<Working<'a>>,
+    parameters: Vec<f32>,
+    velocities: Vec<f32>,
+    epoch: u32,
+    pace: Pace,
+    commands_before: Vec<Commands>,
+}
+
+/// What a device works with.
+struct Working<'a> {
+    device: &'a OpenedDevice,
+    trainer: Trainer<'a>,
+    staging: Staging,
+}
+
+impl<'a> SeveralEngine<'a> {
+    pub(super) fn new(devices: &'a [OpenedDevice], recipe: &'a Recipe, sync: Synchronisation) -> Self {
+        Self {
+            devices,
+            recipe,
+            sync,
+            working: Vec::new(),
+            parameters: Vec::new(),
+            velocities: Vec::new(),
+            epoch: 0,
+            pace: Pace::default(),
+            commands_before: devices.iter().map(|device| device.gpu.commands()).collect(),
+        }
+    }
+
+    fn batch_of(&self, step: u32) -> u32 {
+        self.working.iter().map(|one| one.device.share.part(step).images).sum()
+    }
+
+    /// Makes one step: gradients on the devices, their mean and the update on the host.
+    async fn step(&mut self, step: u32, ledger: &mut Ledger) -> Result<()> {
+        let mut under_way = Vec::new();
+        for one in &self.working {
+            let begun = ledger.begin();
+            one.write_parameters(&self.parameters);
+            ledger.end(begun, Activity::Exchange, false, Some(step));
+            let submission = one.submit(step..step + 1, !under_way.is_empty(), ledger)?;
+            let arriving = one.staging.read(&one.device.gpu, one.trainer.buffers(), inputs::VELOCITIES);
+            under_way.push((submission, arriving));
+        }
+        let batch = self.batch_of(step);
+        let learning_rate =
+            self.recipe.training.learning_rate_at(self.epoch * self.working[0].device.share.steps + step);
+        let mut gradient = vec![0.0f32; self.parameters.len()];
+        for (one, (submission, arriving)) in self.working.iter().zip(under_way) {
+            one.wait(submission, step, ledger).await?;
+            let begun = ledger.begin();
+            let weight = one.device.share.part(step).images as f32 / batch as f32;
+            arriving
+                .finish(&one.device.gpu, |bytes| add_weighted(&mut gradient, weight, bytemuck::cast_slice(bytes)))
+                .await
+                .map_err(|error| one.device.blame(error))?;
+            ledger.end(begun, Activity::Exchange, true, Some(step));
+        }
+        let begun = ledger.begin();
+        let momentum = self.recipe.training.momentum;
+        for ((parameter, velocity), gradient) in self.parameters.iter_mut().zip(&mut self.velocities).zip(&gradient) {
+            *velocity = momentum * *velocity - learning_rate * gradient;
+            *parameter += *velocity;
+        }
+        ledger.end(begun, Activity::Exchange, false, Some(step));
+        Ok(())
+    }
+
+    /// Makes the steps `steps` on every device by itself.
+    async fn steps_alone(&mut self, steps: Range<u32>, ledger: &mut Ledger) -> Result<()> {
+        let mut under_way = Vec::new();
+        for one in &self.working {
+            under_way.push(one.submit(steps.clone(), !under_way.is_empty(), ledger)?);
+        }
+        for (one, submission) in self.working.iter().zip(under_way) {
+            one.wait(submission, steps.start, ledger).await?;
+        }
+        Ok(())
+    }
+
+    /// Averages what the devices have made of the parameters and velocities, and gives every device the same.
+    async fn agree(&mut self, ledger: &mut Ledger) -> Result<()> {
+        let begun = ledger.begin();
+        let images: f32 = self.working.iter().map(|one| one.device.share.images() as f32).sum();
+        for (name, mean) in [(inputs::PARAMETERS, &mut self.parameters), (inputs::VELOCITIES, &mut self.velocities)] {
+            mean.fill(0.0);
+            for one in &self.working {
+                let weight = one.device.share.images() as f32 / images;
+                let arriving = one.staging.read(&one.device.gpu, one.trainer.buffers(), name);
+                let add = |bytes: &[u8]| add_weighted(mean, weight, bytemuck::cast_slice(bytes));
+                arriving.finish(&one.device.gpu, add).await.map_err(|error| one.device.blame(error))?;
+            }
+        }
+        for one in &self.working {
+            one.write_parameters(&self.parameters);
+            one.trainer.buffers().write(&one.device.gpu, inputs::VELOCITIES, &self.velocities);
+        }
+        ledger.end(begun, Activity::Exchange, false, None);
+        Ok(())
+    }
+}
+
+impl Working<'_> {
+    fn write_parameters(&self, parameters: &[f32]) {
+        self.trainer.buffers().write(&self.device.gpu, inputs::PARAMETERS, parameters);
+    }
+
+    fn submit(&self, steps: Range<u32>, in_flight: bool, ledger: &mut Ledger) -> Result<Submission> {
+        let first = Some(steps.start);
+        let begun = ledger.begin();
+        let encoded = self.trainer.encode_steps(steps)?;
+        ledger.end(begun, Activity::Encode, in_flight, first);
+        let begun = ledger.begin();
+        let submission = self.device.gpu.submit_encoded(encoded);
+        ledger.end(begun, Activity::Submit, true, first);
+        Ok(submission)
+    }
+
+    async fn wait(&self, submission: Submission, first: u32, ledger: &mut Ledger) -> Result<()> {
+        let begun = ledger.begin();
+        self.device.gpu.wait(submission).await.map_err(|error| self.device.blame(error))?;
+        ledger.end(begun, Activity::Wait, true, Some(first));
+        Ok(())
+    }
+}
+
+fn add_weighted(sum: &mut [f32], weight: f32, values: &[f32]) {
+    for (sum, value) in sum.iter_mut().zip(values) {
+        *sum += weight * value;
+    }
+}
+
+impl Engine for SeveralEngine<'_> {
+    async fn begin(&mut self, dataset: &Dataset, parameters: &[f32], ledger: &mut Ledger) -> Result<()> {
+        self.parameters = parameters.to_vec();
+        self.velocities = vec![0.0; parameters.len()];
+        for device in self.devices {
+            let OpenedDevice { gpu, pipelines, plan, recipe, share, .. } = device;
+            let begun = ledger.begin();
+            let trainer = Trainer::prepare(gpu, pipelines, plan, recipe, dataset).await;
+            let trainer = trainer.map_err(|error| device.blame(error))?.with_share(*share);
+            let staging = Staging::new(gpu, size_of_val(parameters) as u64);
+            ledger.end(begun, Activity::Prepare, false, None);
+            let begun = ledger.begin();
+            trainer.upload(dataset, parameters);
+            gpu.wait(gpu.submit(gpu.record())).await.map_err(|error| device.blame(error))?;
+            ledger.end(begun, Activity::Upload, false, None);
+            self.working.push(Working { device, trainer, staging });
+        }
+        Ok(())
+    }
+
+    async fn begin_epoch(&mut self, epoch: u32, ledger: &mut Ledger) -> Result<()> {
+        self.epoch = epoch;
+        let images = self.working.iter().map(|one| one.device.share.images()).sum();
+        let order = ledger.time(Activity::Shuffle, || self.recipe.order(epoch, images));
+        for one in &mut self.working {
+            let own = ledger.time(Activity::Shuffle, || one.device.share.order(&order, self.recipe.training.batch));
+            ledger.time(Activity::Upload, || one.trainer.begin_epoch_in_order(epoch, &own));
+        }
+        Ok(())
+    }
+
+    async fn steps(
+        &mut self,
+        count: u32,
+        ledger: &mut Ledger,
+        report: &mut dyn FnMut(Chunk) -> ControlFlow<()>,
+    ) -> Result<()> {
+        let mut next = 0;
+        let mut stopped = false;
+        while next < count && !stopped {
+            let steps = next..count.min(next + self.pace.steps);
+            next = steps.end;
+            let start = Instant::now();
+            match self.sync {
+                Synchronisation::Step => {
+                    for step in steps.clone() {
+                        self.step(step, ledger).await?;
+                    }
+                }
+                Synchronisation::Epoch => self.steps_alone(steps.clone(), ledger).await?,
+            }
+            let made =
+                Chunk { first: steps.start, steps: steps.end - steps.start, duration_s: start.elapsed().as_secs_f64() };
+            self.pace.observe(made.steps, made.duration_s);
+            let begun = ledger.begin();
+            stopped = report(made).is_break();
+            ledger.end(begun, Activity::Report, false, Some(made.first));
+        }
+        if self.sync == Synchronisation::Epoch {
+            self.agree(ledger).await?;
+        }
+        if stopped { Err(Error::Interrupted) } else { Ok(()) }
+    }
+
+    async fn step_metrics(&mut self, steps: u32) -> Result<Vec<Metrics>> {
+        let mut sums = vec![Metrics::default(); steps as usize];
+        for one in &self.working {
+            let own = one.trainer.step_metrics(steps).await.map_err(|error| one.device.blame(error))?;
+            for (sum, own) in sums.iter_mut().zip(own) {
+                *sum = [*sum, own].into_iter().sum();
+            }
+        }
+        Ok(sums)
+    }
+
+    async fn evaluate(&mut self, report: &mut dyn FnMut(Chunk) -> ControlFlow<()>) -> Result<Metrics> {
+        let Some(one) = self.working.first() else { return Err(Error::Device("the training was not begun".into())) };
+        one.write_parameters(&self.parameters);
+        let encode = |range| one.trainer.encode_evaluation(range);
+        let mut unused = Ledger::new(Instant::now());
+        let mut pace = Pace::default();
+        let driven =
+            drive(&one.device.gpu, one.trainer.evaluation_batches(), &mut pace, &mut unused, encode, report).await;
+        driven.map_err(|error| one.device.blame(error))?;
+        one.trainer.evaluation_metrics().await.map_err(|error| one.device.blame(error))
+    }
+
+    async fn parameters(&mut self) -> Result<Vec<f32>> {
+        Ok(self.parameters.clone())
+    }
+
+    fn buffer_bytes(&self) -> Measured<u64> {
+        Measured::Value(self.working.iter().map(|one| one.trainer.buffers().total_bytes()).sum())
+    }
+
+    fn commands(&self) -> Measured<result::Commands> {
+        let since = |(device, before): (&OpenedDevice, &Commands)| describe::commands(*before, device.gpu.commands());
+        Measured::Value(self.devices.iter().zip(&self.commands_before).map(since).fold(
+            result::Commands { dispatches: 0, passes: 0, submissions: 0, timestamps: 0 },
+            |sum, one| result::Commands {
+                dispatches: sum.dispatches + one.dispatches,
+                passes: sum.passes + one.passes,
+                submissions: sum.submissions + one.submissions,
+                timestamps: sum.timestamps + one.timestamps,
+            },
+        ))
+    }
+}

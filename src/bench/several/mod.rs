@@ -1,0 +1,245 @@
+//! Training on several devices at once: each takes its part of every batch, and the host keeps the one model.
+//!
+//! With [`Synchronisation::Step`] every device makes the gradients of its part, the host averages them and moves the parameters: the
+//! same mathematics as on one device. A device's own update serves to make the gradient: with momentum 0 and a learning rate of
+//! -1 its velocities become the gradient itself, whatever the plan. With [`Synchronisation::Epoch`] every device trains by
+//! itself, and the parameters and velocities are averaged at the end of an epoch.
+
+mod engine;
+mod split;
+
+pub use split::{Split, shares};
+
+use super::drive::Pace;
+use super::engine::{Engine, Lane, LastTraining, Opened};
+use super::train::Bench;
+use super::{Job, Observer, ProfileOptions, check, describe, sweep};
+use crate::data::Dataset;
+use crate::error::{Error, Result};
+use crate::gpu::{AdapterInfo, Adapters, Gpu, Needs, Pipelines};
+use crate::kernels::{Plan, plan_named};
+use crate::model::Training;
+use crate::result::{self, Measured, Outcome, Parallel, RunResult, Synchronisation, Timeline};
+use crate::stats;
+use crate::trainer::{Recipe, Share};
+use engine::SeveralEngine;
+use web_time::Instant;
+
+/// Seconds for which each device is timed alone.
+const ALONE_S: f64 = 0.5;
+
+/// Several devices to train on.
+pub struct OnSeveral<'a> {
+    /// The machine's adapters.
+    pub adapters: &'a Adapters,
+    /// The devices, in the order of their parts of a batch.
+    pub devices: Vec<Device<'a>>,
+    /// When they agree.
+    pub sync: Synchronisation,
+    /// Whether shaders test their indices and bound their loops while they run.
+    pub checked: bool,
+}
+
+/// One device to train on.
+#[derive(Debug, Clone)]
+pub struct Device<'a> {
+    /// Its adapter; several devices may be opened on one.
+    pub adapter: &'a AdapterInfo,
+    /// Name for people, which tells it from the others.
+    pub name: String,
+    /// Name of its plan.
+    pub plan: String,
+    /// Its part of a batch, in units that the others count in too.
+    pub weight: u32,
+}
+
+/// One device, opened.
+pub struct OpenedDevice {
+    name: String,
+    gpu: Gpu,
+    pipelines: Pipelines,
+    plan: Plan,
+    /// Its own: the batch is its part of a whole batch, the optimizer what makes gradients or trains by itself.
+    recipe: Recipe,
+    share: Share,
+}
+
+/// Several devices, opened, with their kernels compiled.
+pub struct OpenedSeveral<'a> {
+    lane: &'a OnSeveral<'a>,
+    /// The devices, in the order of their parts of a batch.
+    pub devices: Vec<OpenedDevice>,
+    recipe: Recipe,
+    check: check::Report,
+}
+
+impl OpenedDevice {
+    /// Its device.
+    pub fn gpu(&self) -> &Gpu {
+        &self.gpu
+    }
+
+    /// Says which device an error is of.
+    fn blame(&self, error: Error) -> Error {
+        match error {
+            Error::Device(words) => Error::Device(format!("{}: {words}", self.name)),
+            Error::Adapter(words) => Error::Adapter(format!("{}: {words}", self.name)),
+            other => other,
+        }
+    }
+}
+
+impl Lane for OnSeveral<'_> {
+    type Opened<'a>
+        = OpenedSeveral<'a>
+    where
+        Self: 'a;
+
+    async fn open(
+        &self,
+        job: &Job<'_>,
+        recipe: &Recipe,
+        result: &mut RunResult,
+        observer: &mut dyn Observer,
+    ) -> Result<OpenedSeveral<'_>> {
+        let weights: Vec<u32> = self.devices.iter().map(|device| device.weight).collect();
+        let shares = shares(recipe, job.dataset.train.len(), &weights)?;
+        let mut opened = OpenedSeveral {
+            lane: self,
+            devices: Vec::new(),
+            recipe: recipe.clone(),
+            check: check::Report::nothing_compared(),
+        };
+        let mut members = Vec::new();
+        let (mut device_s, mut compile_s) = (0.0, 0.0);
+        for (device, share) in self.devices.iter().zip(shares) {
+            observer.phase(&format!("opening {}", device.name));
+            let start = Instant::now();
+            let (gpu, whole) = self.open_device(device, recipe, job.dataset).await?;
+            device_s += start.elapsed().as_secs_f64();
+            let start = Instant::now();
+            let own = own_recipe(recipe, share, self.sync);
+            let plan = plan_named(&device.plan)?(&own.model, &own.training, own.seed);
+            let pipelines = Pipelines::compile(&gpu, &plan).await?;
+            compile_s += start.elapsed().as_secs_f64();
+            observer.phase(&format!("checking {} against the reference", device.name));
+            let ready = OpenedDevice { name: device.name.clone(), gpu, pipelines, plan, recipe: own, share };
+            let alone_step_s = opened.check_and_time(&ready, &whole, job.dataset, observer).await?;
+            members.push(result::Member {
+                name: device.name.clone(),
+                plan: device.plan.clone(),
+                images_per_batch: share.whole.images,
+                alone_step_s,
+            });
+            opened.devices.push(ready);
+        }
+        result.phases.device_s = device_s.into();
+        result.phases.compile_s = compile_s.into();
+        opened.describe(result, members, job.dataset)?;
+        Ok(opened)
+    }
+}
+
+/// What one device trains when `recipe` is shared out.
+fn own_recipe(recipe: &Recipe, share: Share, sync: Synchronisation) -> Recipe {
+    let batch = share.whole.images;
+    let training = match sync {
+        Synchronisation::Step => Training { batch, momentum: 0.0, learning_rate: -1.0, decay: 0.0, ..recipe.training },
+        Synchronisation::Epoch => Training { batch, ..recipe.training },
+    };
+    Recipe { training, ..recipe.clone() }
+}
+
+impl OnSeveral<'_> {
+    /// Opens a device, and makes the plan by which it would train whole batches alone.
+    async fn open_device(&self, device: &Device<'_>, recipe: &Recipe, dataset: &Dataset) -> Result<(Gpu, Plan)> {
+        let plan = plan_named(&device.plan)?(&recipe.model, &recipe.training, recipe.seed);
+        let needs = Needs { checked: self.checked, ..recipe.needs(&plan, dataset) };
+        Ok((Gpu::open(self.adapters, device.adapter, needs).await?, plan))
+    }
+}
+
+impl OpenedSeveral<'_> {
+    /// Compares the kernels of `device` and its training steps with the reference, and times it alone if they agree.
+    async fn check_and_time(
+        &mut self,
+        device: &OpenedDevice,
+        whole: &Plan,
+        dataset: &Dataset,
+        observer: &mut dyn Observer,
+    ) -> Result<Measured<f64>> {
+        let gpu = &device.gpu;
+        let pipelines = Pipelines::compile(gpu, whole).await?;
+        let report = check::check(gpu, &pipelines, whole, &self.recipe).await?;
+        let passed = report.check.outcome == Outcome::Passed;
+        self.check.join(report);
+        if !passed {
+            return Ok(Measured::missing("its check failed"));
+        }
+        observer.phase(&format!("timing {} alone", device.name));
+        let bench = Bench { gpu, pipelines: &pipelines, plan: whole, recipe: &self.recipe };
+        let (mut pace, mut samples_s) = (Pace::default(), Vec::new());
+        sweep::time(&bench, dataset, ALONE_S, &mut pace, &mut samples_s, observer).await?;
+        Ok(Measured::or_missing(stats::median(&samples_s), "no step was timed"))
+    }
+
+    /// Tells `result` who trains what.
+    fn describe(&self, result: &mut RunResult, members: Vec<result::Member>, dataset: &Dataset) -> Result<()> {
+        let first = &self.devices[0];
+        describe::device(result, &first.gpu, &first.plan, first.share.whole.images)?;
+        let checks = if first.gpu.checked() { "on" } else { "off" };
+        result.plan.tuning.insert("shader_runtime_checks".to_owned(), checks.to_owned());
+        let steps = self.recipe.steps_per_epoch(dataset.train.len());
+        if self.lane.sync == Synchronisation::Epoch {
+            result.standard = false;
+            result.non_standard.push("parameters averaged once an epoch".to_owned());
+        }
+        let parameters = 4 * self.recipe.model.parameter_count() as u64;
+        let (vectors, exchanges) = match self.lane.sync {
+            Synchronisation::Step => (2, steps),
+            Synchronisation::Epoch => (4, 1),
+        };
+        result.parallel = Measured::Value(Parallel {
+            sync: self.lane.sync,
+            bytes_per_exchange: vectors * parameters * members.len() as u64,
+            members,
+            exchange_s: Measured::missing("the run has not come this far"),
+            exchange_pct: Measured::missing("the run has not come this far"),
+            exchanges_per_epoch: exchanges,
+            scaling_efficiency_pct: Measured::missing("the run has not come this far"),
+        });
+        Ok(())
+    }
+}
+
+impl Opened for OpenedSeveral<'_> {
+    async fn check(&self) -> Result<check::Report> {
+        Ok(self.check.clone())
+    }
+
+    fn engine(&self) -> impl Engine {
+        SeveralEngine::new(&self.devices, &self.recipe, self.lane.sync)
+    }
+
+    async fn profile(
+        &self,
+        _job: &Job<'_>,
+        _options: ProfileOptions,
+        _last: LastTraining<'_>,
+        _result: &mut RunResult,
+        _observer: &mut dyn Observer,
+    ) -> Result<Timeline> {
+        Err(Error::Usage("several devices are not profiled at once: profile each of them alone".into()))
+    }
+}
+
+/// Fills in what a finished training on several devices has shown: `exchange_s` of its `train_s` seconds went into exchanges.
+pub(super) fn close(parallel: &mut Parallel, exchange_s: f64, train_s: f64, steps: u32) {
+    parallel.exchange_s = exchange_s.into();
+    parallel.exchange_pct = (100.0 * exchange_s / train_s).into();
+    let together = f64::from(steps) / train_s;
+    parallel.scaling_efficiency_pct = Measured::or_missing(
+        parallel.alone_steps_per_s().map(|alone| 100.0 * together / alone),
+        "not every device could be timed alone",
+    );
+}

@@ -1,0 +1,146 @@
+//! What every run does around its measuring: files that may be wrong before it, files to be written after it.
+
+use super::args::RunArgs;
+use super::load::MachineProbe;
+use super::output::{ResultFile, replace};
+use super::progress::TerminalObserver;
+use super::report::{expect_writable, write_html};
+use super::{dataset, environment, terminal};
+use crate::bench::engine::Lane;
+use crate::bench::{self, Finished, Job};
+use crate::data::Dataset;
+use crate::error::{Error, Result};
+use crate::model::Model;
+use crate::report;
+use crate::result::{Adapter, Measured, Origin, Peaks, RunResult, Settings, Status, Tuning};
+use crate::weights;
+use std::path::Path;
+use web_time::Instant;
+
+/// Exit code of a run that ended with an INVALID result.
+const INVALID: u8 = 6;
+
+/// A run whose files are there.
+pub struct Session {
+    init: Option<Vec<f32>>,
+    file: ResultFile,
+    dataset: Dataset,
+    origin: String,
+    data_s: f64,
+    started: Instant,
+}
+
+/// What a run measures.
+pub struct Subject {
+    /// What was asked for.
+    pub settings: Settings,
+    /// What it runs on.
+    pub adapter: Adapter,
+    /// Seconds that finding it took.
+    pub adapter_s: f64,
+    /// How its plan was found.
+    pub tuning: Measured<Tuning>,
+    /// Seconds that finding the plan took.
+    pub tune_s: Measured<f64>,
+    /// What it reaches at best.
+    pub peaks: Measured<Peaks>,
+    /// Seconds that measuring the peaks took.
+    pub peaks_s: Measured<f64>,
+    /// Who measures what its trainings use.
+    pub probe: MachineProbe,
+}
+
+impl Session {
+    /// Reads and makes all files that a run needs, so that what can be wrong with them is found before anything is measured. The
+    /// result file is named after `adapter` and `seed`.
+    ///
+    /// # Errors
+    /// [`Error::Data`] or [`Error::Output`] about the first file that is wrong.
+    pub fn begin(args: &RunArgs, adapter: &str, seed: u64, started: Instant) -> Result<Self> {
+        let init = args.init.as_deref().map(read_weights).transpose()?;
+        for path in [&args.save, &args.trace, &args.html].into_iter().flatten() {
+            expect_writable(path)?;
+        }
+        let file = ResultFile::create(&args.output, adapter, seed)?;
+        let data_start = Instant::now();
+        let (dataset, origin) = dataset::load(&args.data, dataset::SYNTHETIC_SEED)?;
+        let data_s = data_start.elapsed().as_secs_f64();
+        terminal::talk(&format!("data: {}, from {origin}", dataset.name));
+        if args.quick {
+            terminal::talk(&format!("quick: training ends after {} s", bench::QUICK_TRAIN_S));
+        }
+        Ok(Self { init, file, dataset, origin, data_s, started })
+    }
+
+    /// Measures on `lane`, shows the result and writes what was asked for; returns the exit code.
+    ///
+    /// # Errors
+    /// Whatever ended the run early; what was measured before is in the result file.
+    pub fn measure(self, lane: &impl Lane, subject: Subject, args: &RunArgs) -> Result<u8> {
+        let Subject { settings, adapter, adapter_s, tuning, tune_s, peaks, peaks_s, probe } = subject;
+        let mut result = bench::begin(settings, environment::environment(adapter), &self.dataset);
+        result.started_utc = jiff::Timestamp::now().to_string();
+        result.tuning = tuning;
+        result.phases.adapter_s = adapter_s.into();
+        result.phases.data_s = self.data_s.into();
+        (result.phases.tune_s, result.phases.peaks_s) = (tune_s, peaks_s);
+        if self.origin.contains(dataset::DATA_VARIABLE) {
+            result.settings.data.origin = Origin::Environment;
+        }
+        let job = Job {
+            dataset: &self.dataset,
+            init: self.init,
+            profile: args.profiles().then(|| args.profile_options()),
+            peaks,
+            probe: &probe,
+            started: self.started,
+        };
+        let Finished { parameters, timeline } = train(lane, &job, &mut result, self.file, args)?;
+        if let Some(page) = &args.html {
+            write_html(page, &result)?;
+        }
+        if let Some(trace) = &args.trace {
+            replace(trace, report::chrome_trace(&timeline, &result)?.as_bytes())?;
+            terminal::talk(&format!("trace: {} (open it in ui.perfetto.dev or chrome://tracing)", trace.display()));
+        }
+        if let Some(save) = &args.save {
+            replace(save, &weights::to_safetensors(&Model::new(result.settings.dropout.value), &parameters)?)?;
+            terminal::talk(&format!("weights: {}", save.display()));
+        }
+        Ok(if result.status == Status::Invalid { INVALID } else { 0 })
+    }
+}
+
+fn read_weights(path: &Path) -> Result<Vec<f32>> {
+    let bytes = std::fs::read(path).map_err(|error| {
+        Error::Data(format!("{} cannot be read ({error}); give a safetensors file", path.display()))
+    })?;
+    weights::from_safetensors(&Model::new(0.0), &bytes)
+        .map_err(|error| Error::Data(format!("{}: {error}", path.display())))
+}
+
+/// Runs the job and shows its result, also that of a run which ended early if it has trained at all.
+fn train(
+    lane: &impl Lane,
+    job: &Job<'_>,
+    result: &mut RunResult,
+    file: ResultFile,
+    args: &RunArgs,
+) -> Result<Finished> {
+    let mut observer = TerminalObserver::new(file);
+    let outcome = pollster::block_on(bench::run(lane, job, result, &mut observer));
+    let mut file = observer.finish();
+    result.summary.peak_host_memory_bytes = environment::peak_host_memory_bytes();
+    let kept = file.write(result);
+    if outcome.is_ok() || !result.repeats.is_empty() {
+        terminal::data(&if args.json {
+            result.to_json()?
+        } else {
+            terminal::paint(&report::text(result, terminal::width()))
+        })?;
+    }
+    terminal::talk(&format!("result: {}", file.path().display()));
+    let finished = outcome?;
+    kept?;
+    Ok(finished)
+}

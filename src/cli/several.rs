@@ -1,0 +1,178 @@
+//! `gpubench --adapters A,B`: one training shared between several devices.
+
+use super::args::{AUTO, RunArgs};
+use super::load::MachineProbe;
+use super::session::{Session, Subject};
+use super::terminal;
+use crate::bench::{self, Device, OnSeveral, Split};
+use crate::error::{Error, Result};
+use crate::gpu::{AdapterInfo, Adapters, adapter};
+use crate::result::{Adapter, Measured, Origin, Setting, Synchronisation, no_peaks, no_tuning};
+use clap::{Args, ValueEnum, value_parser};
+use web_time::Instant;
+
+/// Options of a run on several devices.
+#[derive(Debug, Clone, Default, Args)]
+pub struct SeveralArgs {
+    /// Train on several adapters together, each on its part of every batch; named as for --adapter, with commas between
+    #[arg(long, value_name = "A,B,...", value_delimiter = ',', conflicts_with = "adapter")]
+    pub adapters: Option<Vec<String>>,
+    /// Parts of a batch for --adapters, in whole numbers with colons between [default: equal parts]
+    #[arg(long, value_name = "3:1")]
+    pub split: Option<Split>,
+    /// When --adapters agree: in every step, or once an epoch, which is different mathematics [default: step]
+    #[arg(long, value_name = "WHEN", value_enum)]
+    pub sync: Option<Sync>,
+    /// Devices to open on each of --adapters, 1 to 16: more than one only shows what sharing costs [default: 1]
+    #[arg(long, value_name = "N", value_parser = value_parser!(u32).range(1..=16))]
+    pub logical_devices: Option<u32>,
+}
+
+/// What `--sync` can ask for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum Sync {
+    /// Gradients are averaged in every step.
+    Step,
+    /// Parameters are averaged once an epoch.
+    Epoch,
+}
+
+impl SeveralArgs {
+    /// Refuses options that mean nothing without `--adapters`.
+    ///
+    /// # Errors
+    /// [`Error::Usage`] naming the option.
+    pub fn refuse_without_adapters(&self) -> Result<()> {
+        let given = [
+            ("--split", self.split.is_some()),
+            ("--sync", self.sync.is_some()),
+            ("--logical-devices", self.logical_devices.is_some()),
+        ];
+        match given.iter().find(|(_, given)| *given) {
+            Some((option, _)) => {
+                Err(Error::Usage(format!("{option} shares a training between adapters: name them with --adapters A,B")))
+            }
+            None => Ok(()),
+        }
+    }
+}
+
+/// Trains on several devices together; returns the exit code.
+///
+/// # Errors
+/// Whatever ended the run early; what was measured before is in the result file.
+pub fn run(args: &RunArgs, started: Instant) -> Result<u8> {
+    if args.profiles() {
+        return Err(Error::Usage(
+            "several devices are not profiled at once: leave --adapters out, and profile each with --adapter".into(),
+        ));
+    }
+    let several = &args.several;
+    let mut settings = args.settings();
+    let adapters = pollster::block_on(Adapters::find(settings.backend.value.value().map(String::as_str)))?;
+    let chosen = choose(&adapters, several)?;
+    let adapter_s = started.elapsed().as_secs_f64();
+    let devices = devices(&chosen, several, &settings.plan.value)?;
+    let sync = match several.sync {
+        Some(Sync::Epoch) => Synchronisation::Epoch,
+        Some(Sync::Step) | None => Synchronisation::Step,
+    };
+    for device in &devices {
+        terminal::talk(&format!("device: {}, part {}, plan {}", device.name, device.weight, device.plan));
+    }
+    if devices.iter().any(|device| device.adapter.software) {
+        terminal::talk("  (times of a software adapter say nothing about a GPU)");
+    }
+    let names = several.adapters.iter().flatten().cloned().collect::<Vec<_>>().join(",");
+    settings.adapter = Setting::new(Measured::Value(names), Origin::Option);
+    let label = devices.iter().map(|device| device.name.as_str()).collect::<Vec<_>>().join(" + ");
+    let described = described(&label, &devices);
+    let plans: Vec<&str> = devices.iter().map(|device| device.plan.as_str()).collect();
+    settings.plan.value =
+        if plans.windows(2).all(|pair| pair[0] == pair[1]) { plans[0].into() } else { plans.join(" + ") };
+    let session = Session::begin(args, &label, settings.seed.value, started)?;
+    let probe = MachineProbe::new(&devices.iter().map(|device| device.adapter).collect::<Vec<_>>());
+    let lane = OnSeveral { adapters: &adapters, devices, sync, checked: args.checked };
+    let subject = Subject {
+        settings,
+        adapter: described,
+        adapter_s,
+        tuning: no_tuning(),
+        tune_s: no_tuning().map(|_| 0.0),
+        peaks: no_peaks(),
+        peaks_s: no_peaks().map(|_| 0.0),
+        probe,
+    };
+    session.measure(&lane, subject, args)
+}
+
+/// The adapters that were named, each once.
+fn choose<'a>(adapters: &'a Adapters, several: &SeveralArgs) -> Result<Vec<&'a AdapterInfo>> {
+    let mut chosen: Vec<&AdapterInfo> = Vec::new();
+    for request in several.adapters.iter().flatten() {
+        if request.trim().is_empty() {
+            return Err(Error::Usage(
+                "--adapters has an empty name: give names with commas between, such as 0,1".into(),
+            ));
+        }
+        if request.trim().eq_ignore_ascii_case("cpu") {
+            return Err(Error::Usage(
+                "the CPU lane trains by itself: name adapters of `gpubench list` in --adapters, or use --adapter cpu"
+                    .into(),
+            ));
+        }
+        let adapter = adapter::choose(adapters.infos(), Some(request))?;
+        if chosen.iter().any(|other| other.index == adapter.index) {
+            return Err(Error::Usage(format!(
+                "--adapters names {} twice: name each adapter once; --logical-devices 2 opens two devices on one",
+                adapter.name
+            )));
+        }
+        chosen.push(adapter);
+    }
+    Ok(chosen)
+}
+
+/// The devices to open on `adapters`, with their parts and plans.
+fn devices<'a>(adapters: &[&'a AdapterInfo], several: &SeveralArgs, plan: &str) -> Result<Vec<Device<'a>>> {
+    let each = several.logical_devices.unwrap_or(1);
+    let count = adapters.len() * each as usize;
+    if count < 2 {
+        return Err(Error::Usage(
+            "one device has nobody to share with: name several --adapters, or add --logical-devices 2".into(),
+        ));
+    }
+    let weights = match &several.split {
+        Some(Split(weights)) if weights.len() == count => weights.clone(),
+        Some(split) => {
+            return Err(Error::Usage(format!(
+                "--split {split} has {} parts for {count} devices: give one part for each",
+                split.0.len()
+            )));
+        }
+        None => vec![1; count],
+    };
+    let name = |adapter: &AdapterInfo, number: u32| match (
+        each,
+        adapters.iter().filter(|one| one.name == adapter.name).count(),
+    ) {
+        (1, 1) => adapter.name.clone(),
+        (1, _) => format!("{} ({})", adapter.name, adapter.index),
+        (_, 1) => format!("{} #{}", adapter.name, number + 1),
+        (_, _) => format!("{} ({}) #{}", adapter.name, adapter.index, number + 1),
+    };
+    let opened = adapters.iter().flat_map(|adapter| (0..each).map(move |number| (*adapter, number)));
+    let device = |((adapter, number), weight): ((&'a AdapterInfo, u32), u32)| Device {
+        adapter,
+        name: name(adapter, number),
+        plan: if plan == AUTO { bench::shipped_plan(adapter).to_owned() } else { plan.to_owned() },
+        weight,
+    };
+    Ok(opened.zip(weights).map(device).collect())
+}
+
+/// The devices as one adapter, for the result.
+fn described(label: &str, devices: &[Device<'_>]) -> Adapter {
+    let software = devices.iter().any(|device| device.adapter.software);
+    Adapter { name: label.to_owned(), software, ..bench::describe_adapter(devices[0].adapter) }
+}

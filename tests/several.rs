@@ -1,0 +1,377 @@
+//! Training on several devices together, on every adapter of this machine; and what the program says to a wrong wish for it.
+//!
+//! Without an adapter the tests that need one show as ignored, never as passed.
+
+use assert_cmd::Command;
+use gpubench::bench::engine::{Engine, Lane, Opened};
+use gpubench::bench::ledger::{Activity, Ledger};
+use gpubench::bench::{self, Chunk, Device, Job, Observer, OnSeveral, OpenedSeveral, Progress, tolerance};
+use gpubench::data::Dataset;
+use gpubench::gpu::{Adapters, Gpu, Needs, Pipelines};
+use gpubench::kernels::{PLANS, plan_named};
+use gpubench::model::{DROPOUT_RATE, Model, Training};
+use gpubench::result::{Measured, RunResult, Setting, Status, Synchronisation, no_peaks};
+use gpubench::trainer::{Recipe, Trainer};
+use gpubench::{Error, Result};
+use libtest_mimic::{Arguments, Failed, Trial};
+use serde_json::Value;
+use std::ops::ControlFlow;
+use std::path::Path;
+use std::sync::{Arc, Mutex};
+use web_time::Instant;
+
+mod sample;
+
+const BATCH: u32 = 24;
+const STEPS: u32 = 50;
+
+struct Silent;
+
+impl Observer for Silent {
+    fn phase(&mut self, _name: &str) {}
+    fn progress(&mut self, _progress: &Progress) {}
+    fn stop_requested(&self) -> bool {
+        false
+    }
+    fn checkpoint(&mut self, _result: &RunResult) -> Result<()> {
+        Ok(())
+    }
+}
+
+/// At the full rate training is chaotic; what is compared over many steps is trained at a lower one.
+fn recipe(learning_rate: f64) -> Recipe {
+    Recipe {
+        model: Model::new(DROPOUT_RATE),
+        training: Training { batch: BATCH, learning_rate, epochs: 2, ..Training::STANDARD },
+        seed: 7,
+        shuffle: true,
+    }
+}
+
+/// Images for [`STEPS`] steps, of which the last has fewer.
+fn dataset() -> Dataset {
+    gpubench::data::synthetic::digits(4, (STEPS * BATCH - 7) as usize, 8)
+}
+
+fn job(dataset: &Dataset) -> Job<'_> {
+    Job {
+        dataset,
+        init: None,
+        profile: None,
+        peaks: no_peaks(),
+        probe: &bench::load::NoProbe("not measured in this test"),
+        started: Instant::now(),
+    }
+}
+
+fn result(dataset: &Dataset) -> RunResult {
+    let sample = sample::gpu_run(1);
+    let mut settings = sample.settings;
+    settings.batch = Setting::default(BATCH);
+    settings.epochs = Setting::default(2);
+    bench::begin(settings, sample.environment, dataset)
+}
+
+fn lane<'a>(adapters: &'a Adapters, index: usize, plan: &str, weights: &[u32], sync: Synchronisation) -> OnSeveral<'a> {
+    let device = |(number, &weight): (usize, &u32)| Device {
+        adapter: &adapters.infos()[index],
+        name: format!("device {}", number + 1),
+        plan: plan.to_owned(),
+        weight,
+    };
+    OnSeveral { adapters, devices: weights.iter().enumerate().map(device).collect(), sync, checked: false }
+}
+
+fn keep_on(_: Chunk) -> ControlFlow<()> {
+    ControlFlow::Continue(())
+}
+
+/// Losses and parameters of the first `steps` steps on several devices, and seconds of exchange.
+async fn together(
+    lane: &OnSeveral<'_>,
+    recipe: &Recipe,
+    dataset: &Dataset,
+    steps: u32,
+) -> Result<(Vec<f32>, Vec<f32>, f64)> {
+    let mut result = result(dataset);
+    let opened = lane.open(&job(dataset), recipe, &mut result, &mut Silent).await?;
+    let mut engine = opened.engine();
+    let mut ledger = Ledger::new(Instant::now());
+    engine.begin(dataset, &recipe.model.initial_parameters(recipe.seed), &mut ledger).await?;
+    engine.begin_epoch(0, &mut ledger).await?;
+    engine.steps(steps, &mut ledger, &mut keep_on).await?;
+    let metrics = engine.step_metrics(steps).await?;
+    assert_eq!(metrics.iter().map(|one| one.images).max(), Some(u64::from(BATCH)));
+    let losses = metrics.iter().map(|metrics| metrics.loss() as f32).collect();
+    let exchange_s = ledger.seconds(|interval| interval.activity == Activity::Exchange);
+    Ok((losses, engine.parameters().await?, exchange_s))
+}
+
+/// The same on one device.
+async fn alone(
+    adapters: &Adapters,
+    index: usize,
+    plan: &str,
+    recipe: &Recipe,
+    dataset: &Dataset,
+    steps: u32,
+) -> Result<(Vec<f32>, Vec<f32>)> {
+    let plan = plan_named(plan)?(&recipe.model, &recipe.training, recipe.seed);
+    let gpu = Gpu::open(adapters, &adapters.infos()[index], Needs::default()).await?;
+    let pipelines = Pipelines::compile(&gpu, &plan).await?;
+    let start = recipe.model.initial_parameters(recipe.seed);
+    let mut trainer = Trainer::new(&gpu, &pipelines, &plan, recipe, dataset, &start).await?;
+    trainer.begin_epoch(0);
+    gpu.wait(trainer.submit_steps(0..steps)?).await?;
+    let losses = trainer.step_metrics(steps).await?.iter().map(|metrics| metrics.loss() as f32).collect();
+    Ok((losses, trainer.parameters().await?))
+}
+
+fn wide(values: &[f32]) -> Vec<f64> {
+    values.iter().copied().map(f64::from).collect()
+}
+
+type Test = fn(&Adapters, usize) -> std::result::Result<(), Failed>;
+
+/// Every plan makes the same gradients in uneven parts as whole, dropout masks included.
+fn the_first_steps_are_those_of_one_device(adapters: &Adapters, index: usize) -> std::result::Result<(), Failed> {
+    pollster::block_on(async {
+        let (recipe, dataset) = (recipe(0.05), dataset());
+        for (plan, _) in PLANS {
+            let (losses, parameters) = alone(adapters, index, plan, &recipe, &dataset, 4).await?;
+            let lane = lane(adapters, index, plan, &[3, 1, 2], Synchronisation::Step);
+            let (found, moved, _) = together(&lane, &recipe, &dataset, 4).await?;
+            let compared = tolerance::compare(&found, &wide(&losses), tolerance::of("training step loss")?);
+            assert!(compared.passed, "{plan}: {compared:?}");
+            let compared = tolerance::compare(&moved, &wide(&parameters), tolerance::of("training step parameters")?);
+            assert!(compared.passed, "{plan}: {compared:?}");
+        }
+        Ok(())
+    })
+}
+
+fn fifty_losses_are_those_of_one_device(adapters: &Adapters, index: usize) -> std::result::Result<(), Failed> {
+    pollster::block_on(async {
+        let (recipe, dataset) = (recipe(0.01), dataset());
+        let plan = bench::shipped_plan(&adapters.infos()[index]);
+        let (losses, _) = alone(adapters, index, plan, &recipe, &dataset, STEPS).await?;
+        let lane = lane(adapters, index, plan, &[3, 1], Synchronisation::Step);
+        let (found, _, exchange_s) = together(&lane, &recipe, &dataset, STEPS).await?;
+        let compared = tolerance::compare(&found, &wide(&losses), tolerance::of("50 steps loss")?);
+        assert!(losses[45] < 0.8 * losses[0], "nothing was learnt: {losses:?}");
+        assert!(compared.passed, "{compared:?}");
+        assert!(exchange_s > 0.0);
+        Ok(())
+    })
+}
+
+/// A whole run, evaluations included; one image less than whole batches, so that the last one is uneven.
+fn a_run_tells_who_trained_what(adapters: &Adapters, index: usize) -> std::result::Result<(), Failed> {
+    let dataset = dataset();
+    let plan = bench::shipped_plan(&adapters.infos()[index]);
+    for sync in [Synchronisation::Step, Synchronisation::Epoch] {
+        let mut result = result(&dataset);
+        let lane = lane(adapters, index, plan, &[2, 1], sync);
+        let finished = pollster::block_on(bench::run(&lane, &job(&dataset), &mut result, &mut Silent))?;
+        assert!(finished.parameters.iter().all(|value| value.is_finite()));
+        let parallel = result.parallel.value().ok_or("nothing is told")?;
+        let parts: Vec<u32> = parallel.members.iter().map(|member| member.images_per_batch).collect();
+        assert_eq!(parts, [16, 8]);
+        assert!(parallel.members.iter().all(|member| member.alone_step_s.value().is_some_and(|step_s| *step_s > 0.0)));
+        let share = *parallel.exchange_pct.value().ok_or("no share")?;
+        assert!(share > 0.0 && share < 100.0, "{share}");
+        assert!(parallel.scaling_efficiency_pct.value().is_some_and(|efficiency| *efficiency > 0.0));
+        let epoch_only = result.non_standard.iter().any(|words| words.contains("averaged once an epoch"));
+        assert_eq!(epoch_only, sync == Synchronisation::Epoch);
+        let repeat = &result.repeats[0];
+        assert_eq!(repeat.epochs.len(), 2);
+        let losses: Vec<f64> = repeat.epochs.iter().filter_map(|epoch| epoch.train_loss.value().copied()).collect();
+        assert!(losses[1] < losses[0], "{losses:?}");
+        let commands = repeat.commands.value().ok_or("no commands")?;
+        assert_eq!(commands.timestamps, 0);
+        let text = gpubench::report::text(&result, 100);
+        assert!(text.contains("Several devices") && text.contains("efficiency"), "{text}");
+    }
+    Ok(())
+}
+
+/// Opens as the lane it holds, and leaves behind what ends the second device.
+struct Failing<'a> {
+    lane: OnSeveral<'a>,
+    ending: EndDevice,
+}
+
+type EndDevice = Arc<Mutex<Option<Box<dyn Fn()>>>>;
+
+impl Lane for Failing<'_> {
+    type Opened<'a>
+        = OpenedSeveral<'a>
+    where
+        Self: 'a;
+
+    async fn open(
+        &self,
+        job: &Job<'_>,
+        recipe: &Recipe,
+        result: &mut RunResult,
+        observer: &mut dyn Observer,
+    ) -> Result<OpenedSeveral<'_>> {
+        let opened = self.lane.open(job, recipe, result, observer).await?;
+        *self.ending.lock().expect("nobody panicked") = Some(Box::new(opened.devices[1].gpu().ending()));
+        Ok(opened)
+    }
+}
+
+/// Ends the second device in the second epoch.
+struct Saboteur(EndDevice);
+
+impl Observer for Saboteur {
+    fn phase(&mut self, _name: &str) {}
+    fn progress(&mut self, progress: &Progress) {
+        if let (2, Some(end)) = (progress.epoch.0, &*self.0.lock().expect("nobody panicked")) {
+            end();
+        }
+    }
+    fn stop_requested(&self) -> bool {
+        false
+    }
+    fn checkpoint(&mut self, _result: &RunResult) -> Result<()> {
+        Ok(())
+    }
+}
+
+fn a_device_that_is_lost_ends_the_run_and_keeps_its_result(
+    adapters: &Adapters,
+    index: usize,
+) -> std::result::Result<(), Failed> {
+    let dataset = dataset();
+    let mut result = result(&dataset);
+    let plan = bench::shipped_plan(&adapters.infos()[index]);
+    let ending = EndDevice::default();
+    let lane = Failing { lane: lane(adapters, index, plan, &[1, 1], Synchronisation::Step), ending: ending.clone() };
+    let outcome = pollster::block_on(bench::run(&lane, &job(&dataset), &mut result, &mut Saboteur(ending)));
+    let error = outcome.err().ok_or("nothing failed")?;
+    assert!(matches!(error, Error::Device(_)), "{error}");
+    assert!(error.to_string().starts_with("device 2: "), "{error}");
+    assert_eq!(result.status, Status::Failed);
+    assert_eq!(result.repeats[0].epochs.len(), 1, "the first epoch was finished");
+    assert!(matches!(result.repeats[0].train_s, Measured::Missing { .. }));
+    Ok(())
+}
+
+const TESTS: [(&str, Test); 4] = [
+    ("the_first_steps_are_those_of_one_device", the_first_steps_are_those_of_one_device),
+    ("fifty_losses_are_those_of_one_device", fifty_losses_are_those_of_one_device),
+    ("a_run_tells_who_trained_what", a_run_tells_who_trained_what),
+    (
+        "a_device_that_is_lost_ends_the_run_and_keeps_its_result",
+        a_device_that_is_lost_ends_the_run_and_keeps_its_result,
+    ),
+];
+
+fn program(arguments: &[&str]) -> Command {
+    let mut command = Command::cargo_bin("gpubench").expect("the program was built");
+    command.args(arguments).env_remove("WGPU_ADAPTER_NAME").env_remove("WGPU_BACKEND").env_remove("GPUBENCH_DATA");
+    command
+}
+
+/// The program refuses `arguments` with exit code 2 and words that contain `says`.
+fn refused(arguments: &[&str], says: &str) -> std::result::Result<(), Failed> {
+    let output = program(arguments).output()?;
+    let words = String::from_utf8_lossy(&output.stderr).into_owned();
+    assert_eq!(output.status.code(), Some(2), "{arguments:?}: {words}");
+    assert!(words.contains(says), "{arguments:?}: {words}");
+    assert!(output.stdout.is_empty());
+    Ok(())
+}
+
+fn wrong_wishes_are_refused() -> std::result::Result<(), Failed> {
+    refused(&["--adapters", "0,0"], "twice: name each adapter once")?;
+    refused(&["--adapters", "0"], "nobody to share with")?;
+    refused(&["--adapters", "0,"], "empty name")?;
+    refused(&["--adapters", "0", "--adapter", "0"], "cannot be used with")?;
+    refused(&["--adapters", "0", "--logical-devices", "0"], "1..=16")?;
+    refused(&["--adapters", "0", "--logical-devices", "2", "--split", "1:2:3"], "3 parts for 2 devices")?;
+    refused(&["--adapters", "0", "--logical-devices", "2", "--split", "1:0"], "such as 3:1")?;
+    refused(&["--split", "1:1"], "name them with --adapters")?;
+    refused(&["--sync", "epoch"], "name them with --adapters")?;
+    refused(&["--adapters", "0", "--logical-devices", "2", "--profile"], "not profiled at once")?;
+    let output = tempfile::tempdir()?;
+    let folder = output.path().to_str().ok_or("no path")?;
+    let base = ["--adapters", "0", "--data", "synthetic", "--output", folder, "--logical-devices"];
+    let with = |more: &[&str]| -> Vec<String> { base.iter().chain(more).map(|word| (*word).to_owned()).collect() };
+    let cases = [
+        (with(&["3", "--batch", "2"]), "cannot be shared between 3 devices"),
+        (with(&["2", "--split", "1000:1"]), "gets no image of a batch"),
+    ];
+    for (arguments, says) in &cases {
+        refused(&arguments.iter().map(String::as_str).collect::<Vec<_>>(), says)?;
+    }
+    Ok(())
+}
+
+fn an_unknown_adapter_is_an_error_that_lists_the_others() -> std::result::Result<(), Failed> {
+    let output = program(&["--adapters", "0,voodoo"]).output()?;
+    let words = String::from_utf8_lossy(&output.stderr).into_owned();
+    assert_eq!(output.status.code(), Some(4), "{words}");
+    assert!(words.contains("no adapter matches 'voodoo'"), "{words}");
+    Ok(())
+}
+
+/// Mesa's and Chromium's software adapters.
+const LAVAPIPE: &str = "/usr/share/vulkan/icd.d/lvp_icd.x86_64.json";
+const SWIFTSHADER: &str = "/usr/lib/chromium/vk_swiftshader_icd.json";
+
+fn two_kinds_of_adapters_train_together() -> std::result::Result<(), Failed> {
+    let folder = tempfile::tempdir()?;
+    let mut losses = Vec::new();
+    for adapters in [&["--adapters", "llvmpipe,swiftshader", "--split", "3:1"][..], &["--adapter", "llvmpipe"]] {
+        let mut command = program(adapters);
+        command.args(["--data", "synthetic", "--steps", "6", "--json", "--no-tune", "--output"]).arg(folder.path());
+        command.env("VK_ICD_FILENAMES", format!("{LAVAPIPE}:{SWIFTSHADER}")).env("NODEVICE_SELECT", "1");
+        let output = command.output()?;
+        let words = String::from_utf8_lossy(&output.stderr).into_owned();
+        assert!(output.status.success(), "{words}");
+        let result: Value = serde_json::from_slice(&output.stdout)?;
+        let epoch = &result["repeats"][0]["epochs"][0];
+        losses.push(
+            epoch["loss_curve"].as_array().ok_or("no losses")?.iter().filter_map(Value::as_f64).collect::<Vec<_>>(),
+        );
+        if adapters[0] == "--adapters" {
+            let members = result["parallel"]["members"].as_array().ok_or("no members")?;
+            assert_eq!(members.len(), 2);
+            assert_eq!((&members[0]["images_per_batch"], &members[1]["images_per_batch"]), (&96.into(), &32.into()));
+            assert!(members[1]["name"].as_str().is_some_and(|name| name.contains("SwiftShader")), "{members:?}");
+        }
+    }
+    assert_eq!(losses[0].len(), 6);
+    for (both, one) in losses[0].iter().zip(&losses[1]) {
+        assert!((both - one).abs() < 1e-3 * one, "{losses:?}");
+    }
+    Ok(())
+}
+
+fn main() {
+    let arguments = Arguments::from_args();
+    let adapters = Arc::new(pollster::block_on(Adapters::find(None)).expect("all backends can be asked"));
+    let none = adapters.infos().is_empty();
+    let mut trials = Vec::new();
+    for (index, info) in adapters.infos().iter().enumerate() {
+        for (name, test) in TESTS {
+            let adapters = adapters.clone();
+            let name = format!("{name} on {} ({})", info.name, info.backend);
+            trials.push(Trial::test(name, move || test(&adapters, index)));
+        }
+    }
+    if none {
+        let ignored = |(name, _)| Trial::test(format!("{name} (no adapter here)"), || Ok(())).with_ignored_flag(true);
+        trials.extend(TESTS.into_iter().map(ignored));
+    }
+    trials.push(Trial::test("wrong_wishes_are_refused", wrong_wishes_are_refused).with_ignored_flag(none));
+    let name = "an_unknown_adapter_is_an_error_that_lists_the_others";
+    trials.push(Trial::test(name, an_unknown_adapter_is_an_error_that_lists_the_others).with_ignored_flag(none));
+    let both = [LAVAPIPE, SWIFTSHADER].iter().all(|file| Path::new(file).exists());
+    let name = "two_kinds_of_adapters_train_together";
+    trials.push(Trial::test(name, two_kinds_of_adapters_train_together).with_ignored_flag(!both));
+    libtest_mimic::run(&arguments, trials).exit();
+}
