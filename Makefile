@@ -3,13 +3,16 @@
 # make web    build the browser's page into target/page, for any web server
 # make serve  build it and serve it on http://localhost:8000/
 # make compare-tfjs   train the same network with TensorFlow.js in the same browser (fetches npm packages)
+# make bench-gpu      train it with PyTorch and JAX on the same GPU (installs them where they are missing)
+# make bench-cpu      the same on the CPU
+# make compare-webgpu the same with tinygrad and Burn on the same software adapter (fetches and builds them)
 #
 # They install what is missing and say what. Once they ran, none needs the network.
 
 # Without a desktop, Mesa's device-select layer complains on stderr and selects nothing; gpubench orders adapters itself.
 export NODEVICE_SELECT ?= 1
 
-.PHONY: run test web serve compare-tfjs
+.PHONY: run test web serve compare-tfjs bench-gpu bench-cpu compare-webgpu
 
 PAGE := target/page
 TFJS := target/tfjs
@@ -56,3 +59,8 @@ compare-tfjs: web
 	@mkdir -p $(TFJS) && cp web/tests/tfjs/* $(TFJS)/
 	@npm install --prefix $(TFJS) --silent --no-audit --no-fund
 	@node $(TFJS)/compare.mjs $(PAGE) $(TFJS)
+
+# Where there is no Rust, GPUBENCH_BIN names a built program.
+bench-gpu bench-cpu compare-webgpu:
+	@[ -n "$$GPUBENCH_BIN" ] || { .ci/setup run && echo "build: the release program (some minutes the first time)" >&2 && cargo build --release --locked --quiet --bin gpubench; }
+	@python3 tests/versus/compare.py $(lastword $(subst -, ,$@)) $(ARGS)

@@ -23,6 +23,9 @@ pub enum Error {
     /// The device was lost, ran out of memory or refused a command while running (exit code 8).
     #[error("{0}")]
     Device(String),
+    /// A page that was to be checked holds other tables than the results give (exit code 9).
+    #[error("{0}")]
+    Differs(String),
     /// The user asked the run to stop; what was measured so far is kept (exit code 130).
     #[error("interrupted; the partial result was kept")]
     Interrupted,
@@ -41,6 +44,7 @@ impl Error {
             Error::Check(_) => 5,
             Error::Output(_) => 7,
             Error::Device(_) => 8,
+            Error::Differs(_) => 9,
             Error::Interrupted => 130,
         }
     }

@@ -2,21 +2,18 @@
 
 #![allow(clippy::unwrap_used, reason = "what cannot be had fails the test")]
 
+mod common;
+mod trace_check;
+
 use assert_cmd::Command;
-use gpubench::gpu::Adapters;
+use common::{Test, gpubench, only_result, outcome, outcome_of, refused, results, run, trials};
 use gpubench::model::{DROPOUT_RATE, Model};
 use gpubench::result::{Peaks, RunResult, Status, Tuning};
 use gpubench::weights::to_safetensors;
-use libtest_mimic::{Arguments, Failed, Trial};
 use std::collections::BTreeMap;
 use std::fs;
 use std::path::Path;
 use tempfile::TempDir;
-
-mod program;
-mod trace_check;
-
-use program::{gpubench, only_result, outcome, outcome_of, refused, results};
 
 /// A short run on synthetic digits.
 const SHORT: [&str; 4] = ["--data", "synthetic", "--steps", "2"];
@@ -24,7 +21,7 @@ const SHORT: [&str; 4] = ["--data", "synthetic", "--steps", "2"];
 fn help_names_every_exit_code() {
     let folder = TempDir::new().unwrap();
     let (stdout, _) = outcome(folder.path(), &["--help"], 0);
-    for code in ["2 ", "3 ", "4 ", "5 ", "6 ", "7 ", "8 ", "130"] {
+    for code in ["2 ", "3 ", "4 ", "5 ", "6 ", "7 ", "8 ", "9 ", "130"] {
         assert!(stdout.contains(&format!("\n  {code}")), "exit code {code} is not in the help");
     }
 }
@@ -331,7 +328,7 @@ fn a_page_that_cannot_be_written_is_found_first() {
 }
 
 /// Tests that need no adapter.
-const WITHOUT: [(&str, fn()); 7] = [
+const WITHOUT: [Test; 7] = [
     ("a_stored_result_is_shown_and_made_a_page", a_stored_result_is_shown_and_made_a_page),
     ("what_is_no_result_has_no_report", what_is_no_result_has_no_report),
     ("a_page_that_cannot_be_written_is_found_first", a_page_that_cannot_be_written_is_found_first),
@@ -342,7 +339,7 @@ const WITHOUT: [(&str, fn()); 7] = [
 ];
 
 /// Tests that need an adapter.
-const WITH: [(&str, fn()); 15] = [
+const WITH: [Test; 15] = [
     ("the_fastest_plan_is_found_kept_and_used", the_fastest_plan_is_found_kept_and_used),
     ("a_trace_holds_what_the_table_says", a_trace_holds_what_the_table_says),
     ("peaks_are_shown_and_kept", peaks_are_shown_and_kept),
@@ -364,18 +361,8 @@ const WITH: [(&str, fn()); 15] = [
 ];
 
 fn main() {
-    let adapters = pollster::block_on(Adapters::find(None)).expect("all backends can be asked");
-    let missing = adapters.infos().is_empty();
-    let trial = |(name, test): (&str, fn()), ignored: bool| {
-        let run = move || -> Result<(), Failed> {
-            test();
-            Ok(())
-        };
-        Trial::test(name, run).with_ignored_flag(ignored)
-    };
-    let mut trials: Vec<Trial> = WITHOUT.into_iter().map(|test| trial(test, false)).collect();
-    trials.extend(WITH.into_iter().map(|test| trial(test, missing)));
+    let mut with = WITH.to_vec();
     #[cfg(unix)]
-    trials.push(trial(("interrupted_runs_keep_what_they_have", interrupted_runs_keep_what_they_have), missing));
-    libtest_mimic::run(&Arguments::from_args(), trials).exit();
+    with.push(("interrupted_runs_keep_what_they_have", interrupted_runs_keep_what_they_have));
+    run(trials(&WITHOUT, &with));
 }

@@ -2,12 +2,14 @@
 //!
 //! Without an adapter the tests show as ignored, never as passed.
 
+mod common;
+
 use gpubench::bench::{check, tolerance};
 use gpubench::gpu::{Adapters, Gpu, Needs, Pipelines};
 use gpubench::kernels::{Dispatch, MakePlan, PLANS, Plan, layered, plan_named};
 use gpubench::model::{DROPOUT_RATE, Model, Training};
 use gpubench::trainer::{Recipe, Trainer};
-use libtest_mimic::{Arguments, Failed, Trial};
+use libtest_mimic::Failed;
 use std::sync::Arc;
 
 /// A device with the compiled plan, shared by all tests of its adapter.
@@ -215,26 +217,21 @@ const TESTS: [(&str, Test); 13] = [
 ];
 
 fn main() {
-    let arguments = Arguments::from_args();
-    let adapters = pollster::block_on(Adapters::find(None)).expect("all backends can be asked");
-    let mut trials = Vec::new();
-    let plans = |index| PLANS.iter().map(move |&(plan, make)| (index, plan, make));
-    for (index, plan, make) in (0..adapters.infos().len()).flat_map(plans) {
-        let info = &adapters.infos()[index];
+    let adapters = common::adapters();
+    let plans = |index: usize| PLANS.iter().map(move |&(plan, make)| (index, plan, make));
+    let tests = |(index, plan, make): (usize, &'static str, MakePlan)| {
         let bench = Arc::new(Bench::open(&adapters, index, make).map_err(|error| error.to_string()));
         let own: &[(&str, Test)] = if plan == layered::NAME { &LAYERED_TESTS } else { &[] };
-        for &(name, test) in TESTS.iter().chain(own) {
+        let test = move |&(name, test): &(&str, Test)| {
             let bench = bench.clone();
             let run = move || match &*bench {
                 Ok(bench) => test(bench),
                 Err(error) => Err(error.into()),
             };
-            trials.push(Trial::test(format!("{name} of {plan} on {} ({})", info.name, info.backend), run));
-        }
-    }
-    if trials.is_empty() {
-        let ignored = |(name, _)| Trial::test(format!("{name} (no adapter here)"), || Ok(())).with_ignored_flag(true);
-        trials.extend(TESTS.into_iter().chain(LAYERED_TESTS).map(ignored));
-    }
-    libtest_mimic::run(&arguments, trials).exit();
+            (format!("{name} of {plan}"), run)
+        };
+        TESTS.iter().chain(own).map(test).collect::<Vec<_>>()
+    };
+    let names = TESTS.iter().chain(&LAYERED_TESTS).map(|(name, _)| *name);
+    common::run(common::trials_on_each(&adapters, names, |index| plans(index).flat_map(tests).collect()));
 }

@@ -7,12 +7,14 @@
 
 #![allow(clippy::unwrap_used, reason = "what cannot be had fails the test")]
 
+mod common;
+
 use gpubench::bench::check;
 use gpubench::gpu::{Adapters, Gpu, Needs, Pipelines};
 use gpubench::kernels::{Access, Amount, Binding, BufferSpec, Dispatch, Element, Kernel, PLANS, Plan, plan_named};
 use gpubench::model::{DROPOUT_RATE, Model, Training};
 use gpubench::trainer::{Recipe, Trainer};
-use libtest_mimic::{Arguments, Failed, Trial};
+use libtest_mimic::Failed;
 use std::sync::Arc;
 
 /// The buffer that counts indices beyond their array.
@@ -173,21 +175,16 @@ const TESTS: [(&str, Test); 2] =
     [("no_index_leaves_its_array", no_index_leaves_its_array), ("a_wrong_index_is_counted", a_wrong_index_is_counted)];
 
 fn main() {
-    let arguments = Arguments::from_args();
-    let adapters = Arc::new(pollster::block_on(Adapters::find(None)).expect("all backends can be asked"));
-    let mut trials = Vec::new();
-    for (index, info) in adapters.infos().iter().enumerate() {
-        for (plan, _) in PLANS {
-            for (name, test) in TESTS {
+    let adapters = Arc::new(common::adapters());
+    let tests = |index: usize| {
+        let adapters = &adapters;
+        let of_plan = move |plan: &'static str| {
+            TESTS.map(|(name, test)| {
                 let adapters = adapters.clone();
-                let name = format!("{name} in {plan} on {} ({})", info.name, info.backend);
-                trials.push(Trial::test(name, move || test(&adapters, index, plan)));
-            }
-        }
-    }
-    if trials.is_empty() {
-        let ignored = |(name, _)| Trial::test(format!("{name} (no adapter here)"), || Ok(())).with_ignored_flag(true);
-        trials.extend(TESTS.map(ignored));
-    }
-    libtest_mimic::run(&arguments, trials).exit();
+                (format!("{name} in {plan}"), move || test(&adapters, index, plan))
+            })
+        };
+        PLANS.iter().flat_map(|&(plan, _)| of_plan(plan)).collect()
+    };
+    common::run(common::trials_on_each(&adapters, TESTS.map(|(name, _)| name), tests));
 }

@@ -4,19 +4,16 @@
 
 #![allow(clippy::unwrap_used, reason = "what cannot be had fails the test")]
 
-#[allow(dead_code, reason = "not every test file that includes this module needs all of it")]
-mod program;
+mod common;
 #[allow(dead_code, reason = "not every test file that includes this module needs all of it")]
 mod sample;
 
+use common::{Test, adapters, gpubench, only_result, outcome_of, refused, results};
 use gpubench::bench::{self, Job, Observer, OnAdapter, ProfileOptions, Progress};
 use gpubench::cli::load::MachineProbe;
 use gpubench::cli::load::sensor::{Absent, Reading, Sensor};
-use gpubench::gpu::Adapters;
 use gpubench::report::{html, text};
 use gpubench::result::{Load, Measured, RepeatingEnd, RunResult, Setting, Status, Steady, no_peaks};
-use libtest_mimic::{Arguments, Failed, Trial};
-use program::{gpubench, only_result, outcome_of, refused, results};
 use std::cell::Cell;
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -82,7 +79,6 @@ impl Sensor for Board {
 
 /// Trains `epochs` epochs of a few random images as `steady` asks for.
 fn trained(
-    adapters: &Adapters,
     (repeat, epochs): (u32, u32),
     steady: Steady,
     sensor: Box<dyn Sensor>,
@@ -96,7 +92,8 @@ fn trained(
     settings.steady = steady;
     let mut result = bench::begin(settings, sample::gpu_run(1).environment, &dataset);
     let probe = MachineProbe::with(sensor, Path::new("/proc"));
-    let lane = OnAdapter { adapters, adapter: &adapters.infos()[0], checked: false };
+    let adapters = adapters();
+    let lane = OnAdapter { adapters: &adapters, adapter: &adapters.infos()[0], checked: false };
     let job = Job {
         dataset: &dataset,
         init: None,
@@ -131,10 +128,10 @@ fn close(value: f64, expected: f64, share: f64) {
     assert!((value - expected).abs() <= share * expected.abs(), "{value} is not {expected}");
 }
 
-fn every_training_has_its_load_and_energy(adapters: &Adapters) {
+fn every_training_has_its_load_and_energy() {
     let asked = (2, 3);
     let board = Box::new(Board(Instant::now()));
-    let (result, outcome) = trained(adapters, asked, Steady::default(), board, (&mut Watch::default(), true));
+    let (result, outcome) = trained(asked, Steady::default(), board, (&mut Watch::default(), true));
     outcome.unwrap();
     for (index, repeat) in result.repeats.iter().enumerate() {
         let (load, train_s) = (load_of(&result, index), *repeat.train_s.value().unwrap());
@@ -174,8 +171,8 @@ fn every_training_has_its_load_and_energy(adapters: &Adapters) {
     assert!(RunResult::from_json(&result.to_json().unwrap()).unwrap() == result);
 }
 
-fn what_nobody_tells_says_why(adapters: &Adapters) {
-    let (result, outcome) = trained(adapters, (1, 1), Steady::default(), nobody(), (&mut Watch::default(), false));
+fn what_nobody_tells_says_why() {
+    let (result, outcome) = trained((1, 1), Steady::default(), nobody(), (&mut Watch::default(), false));
     outcome.unwrap();
     let load = load_of(&result, 0);
     for reason in [load.gpu.busy_pct.reason(), load.gpu.power_w.reason(), load.energy.reason()] {
@@ -187,10 +184,10 @@ fn what_nobody_tells_says_why(adapters: &Adapters) {
     assert!(told.contains("n/a (no sensor in this test)") && !told.contains("Trainings\n"), "{told}");
 }
 
-fn pauses_lie_between_trainings(adapters: &Adapters) {
+fn pauses_lie_between_trainings() {
     let mut watch = Watch::default();
     let asked = steady(None, None, None, 7.0);
-    let (result, outcome) = trained(adapters, (3, 1), asked, nobody(), (&mut watch, false));
+    let (result, outcome) = trained((3, 1), asked, nobody(), (&mut watch, false));
     outcome.unwrap();
     assert_eq!((watch.pauses, watch.paused_s), (2, 14.0));
     let repeating = result.repeating.value().unwrap();
@@ -198,19 +195,19 @@ fn pauses_lie_between_trainings(adapters: &Adapters) {
     assert!(text(&result, 200).contains("with pauses of 7 s, as many as were asked for"));
 }
 
-fn an_interruption_in_a_pause_keeps_the_trainings(adapters: &Adapters) {
+fn an_interruption_in_a_pause_keeps_the_trainings() {
     let mut watch = Watch { stop_after_pauses: Some(2), ..Watch::default() };
     let asked = steady(None, None, None, 1.0);
-    let (result, outcome) = trained(adapters, (9, 1), asked, nobody(), (&mut watch, false));
+    let (result, outcome) = trained((9, 1), asked, nobody(), (&mut watch, false));
     assert_eq!(outcome.unwrap_err().exit_code(), 130);
     assert_eq!((result.status, result.repeats.len()), (Status::Partial, 2));
     assert_eq!(result.repeating.value().unwrap().ended, RepeatingEnd::Unfinished);
     assert!(result.summary.train_s.value().is_some());
 }
 
-fn trainings_end_when_the_interval_is_narrow(adapters: &Adapters) {
+fn trainings_end_when_the_interval_is_narrow() {
     let asked = steady(Some(50.0), Some(200.0), None, 0.0);
-    let (result, outcome) = trained(adapters, (7, 1), asked, nobody(), (&mut Watch::default(), false));
+    let (result, outcome) = trained((7, 1), asked, nobody(), (&mut Watch::default(), false));
     outcome.unwrap();
     let repeating = result.repeating.value().unwrap();
     assert_eq!(repeating.ended, RepeatingEnd::Target, "{repeating:?}");
@@ -218,9 +215,9 @@ fn trainings_end_when_the_interval_is_narrow(adapters: &Adapters) {
     assert_eq!(result.repeats.len() as u32, repeating.trainings);
 }
 
-fn trainings_end_when_the_time_is_up(adapters: &Adapters) {
+fn trainings_end_when_the_time_is_up() {
     let asked = steady(Some(0.01), Some(0.1), None, 0.0);
-    let (result, outcome) = trained(adapters, (5, 1), asked, nobody(), (&mut Watch::default(), false));
+    let (result, outcome) = trained((5, 1), asked, nobody(), (&mut Watch::default(), false));
     outcome.unwrap();
     let repeating = result.repeating.value().unwrap();
     assert_eq!(repeating.ended, RepeatingEnd::MaxTime, "{repeating:?}");
@@ -228,10 +225,10 @@ fn trainings_end_when_the_time_is_up(adapters: &Adapters) {
     assert!(text(&result, 200).contains("stopped because --max-time of 0.1 s was over"), "{}", text(&result, 200));
 }
 
-fn a_soak_trains_epochs_for_its_time(adapters: &Adapters) {
+fn a_soak_trains_epochs_for_its_time() {
     let asked = steady(None, None, Some(0.02), 0.0);
     let board = Box::new(Board(Instant::now()));
-    let (result, outcome) = trained(adapters, (1, 10), asked, board, (&mut Watch::default(), false));
+    let (result, outcome) = trained((1, 10), asked, board, (&mut Watch::default(), false));
     outcome.unwrap();
     let trained_s = *result.repeats[0].train_s.value().unwrap();
     assert!(trained_s >= 1.2, "0.02 minutes: {trained_s}");
@@ -244,11 +241,11 @@ fn a_soak_trains_epochs_for_its_time(adapters: &Adapters) {
     assert!(RunResult::from_json(&result.to_json().unwrap()).unwrap() == result);
 }
 
-fn an_interrupted_soak_keeps_its_epochs(adapters: &Adapters) {
+fn an_interrupted_soak_keeps_its_epochs() {
     // The steps of three epochs and a part of the fourth.
     let mut watch = Watch { stop_after_steps: Some(3 * STEPS + 1), ..Watch::default() };
     let asked = steady(None, None, Some(600.0), 0.0);
-    let (result, outcome) = trained(adapters, (1, 10), asked, nobody(), (&mut watch, false));
+    let (result, outcome) = trained((1, 10), asked, nobody(), (&mut watch, false));
     assert_eq!(outcome.unwrap_err().exit_code(), 130);
     assert_eq!(result.status, Status::Partial);
     let soak = result.soak.value().unwrap();
@@ -298,7 +295,7 @@ impl Drop for Processor {
 /// A short run on synthetic digits, on an adapter that computes on the CPU if there is one.
 const SHORT: [&str; 4] = ["--data", "synthetic", "--steps", "2"];
 
-fn the_program_tells_load_energy_and_repeating(adapters: &Adapters) {
+fn the_program_tells_load_energy_and_repeating() {
     let (folder, processor) = (TempDir::new().unwrap(), Processor::new());
     let mut command = gpubench(folder.path());
     command.env("GPUBENCH_SYSFS", processor.root.path()).args(SHORT);
@@ -313,7 +310,7 @@ fn the_program_tells_load_energy_and_repeating(adapters: &Adapters) {
     assert!(result.phases.tune_s.reason().is_some_and(|reason| reason.contains("named")));
     let load = load_of(&result, 1);
     assert!(load.busiest_cpu_pct.value().is_some_and(|&pct| pct > 0.0 && pct <= 100.0), "{:?}", load.busiest_cpu_pct);
-    if !adapters.infos()[0].software {
+    if !adapters().infos()[0].software {
         return;
     }
     let energy = load.energy.value().unwrap();
@@ -322,7 +319,7 @@ fn the_program_tells_load_energy_and_repeating(adapters: &Adapters) {
     assert!(energy.of.contains("processor's packages") && told.contains("for 1,000 images"), "{told}");
 }
 
-fn a_processor_without_a_counter_says_where_it_was_looked_for(adapters: &Adapters) {
+fn a_processor_without_a_counter_says_where_it_was_looked_for() {
     let (folder, empty) = (TempDir::new().unwrap(), TempDir::new().unwrap());
     let mut command = gpubench(folder.path());
     command.env("GPUBENCH_SYSFS", empty.path()).args(SHORT).args(["--plan", "auto", "--batch", "24", "--json"]);
@@ -330,7 +327,7 @@ fn a_processor_without_a_counter_says_where_it_was_looked_for(adapters: &Adapter
     let result = RunResult::from_json(&stdout).unwrap();
     let [tune_s, total_s] = [&result.phases.tune_s, &result.phases.cold_total_s].map(|phase| *phase.value().unwrap());
     assert!(tune_s > 0.0 && tune_s < total_s, "the cold total holds the search: {tune_s} of {total_s}");
-    if adapters.infos()[0].software {
+    if adapters().infos()[0].software {
         let load = load_of(&result, 0);
         let place = empty.path().join("class/powercap").display().to_string();
         assert!(load.energy.reason().is_some_and(|reason| reason.contains(&place)), "{:?}", load.energy);
@@ -339,7 +336,7 @@ fn a_processor_without_a_counter_says_where_it_was_looked_for(adapters: &Adapter
 }
 
 #[cfg(unix)]
-fn a_pause_ends_at_once_when_the_run_is_interrupted(_adapters: &Adapters) {
+fn a_pause_ends_at_once_when_the_run_is_interrupted() {
     use std::io::{BufRead, BufReader};
     use std::process::Stdio;
     let folder = TempDir::new().unwrap();
@@ -383,9 +380,7 @@ fn a_result_of_an_older_version_says_that_it_has_no_load() {
     assert!(results(Path::new("nowhere")).is_empty());
 }
 
-type Test = fn(&Adapters);
-
-const WITH: [(&str, Test); 10] = [
+const WITH: &[Test] = &[
     ("every_training_has_its_load_and_energy", every_training_has_its_load_and_energy),
     ("what_nobody_tells_says_why", what_nobody_tells_says_why),
     ("pauses_lie_between_trainings", pauses_lie_between_trainings),
@@ -399,35 +394,15 @@ const WITH: [(&str, Test); 10] = [
         "a_processor_without_a_counter_says_where_it_was_looked_for",
         a_processor_without_a_counter_says_where_it_was_looked_for,
     ),
+    #[cfg(unix)]
+    ("a_pause_ends_at_once_when_the_run_is_interrupted", a_pause_ends_at_once_when_the_run_is_interrupted),
 ];
 
-const WITHOUT: [(&str, fn()); 2] = [
+const WITHOUT: &[Test] = &[
     ("impossible_options_say_what_to_choose", impossible_options_say_what_to_choose),
     ("a_result_of_an_older_version_says_that_it_has_no_load", a_result_of_an_older_version_says_that_it_has_no_load),
 ];
 
 fn main() {
-    let adapters = Arc::new(pollster::block_on(Adapters::find(None)).expect("all backends can be asked"));
-    let missing = adapters.infos().is_empty();
-    let with = |(name, test): (&str, Test)| {
-        let adapters = adapters.clone();
-        let run = move || -> Result<(), Failed> {
-            test(&adapters);
-            Ok(())
-        };
-        Trial::test(name, run).with_ignored_flag(missing)
-    };
-    let mut trials: Vec<Trial> = WITH.into_iter().map(with).collect();
-    #[cfg(unix)]
-    trials.push(with((
-        "a_pause_ends_at_once_when_the_run_is_interrupted",
-        a_pause_ends_at_once_when_the_run_is_interrupted,
-    )));
-    trials.extend(WITHOUT.into_iter().map(|(name, test)| {
-        Trial::test(name, move || {
-            test();
-            Ok(())
-        })
-    }));
-    libtest_mimic::run(&Arguments::from_args(), trials).exit();
+    common::run_one_by_one(common::trials(WITHOUT, WITH));
 }

@@ -4,6 +4,8 @@
 
 #![allow(clippy::unwrap_used, reason = "what cannot be had fails the test")]
 
+mod common;
+
 use gpubench::Error;
 use gpubench::bench::peaks;
 use gpubench::cli::cache::{Cached, file, keep, read};
@@ -13,7 +15,7 @@ use gpubench::kernels::Kernel;
 use gpubench::kernels::peaks::{PEAK_KERNELS, needs_f16};
 use gpubench::report::peaks_text;
 use gpubench::result::{Measured, PEAK_FACTS, Peak, PeakKind, Peaks, Subject};
-use libtest_mimic::{Arguments, Failed, Trial};
+use libtest_mimic::Failed;
 use std::fs;
 use std::ops::ControlFlow;
 use std::sync::Arc;
@@ -273,28 +275,15 @@ const WITH: [(&str, Test); 5] = [
 ];
 
 fn main() {
-    let mut arguments = Arguments::from_args();
-    // Measurements must not disturb each other.
-    arguments.test_threads = Some(1);
-    let adapters = Arc::new(pollster::block_on(Adapters::find(None)).expect("all backends can be asked"));
-    let mut trials: Vec<Trial> = Vec::new();
-    for (name, test) in WITHOUT {
-        let run = move || -> Result<(), Failed> {
-            test();
-            Ok(())
+    let adapters = Arc::new(common::adapters());
+    let tests = |index: usize| {
+        let test = |(name, test): (&str, Test)| {
+            let adapters = adapters.clone();
+            (name.to_owned(), move || test(&adapters, &adapters.infos()[index]))
         };
-        trials.push(Trial::test(name, run));
-    }
-    for info in adapters.infos() {
-        for (name, test) in WITH {
-            let (adapters, info) = (adapters.clone(), info.clone());
-            let title = format!("{name} on {} ({})", info.name, info.backend);
-            trials.push(Trial::test(title, move || test(&adapters, &info)));
-        }
-    }
-    if adapters.infos().is_empty() {
-        let ignored = |(name, _)| Trial::test(format!("{name} (no adapter here)"), || Ok(())).with_ignored_flag(true);
-        trials.extend(WITH.map(ignored));
-    }
-    libtest_mimic::run(&arguments, trials).exit();
+        WITH.into_iter().map(test).collect()
+    };
+    let mut trials = common::trials(&WITHOUT, &[]);
+    trials.extend(common::trials_on_each(&adapters, WITH.map(|(name, _)| name), tests));
+    common::run_one_by_one(trials);
 }

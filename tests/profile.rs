@@ -4,6 +4,7 @@
 
 #![allow(clippy::unwrap_used, reason = "what cannot be had fails the test")]
 
+mod common;
 #[allow(dead_code, reason = "not every test file that includes this module needs all of it")]
 mod sample;
 
@@ -13,13 +14,15 @@ use gpubench::kernels::plan_named;
 use gpubench::model::{DROPOUT_RATE, Model, Training};
 use gpubench::result::{Bound, Measured, Method, Peak, PeakKind, Peaks, Profile, RunResult, Setting, Subject, Track};
 use gpubench::trainer::{Recipe, Trainer};
-use libtest_mimic::{Arguments, Failed, Trial};
+use libtest_mimic::Failed;
 use std::sync::Arc;
 use web_time::Instant;
 
 /// Images in a step and steps in a timed training: small, so that many profiles take little time.
 const BATCH: u32 = 24;
 const STEPS: u32 = 6;
+/// Batches in the training images, and in the test images.
+const BATCHES: u32 = 8;
 
 /// Watches nothing and never stops.
 struct Silent;
@@ -67,7 +70,7 @@ fn peaks() -> Peaks {
 
 /// A short training with a profile, from random images.
 fn profiled(adapters: &Adapters, index: usize, options: ProfileOptions) -> gpubench::Result<(RunResult, Finished)> {
-    let dataset = bench::check::random_dataset(8 * BATCH as usize, 3);
+    let dataset = bench::check::random_dataset((BATCHES * BATCH) as usize, 3);
     let adapter = &adapters.infos()[index];
     let mut settings = sample::gpu_run(1).settings;
     settings.batch = Setting::default(BATCH);
@@ -129,9 +132,18 @@ fn a_timed_training_contains_no_query(adapters: &Adapters, index: usize) -> Resu
     let (result, _) = profiled(adapters, index, ProfileOptions::new(2))?;
     let commands = result.repeats[0].commands.value().expect("commands were counted");
     assert_eq!(commands.timestamps, 0);
+    let cache = &result.plan.tuning["pipeline_cache"];
+    assert!(cache == "off" || cache == "unsupported by the adapter", "nobody asked to keep pipelines: {cache}");
     assert!(!result.environment.adapter.features.iter().any(|feature| feature.contains("timestamp")));
     let a_step = u64::from(result.plan.kernels.iter().map(|kernel| kernel.dispatches_per_step).sum::<u32>());
-    assert!(commands.dispatches > u64::from(STEPS) * a_step, "the evaluation comes on top: {commands:?}");
+    let recipe = Recipe { model: Model::new(DROPOUT_RATE), training: Training::STANDARD, seed: 1, shuffle: true };
+    let plan = plan_named(&result.plan.name).unwrap()(&recipe.model, &recipe.training, recipe.seed);
+    assert_eq!(a_step, plan.training.len() as u64);
+    // The test images are as many as the training images: BATCHES evaluations come on top of the steps, and nothing else.
+    let expected = u64::from(STEPS) * a_step + u64::from(BATCHES) * plan.evaluation.len() as u64;
+    assert_eq!(commands.dispatches, expected, "{commands:?}");
+    // One pass a submission, however many steps; two submissions more carry the data to the device and the results back.
+    assert_eq!(commands.passes, commands.submissions - 2, "{commands:?}");
     // The counter does count: a profiled step has two timestamps for each dispatch.
     let profile = profile_of(&result);
     if profile.method != Method::HostClock {
@@ -265,20 +277,13 @@ const TESTS: [(&str, Test); 7] = [
 ];
 
 fn main() {
-    let arguments = Arguments::from_args();
-    let adapters = Arc::new(pollster::block_on(Adapters::find(None)).expect("all backends can be asked"));
-    let mut trials = Vec::new();
-    for (index, info) in adapters.infos().iter().enumerate() {
-        for (name, test) in TESTS {
+    let adapters = Arc::new(common::adapters());
+    let tests = |index: usize| {
+        let test = |(name, test): (&str, Test)| {
             let adapters = adapters.clone();
-            trials.push(Trial::test(format!("{name} on {} ({})", info.name, info.backend), move || {
-                test(&adapters, index)
-            }));
-        }
-    }
-    if trials.is_empty() {
-        let ignored = |(name, _)| Trial::test(format!("{name} (no adapter here)"), || Ok(())).with_ignored_flag(true);
-        trials.extend(TESTS.map(ignored));
-    }
-    libtest_mimic::run(&arguments, trials).exit();
+            (name.to_owned(), move || test(&adapters, index))
+        };
+        TESTS.into_iter().map(test).collect()
+    };
+    common::run(common::trials_on_each(&adapters, TESTS.map(|(name, _)| name), tests));
 }

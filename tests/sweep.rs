@@ -2,29 +2,20 @@
 
 #![allow(clippy::unwrap_used, reason = "what cannot be had fails the test")]
 
+mod common;
 mod sample;
 
 use assert_cmd::Command;
-use gpubench::gpu::Adapters;
+use common::{Test, gpubench, outcome_of, run, trials};
 use gpubench::report::text;
 use gpubench::result::{Measured, RunResult, Status, Sweep, SweepFit, SweepPoint, SweepVariable};
-use libtest_mimic::{Arguments, Failed, Trial};
 use std::fs;
 use std::path::Path;
 use tempfile::TempDir;
 
 /// Runs `gpubench sweep` in an environment of its own, expects `code`, and gives stdout and stderr.
 fn sweep(folder: &Path, arguments: &[&str], code: i32) -> (String, String) {
-    let mut command = Command::new(env!("CARGO_BIN_EXE_gpubench"));
-    for variable in ["WGPU_BACKEND", "WGPU_ADAPTER_NAME", "GPUBENCH_DATA"] {
-        command.env_remove(variable);
-    }
-    command.env("XDG_CACHE_HOME", folder.join("cache")).env("NODEVICE_SELECT", "1").current_dir(folder);
-    let output = command.arg("sweep").args(arguments).output().expect("the program starts");
-    let text = |bytes: &[u8]| String::from_utf8(bytes.to_vec()).expect("UTF-8");
-    let (stdout, stderr) = (text(&output.stdout), text(&output.stderr));
-    assert_eq!(output.status.code(), Some(code), "stdout: {stdout}\nstderr: {stderr}");
-    (stdout, stderr)
+    outcome_of(gpubench(folder).arg("sweep").args(arguments), code)
 }
 
 fn results(folder: &Path) -> Vec<RunResult> {
@@ -184,13 +175,13 @@ fn a_sweep_is_reported_as_one() {
 }
 
 /// Tests that need no adapter.
-const WITHOUT: [(&str, fn()); 2] = [
+const WITHOUT: [Test; 2] = [
     ("lists_that_are_none_are_refused", lists_that_are_none_are_refused),
     ("a_sweep_is_reported_as_one", a_sweep_is_reported_as_one),
 ];
 
 /// Tests that need an adapter.
-const WITH: [(&str, fn()); 3] = [
+const WITH: [Test; 3] = [
     (
         "batches_are_timed_and_one_too_large_is_a_row_with_its_reason",
         batches_are_timed_and_one_too_large_is_a_row_with_its_reason,
@@ -203,18 +194,8 @@ const WITH: [(&str, fn()); 3] = [
 ];
 
 fn main() {
-    let adapters = pollster::block_on(Adapters::find(None)).expect("all backends can be asked");
-    let missing = adapters.infos().is_empty();
-    let trial = |(name, test): (&str, fn()), ignored: bool| {
-        let run = move || -> Result<(), Failed> {
-            test();
-            Ok(())
-        };
-        Trial::test(name, run).with_ignored_flag(ignored)
-    };
-    let mut trials: Vec<Trial> = WITHOUT.into_iter().map(|test| trial(test, false)).collect();
-    trials.extend(WITH.into_iter().map(|test| trial(test, missing)));
+    let mut with = WITH.to_vec();
     #[cfg(unix)]
-    trials.push(trial(("an_interrupted_sweep_keeps_its_rows", an_interrupted_sweep_keeps_its_rows), missing));
-    libtest_mimic::run(&Arguments::from_args(), trials).exit();
+    with.push(("an_interrupted_sweep_keeps_its_rows", an_interrupted_sweep_keeps_its_rows));
+    run(trials(&WITHOUT, &with));
 }

@@ -60,6 +60,7 @@ impl Lane for OnAdapter<'_> {
         let start = Instant::now();
         let pipelines = Pipelines::compile(&gpu, &plan).await?;
         result.phases.compile_s = seconds(start);
+        result.plan.tuning.insert("pipeline_cache".to_owned(), gpu.pipeline_cache());
         Ok(OpenedAdapter { lane: self, gpu, pipelines, plan, recipe: recipe.clone() })
     }
 }

@@ -109,4 +109,29 @@ mod tests {
         pace.observe(60, 60.0);
         assert_eq!(pace.steps, 1);
     }
+    /// How often [`drive`] hands something over in `count` steps of `step_s` seconds each.
+    fn submissions(pace: &mut Pace, count: u32, step_s: f64) -> u32 {
+        let mut under_way = VecDeque::new();
+        let (mut next, mut made) = (0, 0);
+        loop {
+            while next < count && under_way.len() < IN_FLIGHT {
+                let steps = pace.steps.min(count - next);
+                next += steps;
+                made += 1;
+                under_way.push_back(steps);
+            }
+            let Some(steps) = under_way.pop_front() else { return made };
+            pace.observe(steps, f64::from(steps) * step_s);
+        }
+    }
+
+    #[test]
+    fn an_epoch_of_short_steps_takes_few_submissions() {
+        // 10 epochs of 469 steps in half a second, and in a quarter of it.
+        for step_s in [0.5 / 4690.0, 0.25 / 4690.0] {
+            let mut pace = Pace::default();
+            let epochs = [(); 3].map(|()| submissions(&mut pace, 469, step_s));
+            assert!(epochs[0] <= 12 && epochs[1] <= 3 && epochs[2] <= 3, "{epochs:?}");
+        }
+    }
 }

@@ -1,9 +1,11 @@
 //! The arguments of the program, and what they amount to together with the environment.
 
 use super::dataset::DataSource;
+use super::pipelines::PipelineArgs;
 use super::several::SeveralArgs;
 use super::steady::SteadyArgs;
 use super::sweep::SweepArgs;
+use super::table::TableArgs;
 use crate::bench::{PROFILED_STEPS, ProfileOptions};
 use crate::gpu::Timestamps;
 use crate::kernels::plan_named;
@@ -33,6 +35,7 @@ Exit codes:
   6    the run ended, but its result is INVALID
   7    a file could not be written
   8    the device was lost, ran out of memory or refused a command
+  9    a page that was checked holds other tables than the results give
   130  interrupted; the partial result was kept
 
 Environment:
@@ -77,6 +80,10 @@ pub enum Verb {
     Report(ReportArgs),
     /// Two results side by side: how many times as long the second takes
     Compare(CompareArgs),
+    /// Many results among the published ones, in the tables of the published comparison
+    ///
+    /// A result file that cannot be read is named, the others are shown, and the exit code is 3.
+    Table(TableArgs),
     /// Serve the browser's page on localhost
     Serve(ServeArgs),
     /// List the adapters
@@ -147,6 +154,9 @@ pub struct PeaksArgs {
     /// Say of each figure what it means
     #[arg(long, conflicts_with = "json")]
     pub explain: bool,
+    /// Keeping of compiled pipelines.
+    #[command(flatten)]
+    pub pipelines: PipelineArgs,
 }
 
 /// Options of `gpubench tune`.
@@ -164,6 +174,9 @@ pub struct TuneArgs {
     /// Print JSON
     #[arg(long)]
     pub json: bool,
+    /// Keeping of compiled pipelines.
+    #[command(flatten)]
+    pub pipelines: PipelineArgs,
 }
 
 /// Options of `gpubench report`.
@@ -249,6 +262,9 @@ pub struct RunArgs {
     /// Let shaders test their indices and bound their loops while they run, as browsers do
     #[arg(long)]
     pub checked: bool,
+    /// Keeping of compiled pipelines.
+    #[command(flatten)]
+    pub pipelines: PipelineArgs,
     /// Start from the weights in this safetensors file
     #[arg(long, value_name = "FILE")]
     pub init: Option<PathBuf>,

@@ -8,8 +8,10 @@ pub mod dataset;
 mod environment;
 mod list;
 pub mod load;
+mod marked;
 pub mod output;
 pub mod peaks;
+pub mod pipelines;
 mod progress;
 mod report;
 mod run;
@@ -17,7 +19,9 @@ mod serve;
 mod session;
 pub mod several;
 mod steady;
+mod stored;
 mod sweep;
+mod table;
 mod terminal;
 mod tune;
 
@@ -39,6 +43,7 @@ pub fn main() -> ExitCode {
         Some(Verb::Report(args)) => report::report(args).map(|()| 0),
         Some(Verb::Tune(args)) => tune::tune(args).map(|()| 0),
         Some(Verb::Sweep(args)) => sweep::sweep(args),
+        Some(Verb::Table(args)) => table::table(args).map(|()| 0),
         Some(Verb::List(args)) => list::list(args).map(|()| 0),
         Some(Verb::Data(verb)) => on_data(verb),
     };

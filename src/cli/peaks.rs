@@ -42,6 +42,7 @@ pub fn peaks(args: &PeaksArgs) -> Result<()> {
     let adapters = pollster::block_on(Adapters::find(backend.value().map(String::as_str)))?;
     let adapter = adapter::choose(adapters.infos(), request.value().map(String::as_str))?;
     run::announce(adapter);
+    let _kept = args.pipelines.keeper(&adapters, adapter);
     let peaks = measured(&adapters, adapter)?;
     cache::keep_or_note(&peaks, cache::folder::<Peaks>().as_deref());
     if args.json {

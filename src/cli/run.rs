@@ -34,6 +34,7 @@ pub fn run(args: &RunArgs) -> Result<u8> {
     let adapter = adapter::choose(adapters.infos(), settings.adapter.value.value().map(String::as_str))?;
     let adapter_s = started.elapsed().as_secs_f64();
     announce(adapter);
+    let _kept = args.pipelines.keeper(&adapters, adapter);
 
     let session = Session::begin(args, &adapter.name, settings.seed.value, started)?;
     let start = Instant::now();

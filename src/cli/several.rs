@@ -85,6 +85,7 @@ pub fn run(args: &RunArgs, started: Instant) -> Result<u8> {
     }
     let names = several.adapters.iter().flatten().cloned().collect::<Vec<_>>().join(",");
     settings.adapter = Setting::new(Measured::Value(names), Origin::Option);
+    let _kept: Vec<_> = chosen.iter().map(|adapter| args.pipelines.keeper(&adapters, adapter)).collect();
     let label = devices.iter().map(|device| device.name.as_str()).collect::<Vec<_>>().join(" + ");
     let described = described(&label, &devices);
     let plans: Vec<&str> = devices.iter().map(|device| device.plan.as_str()).collect();

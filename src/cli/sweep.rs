@@ -3,6 +3,7 @@
 use super::args::RunArgs;
 use super::dataset::{self, DataSource};
 use super::output::ResultFile;
+use super::pipelines::PipelineArgs;
 use super::progress::TerminalObserver;
 use super::{environment, run, terminal};
 use crate::bench::{self, Observer, Progress, Sizes, SweepJob};
@@ -46,6 +47,9 @@ pub struct SweepArgs {
     /// Print the result as JSON in place of a table
     #[arg(long)]
     pub json: bool,
+    /// Keeping of compiled pipelines.
+    #[command(flatten)]
+    pub pipelines: PipelineArgs,
     /// Folder for result files
     #[arg(long, value_name = "DIR", default_value = "results")]
     pub output: PathBuf,
@@ -125,6 +129,7 @@ pub fn sweep(args: &SweepArgs) -> Result<u8> {
     let adapter = adapter::choose(adapters.infos(), settings.adapter.value.value().map(String::as_str))?;
     let adapter_s = started.elapsed().as_secs_f64();
     run::announce(adapter);
+    let _kept = args.pipelines.keeper(&adapters, adapter);
     let sizes = args.sizes();
     let file = ResultFile::create(&args.output, &adapter.name, settings.seed.value)?;
     let data_start = Instant::now();

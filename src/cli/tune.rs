@@ -42,6 +42,7 @@ pub fn tune(args: &TuneArgs) -> Result<()> {
     let adapters = pollster::block_on(Adapters::find(backend.value().map(String::as_str)))?;
     let adapter = adapter::choose(adapters.infos(), request.value().map(String::as_str))?;
     run::announce(adapter);
+    let _kept = args.pipelines.keeper(&adapters, adapter);
     let tuning = measured(&adapters, adapter, args.batch)?;
     cache::keep_or_note(&tuning, cache::folder::<Tuning>().as_deref());
     terminal::data(&if args.json { tuning.to_json()? } else { report::tuning_text(&tuning, terminal::width()) })

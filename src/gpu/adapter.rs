@@ -1,5 +1,6 @@
 //! Which adapters there are, in the order of preference, and the choice of one.
 
+use super::compiled::{Compiled, Shelf};
 use crate::error::{Error, Result};
 use serde::{Deserialize, Serialize};
 
@@ -195,10 +196,11 @@ pub struct Adapters {
     infos: Vec<AdapterInfo>,
     handles: Vec<wgpu::Adapter>,
     instance: wgpu::Instance,
+    pub(super) shelf: Shelf,
 }
 
 impl Adapters {
-    /// Looks for adapters on one backend (`vulkan`, `metal`, `dx12`, `webgpu`), or on all.
+    /// Looks for adapters on one backend (`vulkan`, `metal`, `dx12`, `webgpu`), or on all. `noop` is the one that computes nothing.
     ///
     /// # Errors
     /// [`Error::Usage`] if the backend is not known or cannot exist on this system.
@@ -207,6 +209,7 @@ impl Adapters {
         let instance = wgpu::Instance::new(wgpu::InstanceDescriptor {
             backends,
             flags: wgpu::InstanceFlags::from_build_config().with_env(),
+            backend_options: backend_options(backends),
             ..wgpu::InstanceDescriptor::new_without_display_handle()
         });
         let mut handles = super::wait::adapters(&instance, backends).await;
@@ -222,7 +225,12 @@ impl Adapters {
         });
         let describe =
             |(index, handle): (usize, &wgpu::Adapter)| AdapterInfo::new(index, &handle.get_info(), handle.features());
-        Ok(Self { infos: handles.iter().enumerate().map(describe).collect(), handles, instance })
+        Ok(Self {
+            infos: handles.iter().enumerate().map(describe).collect(),
+            handles,
+            instance,
+            shelf: Shelf::default(),
+        })
     }
 
     /// What is known of each.
@@ -235,6 +243,16 @@ impl Adapters {
         super::wait::live_buffers_and_groups(&self.instance)
     }
 
+    /// From now on, devices opened on `adapter` find pipelines that others have compiled, and those of `kept` to begin with.
+    pub fn keep_pipelines(&self, adapter: &AdapterInfo, kept: Compiled) {
+        self.shelf.put(adapter, kept);
+    }
+
+    /// All that was compiled on `adapter` and those it began with; `None` without [`Adapters::keep_pipelines`].
+    pub fn kept_pipelines(&self, adapter: &AdapterInfo) -> Option<Compiled> {
+        self.shelf.get(adapter)
+    }
+
     /// The handle of an adapter of this list, to open a device on: a browser's serves for one device only.
     ///
     /// # Errors
@@ -243,6 +261,13 @@ impl Adapters {
         let again = super::wait::fresh(&self.instance, &self.handles[info.index]).await;
         again.ok_or_else(|| Error::Adapter(format!("the adapter {} is no longer there: reload the page", info.name)))
     }
+}
+
+/// wgpu keeps a backend that computes nothing from being taken by accident; whoever asks for it by name means it.
+fn backend_options(backends: wgpu::Backends) -> wgpu::BackendOptions {
+    let mut options = wgpu::BackendOptions::default();
+    options.noop.enable = backends == wgpu::Backends::NOOP;
+    options
 }
 
 fn parse_backend(name: Option<&str>) -> Result<wgpu::Backends> {
@@ -254,6 +279,8 @@ fn parse_backend(name: Option<&str>) -> Result<wgpu::Backends> {
         "metal" | "mtl" => Ok(wgpu::Backends::METAL),
         "dx12" | "d3d12" => Ok(wgpu::Backends::DX12),
         "webgpu" => Ok(wgpu::Backends::BROWSER_WEBGPU),
+        // Computes nothing; only benchmarks of the host's work are built with it.
+        "noop" => Ok(wgpu::Backends::NOOP),
         "auto" | "primary" => Ok(wgpu::Backends::PRIMARY),
         _ => Err(Error::Usage(format!(
             "unknown backend '{name}': use vulkan, metal, dx12 or auto (--backend or WGPU_BACKEND)"

@@ -1,6 +1,7 @@
 //! One opened device: limits, errors, submissions, readback.
 
 use super::adapter::{AdapterInfo, Adapters};
+use super::compiled::{self, PipelineCache};
 use super::pipelines::Bound;
 use super::{Timestamps, timestamps, wait};
 use crate::error::{Error, Result};
@@ -28,6 +29,8 @@ pub struct Gpu {
     workgroup_limit: u32,
     step_stride: u64,
     pub(super) checked: bool,
+    /// What pipelines are compiled with; in words, why with nothing.
+    pub(super) cache: std::result::Result<PipelineCache, &'static str>,
     failure: Arc<Mutex<Option<String>>>,
     submitted: [AtomicU64; 4],
 }
@@ -52,7 +55,8 @@ pub struct Submission {
 }
 
 impl Gpu {
-    /// Opens `adapter` with WebGPU's default limits, raised where `needs` says so, and without optional features.
+    /// Opens `adapter` with WebGPU's default limits, raised where `needs` says so, and without optional features; where pipelines are
+    /// kept ([`Adapters::keep_pipelines`]) and the adapter has a cache for them, with that.
     ///
     /// # Errors
     /// [`Error::Adapter`] if the adapter lacks a limit, naming it, or refuses.
@@ -95,10 +99,11 @@ impl Gpu {
     ) -> Result<Self> {
         let handle = adapters.handle(adapter).await?;
         let limits = required_limits(needs, &handle.limits(), &adapter.name)?;
+        let keeping = compiled::feature(&handle, adapters.kept_pipelines(adapter).is_some());
         let descriptor = wgpu::DeviceDescriptor {
             label: Some("gpubench"),
             required_limits: limits,
-            required_features: features,
+            required_features: features | keeping.unwrap_or_default(),
             memory_hints: wgpu::MemoryHints::Performance,
             ..Default::default()
         };
@@ -122,7 +127,19 @@ impl Gpu {
         let workgroup_limit = limits.max_compute_workgroups_per_dimension;
         let submitted = Default::default();
         let checked = needs.checked;
-        Ok(Self { device, queue, adapter: adapter.clone(), workgroup_limit, step_stride, checked, failure, submitted })
+        let adapter = adapter.clone();
+        let cache = Err(compiled::OFF);
+        let mut gpu = Self { device, queue, adapter, workgroup_limit, step_stride, checked, cache, failure, submitted };
+        gpu.cache = match keeping {
+            Ok(_) => PipelineCache::open(&gpu, &adapters.shelf).await,
+            Err(words) => Err(words),
+        };
+        Ok(gpu)
+    }
+
+    /// Whether pipelines came from a cache, in words: "warm", "cold", or between.
+    pub fn pipeline_cache(&self) -> String {
+        self.cache.as_ref().map_or_else(|words| (*words).to_owned(), PipelineCache::words)
     }
 
     /// All commands that were handed to the device so far.

@@ -2,6 +2,7 @@
 
 pub mod adapter;
 pub mod buffers;
+pub mod compiled;
 pub mod device;
 pub mod meter;
 pub mod pipelines;
@@ -10,6 +11,7 @@ mod wait;
 
 pub use adapter::{AdapterInfo, Adapters, Timestamps};
 pub use buffers::{Arriving, Buffers, Staging};
+pub use compiled::Compiled;
 pub use device::{Commands, Encoded, Gpu, Needs, Recording, Submission};
 pub use meter::{Meter, Reading, Transfer, Work};
 pub use pipelines::{Bound, Pipelines};

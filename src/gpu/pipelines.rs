@@ -1,10 +1,12 @@
 //! The compiled kernels of a plan.
 
 use super::buffers::Buffers;
+use super::compiled::PipelineCache;
 use super::device::Gpu;
 use crate::error::{Error, Result};
+use crate::hash::sha256_hex;
 use crate::kernels::{Access, Binding, Dispatch, Kernel, Plan, Step};
-use std::collections::HashMap;
+use std::collections::{BTreeSet, HashMap};
 
 /// Bytes of four values.
 const VEC4_BYTES: u64 = 16;
@@ -25,6 +27,11 @@ fn key(dispatch: &Dispatch) -> String {
     format!("{} {:?}", dispatch.kernel.name, dispatch.constants)
 }
 
+/// What tells one pipeline from every other that this program ever had.
+fn identity(gpu: &Gpu, dispatch: &Dispatch) -> String {
+    sha256_hex(format!("{} {} {}", gpu.checked, key(dispatch), dispatch.kernel.wgsl()).as_bytes())
+}
+
 impl Pipelines {
     /// Compiles every kernel of `plan`, each once for each set of constants.
     ///
@@ -33,6 +40,8 @@ impl Pipelines {
     pub async fn compile(gpu: &Gpu, plan: &Plan) -> Result<Self> {
         let mut modules: HashMap<&str, wgpu::ShaderModule> = HashMap::new();
         let mut pipelines = HashMap::new();
+        let mut identities = BTreeSet::new();
+        let bytes_before = gpu.cache.as_ref().map_or(0, PipelineCache::bytes);
         for dispatch in plan.training.iter().chain(&plan.evaluation) {
             let key = key(dispatch);
             if pipelines.contains_key(&key) {
@@ -47,7 +56,11 @@ impl Pipelines {
             let pipeline = made.map_err(|words| {
                 Error::Adapter(format!("{} does not compile on {}: {words}", dispatch.label(), gpu.adapter.name))
             })?;
+            identities.insert(identity(gpu, dispatch));
             pipelines.insert(key, pipeline);
+        }
+        if let Ok(cache) = &gpu.cache {
+            cache.keep(&gpu.adapter, &identities, bytes_before);
         }
         Ok(Self { pipelines })
     }
@@ -138,6 +151,6 @@ fn pipeline(gpu: &Gpu, dispatch: &Dispatch, module: &wgpu::ShaderModule) -> wgpu
             // Every kernel writes what it reads of its workgroup memory.
             zero_initialize_workgroup_memory: gpu.checked,
         },
-        cache: None,
+        cache: gpu.cache.as_ref().ok().map(PipelineCache::handle),
     })
 }

@@ -1,9 +1,11 @@
 //! Results for people: a summary, and a table in the frame of the published comparison.
 //!
-//! [`comparison`] gives the table as data, [`text`] the whole report for a terminal, [`markdown`] the table for a page.
+//! [`comparison`] gives the table as data, [`text`] the whole report for a terminal, [`markdown`] the table for a page;
+//! [`Tables`] has many results among the published rows.
 
 mod account;
 mod compare;
+mod frames;
 mod html;
 mod load;
 mod numbers;
@@ -19,6 +21,7 @@ mod trace;
 mod tuning;
 
 pub use compare::{ComparedFigure, ResultComparison, compare, compare_text};
+pub use frames::{Group, LeftOut, Part, Stored, Tables};
 pub use html::{STYLE as HTML_STYLE, fragment as html_fragment, html};
 pub use peaks::text as peaks_text;
 pub use published::{Frame, Published, parse as parse_published, published};

@@ -1,6 +1,6 @@
 //! A run among published rows, as data.
 
-use super::published::{Frame, Published, on_cpu, published};
+use super::published::{Frame, Published, on_cpu};
 use crate::data::Identity;
 use crate::model::Training;
 use crate::result::{Measured, RunResult, Status};
@@ -56,15 +56,10 @@ pub struct Row {
 
 /// `result` among the published rows of `frame`.
 pub fn comparison(result: &RunResult, frame: Frame) -> Comparison {
-    let others: Vec<&Published> = published().iter().filter(|row| row.frame == frame).collect();
+    let others = frame.rows();
     let this_s = comparable_time(result);
     let best = others.iter().map(|row| row.train_s).chain(this_s.value().copied()).fold(f64::INFINITY, f64::min);
-    let this_on_cpu = on_cpu(&result.environment.adapter);
-    let tensorflow = others
-        .iter()
-        .filter(|row| row.tool == TENSORFLOW && (row.device_count == 0) == this_on_cpu)
-        .min_by(|a, b| a.train_s.total_cmp(&b.train_s))
-        .copied();
+    let tensorflow = best_of_tensorflow(&others, on_cpu(&result.environment.adapter));
     let mut rows = vec![Row {
         ratio_to_best: this_s.clone().map(|time| time / best),
         ratio_to_tensorflow: match tensorflow {
@@ -77,6 +72,21 @@ pub fn comparison(result: &RunResult, frame: Frame) -> Comparison {
     Comparison { frame, rows, tensorflow }
 }
 
+/// The fastest row of TensorFlow on CPUs or on GPUs: what `vs TF` refers to for a run of this program.
+pub(super) fn best_of_tensorflow(rows: &[&'static Published], on_cpu: bool) -> Option<&'static Published> {
+    let of_kind = rows.iter().filter(|row| row.tool == TENSORFLOW && (row.device_count == 0) == on_cpu);
+    of_kind.min_by(|a, b| a.train_s.total_cmp(&b.train_s)).copied()
+}
+
+/// The time of a published row as a multiple of TensorFlow's on the same device.
+pub(super) fn beside_tensorflow(row: &Published, others: &[&Published]) -> Measured<f64> {
+    let same_device = |other: &&&Published| {
+        other.tool == TENSORFLOW && other.device == row.device && other.device_count == row.device_count
+    };
+    let ratio = others.iter().find(same_device).map(|other| row.train_s / other.train_s);
+    Measured::or_missing(ratio, "no row of TensorFlow on this device")
+}
+
 /// This run's row without its ratios.
 fn this_run(result: &RunResult) -> Row {
     let summary = &result.summary;
@@ -87,7 +97,7 @@ fn this_run(result: &RunResult) -> Row {
         train_s: summary.train_s.clone(),
         ratio_to_best: Measured::missing("not compared"),
         ratio_to_tensorflow: Measured::missing("not compared"),
-        gpu_busy_pct: gpu_busy_pct(result),
+        gpu_busy_pct: summary.gpu_busy().clone(),
         cpus_used: summary.cpus_used.clone(),
         busiest_cpu_pct: summary.busiest_cpu_pct.clone(),
         error_pct: summary.test_error_pct.clone(),
@@ -95,15 +105,6 @@ fn this_run(result: &RunResult) -> Row {
         date: result.started_utc.get(..10).unwrap_or("this run").to_owned(),
         note: String::new(),
         published: false,
-    }
-}
-
-/// The GPU's load by this program's time account, else by its driver.
-fn gpu_busy_pct(result: &RunResult) -> Measured<f64> {
-    let summary = &result.summary;
-    match (&summary.gpu_busy_pct, &summary.driver_gpu_busy_pct) {
-        (Measured::Missing { .. }, Measured::Value(busy_pct)) => Measured::Value(*busy_pct),
-        (own, _) => own.clone(),
     }
 }
 
@@ -146,10 +147,6 @@ fn comparable_time(result: &RunResult) -> Measured<f64> {
 }
 
 fn published_row(row: &Published, best: f64, others: &[&Published]) -> Row {
-    let same_device = |other: &&&Published| {
-        other.tool == TENSORFLOW && other.device == row.device && other.device_count == row.device_count
-    };
-    let tensorflow = others.iter().find(same_device).map(|other| row.train_s / other.train_s);
     Row {
         device: match row.device_count {
             0 | 1 => row.device.clone(),
@@ -159,7 +156,7 @@ fn published_row(row: &Published, best: f64, others: &[&Published]) -> Row {
         stamps: Vec::new(),
         train_s: Measured::Value(row.train_s),
         ratio_to_best: Measured::Value(row.train_s / best),
-        ratio_to_tensorflow: Measured::or_missing(tensorflow, "no row of TensorFlow on this device"),
+        ratio_to_tensorflow: beside_tensorflow(row, others),
         gpu_busy_pct: row.gpu_busy_pct.clone(),
         cpus_used: row.cpus_used.clone(),
         busiest_cpu_pct: row.busiest_cpu_pct.clone(),

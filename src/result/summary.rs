@@ -71,6 +71,14 @@ impl Summary {
         }
     }
 
+    /// The GPU's load by this program's time account, else by its driver, in percent; the account's reason where neither tells.
+    pub fn gpu_busy(&self) -> &Measured<f64> {
+        match (&self.gpu_busy_pct, &self.driver_gpu_busy_pct) {
+            (Measured::Missing { .. }, driver @ Measured::Value(_)) => driver,
+            (own, _) => own,
+        }
+    }
+
     /// The figures of `repeats` that come from their loads; the others are missing.
     fn of_loads(repeats: &[Repeat]) -> Self {
         let figure = |figure: &dyn Fn(&Load) -> Measured<f64>| median_of(repeats, |repeat| of_load(repeat, figure));
@@ -147,6 +155,15 @@ mod tests {
         assert!((gflop_per_s - 880.9984).abs() < 1e-9, "{gflop_per_s}");
         assert_eq!(summary.test_error_pct, Measured::Value(0.9));
         assert_eq!(summary.train_interval.value().map(|interval| interval.samples), Some(3));
+    }
+
+    #[test]
+    fn the_gpus_load_is_this_programs_own_figure_where_there_is_one_else_the_drivers() {
+        let with = |own, driver| Summary { gpu_busy_pct: own, driver_gpu_busy_pct: driver, ..Summary::default() };
+        let missing = |reason: &str| Measured::missing(reason);
+        assert_eq!(with(40.0.into(), 60.0.into()).gpu_busy(), &Measured::Value(40.0));
+        assert_eq!(with(missing("own"), 60.0.into()).gpu_busy(), &Measured::Value(60.0));
+        assert_eq!(with(missing("own"), missing("driver")).gpu_busy().reason(), Some("own"));
     }
 
     #[test]

@@ -189,6 +189,9 @@ impl OpenedSeveral<'_> {
         describe::device(result, &first.gpu, &first.plan, first.share.whole.images)?;
         let checks = if first.gpu.checked() { "on" } else { "off" };
         result.plan.tuning.insert("shader_runtime_checks".to_owned(), checks.to_owned());
+        let mut caches: Vec<String> = self.devices.iter().map(|device| device.gpu.pipeline_cache()).collect();
+        caches.dedup();
+        result.plan.tuning.insert("pipeline_cache".to_owned(), caches.join(" + "));
         let steps = self.recipe.steps_per_epoch(dataset.train.len());
         if self.lane.sync == Synchronisation::Epoch {
             result.standard = false;

@@ -1,0 +1,131 @@
+//! What the host's work costs: `cargo bench --bench host`; with `-- encode` behind it, a part of it.
+//!
+//! Encoding is timed on wgpu's `noop` backend, which is wgpu's own share of it, and on each adapter of this machine, which adds the
+//! driver's. Only this thread's work is in the figures; the device's is `gpubench run`'s to measure.
+
+#![allow(clippy::unwrap_used, reason = "what cannot be had fails the benchmark")]
+
+#[path = "../sample/mod.rs"]
+mod sample;
+
+use divan::Bencher;
+use divan::counter::ItemsCount;
+use gpubench::bench::check::random_dataset;
+use gpubench::gpu::{Adapters, Gpu, Pipelines};
+use gpubench::kernels::{PLANS, plan_named};
+use gpubench::model::{DROPOUT_RATE, Model, Training};
+use gpubench::rng::{Sequence, Stream};
+use gpubench::stats;
+use gpubench::trainer::{Recipe, Trainer};
+use std::fmt;
+
+/// Steps in a submission.
+const STEPS: [u32; 3] = [1, 8, 64];
+/// Images of the data: enough for the longest submission.
+const IMAGES: usize = 64 * 128;
+
+fn main() {
+    divan::main();
+}
+
+#[divan::bench]
+fn permutation_of_60000() -> Vec<u32> {
+    Sequence::new(1, Stream::Shuffle, 0).permutation(60_000)
+}
+
+/// The interval of a median, from so many samples.
+#[divan::bench(args = [10, 100])]
+fn bootstrap_interval(bencher: Bencher<'_, '_>, samples: usize) {
+    let mut sequence = Sequence::new(1, Stream::Check, 0);
+    let samples: Vec<f64> = (0..samples).map(|_| 12.0 + f64::from(sequence.next_u32()) / f64::from(u32::MAX)).collect();
+    bencher.bench(|| stats::bootstrap_interval(&samples, 1));
+}
+
+/// A result of so many trainings.
+#[divan::bench(args = [1, 10])]
+fn result_to_json(bencher: Bencher<'_, '_>, repeats: u32) {
+    let result = sample::gpu_run(repeats);
+    bencher.bench(|| result.to_json().unwrap());
+}
+
+/// One submission of one plan on one adapter.
+struct Case {
+    backend: Option<&'static str>,
+    adapter: usize,
+    name: String,
+    plan: &'static str,
+    steps: u32,
+}
+
+impl fmt::Display for Case {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(formatter, "{} {} x{}", self.name, self.plan, self.steps)
+    }
+}
+
+/// Every plan with every number of steps on the adapters of `backend`.
+fn cases(backend: Option<&'static str>) -> Vec<Case> {
+    let adapters = pollster::block_on(Adapters::find(backend)).unwrap();
+    let of_adapter = |(adapter, name): (usize, String)| {
+        let pairs = PLANS.iter().flat_map(|(plan, _)| STEPS.map(|steps| (*plan, steps)));
+        pairs.map(move |(plan, steps)| Case { backend, adapter, name: name.clone(), plan, steps })
+    };
+    let names = adapters.infos().iter().map(|info| info.name.split(' ').next().unwrap_or(&info.name).to_owned());
+    names.enumerate().flat_map(of_adapter).collect()
+}
+
+/// Whether there is no adapter but the one that computes nothing.
+fn no_adapter() -> bool {
+    cases(None).is_empty()
+}
+
+/// A case even where there is no adapter, so that it can show as ignored.
+fn cases_or_any() -> Vec<Case> {
+    if no_adapter() { cases(Some("noop")).split_off(PLANS.len() * STEPS.len() - 1) } else { cases(None) }
+}
+
+/// Runs `work` with a trainer that is ready for the steps of `case`.
+fn with_trainer(case: &Case, work: impl FnOnce(&Gpu, &Trainer<'_>)) {
+    let recipe = Recipe { model: Model::new(DROPOUT_RATE), training: Training::STANDARD, seed: 1, shuffle: true };
+    let plan = plan_named(case.plan).unwrap()(&recipe.model, &recipe.training, recipe.seed);
+    let dataset = random_dataset(IMAGES, 1);
+    let parameters = recipe.model.initial_parameters(recipe.seed);
+    pollster::block_on(async {
+        let adapters = Adapters::find(case.backend).await.unwrap();
+        let gpu = Gpu::open(&adapters, &adapters.infos()[case.adapter], recipe.needs(&plan, &dataset)).await.unwrap();
+        let pipelines = Pipelines::compile(&gpu, &plan).await.unwrap();
+        let mut trainer = Trainer::new(&gpu, &pipelines, &plan, &recipe, &dataset, &parameters).await.unwrap();
+        trainer.begin_epoch(0);
+        gpu.wait(gpu.submit(gpu.record())).await.unwrap();
+        work(&gpu, &trainer);
+    });
+}
+
+/// Encodes the steps; what comes of it is thrown away.
+fn encode(bencher: Bencher<'_, '_>, case: &Case) {
+    with_trainer(case, |_, trainer| {
+        bencher.counter(ItemsCount::new(case.steps)).bench_local(|| trainer.encode_steps(0..case.steps).unwrap());
+    });
+}
+
+#[divan::bench(args = cases(Some("noop")))]
+fn encode_without_driver(bencher: Bencher<'_, '_>, case: &Case) {
+    encode(bencher, case);
+}
+
+/// Encodes the steps, hands them over and hears that they are done, which they are at once.
+#[divan::bench(args = cases(Some("noop")))]
+fn encode_submit_wait_without_driver(bencher: Bencher<'_, '_>, case: &Case) {
+    with_trainer(case, |gpu, trainer| {
+        bencher.counter(ItemsCount::new(case.steps)).bench_local(|| {
+            let submission = gpu.submit_encoded(trainer.encode_steps(0..case.steps).unwrap());
+            pollster::block_on(gpu.wait(submission)).unwrap();
+        });
+    });
+}
+
+/// Shows as ignored where there is no adapter.
+#[divan::bench(args = cases_or_any(), ignore = no_adapter(), sample_count = 30)]
+fn encode_with_driver(bencher: Bencher<'_, '_>, case: &Case) {
+    encode(bencher, case);
+}

@@ -1,0 +1,114 @@
+//! What a step of the timed plans hands to the device is what a fast training needs: few launches, few bytes, nothing else.
+//!
+//! 10 epochs in half a second leave 107 us for each of 4,690 steps. That can be proved wrong without a GPU: a plan's launches
+//! and bytes are the same everywhere. Tests that record commands show as ignored where there is no adapter.
+
+#![allow(clippy::unwrap_used, reason = "what cannot be had fails the test")]
+
+use gpubench::bench::check;
+use gpubench::gpu::{AdapterInfo, Adapters, Gpu, Needs, Pipelines};
+use gpubench::kernels::{Dispatch, MakePlan, PLANS, Plan, layered};
+use gpubench::model::{DROPOUT_RATE, Model, Training};
+use gpubench::trainer::{Recipe, Trainer};
+use libtest_mimic::{Arguments, Failed, Trial};
+use std::sync::Arc;
+
+/// Kernel launches of a step.
+const MOST_DISPATCHES: usize = 4;
+/// Seconds that a step may take so that 4,690 of them take half a second.
+const STEP_S: f64 = 0.5 / 4690.0;
+/// Bytes per second of an H100's memory, by its data sheet.
+const BYTES_PER_S: f64 = 3.35e12;
+/// Operations per second of its float32 units that portable kernels can be expected to reach.
+const FLOP_PER_S: f64 = 40e12;
+/// The share of a step's time in which its bytes, or its operations, must be done: the rest is for launches and latency.
+const SHARE: f64 = 0.25;
+/// Images in a step where commands are recorded; their number does not depend on it.
+const SMALL_BATCH: u32 = 16;
+
+fn timed_plans() -> impl Iterator<Item = &'static (&'static str, MakePlan)> {
+    PLANS.iter().filter(|(name, _)| *name != layered::NAME)
+}
+
+fn plan(make: MakePlan) -> Plan {
+    make(&Model::new(DROPOUT_RATE), &Training::STANDARD, 1)
+}
+
+fn total(plan: &Plan, amount: fn(&Dispatch, u32) -> u64) -> f64 {
+    plan.training.iter().map(|dispatch| amount(dispatch, Training::STANDARD.batch)).sum::<u64>() as f64
+}
+
+fn few_launches(make: MakePlan) -> Result<(), Failed> {
+    let dispatches = plan(make).training.len();
+    assert!(dispatches <= MOST_DISPATCHES, "{dispatches} dispatches a step");
+    Ok(())
+}
+
+fn few_bytes(make: MakePlan) -> Result<(), Failed> {
+    let bytes = total(&plan(make), |dispatch, batch| dispatch.bytes.at(batch));
+    let most = SHARE * STEP_S * BYTES_PER_S;
+    assert!(bytes > 0.0 && bytes <= most, "{bytes} bytes a step, of {most}");
+    Ok(())
+}
+
+fn few_operations(make: MakePlan) -> Result<(), Failed> {
+    let flop = total(&plan(make), |dispatch, batch| dispatch.flop.at(batch));
+    let most = SHARE * STEP_S * FLOP_PER_S;
+    assert!(flop > 0.0 && flop <= most, "{flop} operations a step, of {most}");
+    Ok(())
+}
+
+/// An epoch is one list of commands with the plan's launches for each step, the smaller last one too, and nothing else.
+fn an_epoch_holds_the_launches_of_its_steps_and_nothing_else(
+    adapters: &Adapters,
+    info: &AdapterInfo,
+    make: MakePlan,
+) -> Result<(), Failed> {
+    pollster::block_on(async {
+        let training = Training { batch: SMALL_BATCH, ..Training::STANDARD };
+        let recipe = Recipe { model: Model::new(DROPOUT_RATE), training, seed: 1, shuffle: true };
+        let plan = make(&recipe.model, &recipe.training, recipe.seed);
+        let gpu = Gpu::open(adapters, info, Needs::default()).await?;
+        let pipelines = Pipelines::compile(&gpu, &plan).await?;
+        let dataset = check::random_dataset(2 * SMALL_BATCH as usize + 5, 3);
+        let start = recipe.model.initial_parameters(recipe.seed);
+        let mut trainer = Trainer::new(&gpu, &pipelines, &plan, &recipe, &dataset, &start).await?;
+        gpu.wait(gpu.submit(gpu.record())).await?;
+        trainer.begin_epoch(0);
+        let before = gpu.commands();
+        let steps = trainer.steps_per_epoch();
+        gpu.wait(trainer.submit_steps(0..steps)?).await?;
+        let after = gpu.commands();
+        assert_eq!(steps, 3);
+        assert_eq!(after.dispatches - before.dispatches, u64::from(steps) * plan.training.len() as u64);
+        assert_eq!(after.timestamps, before.timestamps);
+        assert_eq!(after.passes - before.passes, 1);
+        assert_eq!(after.submissions - before.submissions, 1);
+        Ok(())
+    })
+}
+
+fn main() {
+    let arguments = Arguments::from_args();
+    let adapters = Arc::new(pollster::block_on(Adapters::find(None)).unwrap());
+    let mut trials = Vec::new();
+    for &(name, make) in timed_plans() {
+        trials.push(Trial::test(format!("few launches in a step of {name}"), move || few_launches(make)));
+        trials.push(Trial::test(format!("few bytes in a step of {name}"), move || few_bytes(make)));
+        trials.push(Trial::test(format!("few operations in a step of {name}"), move || few_operations(make)));
+        for index in 0..adapters.infos().len() {
+            let adapters = adapters.clone();
+            let title = format!("recorded commands of an epoch of {name} on {}", adapters.infos()[index].name);
+            let run = move || {
+                an_epoch_holds_the_launches_of_its_steps_and_nothing_else(&adapters, &adapters.infos()[index], make)
+            };
+            trials.push(Trial::test(title, run));
+        }
+        if adapters.infos().is_empty() {
+            let title = format!("recorded commands of an epoch of {name} (no adapter here)");
+            trials.push(Trial::test(title, || Ok(())).with_ignored_flag(true));
+        }
+    }
+    assert!(!trials.is_empty(), "no plan is timed: the list of plans is broken");
+    libtest_mimic::run(&arguments, trials).exit();
+}
