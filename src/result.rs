@@ -12,11 +12,14 @@ mod account;
 mod check;
 mod environment;
 mod json;
+mod load;
 mod measured;
 mod parallel;
 mod peaks;
+mod phases;
 mod profile;
 mod settings;
+mod steady;
 mod summary;
 mod sweep;
 mod timeline;
@@ -25,11 +28,14 @@ mod tuning;
 pub use account::{Account, HostTimes, TrainingBound, Verdict, no_account, no_factor};
 pub use check::{Check, KernelCheck, Outcome, StepCheck};
 pub use environment::{Adapter, AdapterKind, Cpu, Environment, TimestampGrade, Tool};
+pub use load::{Energy, GpuLoad, Load, Sampling, Spread, Throttling, no_buffers, no_load};
 pub use measured::Measured;
 pub use parallel::{Member, Parallel, Synchronisation, not_parallel};
 pub use peaks::{Facts, PEAK_FACTS, PEAKS_SCHEMA, PEAKS_SCHEMA_VERSION, Peak, PeakKind, Peaks, Subject, Unit};
+pub use phases::Phases;
 pub use profile::{Bound, KernelTime, Method, Profile};
 pub use settings::{Origin, Setting, Settings};
+pub use steady::{Repeating, RepeatingEnd, Soak, Steady, no_repeating, no_soak};
 pub use sweep::{Sweep, SweepFit, SweepPoint, SweepVariable};
 pub use timeline::{Event, Timeline, Track};
 pub use tuning::{Candidate, TUNING_SCHEMA, TUNING_SCHEMA_VERSION, Tuning};
@@ -91,6 +97,12 @@ pub struct RunResult {
     /// The measured search that chose the plan; may be left out.
     #[serde(default = "no_tuning")]
     pub tuning: Measured<Tuning>,
+    /// How the repeating of the training ended; may be left out.
+    #[serde(default = "no_repeating")]
+    pub repeating: Measured<Repeating>,
+    /// Epoch after epoch of a long training; may be left out.
+    #[serde(default = "no_soak")]
+    pub soak: Measured<Soak>,
     /// How several devices shared the training; may be left out.
     #[serde(default = "not_parallel")]
     pub parallel: Measured<Parallel>,
@@ -196,31 +208,6 @@ pub struct ModelSize {
     pub training_macs: u64,
 }
 
-/// Seconds spent in each part of a run. Warm and cold are never mixed: `train_s` is the first repeat's.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-pub struct Phases {
-    /// Finding and choosing the adapter.
-    pub adapter_s: Measured<f64>,
-    /// Opening the device.
-    pub device_s: Measured<f64>,
-    /// Compiling shaders and building pipelines.
-    pub compile_s: Measured<f64>,
-    /// Reading or drawing the data.
-    pub data_s: Measured<f64>,
-    /// Comparing with the reference.
-    pub check_s: Measured<f64>,
-    /// Moving the data to the device; part of `train_s`.
-    pub upload_s: Measured<f64>,
-    /// The first training step, where drivers compile for the second time.
-    pub first_step_s: Measured<f64>,
-    /// Training, from the data in host memory to the last epoch's results.
-    pub train_s: Measured<f64>,
-    /// Evaluation on the test images.
-    pub evaluate_s: Measured<f64>,
-    /// Everything from the start of the program to the end of the first training.
-    pub cold_total_s: Measured<f64>,
-}
-
 /// One timed training.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Repeat {
@@ -239,6 +226,12 @@ pub struct Repeat {
     /// What was handed to the device, evaluations included.
     #[serde(default = "not_counted")]
     pub commands: Measured<Commands>,
+    /// Bytes of all buffers that the training made on the device.
+    #[serde(default = "no_buffers")]
+    pub device_buffer_bytes: Measured<u64>,
+    /// What the training used of the machine.
+    #[serde(default = "no_load")]
+    pub load: Measured<Load>,
 }
 
 /// How many commands of each kind a device was handed.
@@ -324,12 +317,21 @@ pub struct Summary {
     pub test_error_pct: Measured<f64>,
     /// Lowest and highest error rate a run like this may have, in percent, both included.
     pub accepted_test_error_pct: Measured<[f64; 2]>,
-    /// Share of the training time in which the GPU was busy, in percent.
+    /// Share of the training time in which the GPU's kernels were at work, in percent, by this program's own time account.
     pub gpu_busy_pct: Measured<f64>,
-    /// Mean number of CPU cores in use.
+    /// Share of the training time in which the GPU was busy by its driver's word, in percent: the median of the repeats.
+    #[serde(default = "summary::not_measured")]
+    pub driver_gpu_busy_pct: Measured<f64>,
+    /// Mean number of CPU cores in use by this process: the median of the repeats.
     pub cpus_used: Measured<f64>,
-    /// Load of the busiest CPU core, in percent.
+    /// Load of the machine's busiest CPU core, in percent: the median of the repeats.
     pub busiest_cpu_pct: Measured<f64>,
+    /// Energy of 1,000 training images beyond the idle power, J: the median of the repeats.
+    #[serde(default = "summary::not_measured")]
+    pub net_j_per_1000_images: Measured<f64>,
+    /// Bytes of all buffers that a training made on the device.
+    #[serde(default = "no_buffers")]
+    pub device_buffer_bytes: Measured<u64>,
     /// Largest resident memory of the process, in bytes.
     pub peak_host_memory_bytes: Measured<u64>,
 }
@@ -392,24 +394,6 @@ impl RunResult {
             stamps.push("non-standard");
         }
         stamps
-    }
-}
-
-impl Default for Phases {
-    fn default() -> Self {
-        let missing = || Measured::missing("the run has not come this far");
-        Self {
-            adapter_s: missing(),
-            device_s: missing(),
-            compile_s: missing(),
-            data_s: missing(),
-            check_s: missing(),
-            upload_s: missing(),
-            first_step_s: missing(),
-            train_s: missing(),
-            evaluate_s: missing(),
-            cold_total_s: missing(),
-        }
     }
 }
 

@@ -87,6 +87,39 @@ impl Line {
     }
 }
 
+/// The straight line of plain least squares, with the doubt about its slope.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Slope {
+    /// Growth of y for each unit of x.
+    pub slope: f64,
+    /// Standard error of the slope.
+    pub error: f64,
+    /// y at the first x.
+    pub at_start: f64,
+}
+
+impl Slope {
+    /// The line through `points` (x, y) with the smallest sum of squared distances in y; `None` for fewer than three points or two
+    /// different x, or for values that are not finite.
+    ///
+    /// Source: N. R. Draper, H. Smith, "Applied regression analysis", 1998, sections 1.2 and 1.4.
+    pub fn through(points: &[(f64, f64)]) -> Option<Self> {
+        let count = points.len() as f64;
+        let mean = |of: fn(&(f64, f64)) -> f64| points.iter().map(of).sum::<f64>() / count;
+        let (x_mean, y_mean) = (mean(|point| point.0), mean(|point| point.1));
+        let sum = |of: &dyn Fn(f64, f64) -> f64| points.iter().map(|&(x, y)| of(x, y)).sum::<f64>();
+        let variance = sum(&|x, _| (x - x_mean) * (x - x_mean));
+        let slope = sum(&|x, y| (x - x_mean) * (y - y_mean)) / variance;
+        let residual = sum(&|x, y| (y - y_mean - slope * (x - x_mean)).powi(2));
+        let error = (residual / (count - 2.0) / variance).sqrt();
+        let &(first, _) = points.first()?;
+        let differ = points.len() >= 3 && points.iter().any(|&(x, _)| x != first);
+        let line = Self { slope, error, at_start: y_mean + slope * (first - x_mean) };
+        Some(line)
+            .filter(|line| differ && [line.slope, line.error, line.at_start].iter().all(|value| value.is_finite()))
+    }
+}
+
 /// The median of samples in rising order.
 fn median_of_sorted(sorted: &[f64]) -> Option<f64> {
     let middle = sorted.len() / 2;
@@ -150,6 +183,32 @@ mod tests {
             assert_eq!(Line::through(points), None, "{points:?}");
         }
         assert_eq!(Line::through(&[(1.0, 3.0), (2.0, 5.0)]).map(|line| line.at(3.0).round()), Some(7.0));
+    }
+
+    #[test]
+    fn a_slope_has_the_error_of_the_textbook() {
+        // Worked by hand: x 0 to 4, y about 2 + 3 x with residuals -1, 2, 0, -2, 1, whose sum and moment are 0.
+        let points = [(0.0, 1.0), (1.0, 7.0), (2.0, 8.0), (3.0, 9.0), (4.0, 15.0)];
+        let line = Slope::through(&points).unwrap();
+        assert!((line.slope - 3.0).abs() < 1e-12 && (line.at_start - 2.0).abs() < 1e-12, "{line:?}");
+        // Residual sum of squares 10, variance of x 10, three degrees of freedom: the square root of 10 / 3 / 10.
+        assert!((line.error - (1.0f64 / 3.0).sqrt()).abs() < 1e-12, "{line:?}");
+        let shifted: Vec<(f64, f64)> = points.iter().map(|&(x, y)| (x + 100.0, y)).collect();
+        let moved = Slope::through(&shifted).unwrap();
+        assert!((moved.at_start - 2.0).abs() < 1e-9 && (moved.slope - 3.0).abs() < 1e-9, "{moved:?}");
+    }
+
+    #[test]
+    fn there_is_no_slope_through_two_points_equal_x_or_what_is_not_finite() {
+        let cases: [&[(f64, f64)]; 4] = [
+            &[],
+            &[(0.0, 1.0), (1.0, 2.0)],
+            &[(0.1, 1.0), (0.1, 2.0), (0.1, 3.0)],
+            &[(0.0, 1.0), (1.0, f64::NAN), (2.0, 1.0)],
+        ];
+        for points in cases {
+            assert_eq!(Slope::through(points), None, "{points:?}");
+        }
     }
 
     #[test]

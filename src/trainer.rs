@@ -32,7 +32,7 @@ impl<'a> Trainer<'a> {
     /// Makes the buffers and copies the data and `parameters` (laid out as the model says) to the device.
     ///
     /// # Errors
-    /// [`Error::Usage`] if the batch does not fit the data or the adapter, [`Error::Device`] if memory runs out.
+    /// [`crate::Error::Usage`] if the batch does not fit the data or the adapter, [`crate::Error::Device`] if memory runs out.
     pub async fn new(
         gpu: &'a Gpu,
         pipelines: &Pipelines,
@@ -123,7 +123,7 @@ impl<'a> Trainer<'a> {
     /// Copies the parameters to the host.
     ///
     /// # Errors
-    /// [`Error::Device`] if the device failed.
+    /// [`crate::Error::Device`] if the device failed.
     pub async fn parameters(&self) -> Result<Vec<f32>> {
         self.buffers.read(self.gpu, inputs::PARAMETERS, self.recipe.model.parameter_count()).await
     }
@@ -175,7 +175,7 @@ impl<'a> Trainer<'a> {
     /// Encodes the steps `steps` of the epoch that was begun, in their order.
     ///
     /// # Errors
-    /// [`Error::Usage`] if a grid exceeds the adapter's limit, which [`Trainer::new`] has ruled out.
+    /// [`crate::Error::Usage`] if a grid exceeds the adapter's limit, which [`Trainer::new`] has ruled out.
     pub fn encode_steps(&self, steps: impl IntoIterator<Item = u32>) -> Result<Encoded> {
         self.encode(&self.plan.training, &self.training, self.train_images, steps)
     }
@@ -261,7 +261,7 @@ impl<'a> Trainer<'a> {
     /// Reads the sums of loss and right answers of the first `steps` steps of the epoch: the one readback of an epoch.
     ///
     /// # Errors
-    /// [`Error::Device`] if the device failed.
+    /// [`crate::Error::Device`] if the device failed.
     pub async fn step_metrics(&self, steps: u32) -> Result<Vec<Metrics>> {
         let sums: Vec<[f32; 2]> = self.buffers.read(self.gpu, inputs::TRAIN_METRICS, steps as usize).await?;
         let metrics = |(index, &sums): (usize, &[f32; 2])| metrics(sums, self.batch_of(index as u32));
@@ -304,7 +304,7 @@ impl<'a> Trainer<'a> {
     /// Reads the outcome of an evaluation of all test images.
     ///
     /// # Errors
-    /// [`Error::Device`] if the device failed.
+    /// [`crate::Error::Device`] if the device failed.
     pub async fn evaluation_metrics(&self) -> Result<Metrics> {
         let count = self.evaluation_batches() as usize;
         let sums: Vec<[f32; 2]> = self.buffers.read(self.gpu, inputs::TEST_METRICS, count).await?;

@@ -125,8 +125,14 @@ pub async fn run(request: &str, host: &str, on_event: js_sys::Function) -> std::
         result.warnings.push("a software adapter computes on the CPU: its times say nothing about a GPU".to_owned());
     }
     let lane = OnAdapter { adapters: &adapters, adapter: chosen, checked: true };
-    let job =
-        Job { dataset: &dataset, init: None, profile: request.profile_steps.map(ProfileOptions::new), peaks, started };
+    let job = Job {
+        dataset: &dataset,
+        init: None,
+        profile: request.profile_steps.map(ProfileOptions::new),
+        peaks,
+        probe: &bench::load::NoProbe("a browser does not tell"),
+        started,
+    };
     let outcome = bench::run(&lane, &job, &mut result, &mut observer).await;
     result.warnings.extend(observer::warnings());
     if let Ok(finished) = outcome {

@@ -6,7 +6,7 @@ mod common;
 mod trace_check;
 
 use assert_cmd::Command;
-use common::{Test, gpubench, outcome, outcome_of, run, trials};
+use common::{Test, gpubench, only_result, outcome, outcome_of, refused, results, run, trials};
 use gpubench::model::{DROPOUT_RATE, Model};
 use gpubench::result::{Peaks, RunResult, Status, Tuning};
 use gpubench::weights::to_safetensors;
@@ -14,28 +14,6 @@ use std::collections::BTreeMap;
 use std::fs;
 use std::path::Path;
 use tempfile::TempDir;
-
-/// Expects `code` and a single line of error that contains every one of `says`, nothing on stdout, no result file.
-fn refused(arguments: &[&str], code: i32, says: &[&str]) {
-    let folder = TempDir::new().unwrap();
-    let (stdout, stderr) = outcome(folder.path(), arguments, code);
-    assert!(stdout.is_empty(), "{stdout}");
-    for says in says {
-        assert!(stderr.contains(says), "{says:?} is not in: {stderr}");
-    }
-    assert!(results(folder.path()).is_empty(), "{:?}", results(folder.path()));
-}
-
-fn results(folder: &Path) -> Vec<std::path::PathBuf> {
-    let Ok(entries) = fs::read_dir(folder.join("results")) else { return Vec::new() };
-    entries.map(|entry| entry.unwrap().path()).collect()
-}
-
-fn only_result(folder: &Path) -> RunResult {
-    let files = results(folder);
-    assert_eq!(files.len(), 1, "{files:?}");
-    RunResult::from_json(&fs::read_to_string(&files[0]).unwrap()).unwrap()
-}
 
 /// A short run on synthetic digits.
 const SHORT: [&str; 4] = ["--data", "synthetic", "--steps", "2"];

@@ -8,11 +8,12 @@ use roxmltree::{Document, ParsingOptions};
 use std::fs;
 use std::path::Path;
 
-const TITLES: [&str; 9] = [
+const TITLES: [&str; 10] = [
     "Where the time went",
     "Kernels",
     "Roofline",
     "Training",
+    "Load",
     "Step time against size",
     "Measured peaks",
     "Phases",

@@ -84,6 +84,7 @@ fn profiled(adapters: &Adapters, index: usize, options: ProfileOptions) -> gpube
         init: None,
         profile: Some(options),
         peaks: Measured::Value(peaks()),
+        probe: &bench::load::NoProbe("not measured in this test"),
         started: Instant::now(),
     };
     let finished = pollster::block_on(bench::run(&lane, &job, &mut result, &mut Silent))?;

@@ -55,7 +55,14 @@ fn dataset() -> Dataset {
 }
 
 fn job(dataset: &Dataset) -> Job<'_> {
-    Job { dataset, init: None, profile: None, peaks: no_peaks(), started: Instant::now() }
+    Job {
+        dataset,
+        init: None,
+        profile: None,
+        peaks: no_peaks(),
+        probe: &bench::load::NoProbe("not measured in this test"),
+        started: Instant::now(),
+    }
 }
 
 fn result(dataset: &Dataset) -> RunResult {

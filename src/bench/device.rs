@@ -199,6 +199,11 @@ impl Engine for DeviceEngine<'_> {
         self.trainer()?.parameters().await
     }
 
+    fn buffer_bytes(&self) -> Measured<u64> {
+        let bytes = self.trainer.as_ref().map(|trainer| trainer.buffers().total_bytes());
+        Measured::or_missing(bytes, NOT_BEGUN)
+    }
+
     fn commands(&self) -> Measured<result::Commands> {
         Measured::Value(describe::commands(self.commands_before, self.opened.gpu.commands()))
     }

@@ -113,4 +113,9 @@ pub trait Engine {
 
     /// The commands that the device was handed in this training.
     fn commands(&self) -> Measured<Commands>;
+
+    /// Bytes of all buffers that the training made on its devices; what a device needs to hand them to the host is left out.
+    fn buffer_bytes(&self) -> Measured<u64> {
+        Measured::missing("the training lies in the host's memory")
+    }
 }

@@ -22,6 +22,9 @@ pub fn differences_from_standard(settings: &Settings, identity: Identity) -> Vec
     let epochs = settings.epochs.value;
     note(settings.quick.value, format!("a quick run, cut short after {QUICK_TRAIN_S} s of training"));
     let counted = if epochs == 1 { "1 epoch".to_owned() } else { format!("{epochs} epochs") };
+    if let Some(minutes) = settings.steady.soak_min.value.value() {
+        note(true, format!("a soak of {minutes} minutes instead of {} epochs", standard.epochs));
+    }
     note(epochs != standard.epochs, format!("{counted} instead of {}", standard.epochs));
     let batch = settings.batch.value;
     note(batch != standard.batch, format!("batch {batch} instead of {}", standard.batch));
@@ -80,7 +83,7 @@ pub fn judge(result: &mut RunResult) {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::result::{Origin, Setting};
+    use crate::result::{Origin, Setting, Steady};
 
     fn standard_settings() -> Settings {
         let any = || Setting::default(Measured::missing("any"));
@@ -98,6 +101,7 @@ mod tests {
             init: any(),
             plan: Setting::default("layered".into()),
             quick: Setting::default(false),
+            steady: Steady::default(),
         }
     }
 
@@ -117,10 +121,11 @@ mod tests {
             dropout: Setting::new(0.0, option),
             init: Setting::new(Measured::Value("w".into()), option),
             quick: Setting::new(true, option),
+            steady: Steady { soak_min: Setting::new(Measured::Value(30.0), option), ..Steady::default() },
             ..standard_settings()
         };
-        assert_eq!(differences_from_standard(&changed, Identity::Mnist).len(), 7);
-        assert_eq!(differences_from_standard(&changed, Identity::Synthetic).len(), 8);
+        assert_eq!(differences_from_standard(&changed, Identity::Mnist).len(), 8);
+        assert_eq!(differences_from_standard(&changed, Identity::Synthetic).len(), 9);
         assert_eq!(differences_from_standard(&standard_settings(), Identity::Other).len(), 1);
         assert_eq!(difference_in_images(60_000, 10_000), None);
         assert!(difference_in_images(600, 100).is_some_and(|phrase| phrase.starts_with("600 training and 100 test")));

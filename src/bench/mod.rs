@@ -9,9 +9,11 @@ pub mod engine;
 mod expected;
 mod judge;
 pub mod ledger;
+pub mod load;
 pub mod peaks;
 mod profile;
 mod several;
+mod steady;
 mod sweep;
 pub mod tolerance;
 mod train;
@@ -48,6 +50,8 @@ pub struct Job<'a> {
     pub profile: Option<ProfileOptions>,
     /// What the adapter reaches at best, to compare the profile with.
     pub peaks: Measured<Peaks>,
+    /// Who measures what each timed training uses of the machine.
+    pub probe: &'a dyn load::Probe,
     /// When the program started, for the cold total.
     pub started: Instant,
 }
@@ -88,6 +92,8 @@ pub trait Observer {
     fn phase(&mut self, name: &str);
     /// Some steps are done.
     fn progress(&mut self, progress: &Progress);
+    /// Waits `seconds`, or until the run should end. Where nobody can wait, nothing happens.
+    fn wait(&mut self, _seconds: f64) {}
     /// Whether the run should end at the next step.
     fn stop_requested(&self) -> bool;
     /// The result has grown and should be kept.
@@ -140,14 +146,18 @@ pub fn begin(settings: Settings, environment: Environment, dataset: &Dataset) ->
         sweep: result::no_sweep(),
         tuning: result::no_tuning(),
         parallel: result::not_parallel(),
+        repeating: Measured::missing("the run has not come this far"),
+        soak: result::no_soak(),
     }
 }
 
 /// What `settings` ask to be trained.
 pub fn recipe(settings: &Settings) -> Recipe {
+    let soaks = settings.steady.soak_min.value.value().is_some();
+    let epochs = if soaks { steady::SOAK_EPOCHS } else { settings.epochs.value };
     Recipe {
         model: Model::new(settings.dropout.value),
-        training: Training { batch: settings.batch.value, epochs: settings.epochs.value, ..Training::STANDARD },
+        training: Training { batch: settings.batch.value, epochs, ..Training::STANDARD },
         seed: settings.seed.value,
         shuffle: settings.shuffle.value,
     }
@@ -197,6 +207,7 @@ async fn stages(
         let profiled = opened.profile(job, options, last, result, observer).await?;
         timeline.alignment_ns = profiled.alignment_ns;
         timeline.events.extend(profiled.events);
+        result.summary.gpu_busy_pct = result.account.clone().map(|account| account.busy_pct());
     }
     judge(result);
     Ok(Finished { parameters: trained.parameters, timeline })
@@ -213,6 +224,7 @@ async fn check_first(opened: &impl Opened, result: &mut RunResult) -> Result<()>
     if passed { Ok(()) } else { Err(Error::Check(report.complaint)) }
 }
 
+/// Trains until nobody asks for more.
 async fn train_repeats(
     job: &Job<'_>,
     opened: &impl Opened,
@@ -221,20 +233,55 @@ async fn train_repeats(
     observer: &mut dyn Observer,
 ) -> Result<train::Trained> {
     let initial = job.initial_parameters(&recipe.model, recipe.seed);
-    let mut trained = Err(Error::Usage("--repeat 0 trains nothing: choose 1 or more".into()));
-    for repeat in 0..result.settings.repeat.value {
+    let mut begun = None;
+    for repeat in 0.. {
         observer.phase("train");
+        let idle_s = job.probe.begin();
+        if repeat == 0 {
+            result.phases.idle_s = idle_s;
+        }
+        let begun = *begun.get_or_insert_with(Instant::now);
         let mut engine = opened.engine();
-        let training = train::Training { recipe, dataset: job.dataset, initial: &initial, repeat, origin: job.started };
-        trained = Ok(train::train_once(&mut engine, &training, result, observer).await?);
+        let (dataset, origin, probe) = (job.dataset, job.started, job.probe);
+        let training = train::Training { recipe, dataset, initial: &initial, repeat, origin, probe };
+        let trained = train::train_once(&mut engine, &training, result, observer).await;
+        enter_load(result, recipe, job.probe.end());
+        let trained = trained?;
         if repeat == 0 {
             result.phases.cold_total_s = seconds(job.started);
         }
         summarise(result, recipe);
-        close_parallel(result, trained.as_ref().ok().map(|trained| &trained.ledger));
+        close_parallel(result, &trained.ledger);
+        let elapsed_s = begun.elapsed().as_secs_f64();
+        let ended = steady::ended(&result.settings, &result.summary, repeat + 1, elapsed_s);
+        let state = ended.unwrap_or(result::RepeatingEnd::Unfinished);
+        result.repeating = Measured::Value(steady::repeating(&result.repeats, &result.summary, elapsed_s, state));
         observer.checkpoint(result)?;
+        if ended.is_some() {
+            return Ok(trained);
+        }
+        if result.settings.steady.cooldown_s.value > 0.0 {
+            observer.phase("cool down");
+            observer.wait(result.settings.steady.cooldown_s.value);
+        }
+        if observer.stop_requested() {
+            break;
+        }
     }
-    trained
+    Err(Error::Interrupted)
+}
+
+/// Enters what the last training used, also where it broke off, and what a soak says.
+fn enter_load(result: &mut RunResult, recipe: &Recipe, load: Measured<result::Load>) {
+    let epoch_images = result.data.train_images;
+    let soaks = result.settings.steady.soak_min.value.value().is_some();
+    if let Some(last) = result.repeats.last_mut() {
+        let images = train::images_trained(last, recipe, epoch_images);
+        load::attach(last, load, images, epoch_images);
+        if soaks {
+            result.soak = steady::soak(&last.epochs);
+        }
+    }
 }
 
 /// Computes the figures of the table from the repeats so far.
@@ -247,9 +294,9 @@ fn summarise(result: &mut RunResult, recipe: &Recipe) {
 }
 
 /// Tells how well the last timed training went on several devices, if there were several.
-fn close_parallel(result: &mut RunResult, ledger: Option<&ledger::Ledger>) {
+fn close_parallel(result: &mut RunResult, ledger: &ledger::Ledger) {
     let RunResult { parallel: Measured::Value(parallel), repeats, .. } = result else { return };
-    let Some((last, ledger)) = repeats.last().zip(ledger) else { return };
+    let Some(last) = repeats.last() else { return };
     if let Some(&train_s) = last.train_s.value() {
         let exchange_s = ledger.seconds(|interval| interval.activity == ledger::Activity::Exchange);
         several::close(parallel, exchange_s, train_s, last.samples.iter().map(|sample| sample.steps).sum());

@@ -151,6 +151,12 @@ fn explain(sizes: &Sizes, result: &mut RunResult) {
         dense_gflop_per_s: missing(),
         test_error_pct: missing(),
         accepted_test_error_pct: Measured::missing("a sweep has no error rate"),
+        gpu_busy_pct: missing(),
+        driver_gpu_busy_pct: missing(),
+        cpus_used: missing(),
+        busiest_cpu_pct: missing(),
+        net_j_per_1000_images: missing(),
+        device_buffer_bytes: Measured::missing("a sweep completes no training"),
         ..Summary::default()
     };
 }

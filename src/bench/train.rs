@@ -3,6 +3,7 @@
 use super::drive::Chunk;
 use super::engine::Engine;
 use super::ledger::{Activity, Ledger};
+use super::load::Probe;
 use super::{Observer, Progress};
 use crate::data::Dataset;
 use crate::error::{Error, Result};
@@ -16,6 +17,9 @@ use web_time::Instant;
 
 /// Seconds of training after which a quick run ends.
 pub const QUICK_TRAIN_S: f64 = 30.0;
+
+/// Seconds between two writings of a soak's result, which may have thousands of epochs.
+const KEEP_S: f64 = 10.0;
 
 /// Parts of an epoch for which a mean loss is kept.
 const CURVE_PARTS: usize = 32;
@@ -60,6 +64,8 @@ pub struct Training<'a> {
     pub repeat: u32,
     /// From when the times in the ledger count.
     pub origin: Instant,
+    /// Who is told when the training's clock runs.
+    pub probe: &'a dyn Probe,
 }
 
 impl Training<'_> {
@@ -69,7 +75,7 @@ impl Training<'_> {
 
     /// Steps of the whole training.
     fn steps_asked(&self, result: &RunResult) -> u32 {
-        let all = self.recipe.training.epochs * self.steps_per_epoch();
+        let all = self.recipe.training.epochs.saturating_mul(self.steps_per_epoch());
         result.settings.steps.value.value().copied().unwrap_or(all).min(all)
     }
 
@@ -98,16 +104,21 @@ pub async fn train_once(
         parameters_sha256: Measured::missing("the training did not come to its end"),
         final_test_error_pct: Measured::missing("the training did not come to its end"),
         commands: Measured::missing("the training did not come to its end"),
+        device_buffer_bytes: Measured::missing("the training did not come so far"),
+        load: Measured::missing("the training did not come to its end"),
     });
     let mut ledger = Ledger::new(training.origin);
+    training.probe.resume();
     let start = Instant::now();
     engine.begin(training.dataset, training.initial, &mut ledger).await?;
     let upload_s = start.elapsed().as_secs_f64();
+    training.probe.pause();
+    last(result)?.device_buffer_bytes = engine.buffer_bytes();
     if training.repeat == 0 {
         result.phases.upload_s = upload_s.into();
     }
 
-    let mut clock = Clock { train_s: upload_s, evaluate_s: 0.0, steps_done: 0, ledger };
+    let mut clock = Clock { train_s: upload_s, evaluate_s: 0.0, steps_done: 0, kept: Instant::now(), ledger };
     for epoch in 0..training.recipe.training.epochs {
         let steps = training.steps_left(result, clock.steps_done);
         if steps == 0 || train_epoch(engine, training, (epoch, steps), &mut clock, result, observer).await? {
@@ -133,7 +144,14 @@ struct Clock {
     train_s: f64,
     evaluate_s: f64,
     steps_done: u32,
+    /// When the result was kept last.
+    kept: Instant,
     ledger: Ledger,
+}
+
+/// Seconds of training that a soak lasts, if it is one.
+fn soak_s(result: &RunResult) -> Option<f64> {
+    result.settings.steady.soak_min.value.value().map(|minutes| 60.0 * minutes)
 }
 
 fn last(result: &mut RunResult) -> Result<&mut Repeat> {
@@ -149,14 +167,17 @@ async fn train_epoch(
     result: &mut RunResult,
     observer: &mut dyn Observer,
 ) -> Result<bool> {
+    training.probe.resume();
     let start = Instant::now();
     let before = clock.steps_done;
     let quick_s = result.settings.quick.value.then_some(QUICK_TRAIN_S - clock.train_s);
     let schedule = training.recipe.training;
+    let soak_s = soak_s(result);
     let totals = (
-        (training.repeat + 1, result.settings.repeat.value),
-        (epoch + 1, schedule.epochs),
-        training.steps_asked(result),
+        (training.repeat + 1, result.settings.repeat.value.max(training.repeat + 1)),
+        // Of a soak nobody knows the end: its progress is that of the epoch at hand.
+        if soak_s.is_some() { (epoch + 1, epoch + 1) } else { (epoch + 1, schedule.epochs) },
+        if soak_s.is_some() { before + steps } else { training.steps_asked(result) },
     );
     clock.ledger.first_step = before;
     engine.begin_epoch(epoch, &mut clock.ledger).await?;
@@ -194,6 +215,7 @@ async fn train_epoch(
     let sums = engine.step_metrics(made).await?;
     clock.ledger.end(begun, Activity::Readback, false, None);
     let train_s = start.elapsed().as_secs_f64();
+    training.probe.pause();
     clock.train_s += train_s;
     clock.steps_done += made;
 
@@ -203,8 +225,11 @@ async fn train_epoch(
     let tested = engine.evaluate(&mut stop).await?;
     clock.evaluate_s += start.elapsed().as_secs_f64();
     last(result)?.epochs.push(epoch_record(epoch, train_s, &sums, &tested));
-    observer.checkpoint(result)?;
-    Ok(out_of_time)
+    if soak_s.is_none() || clock.kept.elapsed().as_secs_f64() >= KEEP_S {
+        observer.checkpoint(result)?;
+        clock.kept = Instant::now();
+    }
+    Ok(out_of_time || soak_s.is_some_and(|limit_s| clock.train_s >= limit_s))
 }
 
 /// The mean losses of [`CURVE_PARTS`] parts of an epoch, or of each step where there are fewer; rounded to what a curve can show.

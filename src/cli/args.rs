@@ -4,6 +4,7 @@ use super::cpu::CpuArgs;
 use super::dataset::DataSource;
 use super::pipelines::PipelineArgs;
 use super::several::SeveralArgs;
+use super::steady::SteadyArgs;
 use super::sweep::SweepArgs;
 use super::table::TableArgs;
 use crate::bench::{PROFILED_STEPS, ProfileOptions};
@@ -43,6 +44,7 @@ Environment:
   GPUBENCH_PLAN      what --plan stands for where it is not given
   WGPU_BACKEND       what --backend stands for where it is not given
   WGPU_ADAPTER_NAME  what --adapter stands for where it is not given
+  GPUBENCH_SYSFS     where Linux's sysfs lies, for power and load, if not in /sys
   NO_COLOR           no colours";
 
 /// How fast does this device train a real network through the portable GPU API?
@@ -223,6 +225,9 @@ pub struct RunArgs {
     /// Train so many times, with the same seed [default: 1]
     #[arg(long, value_name = "N", value_parser = value_parser!(u32).range(1..=1000))]
     pub repeat: Option<u32>,
+    /// How to repeat.
+    #[command(flatten)]
+    pub steady: SteadyArgs,
     /// A minute at most: one epoch, cut short after half a minute of training
     #[arg(long)]
     pub quick: bool,
@@ -367,6 +372,7 @@ impl RunArgs {
                 Setting { value: Measured::Missing { .. }, .. } => Setting::default(AUTO.to_owned()),
             },
             quick: flag(self.quick, self.quick),
+            steady: self.steady.settings(),
         }
     }
 }

@@ -1,6 +1,7 @@
 //! `gpubench --adapter cpu`: training on the host's cores.
 
 use super::args::RunArgs;
+use super::load::MachineProbe;
 use super::session::{Session, Subject};
 use super::{environment, terminal};
 use crate::error::{Error, Result};
@@ -87,7 +88,10 @@ pub fn run(args: &RunArgs, settings: Settings, stands_in: bool, started: Instant
         adapter: lane.describe(),
         adapter_s: started.elapsed().as_secs_f64(),
         tuning: no_tuning(),
+        tune_s: Measured::missing("the CPU lane has one plan"),
         peaks: no_peaks(),
+        peaks_s: Measured::missing("the CPU lane has no peaks to measure"),
+        probe: MachineProbe::new(&[]),
     };
     session.measure(&lane, subject, args)
 }

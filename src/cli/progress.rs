@@ -5,10 +5,14 @@ use super::terminal;
 use crate::bench::{Observer, Progress};
 use crate::data::Identity;
 use crate::error::Result;
-use crate::result::{Epoch, RunResult};
+use crate::result::{Epoch, Measured, RunResult};
 use indicatif::{ProgressBar, ProgressStyle};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::{Duration, Instant};
+
+/// How long a pause may go on after somebody asked for its end.
+const WAIT_STEP: Duration = Duration::from_millis(50);
 
 /// Watches a run from a terminal.
 pub struct TerminalObserver {
@@ -65,10 +69,11 @@ impl Observer for TerminalObserver {
             "check" => "checking every kernel against the reference",
             "profile" => "profiling",
             "train" => "uploading the data",
+            "cool down" => "pausing between trainings",
             other => other,
         };
         self.bar.set_message(message.to_owned());
-        self.bar.enable_steady_tick(std::time::Duration::from_millis(120));
+        self.bar.enable_steady_tick(Duration::from_millis(120));
     }
 
     fn progress(&mut self, progress: &Progress) {
@@ -92,6 +97,13 @@ impl Observer for TerminalObserver {
         self.bar.set_position(u64::from(step));
     }
 
+    fn wait(&mut self, seconds: f64) {
+        let end = Instant::now() + Duration::from_secs_f64(seconds);
+        while !self.stop_requested() && Instant::now() < end {
+            std::thread::sleep(WAIT_STEP.min(end.saturating_duration_since(Instant::now())));
+        }
+    }
+
     fn stop_requested(&self) -> bool {
         self.stop.load(Ordering::Relaxed)
     }
@@ -108,18 +120,21 @@ impl Observer for TerminalObserver {
 
 /// What an epoch brought; an error rate on anything but MNIST says so.
 fn epoch_line(epoch: &Epoch, result: &RunResult) -> String {
-    let epochs = result.settings.epochs.value;
+    let of = match result.settings.steady.soak_min.value {
+        Measured::Value(_) => String::new(),
+        Measured::Missing { .. } => format!("/{}", result.settings.epochs.value),
+    };
     let on = match result.data.identity {
         Identity::Mnist => "",
         Identity::Synthetic => " (synthetic)",
         Identity::Other => " (not MNIST)",
     };
-    let figure = |value: &crate::result::Measured<f64>, digits: usize| match value.value() {
+    let figure = |value: &Measured<f64>, digits: usize| match value.value() {
         Some(value) => format!("{value:.digits$}"),
         None => "n/a".to_owned(),
     };
     format!(
-        "epoch {:>2}/{epochs}: {:8.3} s, loss {}, training error {} %, test error {} %{on}",
+        "epoch {:>2}{of}: {:8.3} s, loss {}, training error {} %, test error {} %{on}",
         epoch.epoch,
         epoch.train_s,
         figure(&epoch.train_loss, 4),

@@ -1,6 +1,7 @@
 //! `gpubench run`: the main job.
 
 use super::args::{AUTO, ListArgs, RunArgs};
+use super::load::MachineProbe;
 use super::session::{Session, Subject};
 use super::{cpu, list, peaks, several, terminal, tune};
 use crate::bench::{self, OnAdapter};
@@ -23,6 +24,7 @@ pub fn run(args: &RunArgs) -> Result<u8> {
         list::list(&ListArgs { json: args.json, backend: args.backend.clone() })?;
         return Ok(0);
     }
+    args.steady.fit(args.settings().repeat.value)?;
     if args.several.adapters.is_some() {
         args.cpu.refuse_on_adapters()?;
         return several::run(args, started);
@@ -50,13 +52,18 @@ pub fn run(args: &RunArgs) -> Result<u8> {
     let _kept = args.pipelines.keeper(&adapters, adapter);
 
     let session = Session::begin(args, &adapter.name, settings.seed.value, started)?;
+    let start = Instant::now();
     let tuning = choose_plan(&mut settings, args.no_tune, &adapters, adapter)?;
+    let tune_s = tuning.clone().map(|_| start.elapsed().as_secs_f64());
+    let start = Instant::now();
     let peaks = match args.profiles() {
         true => measured_peaks(&adapters, adapter, args.fresh_peaks),
         false => no_peaks(),
     };
+    let peaks_s = peaks.clone().map(|_| start.elapsed().as_secs_f64());
     let lane = OnAdapter { adapters: &adapters, adapter, checked: args.checked };
-    let subject = Subject { settings, adapter: bench::describe_adapter(adapter), adapter_s, tuning, peaks };
+    let (described, probe) = (bench::describe_adapter(adapter), MachineProbe::new(&[adapter]));
+    let subject = Subject { settings, adapter: described, adapter_s, tuning, tune_s, peaks, peaks_s, probe };
     session.measure(&lane, subject, args)
 }
 
@@ -99,7 +106,9 @@ fn measured_peaks(adapters: &Adapters, adapter: &AdapterInfo, fresh: bool) -> Me
 /// # Errors
 /// As [`run`].
 pub fn profile(args: &RunArgs) -> Result<u8> {
-    let steps = args.steps.or_else(|| (args.epochs.is_none() && !args.quick).then_some(bench::PROFILED_STEPS));
+    let steps = args.steps.or_else(|| {
+        (args.epochs.is_none() && args.steady.soak.is_none() && !args.quick).then_some(bench::PROFILED_STEPS)
+    });
     run(&RunArgs { profile: true, steps, ..args.clone() })
 }
 

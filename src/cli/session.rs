@@ -1,6 +1,7 @@
 //! What every run does around its measuring: files that may be wrong before it, files to be written after it.
 
 use super::args::RunArgs;
+use super::load::MachineProbe;
 use super::output::{ResultFile, replace};
 use super::progress::TerminalObserver;
 use super::report::{expect_writable, write_html};
@@ -39,8 +40,14 @@ pub struct Subject {
     pub adapter_s: f64,
     /// How its plan was found.
     pub tuning: Measured<Tuning>,
+    /// Seconds that finding the plan took.
+    pub tune_s: Measured<f64>,
     /// What it reaches at best.
     pub peaks: Measured<Peaks>,
+    /// Seconds that measuring the peaks took.
+    pub peaks_s: Measured<f64>,
+    /// Who measures what its trainings use.
+    pub probe: MachineProbe,
 }
 
 impl Session {
@@ -70,12 +77,13 @@ impl Session {
     /// # Errors
     /// Whatever ended the run early; what was measured before is in the result file.
     pub fn measure(self, lane: &impl Lane, subject: Subject, args: &RunArgs) -> Result<u8> {
-        let Subject { settings, adapter, adapter_s, tuning, peaks } = subject;
+        let Subject { settings, adapter, adapter_s, tuning, tune_s, peaks, peaks_s, probe } = subject;
         let mut result = bench::begin(settings, environment::environment(adapter), &self.dataset);
         result.started_utc = jiff::Timestamp::now().to_string();
         result.tuning = tuning;
         result.phases.adapter_s = adapter_s.into();
         result.phases.data_s = self.data_s.into();
+        (result.phases.tune_s, result.phases.peaks_s) = (tune_s, peaks_s);
         if self.origin.contains(dataset::DATA_VARIABLE) {
             result.settings.data.origin = Origin::Environment;
         }
@@ -84,6 +92,7 @@ impl Session {
             init: self.init,
             profile: args.profiles().then(|| args.profile_options()),
             peaks,
+            probe: &probe,
             started: self.started,
         };
         let Finished { parameters, timeline } = train(lane, &job, &mut result, self.file, args)?;

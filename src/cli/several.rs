@@ -1,6 +1,7 @@
 //! `gpubench --adapters A,B`: one training shared between several devices.
 
 use super::args::{AUTO, RunArgs};
+use super::load::MachineProbe;
 use super::session::{Session, Subject};
 use super::terminal;
 use crate::bench::{self, Device, OnSeveral, Split};
@@ -91,8 +92,18 @@ pub fn run(args: &RunArgs, started: Instant) -> Result<u8> {
     settings.plan.value =
         if plans.windows(2).all(|pair| pair[0] == pair[1]) { plans[0].into() } else { plans.join(" + ") };
     let session = Session::begin(args, &label, settings.seed.value, started)?;
+    let probe = MachineProbe::new(&devices.iter().map(|device| device.adapter).collect::<Vec<_>>());
     let lane = OnSeveral { adapters: &adapters, devices, sync, checked: args.checked };
-    let subject = Subject { settings, adapter: described, adapter_s, tuning: no_tuning(), peaks: no_peaks() };
+    let subject = Subject {
+        settings,
+        adapter: described,
+        adapter_s,
+        tuning: no_tuning(),
+        tune_s: no_tuning().map(|_| 0.0),
+        peaks: no_peaks(),
+        peaks_s: no_peaks().map(|_| 0.0),
+        probe,
+    };
     session.measure(&lane, subject, args)
 }
 

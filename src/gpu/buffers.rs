@@ -53,6 +53,11 @@ impl Buffers {
         self.buffer(name).size()
     }
 
+    /// Bytes of all buffers.
+    pub fn total_bytes(&self) -> u64 {
+        self.buffers.values().map(wgpu::Buffer::size).sum()
+    }
+
     pub(super) fn buffer(&self, name: &str) -> &wgpu::Buffer {
         self.buffers.get(name).unwrap_or_else(|| panic!("the plan names the buffer {name}, which nobody made"))
     }

@@ -7,6 +7,7 @@ mod account;
 mod compare;
 mod frames;
 mod html;
+mod load;
 mod numbers;
 mod parallel;
 mod peaks;
@@ -57,6 +58,7 @@ fn training(result: &RunResult, width: u16) -> Vec<String> {
         summary::facts(result, width),
         summary::epochs(result, width),
         summary::phases(result, width),
+        load::text(result, width),
         parallel::text(result, width),
         profile::text(result, width),
         account::text(result, width),

@@ -97,7 +97,7 @@ fn this_run(result: &RunResult) -> Row {
         train_s: summary.train_s.clone(),
         ratio_to_best: Measured::missing("not compared"),
         ratio_to_tensorflow: Measured::missing("not compared"),
-        gpu_busy_pct: summary.gpu_busy_pct.clone(),
+        gpu_busy_pct: summary.gpu_busy().clone(),
         cpus_used: summary.cpus_used.clone(),
         busiest_cpu_pct: summary.busiest_cpu_pct.clone(),
         error_pct: summary.test_error_pct.clone(),
@@ -147,6 +147,7 @@ fn comparable_time(result: &RunResult) -> Measured<f64> {
         && settings.batch.value == standard.batch
         && settings.steps.value.value().is_none()
         && !settings.quick.value
+        && settings.steady.soak_min.value.value().is_none()
         && result.data.train_images == STANDARD_IMAGES;
     if same_work {
         result.summary.train_s.clone()

@@ -6,7 +6,7 @@ use super::table::{GAP, grid, list, note_list};
 use crate::result::{Check, Epoch, Measured, Outcome, RunResult};
 
 /// Trainings with more epochs show only so many of the first and of the last.
-const EPOCHS_AT_EACH_END: usize = 10;
+pub(super) const EPOCHS_AT_EACH_END: usize = 10;
 
 /// One sentence: what was trained, how long it took and how well it went, after the stamps.
 pub(super) fn headline(result: &RunResult, width: u16) -> String {
@@ -56,7 +56,7 @@ pub(super) fn fact_rows(result: &RunResult) -> Vec<[String; 2]> {
     );
     fact("spread", spread(result));
     fact("check", or_reason(&result.check, check));
-    fact("memory", or_reason(&summary.peak_host_memory_bytes, |peak| format!("{} on the host at most", bytes(*peak))));
+    facts.extend(super::load::fact_rows(result));
     facts
 }
 
@@ -171,16 +171,19 @@ pub(super) fn phases(result: &RunResult, width: u16) -> String {
 }
 
 /// Each phase with its name, in the order of a run.
-pub(super) fn phase_columns(result: &RunResult) -> [(&'static str, &Measured<f64>); 10] {
+pub(super) fn phase_columns(result: &RunResult) -> [(&'static str, &Measured<f64>); 13] {
     let phases = &result.phases;
     [
         ("adapter", &phases.adapter_s),
         ("device", &phases.device_s),
         ("compile", &phases.compile_s),
         ("data", &phases.data_s),
+        ("tune", &phases.tune_s),
+        ("peaks", &phases.peaks_s),
         ("check", &phases.check_s),
         ("upload", &phases.upload_s),
         ("first\nstep", &phases.first_step_s),
+        ("idle\npower", &phases.idle_s),
         ("train", &phases.train_s),
         ("evaluate", &phases.evaluate_s),
         ("cold\ntotal", &phases.cold_total_s),

@@ -37,6 +37,7 @@ pub fn chrome_trace(timeline: &Timeline, result: &RunResult) -> Result<String> {
             } else {
                 "n/a (device and host clocks could not be aligned)".to_owned()
             },
+            load: super::load::load(result),
             stamps: result.stamps().join(", "),
         },
     };
@@ -59,6 +60,7 @@ struct OtherData {
     version: String,
     started_utc: String,
     alignment: String,
+    load: String,
     stamps: String,
 }
 

@@ -92,6 +92,11 @@ impl Account {
         ]
     }
 
+    /// Share of the wall time in which kernels were at work, in per cent. Where they overlap, their union.
+    pub fn busy_pct(&self) -> f64 {
+        (100.0 * (self.kernels_s + self.gaps_s.min(0.0)) / self.wall_s).clamp(0.0, 100.0)
+    }
+
     /// The unexplained part of the wall time, in per cent; negative where more is explained than there was.
     pub fn rest_pct(&self) -> f64 {
         100.0 * self.rest_s / self.wall_s

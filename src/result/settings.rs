@@ -1,6 +1,6 @@
 //! What was asked for, and where each wish came from.
 
-use super::Measured;
+use super::{Measured, Steady};
 use serde::{Deserialize, Serialize};
 
 /// Where the value of a setting came from.
@@ -72,4 +72,7 @@ pub struct Settings {
     pub plan: Setting<String>,
     /// Whether a short run was asked for.
     pub quick: Setting<bool>,
+    /// Pauses between trainings, and when to make no more.
+    #[serde(default)]
+    pub steady: Steady,
 }

@@ -1,22 +1,51 @@
 //! The figures of the table, computed from the timed trainings.
 
-use super::{Interval, Measured, Repeat, Summary};
+use super::{Interval, Load, Measured, Repeat, Summary};
 use crate::stats;
 
 const NOT_YET: &str = "the run has not come this far";
-const NOT_MEASURED: &str = "not measured by this version";
+
+/// What stands in the place of a figure that older versions did not measure.
+pub(super) fn not_measured() -> Measured<f64> {
+    Measured::missing("not measured by the version that made this file")
+}
+
+/// What stands in the place of the GPU's load where there is no time account.
+fn no_gpu_busy() -> Measured<f64> {
+    Measured::missing("this program's own figure rests on a profile; `gpubench profile` or --profile takes one")
+}
+
+/// The median of a figure over the repeats that have it, or why the first one has none.
+fn median_of(repeats: &[Repeat], figure: impl Fn(&Repeat) -> Measured<f64>) -> Measured<f64> {
+    let figures: Vec<Measured<f64>> = repeats.iter().map(figure).collect();
+    let values: Vec<f64> = figures.iter().filter_map(|figure| figure.value().copied()).collect();
+    match (stats::median(&values), figures.into_iter().next()) {
+        (Some(median), _) => median.into(),
+        (None, Some(missing)) => missing,
+        (None, None) => Measured::missing(NOT_YET),
+    }
+}
+
+/// A figure of a repeat's load, or why there is none.
+fn of_load(repeat: &Repeat, figure: impl Fn(&Load) -> Measured<f64>) -> Measured<f64> {
+    match &repeat.load {
+        Measured::Value(load) => figure(load),
+        Measured::Missing { reason } => Measured::missing(reason.clone()),
+    }
+}
 
 impl Summary {
     /// The summary of finished trainings of `images` images each, at `training_macs` multiply-adds an image.
     ///
-    /// Repeats without a time are left out. GPU load, CPU load, memory and the accepted range are missing until the caller
+    /// Repeats without a time are left out. The GPU's load by the time account and the accepted range are missing until the caller
     /// fills them. `seed` makes the bootstrap interval reproducible.
     pub fn of(repeats: &[Repeat], images: u64, training_macs: u64, seed: u64) -> Self {
         let times: Vec<f64> = repeats.iter().filter_map(|repeat| repeat.train_s.value().copied()).collect();
         let errors: Vec<f64> =
             repeats.iter().filter_map(|repeat| repeat.final_test_error_pct.value().copied()).collect();
         let Some(train_s) = stats::median(&times) else {
-            return Self { test_error_pct: Measured::or_missing(stats::median(&errors), NOT_YET), ..Self::default() };
+            let test_error_pct = Measured::or_missing(stats::median(&errors), NOT_YET);
+            return Self { test_error_pct, ..Self::of_loads(repeats) };
         };
         let images_per_s = images as f64 / train_s;
         let spread = "one timed training has no spread; ask for more with --repeat";
@@ -38,6 +67,39 @@ impl Summary {
             images_per_s: images_per_s.into(),
             dense_gflop_per_s: (images_per_s * 2.0 * training_macs as f64 / 1e9).into(),
             test_error_pct: Measured::or_missing(stats::median(&errors), NOT_YET),
+            ..Self::of_loads(repeats)
+        }
+    }
+
+    /// The GPU's load by this program's time account, else by its driver, in percent; the account's reason where neither tells.
+    pub fn gpu_busy(&self) -> &Measured<f64> {
+        match (&self.gpu_busy_pct, &self.driver_gpu_busy_pct) {
+            (Measured::Missing { .. }, driver @ Measured::Value(_)) => driver,
+            (own, _) => own,
+        }
+    }
+
+    /// The figures of `repeats` that come from their loads; the others are missing.
+    fn of_loads(repeats: &[Repeat]) -> Self {
+        let figure = |figure: &dyn Fn(&Load) -> Measured<f64>| median_of(repeats, |repeat| of_load(repeat, figure));
+        let energy = |load: &Load| match &load.energy {
+            Measured::Value(energy) => energy.net_j_per_1000_images.clone(),
+            Measured::Missing { reason } => Measured::missing(reason.clone()),
+        };
+        let peaks = repeats.iter().filter_map(|repeat| repeat.load.value()?.peak_host_memory_bytes.value().copied());
+        let first = repeats.first();
+        Self {
+            driver_gpu_busy_pct: figure(&|load| load.gpu.busy_pct.clone().map(|busy| busy.mean)),
+            cpus_used: figure(&|load| load.cpus_used.clone()),
+            busiest_cpu_pct: figure(&|load| load.busiest_cpu_pct.clone()),
+            net_j_per_1000_images: figure(&energy),
+            device_buffer_bytes: first.map_or(Measured::missing(NOT_YET), |repeat| repeat.device_buffer_bytes.clone()),
+            peak_host_memory_bytes: match (peaks.max(), first.map(|repeat| &repeat.load)) {
+                (Some(peak), _) => Measured::Value(peak),
+                (None, Some(Measured::Value(load))) => load.peak_host_memory_bytes.clone(),
+                (None, Some(Measured::Missing { reason })) => Measured::missing(reason.clone()),
+                (None, None) => Measured::missing(NOT_YET),
+            },
             ..Self::default()
         }
     }
@@ -53,10 +115,13 @@ impl Default for Summary {
             dense_gflop_per_s: Measured::missing(NOT_YET),
             test_error_pct: Measured::missing(NOT_YET),
             accepted_test_error_pct: Measured::missing("no range is known for a run like this"),
-            gpu_busy_pct: Measured::missing(NOT_MEASURED),
-            cpus_used: Measured::missing(NOT_MEASURED),
-            busiest_cpu_pct: Measured::missing(NOT_MEASURED),
-            peak_host_memory_bytes: Measured::missing(NOT_MEASURED),
+            gpu_busy_pct: no_gpu_busy(),
+            driver_gpu_busy_pct: Measured::missing(NOT_YET),
+            cpus_used: Measured::missing(NOT_YET),
+            busiest_cpu_pct: Measured::missing(NOT_YET),
+            net_j_per_1000_images: Measured::missing(NOT_YET),
+            device_buffer_bytes: Measured::missing(NOT_YET),
+            peak_host_memory_bytes: Measured::missing(NOT_YET),
         }
     }
 }
@@ -74,6 +139,8 @@ mod tests {
             parameters_sha256: Measured::missing("not read back"),
             final_test_error_pct: error_pct.into(),
             commands: crate::result::not_counted(),
+            device_buffer_bytes: Measured::Value(1000),
+            load: crate::result::no_load(),
         }
     }
 
@@ -88,6 +155,15 @@ mod tests {
         assert!((gflop_per_s - 880.9984).abs() < 1e-9, "{gflop_per_s}");
         assert_eq!(summary.test_error_pct, Measured::Value(0.9));
         assert_eq!(summary.train_interval.value().map(|interval| interval.samples), Some(3));
+    }
+
+    #[test]
+    fn the_gpus_load_is_this_programs_own_figure_where_there_is_one_else_the_drivers() {
+        let with = |own, driver| Summary { gpu_busy_pct: own, driver_gpu_busy_pct: driver, ..Summary::default() };
+        let missing = |reason: &str| Measured::missing(reason);
+        assert_eq!(with(40.0.into(), 60.0.into()).gpu_busy(), &Measured::Value(40.0));
+        assert_eq!(with(missing("own"), 60.0.into()).gpu_busy(), &Measured::Value(60.0));
+        assert_eq!(with(missing("own"), missing("driver")).gpu_busy().reason(), Some("own"));
     }
 
     #[test]

@@ -1,12 +1,16 @@
 //! What the tests share that run the program as a process, or run on whatever adapters this machine has.
 
 #![allow(dead_code, reason = "not every test file that includes this module needs all of it")]
+#![allow(clippy::unwrap_used, reason = "what cannot be had fails the test")]
 
 use assert_cmd::Command;
 use gpubench::gpu::Adapters;
+use gpubench::result::RunResult;
 use libtest_mimic::{Arguments, Failed, Trial};
-use std::path::Path;
+use std::fs;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use tempfile::TempDir;
 
 /// A name and what is tested.
 pub type Test = (&'static str, fn());
@@ -14,7 +18,7 @@ pub type Test = (&'static str, fn());
 /// The program in an environment of its own in `folder`, without what the caller's variables would choose.
 pub fn gpubench(folder: &Path) -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_gpubench"));
-    for variable in ["WGPU_BACKEND", "WGPU_ADAPTER_NAME", "GPUBENCH_DATA", "GPUBENCH_MNIST_MIRROR"] {
+    for variable in ["WGPU_BACKEND", "WGPU_ADAPTER_NAME", "GPUBENCH_DATA", "GPUBENCH_MNIST_MIRROR", "GPUBENCH_SYSFS"] {
         command.env_remove(variable);
     }
     command.env("XDG_CACHE_HOME", folder.join("cache")).env("NODEVICE_SELECT", "1").current_dir(folder);
@@ -35,6 +39,30 @@ pub fn outcome_of(command: &mut Command, code: i32) -> (String, String) {
 /// Runs the program in `folder`, expects `code`, and gives stdout and stderr.
 pub fn outcome(folder: &Path, arguments: &[&str], code: i32) -> (String, String) {
     outcome_of(gpubench(folder).args(arguments), code)
+}
+
+/// Expects `code` and a single line of error that contains every one of `says`, nothing on stdout, no result file.
+pub fn refused(arguments: &[&str], code: i32, says: &[&str]) {
+    let folder = TempDir::new().unwrap();
+    let (stdout, stderr) = outcome(folder.path(), arguments, code);
+    assert!(stdout.is_empty(), "{stdout}");
+    for says in says {
+        assert!(stderr.contains(says), "{says:?} is not in: {stderr}");
+    }
+    assert!(results(folder.path()).is_empty(), "{:?}", results(folder.path()));
+}
+
+/// The result files in the usual place.
+pub fn results(folder: &Path) -> Vec<PathBuf> {
+    let Ok(entries) = fs::read_dir(folder.join("results")) else { return Vec::new() };
+    entries.map(|entry| entry.unwrap().path()).collect()
+}
+
+/// The one result file there.
+pub fn only_result(folder: &Path) -> RunResult {
+    let files = results(folder);
+    assert_eq!(files.len(), 1, "{files:?}");
+    RunResult::from_json(&fs::read_to_string(&files[0]).unwrap()).unwrap()
 }
 
 /// Every adapter of this machine.

@@ -4,9 +4,9 @@ mod profiled;
 
 use gpubench::data::Identity;
 use gpubench::result::{
-    Adapter, AdapterKind, Check, Cpu, Data, Environment, Epoch, KernelCheck, Measured, ModelSize, Outcome, Phases,
-    Plan, PlanKernel, Repeat, RunResult, SCHEMA, SCHEMA_VERSION, Sample, Setting, Settings, Status, StepCheck, Summary,
-    TimestampGrade, Tool,
+    Adapter, AdapterKind, Check, Cpu, Data, Energy, Environment, Epoch, GpuLoad, KernelCheck, Load, Measured,
+    ModelSize, Outcome, Phases, Plan, PlanKernel, Repeat, RunResult, SCHEMA, SCHEMA_VERSION, Sample, Sampling, Setting,
+    Settings, Spread, Status, Steady, StepCheck, Summary, Throttling, TimestampGrade, Tool,
 };
 use std::collections::BTreeMap;
 
@@ -50,6 +50,8 @@ pub fn gpu_run(repeats: u32) -> RunResult {
         account: gpubench::result::no_account(),
         sweep: gpubench::result::no_sweep(),
         tuning: gpubench::result::no_tuning(),
+        repeating: gpubench::result::no_repeating(),
+        soak: gpubench::result::no_soak(),
         parallel: gpubench::result::not_parallel(),
     }
 }
@@ -95,6 +97,40 @@ fn repeat(index: u32) -> Repeat {
         parameters_sha256: Measured::Value("0f".repeat(32)),
         final_test_error_pct: 0.92.into(),
         commands: gpubench::result::not_counted(),
+        device_buffer_bytes: Measured::Value(184_000_000),
+        load: Measured::Value(load()),
+    }
+}
+
+fn load() -> Load {
+    let spread = |mean: f64| Measured::Value(Spread { lowest: 0.9 * mean, mean, highest: 1.1 * mean });
+    Load {
+        window_s: 12.31,
+        cpus_used: 1.04.into(),
+        busiest_cpu_pct: 97.2.into(),
+        voluntary_switches: Measured::Value(4021),
+        involuntary_switches: Measured::Value(37),
+        peak_host_memory_bytes: Measured::Value(312_000_000),
+        gpu: GpuLoad {
+            source: Measured::Value("NVML, driver 535.104".to_owned()),
+            busy_pct: spread(71.0),
+            memory_bytes: Measured::Value(611_000_000),
+            core_clock_mhz: spread(1400.0),
+            memory_clock_mhz: spread(5000.0),
+            temperature_c: spread(61.0),
+            power_w: spread(180.0),
+            throttling: Measured::Value(Throttling { share_pct: 0.0, reasons: Vec::new() }),
+        },
+        energy: Measured::Value(Energy {
+            of: "the whole board, by NVML".to_owned(),
+            method: "growth of the energy counter over the training's clock".to_owned(),
+            total_j: 2215.8,
+            idle_w: 52.0.into(),
+            net_j: 1575.7.into(),
+            net_j_per_epoch: 157.57.into(),
+            net_j_per_1000_images: 2.626.into(),
+        }),
+        sampling: Measured::Value(Sampling { most_per_s: 10.0, readings: 133, cpu_s: 0.021, cpu_pct: 0.17 }),
     }
 }
 
@@ -113,6 +149,7 @@ fn settings(repeats: u32) -> Settings {
         init: Setting::default(Measured::missing("drawn from the seed")),
         plan: Setting::default("layered".to_owned()),
         quick: Setting::default(false),
+        steady: Steady::default(),
     }
 }
 
@@ -193,5 +230,8 @@ fn phases() -> Phases {
         train_s: 12.3.into(),
         evaluate_s: 0.4.into(),
         cold_total_s: 14.2.into(),
+        tune_s: Measured::missing("the plan was named"),
+        peaks_s: Measured::missing("no peaks were asked for"),
+        idle_s: Measured::missing("no sensor tells the power"),
     }
 }

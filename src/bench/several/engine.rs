@@ -244,6 +244,10 @@ impl Engine for SeveralEngine<'_> {
         Ok(self.parameters.clone())
     }
 
+    fn buffer_bytes(&self) -> Measured<u64> {
+        Measured::Value(self.working.iter().map(|one| one.trainer.buffers().total_bytes()).sum())
+    }
+
     fn commands(&self) -> Measured<result::Commands> {
         let since = |(device, before): (&OpenedDevice, &Commands)| describe::commands(*before, device.gpu.commands());
         Measured::Value(self.devices.iter().zip(&self.commands_before).map(since).fold(

@@ -175,7 +175,7 @@ pub(super) const COLUMNS: [Column; 16] = [
         key: "gpu_busy_pct",
         heading: "GPU\n%",
         published: |row, _| Cell::Number(row.gpu_busy_pct.clone()),
-        ours: |group, _| median(group, |result| result.summary.gpu_busy_pct.clone()),
+        ours: |group, _| median(group, |result| result.summary.gpu_busy().clone()),
         ..PLAIN
     },
     Column {

@@ -129,6 +129,7 @@ fn sections(result: &RunResult) -> Vec<Section> {
             or_missing(&result.profile, |profile| roofline::section(profile, &result.peaks)),
         ),
         section("training", "Training", curves::loss(&result.repeats)),
+        section("load", "Load", run::load(result)),
         section("sweep", "Step time against size", or_missing(&result.sweep, curves::sweep)),
         section("peaks", "Measured peaks", or_missing(&result.peaks, run::peaks)),
         section("phases", "Phases", run::phases(result)),

@@ -2,7 +2,7 @@
 
 use super::super::numbers::{Notes, bytes, finite, fixed, or_reason, three_digits};
 use super::super::published::Frame;
-use super::super::{parallel as sharing, rows, summary, table as terminal};
+use super::super::{load as load_of, parallel as sharing, rows, summary, table as terminal};
 use super::plot::percent;
 use super::table::{self, Column, number, text, words};
 use crate::result::{Measured, Parallel, Peak, Peaks, RunResult, Unit};
@@ -91,6 +91,19 @@ pub(super) fn phases(result: &RunResult) -> Markup {
     }
     html! {
         (table::table("Seconds of each phase; upload is a part of train", "bars", &PHASE_COLUMNS, &rows))
+        (table::notes(&notes))
+    }
+}
+
+/// What each training used of the machine.
+pub(super) fn load(result: &RunResult) -> Markup {
+    let mut notes = Notes::default();
+    let columns: Vec<Column> = load_of::HEADINGS.iter().map(|heading| number(heading)).collect();
+    let trainings = result.repeats.iter().enumerate();
+    let rows: Vec<Vec<Markup>> =
+        trainings.map(|(index, repeat)| load_of::cells(index, repeat, &mut notes).map(text).to_vec()).collect();
+    html! {
+        (table::table("What each training used, evaluations left out", "cards", &columns, &rows))
         (table::notes(&notes))
     }
 }

@@ -1,0 +1,111 @@
+//! What a timed training uses of the machine: who measures it, and how its figures become those of epochs and images.
+
+use crate::result::{Load, Measured, Repeat};
+
+/// Whoever measures what a timed training uses. The bench calls it around each timed training, and tells it when the training's
+/// clock stands still.
+pub trait Probe {
+    /// A timed training is about to start; returns the seconds that measuring the power without work took.
+    fn begin(&self) -> Measured<f64>;
+    /// The training's clock runs from now on.
+    fn resume(&self);
+    /// The training's clock stands still from now on; nothing that happens is counted.
+    fn pause(&self);
+    /// The timed training has come to its end, or broke off.
+    fn end(&self) -> Measured<Load>;
+}
+
+/// Measures nothing.
+#[derive(Debug, Clone, Copy)]
+pub struct NoProbe(
+    /// Why.
+    pub &'static str,
+);
+
+impl Probe for NoProbe {
+    fn begin(&self) -> Measured<f64> {
+        Measured::missing(self.0)
+    }
+
+    fn resume(&self) {}
+
+    fn pause(&self) {}
+
+    fn end(&self) -> Measured<Load> {
+        Measured::missing(self.0)
+    }
+}
+
+/// Adds `load` to `repeat`, in which `images` images were trained on, with the energy of an epoch and of 1,000 images.
+///
+/// Epochs count by their images, so that one that was cut short counts in part; `epoch_images` belong to a whole one.
+pub fn attach(repeat: &mut Repeat, load: Measured<Load>, images: u64, epoch_images: u32) {
+    repeat.load = load.map(|mut load| {
+        load.energy = load.energy.map(|mut energy| {
+            let per = |count: f64| {
+                if images == 0 {
+                    return Measured::missing("no step of the training came to its end");
+                }
+                energy.net_j.clone().map(|net_j| net_j * count / images as f64)
+            };
+            (energy.net_j_per_epoch, energy.net_j_per_1000_images) = (per(f64::from(epoch_images)), per(1000.0));
+            energy
+        });
+        load
+    });
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::result::{Energy, no_buffers, no_load, not_counted};
+
+    fn repeat() -> Repeat {
+        let none = || Measured::missing("not measured");
+        Repeat {
+            train_s: none(),
+            evaluate_s: none(),
+            epochs: Vec::new(),
+            samples: Vec::new(),
+            parameters_sha256: Measured::missing("not read back"),
+            final_test_error_pct: none(),
+            commands: not_counted(),
+            device_buffer_bytes: no_buffers(),
+            load: no_load(),
+        }
+    }
+
+    fn load(net_j: Measured<f64>) -> Measured<Load> {
+        let energy = Energy {
+            of: "an imaginary board".into(),
+            method: "made up".into(),
+            total_j: 900.0,
+            idle_w: 50.0.into(),
+            net_j,
+            net_j_per_epoch: Measured::missing("not yet"),
+            net_j_per_1000_images: Measured::missing("not yet"),
+        };
+        Measured::Value(Load { energy: Measured::Value(energy), ..Load::missing("not measured") })
+    }
+
+    #[test]
+    fn energy_is_told_for_an_epoch_and_for_a_thousand_images() {
+        let mut trained = repeat();
+        attach(&mut trained, load(600.0.into()), 150_000, 60_000);
+        let energy = trained.load.value().and_then(|load| load.energy.value()).unwrap();
+        assert_eq!(energy.net_j_per_epoch, Measured::Value(240.0), "two epochs and a half");
+        assert_eq!(energy.net_j_per_1000_images, Measured::Value(4.0));
+    }
+
+    #[test]
+    fn what_is_not_known_stays_missing_with_its_reason() {
+        let mut trained = repeat();
+        attach(&mut trained, load(Measured::missing("no idle power")), 150_000, 60_000);
+        let energy = |repeat: &Repeat| repeat.load.value().and_then(|load| load.energy.value().cloned()).unwrap();
+        assert_eq!(energy(&trained).net_j_per_epoch, Measured::missing("no idle power"));
+        attach(&mut trained, load(600.0.into()), 0, 60_000);
+        assert!(energy(&trained).net_j_per_1000_images.reason().is_some_and(|reason| reason.contains("no step")));
+        attach(&mut trained, NoProbe("browsers do not tell").end(), 1, 1);
+        assert_eq!(trained.load.reason(), Some("browsers do not tell"));
+    }
+}

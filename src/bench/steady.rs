@@ -1,0 +1,190 @@
+//! When to train once more, and what a long training says of a device that warms up.
+
+use crate::result::{Epoch, Measured, Repeat, Repeating, RepeatingEnd, Settings, Soak, Summary};
+use crate::stats::{self, Slope};
+
+/// Trainings before an interval of their median is believed: between the extremes of n samples the median lies with a probability of
+/// 1 - 2^(1 - n), which is above 95 % from 6 on.
+pub const FEWEST_FOR_AN_INTERVAL: u32 = 6;
+/// No more trainings than this are made, however wide their interval stays.
+pub const MOST_TRAININGS: u32 = 1000;
+/// Epochs of a soak at most: training ends by time.
+pub const SOAK_EPOCHS: u32 = 1_000_000;
+/// Epochs without which no line is drawn through them.
+const FEWEST_FOR_A_DRIFT: usize = 4;
+
+/// Why no further training is to be made after those of which `summary` tells, `elapsed_s` seconds after the first one began; `None` if
+/// one is.
+pub fn ended(settings: &Settings, summary: &Summary, trainings: u32, elapsed_s: f64) -> Option<RepeatingEnd> {
+    let steady = &settings.steady;
+    if steady.max_time_s.value.value().is_some_and(|&limit_s| elapsed_s >= limit_s) && !asked(settings, trainings) {
+        return Some(RepeatingEnd::MaxTime);
+    }
+    let Some(&target_pct) = steady.target_ci_pct.value.value() else {
+        return asked(settings, trainings).then_some(RepeatingEnd::Count);
+    };
+    let narrow = half_width_pct(summary).value().is_some_and(|&half_pct| half_pct <= target_pct);
+    if narrow && trainings >= settings.repeat.value.max(FEWEST_FOR_AN_INTERVAL) {
+        return Some(RepeatingEnd::Target);
+    }
+    (trainings >= MOST_TRAININGS).then_some(RepeatingEnd::MostTrainings)
+}
+
+/// Whether as many trainings were made as were asked for, where a number is all that was asked for.
+fn asked(settings: &Settings, trainings: u32) -> bool {
+    settings.steady.target_ci_pct.value.value().is_none() && trainings >= settings.repeat.value
+}
+
+/// Half the width of the median's interval in percent of the median: the larger of both sides.
+pub fn half_width_pct(summary: &Summary) -> Measured<f64> {
+    let Some(&median_s) = summary.train_s.value() else { return summary.train_s.clone() };
+    let half = |low_s: f64, high_s: f64| 100.0 * (median_s - low_s).max(high_s - median_s) / median_s;
+    summary.train_interval.clone().map(|interval| half(interval.low_s, interval.high_s))
+}
+
+/// How the repeating ended, or stands.
+pub fn repeating(repeats: &[Repeat], summary: &Summary, elapsed_s: f64, ended: RepeatingEnd) -> Repeating {
+    let trainings = repeats.iter().filter(|repeat| repeat.train_s.value().is_some()).count() as u32;
+    Repeating { trainings, half_width_pct: half_width_pct(summary), elapsed_s, ended }
+}
+
+/// What the epochs of a soak say; missing where there is no whole epoch beside the first one.
+///
+/// In the first epoch submissions still grow to their length, so that only the fastest epoch may be the first.
+pub fn soak(epochs: &[Epoch]) -> Measured<Soak> {
+    let times: Vec<f64> = epochs.iter().map(|epoch| epoch.train_s).collect();
+    let best = epochs.iter().min_by(|a, b| a.train_s.total_cmp(&b.train_s));
+    let worst = epochs.iter().skip(1).max_by(|a, b| a.train_s.total_cmp(&b.train_s));
+    let (Some(best), Some(worst), Some(median_s)) = (best, worst, stats::median(&times)) else {
+        return Measured::missing("the soak was too short: it needs two epochs; give --soak more minutes");
+    };
+    let mut begin_s = 0.0;
+    let points: Vec<(f64, f64)> = times
+        .iter()
+        .map(|&train_s| {
+            begin_s += train_s;
+            ((begin_s - train_s) / 3600.0, train_s)
+        })
+        .skip(1)
+        .collect();
+    let slope = Slope::through(&points).filter(|_| epochs.len() >= FEWEST_FOR_A_DRIFT);
+    let relative = |of: fn(&Slope) -> f64| {
+        let value = slope.as_ref().map(|slope| 100.0 * of(slope) / slope.at_start);
+        Measured::or_missing(value, "too few epochs for a line: give --soak more minutes")
+    };
+    Measured::Value(Soak {
+        epochs: epochs.len() as u32,
+        best_s: best.train_s,
+        best_epoch: best.epoch,
+        worst_s: worst.train_s,
+        worst_epoch: worst.epoch,
+        median_s,
+        drift_pct_per_hour: relative(|slope| slope.slope),
+        drift_error_pct_per_hour: relative(|slope| slope.error),
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::result::{Interval, Origin, Setting};
+
+    fn settings(repeat: u32, target_ci_pct: Option<f64>, max_time_s: Option<f64>) -> Settings {
+        let given = |value: Option<f64>| Setting::new(Measured::or_missing(value, "not asked for"), Origin::Option);
+        let none = || Setting::default(Measured::missing("any"));
+        Settings {
+            adapter: none(),
+            backend: none(),
+            data: Setting::default("auto".into()),
+            epochs: Setting::default(10),
+            batch: Setting::default(128),
+            steps: Setting::default(Measured::missing("no limit")),
+            seed: Setting::default(1),
+            repeat: Setting::default(repeat),
+            shuffle: Setting::default(true),
+            dropout: Setting::default(0.2),
+            init: none(),
+            plan: Setting::default("layered".into()),
+            quick: Setting::default(false),
+            steady: crate::result::Steady {
+                target_ci_pct: given(target_ci_pct),
+                max_time_s: given(max_time_s),
+                ..Default::default()
+            },
+        }
+    }
+
+    /// A summary whose median is 10 s and whose interval is `low_s` to `high_s`.
+    fn summary(low_s: f64, high_s: f64) -> Summary {
+        let interval = Interval { low_s, high_s, confidence_pct: 95.0, samples: 9 };
+        Summary { train_s: 10.0.into(), train_interval: Measured::Value(interval), ..Summary::default() }
+    }
+
+    #[test]
+    fn without_a_target_the_number_decides_unless_the_time_is_up_first() {
+        let wide = summary(1.0, 100.0);
+        assert_eq!(ended(&settings(3, None, None), &wide, 2, 1e9), None);
+        assert_eq!(ended(&settings(3, None, None), &wide, 3, 0.0), Some(RepeatingEnd::Count));
+        assert_eq!(ended(&settings(3, None, Some(60.0)), &wide, 2, 59.0), None);
+        assert_eq!(ended(&settings(3, None, Some(60.0)), &wide, 2, 60.0), Some(RepeatingEnd::MaxTime));
+        assert_eq!(ended(&settings(3, None, Some(60.0)), &wide, 3, 61.0), Some(RepeatingEnd::Count));
+    }
+
+    #[test]
+    fn a_target_needs_enough_trainings_and_a_narrow_interval_on_both_sides() {
+        let target = settings(8, Some(5.0), Some(60.0));
+        let (narrow, lopsided) = (summary(9.6, 10.5), summary(9.9, 10.6));
+        assert!(half_width_pct(&narrow).value().is_some_and(|half| (half - 5.0).abs() < 1e-9));
+        assert!(half_width_pct(&lopsided).value().is_some_and(|half| (half - 6.0).abs() < 1e-9));
+        let target_of_5 = settings(1, Some(5.000_001), None);
+        assert_eq!(ended(&target_of_5, &narrow, FEWEST_FOR_AN_INTERVAL - 1, 1.0), None);
+        assert_eq!(ended(&target_of_5, &narrow, FEWEST_FOR_AN_INTERVAL, 1.0), Some(RepeatingEnd::Target));
+        assert_eq!(ended(&target, &summary(9.9, 10.1), 7, 1.0), None, "--repeat is the fewest");
+        assert_eq!(ended(&target, &summary(9.9, 10.1), 8, 1.0), Some(RepeatingEnd::Target));
+        assert_eq!(ended(&target, &lopsided, 500, 1.0), None);
+        assert_eq!(ended(&target, &lopsided, 9, 60.0), Some(RepeatingEnd::MaxTime));
+        assert_eq!(ended(&target, &lopsided, MOST_TRAININGS, 1.0), Some(RepeatingEnd::MostTrainings));
+    }
+
+    fn epochs(times: &[f64]) -> Vec<Epoch> {
+        let none = || Measured::missing("not measured");
+        let epoch = |(index, &train_s): (usize, &f64)| Epoch {
+            epoch: index as u32 + 1,
+            train_s,
+            train_loss: none(),
+            train_error_pct: none(),
+            test_loss: none(),
+            test_errors: Measured::missing("not measured"),
+            test_error_pct: none(),
+            loss_curve: Vec::new(),
+        };
+        times.iter().enumerate().map(epoch).collect()
+    }
+
+    #[test]
+    fn a_soak_tells_the_fastest_the_slowest_and_the_drift() {
+        // An epoch of 36 s that becomes 0.36 s longer every 36 s, about 1 % in 0.01 hours: 100 % in an hour. The first one is slower.
+        let mut times = vec![80.0];
+        let mut begin_s = 80.0;
+        for _ in 0..6 {
+            let train_s = 36.0 * (1.0 + (begin_s - 80.0) / 3600.0);
+            times.push(train_s);
+            begin_s += train_s;
+        }
+        let soak = soak(&epochs(&times));
+        let soak = soak.value().unwrap();
+        assert_eq!((soak.epochs, soak.best_epoch, soak.worst_epoch), (7, 2, 7), "the first one is no slowest");
+        let drift = *soak.drift_pct_per_hour.value().unwrap();
+        assert!((drift - 100.0).abs() < 1e-6, "{drift}");
+        assert!(soak.drift_error_pct_per_hour.value().is_some_and(|error| error.abs() < 1e-3));
+    }
+
+    #[test]
+    fn a_short_soak_has_no_drift_and_one_epoch_is_none() {
+        let short = soak(&epochs(&[9.0, 8.0, 8.5]));
+        let short = short.value().unwrap();
+        assert_eq!((short.best_s, short.worst_s, short.median_s), (8.0, 8.5, 8.5));
+        assert!(short.drift_pct_per_hour.reason().is_some_and(|reason| reason.contains("--soak")));
+        assert!(soak(&epochs(&[9.0])).reason().is_some_and(|reason| reason.contains("two epochs")));
+    }
+}

@@ -1,0 +1,151 @@
+//! The energy of a training, and what of it is due to the training.
+
+use super::sensor::{Reading, Sensor};
+use super::tally::Tally;
+use crate::result::{Energy, Measured};
+use std::time::{Duration, Instant};
+
+/// Seconds for which the power without work is measured.
+pub(super) const IDLE_S: f64 = 1.5;
+/// Readings meanwhile.
+const IDLE_READINGS: u32 = 15;
+
+/// The power without work, and how it was measured.
+#[derive(Debug, Clone, PartialEq)]
+pub(super) struct Idle {
+    power_w: f64,
+    method: &'static str,
+}
+
+/// Measures the power of a device without work for `seconds`: by its counter if it has one, else as the mean of readings.
+pub(super) fn idle(sensor: &mut dyn Sensor, seconds: f64) -> Measured<Idle> {
+    let pause = Duration::from_secs_f64(seconds / f64::from(IDLE_READINGS));
+    let begun = Instant::now();
+    let first = sensor.read();
+    let mut tally = Tally::default();
+    tally.start(&first);
+    for _ in 1..IDLE_READINGS {
+        std::thread::sleep(pause);
+        tally.add(&sensor.read());
+    }
+    std::thread::sleep(pause);
+    tally.stop(&sensor.read());
+    of_readings(&tally, begun.elapsed().as_secs_f64())
+}
+
+fn of_readings(tally: &Tally, seconds: f64) -> Measured<Idle> {
+    match tally.energy_j() {
+        Measured::Value(joules) => Measured::Value(Idle { power_w: joules / seconds, method: "the counter" }),
+        Measured::Missing { .. } => {
+            tally.mean_w().map(|power_w| Idle { power_w, method: "the mean of readings of power" })
+        }
+    }
+}
+
+/// The energy of a training of `window_s` seconds whose readings are `tally`.
+pub(super) fn energy(tally: &Tally, subject: &str, window_s: f64, idle: &Measured<Idle>) -> Measured<Energy> {
+    let (total_j, method) = match (tally.energy_j(), tally.mean_w()) {
+        (Measured::Value(joules), _) => (joules, "growth of the energy counter over the training's clock".to_owned()),
+        (_, Measured::Value(watts)) => {
+            let method = format!("mean of {} readings of power times the training's clock", tally.readings);
+            (watts * window_s, method)
+        }
+        // Where there is no counter, the reason may be that of the power, or the other way round: both are told, once.
+        (Measured::Missing { reason }, Measured::Missing { reason: other }) => {
+            return Measured::missing(if reason == other { reason } else { format!("{reason}; {other}") });
+        }
+    };
+    let method = match idle.value() {
+        Some(idle) => format!(
+            "{method}; idle power by {} over {IDLE_S} s before the first training, the device opened and without work",
+            idle.method
+        ),
+        None => method,
+    };
+    let idle_w = idle.clone().map(|idle| idle.power_w);
+    let not_yet = || Measured::missing("the training's images were not counted");
+    Measured::Value(Energy {
+        of: subject.to_owned(),
+        method,
+        total_j,
+        net_j: idle_w.clone().map(|idle_w| total_j - idle_w * window_s),
+        idle_w,
+        net_j_per_epoch: not_yet(),
+        net_j_per_1000_images: not_yet(),
+    })
+}
+
+/// Whether `reading` is enough to measure the power without work.
+pub(super) fn measurable(reading: &Reading) -> bool {
+    reading.power_w.value().is_some() || reading.energy_j.value().is_some()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// A board that says it takes `idle_w`, and whose counter, if it has one, says twice as much.
+    struct Board {
+        begun: Instant,
+        idle_w: f64,
+        counts: bool,
+    }
+
+    impl Sensor for Board {
+        fn source(&self) -> Measured<String> {
+            Measured::Value("made up".into())
+        }
+
+        fn subject(&self) -> &'static str {
+            "an imaginary board"
+        }
+
+        fn read(&mut self) -> Reading {
+            let energy_j = match self.counts {
+                true => (2.0 * self.idle_w * self.begun.elapsed().as_secs_f64()).into(),
+                false => Measured::missing("no counter"),
+            };
+            Reading { power_w: self.idle_w.into(), energy_j, ..Reading::missing("not told") }
+        }
+    }
+
+    fn tally(power_w: Measured<f64>, energy: Measured<(f64, f64)>) -> Tally {
+        let reading = |energy_j| Reading { power_w: power_w.clone(), energy_j, ..Reading::missing("not told") };
+        let mut tally = Tally::default();
+        tally.start(&reading(energy.clone().map(|(begin, _)| begin)));
+        tally.stop(&reading(energy.map(|(_, end)| end)));
+        tally
+    }
+
+    #[test]
+    fn the_idle_power_comes_from_the_counter_where_there_is_one() {
+        let mut board = Board { begun: Instant::now(), idle_w: 40.0, counts: false };
+        let by_power = idle(&mut board, 0.03);
+        assert_eq!(by_power.value().map(|idle| idle.power_w), Some(40.0));
+        board.counts = true;
+        let by_counter = idle(&mut board, 0.03).value().unwrap().power_w;
+        // The counter is read a moment after the clock; on a busy machine the moment is long.
+        assert!((60.0..=100.0).contains(&by_counter), "{by_counter}");
+    }
+
+    #[test]
+    fn energy_is_the_counters_growth_less_the_idle_power() {
+        let idle = Measured::Value(Idle { power_w: 50.0, method: "the counter" });
+        let counted = energy(&tally(999.0.into(), Measured::Value((1000.0, 3000.0))), "a board", 10.0, &idle);
+        let counted = counted.value().unwrap();
+        assert_eq!((counted.total_j, counted.net_j.clone()), (2000.0, Measured::Value(1500.0)));
+        assert!(counted.method.contains("counter") && counted.method.contains("idle power"), "{}", counted.method);
+    }
+
+    #[test]
+    fn without_a_counter_it_is_power_times_time_and_without_either_it_is_missing() {
+        let none = Measured::missing("no counter");
+        let unknown = Measured::missing("not measured");
+        let by_power = energy(&tally(200.0.into(), none.clone()), "a board", 10.0, &unknown);
+        let by_power = by_power.value().unwrap();
+        assert_eq!((by_power.total_j, by_power.net_j.clone()), (2000.0, Measured::missing("not measured")));
+        assert!(by_power.method.contains("readings of power") && !by_power.method.contains("idle"));
+        let nothing = energy(&tally(Measured::missing("no sensor"), none), "a board", 10.0, &unknown);
+        assert_eq!(nothing.reason(), Some("no counter; no sensor"));
+    }
+}

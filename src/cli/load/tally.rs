@@ -1,0 +1,169 @@
+//! The readings of one training, added up.
+
+use super::sensor::Reading;
+use crate::result::{GpuLoad, Measured, Spread, Throttling};
+use std::collections::BTreeSet;
+
+/// What stands where nothing was read at all.
+const NEVER_READ: &str = "the training ended before anything was read";
+
+/// All readings of one training.
+#[derive(Debug, Default)]
+pub(super) struct Tally {
+    /// Readings.
+    pub(super) readings: u32,
+    busy_pct: Series,
+    memory_bytes: Series,
+    core_clock_mhz: Series,
+    memory_clock_mhz: Series,
+    temperature_c: Series,
+    power_w: Series,
+    throttled: Series,
+    reasons: BTreeSet<String>,
+    /// The counter at the beginning of the stretch at hand.
+    stretch: Option<Measured<f64>>,
+    energy: Option<Measured<f64>>,
+    /// Why the counter was not read, the first time it was not.
+    counter_reason: Option<String>,
+}
+
+impl Tally {
+    /// A stretch of the training's clock begins; what `reading` tells of the time before is not counted.
+    pub(super) fn start(&mut self, reading: &Reading) {
+        self.stretch = Some(reading.energy_j.clone());
+    }
+
+    /// A reading within a stretch, or at its end.
+    pub(super) fn add(&mut self, reading: &Reading) {
+        self.readings += 1;
+        if let (None, Some(reason)) = (&self.counter_reason, reading.energy_j.reason()) {
+            self.counter_reason = Some(reason.to_owned());
+        }
+        self.busy_pct.add(&reading.busy_pct);
+        self.memory_bytes.add(&reading.memory_bytes.clone().map(|bytes| bytes as f64));
+        self.core_clock_mhz.add(&reading.core_clock_mhz);
+        self.memory_clock_mhz.add(&reading.memory_clock_mhz);
+        self.temperature_c.add(&reading.temperature_c);
+        self.power_w.add(&reading.power_w);
+        self.throttled.add(&reading.throttling.clone().map(|reasons| if reasons.is_empty() { 0.0 } else { 100.0 }));
+        self.reasons.extend(reading.throttling.value().into_iter().flatten().cloned());
+    }
+
+    /// The stretch ends.
+    pub(super) fn stop(&mut self, reading: &Reading) {
+        self.add(reading);
+        let Some(begin) = self.stretch.take() else { return };
+        let before = self.energy.take().unwrap_or(Measured::Value(0.0));
+        self.energy = Some(match (before, begin, &reading.energy_j) {
+            (Measured::Value(before), Measured::Value(begin), Measured::Value(end)) => {
+                Measured::Value(before + end - begin)
+            }
+            (missing @ Measured::Missing { .. }, _, _) | (_, missing @ Measured::Missing { .. }, _) => missing,
+            (_, _, missing) => missing.clone(),
+        });
+    }
+
+    /// The counter's growth over all stretches, J.
+    pub(super) fn energy_j(&self) -> Measured<f64> {
+        let none = || Measured::missing(self.counter_reason.as_deref().unwrap_or(NEVER_READ));
+        self.energy.clone().unwrap_or_else(none)
+    }
+
+    /// The mean power, W.
+    pub(super) fn mean_w(&self) -> Measured<f64> {
+        self.power_w.spread().map(|spread| spread.mean)
+    }
+
+    /// What they say together.
+    pub(super) fn gpu_load(&self, source: Measured<String>) -> GpuLoad {
+        GpuLoad {
+            source,
+            busy_pct: self.busy_pct.spread(),
+            memory_bytes: self.memory_bytes.spread().map(|spread| spread.highest as u64),
+            core_clock_mhz: self.core_clock_mhz.spread(),
+            memory_clock_mhz: self.memory_clock_mhz.spread(),
+            temperature_c: self.temperature_c.spread(),
+            power_w: self.power_w.spread(),
+            throttling: self
+                .throttled
+                .spread()
+                .map(|spread| Throttling { share_pct: spread.mean, reasons: self.reasons.iter().cloned().collect() }),
+        }
+    }
+}
+
+/// One figure of all readings.
+#[derive(Debug, Default)]
+struct Series {
+    count: u32,
+    lowest: f64,
+    sum: f64,
+    highest: f64,
+    reason: Option<String>,
+}
+
+impl Series {
+    fn add(&mut self, figure: &Measured<f64>) {
+        match figure {
+            Measured::Value(value) => {
+                self.lowest = if self.count == 0 { *value } else { self.lowest.min(*value) };
+                self.highest = if self.count == 0 { *value } else { self.highest.max(*value) };
+                self.sum += value;
+                self.count += 1;
+            }
+            Measured::Missing { reason } => {
+                self.reason.get_or_insert_with(|| reason.clone());
+            }
+        }
+    }
+
+    /// Of the readings that had the figure; the first reason if none had.
+    fn spread(&self) -> Measured<Spread> {
+        let mean = self.sum / f64::from(self.count);
+        let spread = (self.count > 0).then_some(Spread { lowest: self.lowest, mean, highest: self.highest });
+        Measured::or_missing(spread, self.reason.as_deref().unwrap_or(NEVER_READ))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn reading(power_w: f64, energy_j: Measured<f64>, throttling: &[&str]) -> Reading {
+        Reading {
+            power_w: power_w.into(),
+            energy_j,
+            throttling: Measured::Value(throttling.iter().map(|&word| word.to_owned()).collect()),
+            ..Reading::missing("not told")
+        }
+    }
+
+    #[test]
+    fn energy_is_counted_within_stretches_only() {
+        let mut tally = Tally::default();
+        for (begin, end) in [(100.0, 130.0), (500.0, 512.0)] {
+            tally.start(&reading(900.0, begin.into(), &[]));
+            tally.add(&reading(50.0, (begin + 1.0).into(), &["power limit"]));
+            tally.stop(&reading(70.0, end.into(), &[]));
+        }
+        assert_eq!(tally.energy_j(), Measured::Value(42.0));
+        assert_eq!(tally.mean_w(), Measured::Value(60.0), "what was read before a stretch does not count");
+        let load = tally.gpu_load(Measured::Value("made up".into()));
+        assert_eq!(load.power_w, Measured::Value(Spread { lowest: 50.0, mean: 60.0, highest: 70.0 }));
+        let throttling = Throttling { share_pct: 50.0, reasons: vec!["power limit".into()] };
+        assert_eq!(load.throttling, Measured::Value(throttling));
+        assert_eq!((tally.readings, load.busy_pct), (4, Measured::missing("not told")));
+    }
+
+    #[test]
+    fn a_counter_that_fails_once_makes_no_sum_and_nothing_read_has_a_reason() {
+        let mut tally = Tally::default();
+        tally.start(&reading(1.0, 1.0.into(), &[]));
+        tally.stop(&reading(1.0, Measured::missing("it broke"), &[]));
+        tally.start(&reading(1.0, 1.0.into(), &[]));
+        tally.stop(&reading(1.0, 9.0.into(), &[]));
+        assert_eq!(tally.energy_j(), Measured::missing("it broke"));
+        assert_eq!(Tally::default().energy_j(), Measured::missing(NEVER_READ));
+        assert_eq!(Tally::default().mean_w(), Measured::missing(NEVER_READ));
+    }
+}
