@@ -15,8 +15,10 @@
 //! | [`kernels`] | the kernel table, one row for each WGSL file, and plans made of its rows |
 //! | [`gpu`] | adapters, devices, pipelines, buffers, commands: all of wgpu |
 //! | [`trainer`] | the state of a training on the device, and the recording of its steps |
+//! | `cpu` | the same training on the cores of the host |
 //! | [`result`] and [`report`] | what was measured, and how it is shown |
 //! | [`mod@bench`] | the protocol: check, train, evaluate, judge |
+//! | `host` | the protocol's view of the host's cores: the CPU lane |
 //! | `cli` and `web` | the edges: only they touch files, arguments, the terminal, a page |
 //!
 //! [`bench::run`] is the whole protocol in one function; [`bench::check`] is why its figures may be believed. A kernel's WGSL
@@ -25,10 +27,14 @@
 pub mod bench;
 #[cfg(not(target_arch = "wasm32"))]
 pub mod cli;
+#[cfg(not(target_arch = "wasm32"))]
+pub mod cpu;
 pub mod data;
 pub mod error;
 pub mod gpu;
 pub mod hash;
+#[cfg(not(target_arch = "wasm32"))]
+pub mod host;
 pub mod kernels;
 pub mod model;
 pub mod reference;

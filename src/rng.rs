@@ -6,9 +6,9 @@
 //! Source: J. K. Salmon, M. A. Moraes, R. O. Dror, D. E. Shaw, "Parallel random numbers: as easy as 1, 2, 3", SC 2011.
 
 /// Rotation distances of the eight distinct Threefry-2x32 rounds (table 2 of the paper).
-const ROTATIONS: [u32; 8] = [13, 15, 26, 6, 17, 29, 16, 24];
+pub const ROTATIONS: [u32; 8] = [13, 15, 26, 6, 17, 29, 16, 24];
 /// The Skein key-schedule constant for 32-bit words.
-const PARITY: u32 = 0x1BD1_1BDA;
+pub const PARITY: u32 = 0x1BD1_1BDA;
 
 /// One Threefry-2x32-20 block: two words of output for a two-word key and a two-word counter.
 pub const fn threefry2x32(key: [u32; 2], counter: [u32; 2]) -> [u32; 2] {

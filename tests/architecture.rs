@@ -6,14 +6,16 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 /// The modules from the bottom to the top; those of one row may use each other.
-const ROWS: [&[&str]; 9] = [
+const ROWS: [&[&str]; 11] = [
     &["error", "hash"],
     &["model", "rng", "stats"],
     &["data", "reference", "weights", "kernels"],
     &["gpu"],
     &["trainer"],
+    &["cpu"],
     &["result", "report"],
     &["bench"],
+    &["host"],
     &["cli"],
     &["main", "web", "lib", "build"],
 ];

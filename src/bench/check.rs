@@ -15,14 +15,14 @@ use crate::trainer::{Recipe, Trainer, uses};
 use web_time::Instant;
 
 /// Images in the check's full batches: neither a multiple of a tile nor of a workgroup.
-const BATCH: u32 = 17;
+pub(crate) const BATCH: u32 = 17;
 /// Images in the check's last batch, so that what lies behind it in the buffers must stay untouched.
-const LAST_BATCH: u32 = 6;
+pub(crate) const LAST_BATCH: u32 = 6;
 /// Training steps compared with the reference; the last is a smaller batch.
-const STEPS: u32 = 5;
+pub(crate) const STEPS: u32 = 5;
 /// Trainings to compare at most until one agrees. Rounding alone may decide a near tie of a maximum or a ReLU otherwise than
 /// the reference does, and from there on the two trainings part, each of them right; a defect parts them every time.
-const TRAININGS: u64 = 3;
+pub(crate) const TRAININGS: u64 = 3;
 
 /// The outcome of a check.
 #[derive(Debug, Clone)]
@@ -62,7 +62,7 @@ impl Report {
     }
 }
 
-const NEAR_TIE: &str = "a training of the check parted from the reference, as where rounding decides a near tie otherwise; \
+pub(crate) const NEAR_TIE: &str = "a training of the check parted from the reference, as where rounding decides a near tie otherwise; \
     every kernel and another training agree with it";
 
 /// Checks every kernel of `plan` and five training steps of `recipe`, in small batches of seeded random images.

@@ -29,8 +29,13 @@ impl Default for Pace {
 }
 
 impl Pace {
+    /// Steps of the next submission.
+    pub fn steps(&self) -> u32 {
+        self.steps
+    }
+
     /// Learns that `steps` took `duration_s` seconds. It at most doubles, so that one short sample does no harm.
-    pub(super) fn observe(&mut self, steps: u32, duration_s: f64) {
+    pub fn observe(&mut self, steps: u32, duration_s: f64) {
         let per_step_s = (duration_s / f64::from(steps)).max(1e-9);
         let wanted = (SUBMISSION_S / per_step_s) as u32;
         self.steps = wanted.clamp(1, MOST_STEPS).min(2 * self.steps);

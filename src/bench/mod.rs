@@ -21,7 +21,7 @@ mod tune;
 
 pub use describe::{adapter as describe_adapter, tool as describe_tool};
 pub use device::OnAdapter;
-pub use drive::Chunk;
+pub use drive::{Chunk, Pace};
 pub use judge::{ACCEPTED_TEST_ERROR_PCT, difference_in_images, differences_from_standard, judge};
 pub use profile::{PROFILED_STEPS, ProfileOptions};
 pub use several::{Device, OnSeveral, OpenedDevice, OpenedSeveral, Split};

@@ -1,5 +1,6 @@
 //! The arguments of the program, and what they amount to together with the environment.
 
+use super::cpu::CpuArgs;
 use super::dataset::DataSource;
 use super::pipelines::PipelineArgs;
 use super::several::SeveralArgs;
@@ -196,7 +197,8 @@ pub struct ReportArgs {
 /// Options of a run.
 #[derive(Debug, Clone, Default, Args)]
 pub struct RunArgs {
-    /// Adapter: its index, a part of its name, vendor or driver (nvidia), or its PCI bus id [default: the fastest kind]
+    /// Adapter: its index, a part of its name, vendor or driver (nvidia), or its PCI bus id; cpu for the host's own cores
+    /// [default: the fastest kind]
     #[arg(long, value_name = "WHICH")]
     pub adapter: Option<String>,
     /// Backend: vulkan, metal, dx12 or auto
@@ -241,6 +243,9 @@ pub struct RunArgs {
     /// Several devices.
     #[command(flatten)]
     pub several: SeveralArgs,
+    /// The host's cores.
+    #[command(flatten)]
+    pub cpu: CpuArgs,
     /// Probability of dropping a value, from 0 to below 1 [default: 0.2]
     #[arg(long, value_name = "RATE", value_parser = dropout_rate)]
     pub dropout: Option<f32>,

@@ -14,19 +14,21 @@ pub fn environment(adapter: Adapter) -> Environment {
         adapter,
         os: told(System::long_os_version()),
         cpu: Cpu {
-            name: match told(
-                system.as_ref().map(|system| system.cpus().first().map(|cpu| cpu.brand().trim().to_owned())),
-            ) {
-                Measured::Value(name) => {
-                    Measured::or_missing(name.filter(|name| !name.is_empty()), "the CPU has no name")
-                }
-                Measured::Missing { reason } => Measured::missing(reason),
-            },
+            name: processor(),
             physical_cores: told(System::physical_core_count()).map(cores),
             logical_cores: told(system.as_ref().map(|system| cores(system.cpus().len()))),
             memory_bytes: told(system.as_ref().map(System::total_memory)),
         },
         tool: describe_tool(),
+    }
+}
+
+/// The name of the processor.
+pub fn processor() -> Measured<String> {
+    let system = System::new_with_specifics(RefreshKind::nothing().with_cpu(CpuRefreshKind::nothing()));
+    match told(system.as_ref().map(|system| system.cpus().first().map(|cpu| cpu.brand().trim().to_owned()))) {
+        Measured::Value(name) => Measured::or_missing(name.filter(|name| !name.is_empty()), "the CPU has no name"),
+        Measured::Missing { reason } => Measured::missing(reason),
     }
 }
 

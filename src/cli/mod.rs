@@ -3,6 +3,7 @@
 pub mod args;
 pub mod cache;
 mod compare;
+mod cpu;
 pub mod data;
 pub mod dataset;
 mod environment;

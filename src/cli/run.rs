@@ -3,7 +3,7 @@
 use super::args::{AUTO, ListArgs, RunArgs};
 use super::load::MachineProbe;
 use super::session::{Session, Subject};
-use super::{list, peaks, several, terminal, tune};
+use super::{cpu, list, peaks, several, terminal, tune};
 use crate::bench::{self, OnAdapter};
 use crate::error::Result;
 use crate::gpu::{AdapterInfo, Adapters, adapter};
@@ -26,14 +26,29 @@ pub fn run(args: &RunArgs) -> Result<u8> {
     }
     args.steady.fit(args.settings().repeat.value)?;
     if args.several.adapters.is_some() {
+        args.cpu.refuse_on_adapters()?;
         return several::run(args, started);
     }
     args.several.refuse_without_adapters()?;
     let mut settings = args.settings();
+    if cpu::is_named(&settings.adapter.value) {
+        return cpu::run(args, settings, false, started);
+    }
     let adapters = pollster::block_on(Adapters::find(settings.backend.value.value().map(String::as_str)))?;
+    if adapters.infos().is_empty() {
+        return if cpu::may_stand_in(&settings) {
+            cpu::run(args, settings, true, started)
+        } else {
+            Err(cpu::none_found())
+        };
+    }
+    args.cpu.refuse_on_adapters()?;
     let adapter = adapter::choose(adapters.infos(), settings.adapter.value.value().map(String::as_str))?;
     let adapter_s = started.elapsed().as_secs_f64();
     announce(adapter);
+    if adapter.software {
+        terminal::talk("  (it measures the CPU through a detour: --adapter cpu measures it directly)");
+    }
     let _kept = args.pipelines.keeper(&adapters, adapter);
 
     let session = Session::begin(args, &adapter.name, settings.seed.value, started)?;

@@ -5,7 +5,7 @@ use super::dataset::{self, DataSource};
 use super::output::ResultFile;
 use super::pipelines::PipelineArgs;
 use super::progress::TerminalObserver;
-use super::{environment, run, terminal};
+use super::{cpu, environment, run, terminal};
 use crate::bench::{self, Observer, Progress, Sizes, SweepJob};
 use crate::error::Result;
 use crate::gpu::{Adapters, adapter};
@@ -125,6 +125,7 @@ pub fn sweep(args: &SweepArgs) -> Result<u8> {
     let mut settings = args.as_run().settings();
     settings.plan = Setting::default(layered::NAME.to_owned());
     settings.steps = Setting::default(Measured::missing("as many as fill the time of each size"));
+    cpu::refuse(&settings.adapter.value, "sweep")?;
     let adapters = pollster::block_on(Adapters::find(settings.backend.value.value().map(String::as_str)))?;
     let adapter = adapter::choose(adapters.infos(), settings.adapter.value.value().map(String::as_str))?;
     let adapter_s = started.elapsed().as_secs_f64();

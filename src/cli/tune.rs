@@ -2,7 +2,7 @@
 
 use super::args::{ADAPTER_VARIABLE, BACKEND_VARIABLE, TuneArgs, option_or_variable};
 use super::cache::{self, Kept};
-use super::{run, terminal};
+use super::{cpu, run, terminal};
 use crate::bench::{self, Observer, Progress};
 use crate::error::{Error, Result};
 use crate::gpu::{AdapterInfo, Adapters, adapter};
@@ -39,6 +39,7 @@ impl Kept for Tuning {
 pub fn tune(args: &TuneArgs) -> Result<()> {
     let backend = option_or_variable(args.backend.as_ref(), BACKEND_VARIABLE).value;
     let request = option_or_variable(args.adapter.as_ref(), ADAPTER_VARIABLE).value;
+    cpu::refuse(&request, "tune")?;
     let adapters = pollster::block_on(Adapters::find(backend.value().map(String::as_str)))?;
     let adapter = adapter::choose(adapters.infos(), request.value().map(String::as_str))?;
     run::announce(adapter);

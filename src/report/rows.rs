@@ -91,7 +91,7 @@ pub(super) fn beside_tensorflow(row: &Published, others: &[&Published]) -> Measu
 fn this_run(result: &RunResult) -> Row {
     let summary = &result.summary;
     Row {
-        device: result.environment.adapter.label(),
+        device: device(result),
         tool: format!("gpubench {} {}", result.environment.tool.version, result.plan.name),
         stamps: stamps(result),
         train_s: summary.train_s.clone(),
@@ -105,6 +105,16 @@ fn this_run(result: &RunResult) -> Row {
         date: result.started_utc.get(..10).unwrap_or("this run").to_owned(),
         note: String::new(),
         published: false,
+    }
+}
+
+/// The device of a run; threads tell runs on one processor apart.
+fn device(result: &RunResult) -> String {
+    let label = result.environment.adapter.label();
+    match result.plan.tuning.get("threads").map(String::as_str) {
+        None => label,
+        Some("1") => format!("{label}, 1 thread"),
+        Some(threads) => format!("{label}, {threads} threads"),
     }
 }
 

@@ -1,0 +1,114 @@
+//! `gpubench --adapter cpu`: training on the host's cores.
+
+use super::args::RunArgs;
+use super::load::MachineProbe;
+use super::session::{Session, Subject};
+use super::{environment, terminal};
+use crate::error::{Error, Result};
+use crate::gpu::adapter::NONE_FOUND;
+use crate::host::{NAME, NOT_PROFILED, OnCores};
+use crate::result::{Measured, Origin, Setting, Settings, no_peaks, no_tuning};
+use clap::Args;
+use web_time::Instant;
+
+/// Options of the CPU lane.
+#[derive(Debug, Clone, Default, Args)]
+pub struct CpuArgs {
+    /// Threads of --adapter cpu [default: as many as there are cores]
+    #[arg(long, value_name = "N")]
+    pub threads: Option<usize>,
+}
+
+impl CpuArgs {
+    /// Refuses threads for an adapter, which has its own.
+    ///
+    /// # Errors
+    /// [`Error::Usage`] where a number was given.
+    pub fn refuse_on_adapters(&self) -> Result<()> {
+        match self.threads {
+            Some(_) => Err(Error::Usage("--threads is for the host's cores: add --adapter cpu".into())),
+            None => Ok(()),
+        }
+    }
+}
+
+/// Whether an adapter request names the CPU lane.
+pub fn is_named(request: &Measured<String>) -> bool {
+    request.value().is_some_and(|request| request.trim().eq_ignore_ascii_case(NAME))
+}
+
+/// Refuses the CPU lane where `verb` knows adapters alone.
+///
+/// # Errors
+/// [`Error::Usage`] if `request` names the lane.
+pub fn refuse(request: &Measured<String>, verb: &str) -> Result<()> {
+    if !is_named(request) {
+        return Ok(());
+    }
+    Err(Error::Usage(format!(
+        "gpubench {verb} works through the GPU API alone: leave `--adapter cpu` out, or time the CPU with `gpubench --adapter cpu`"
+    )))
+}
+
+/// Whether nothing was asked for that a machine without adapters lacks, so that the lane may stand in.
+pub fn may_stand_in(settings: &Settings) -> bool {
+    settings.adapter.origin == Origin::Default && settings.backend.origin == Origin::Default
+}
+
+/// What to say where an adapter or backend was asked for and none was found.
+pub fn none_found() -> Error {
+    Error::Adapter(format!("{NONE_FOUND}; the host's cores need none: --adapter cpu"))
+}
+
+/// The lane on this machine with `threads` threads, or as many as there are cores.
+///
+/// # Errors
+/// [`Error::Usage`] for no threads at all.
+pub fn lane(threads: Option<usize>) -> Result<OnCores> {
+    let name = environment::processor();
+    OnCores::new(name.value().cloned().unwrap_or_else(|| "CPU".to_owned()), threads)
+}
+
+/// Trains on the host's cores; `stands_in` where no adapter was found. Returns the exit code.
+///
+/// # Errors
+/// Whatever ended the run early; what was measured before is in the result file.
+pub fn run(args: &RunArgs, settings: Settings, stands_in: bool, started: Instant) -> Result<u8> {
+    refuse_what_adapters_have(args)?;
+    let lane = lane(args.cpu.threads)?;
+    let found = if stands_in { "none found, so the CPU lane trains: " } else { "" };
+    terminal::talk(&format!("adapter: {found}{}", lane.line()));
+    if let Some(remark) = lane.remark() {
+        terminal::talk(&format!("  (note: {remark})"));
+    }
+    let session = Session::begin(args, &lane.name, settings.seed.value, started)?;
+    let settings = Settings { plan: Setting::default(NAME.to_owned()), ..settings };
+    let subject = Subject {
+        settings,
+        adapter: lane.describe(),
+        adapter_s: started.elapsed().as_secs_f64(),
+        tuning: no_tuning(),
+        tune_s: Measured::missing("the CPU lane has one plan"),
+        peaks: no_peaks(),
+        peaks_s: Measured::missing("the CPU lane has no peaks to measure"),
+        probe: MachineProbe::new(&[]),
+    };
+    session.measure(&lane, subject, args)
+}
+
+/// Refuses options that mean nothing on the host's cores.
+fn refuse_what_adapters_have(args: &RunArgs) -> Result<()> {
+    if args.profile || args.trace.is_some() {
+        return Err(Error::Usage(NOT_PROFILED.into()));
+    }
+    let given = [
+        ("--backend", "no backend", args.backend.is_some()),
+        ("--plan", "one plan", args.plan.is_some()),
+        ("--checked", "no shaders", args.checked),
+        ("--fresh-peaks", "no peaks", args.fresh_peaks),
+    ];
+    match given.iter().find(|(_, _, given)| *given) {
+        Some((option, has, _)) => Err(Error::Usage(format!("the CPU lane has {has}: leave {option} out"))),
+        None => Ok(()),
+    }
+}

@@ -1,0 +1,280 @@
+//! The images that one thread takes through the network at a time.
+
+use super::dense::{Column, Finish, Product};
+use super::dropout::Dropout;
+use super::features_backward::FeaturesBackward;
+use super::features_forward::{FirstForward, Pixels, Places, SecondForward};
+use super::layout::{All, DENSE, Forward, PLANE1, PLANE2, Sizes, Tensors};
+use super::simd::{Block, LANES, Level, ZERO, blocks};
+use crate::data::Split;
+use crate::model::{CLASSES, IMAGE_SIDE};
+use crate::trainer::Metrics;
+
+/// Images of a chunk. Fixed, so that sums are cut in the same places for any number of threads.
+pub const IMAGES: usize = 8;
+
+/// What the images of a chunk leave for the update.
+#[derive(Debug, Clone)]
+pub struct Chunk {
+    /// How many images there are, at most [`IMAGES`].
+    pub images: usize,
+    /// The inputs of the dense layers and the logits, each `[image][block]`.
+    pub rows: [Vec<Block>; DENSE + 1],
+    /// The gradients of [`Chunk::rows`].
+    pub gradients: [Vec<Block>; DENSE + 1],
+    /// The gradients of the convolutions' parameters.
+    pub conv: Tensors,
+    /// The loss of every image in nats.
+    pub losses: [f64; IMAGES],
+    /// Whether every image's largest logit is its label's.
+    pub correct: [bool; IMAGES],
+}
+
+/// What a thread needs while it works on a chunk.
+#[derive(Debug, Clone)]
+pub struct Scratch {
+    /// `[image]`.
+    pub pixels: Vec<Pixels>,
+    /// The output of pool1, `[image][block][position]`.
+    pub pooled1: Vec<[Block; PLANE1]>,
+    /// Where its maxima stood.
+    pub places1: Vec<Places<PLANE1>>,
+    /// The output of pool2, `[image][block][position]`.
+    pub pooled2: Vec<[Block; PLANE2]>,
+    /// Where its maxima stood.
+    pub places2: Vec<Places<PLANE2>>,
+    /// The gradient of pool1's output, `[image][block][position]`.
+    pub dpooled1: Vec<[Block; PLANE1]>,
+    /// The rows of the chunk as columns.
+    columns: [Vec<Column>; DENSE + 1],
+    /// The gradients of the chunk as columns.
+    dcolumns: [Vec<Column>; DENSE + 1],
+}
+
+/// What the images of a chunk are taken through.
+#[derive(Debug, Clone, Copy)]
+pub struct Network<'a> {
+    /// The instructions to use.
+    pub level: Level,
+    /// The sizes.
+    pub sizes: &'a Sizes,
+    /// The parameters.
+    pub parameters: &'a All,
+    /// Their copies for the forward pass.
+    pub forward: &'a Forward,
+    /// The key of the dropout masks.
+    pub dropout_key: [u32; 2],
+}
+
+impl Scratch {
+    /// Room for a network of these sizes.
+    pub fn new(sizes: &Sizes) -> Self {
+        let (blocks1, blocks2) = (sizes.blocks1(), sizes.blocks2());
+        let columns = sizes.units.map(|units| vec![[0.0; IMAGES]; LANES * blocks(units)]);
+        Self {
+            pixels: vec![[[0.0; IMAGE_SIDE]; IMAGE_SIDE]; IMAGES],
+            pooled1: vec![[ZERO; PLANE1]; IMAGES * blocks1],
+            places1: vec![[[0; LANES]; PLANE1]; IMAGES * blocks1],
+            pooled2: vec![[ZERO; PLANE2]; IMAGES * blocks2],
+            places2: vec![[[0; LANES]; PLANE2]; IMAGES * blocks2],
+            dpooled1: vec![[ZERO; PLANE1]; IMAGES * blocks1],
+            columns: columns.clone(),
+            dcolumns: columns,
+        }
+    }
+}
+
+impl Chunk {
+    /// Room for a network of these sizes.
+    pub fn new(sizes: &Sizes) -> Self {
+        let rows = sizes.units.map(|units| vec![ZERO; IMAGES * blocks(units)]);
+        Self {
+            images: 0,
+            rows: rows.clone(),
+            gradients: rows,
+            conv: Tensors::zeros(sizes),
+            losses: [0.0; IMAGES],
+            correct: [false; IMAGES],
+        }
+    }
+
+    /// The forward pass over the images of `split` at `indices`, at most [`IMAGES`].
+    ///
+    /// `dropout` is the training step and the place of the first image in its batch, or `None` without dropout.
+    pub fn forward(
+        &mut self,
+        network: Network<'_>,
+        scratch: &mut Scratch,
+        split: &Split,
+        indices: &[u32],
+        dropout: Option<(u32, usize)>,
+    ) {
+        self.images = indices.len();
+        for (image, index) in indices.iter().enumerate() {
+            gather(split.image(*index as usize), &mut scratch.pixels[image]);
+            self.features(network, scratch, image);
+            if let Some((step, first)) = dropout {
+                self.drop_features(network, image, step, first);
+            }
+            for (column, value) in scratch.columns[0].iter_mut().zip(self.row(0, image).as_flattened()) {
+                column[image] = *value;
+            }
+        }
+        for layer in 0..DENSE {
+            self.dense_forward(network, scratch, layer);
+        }
+        for (image, index) in indices.iter().enumerate() {
+            self.judge(image, split.labels[*index as usize]);
+        }
+    }
+
+    /// The features of image `image` from its pixels, by channel and position.
+    fn features(&mut self, network: Network<'_>, scratch: &mut Scratch, image: usize) {
+        let Network { level, sizes, parameters, forward, .. } = network;
+        let (first, second) = (part(image, sizes.blocks1()), part(image, sizes.blocks2()));
+        level.run(FirstForward {
+            pixels: &scratch.pixels[image],
+            weight: &forward.conv1,
+            bias: &parameters.conv.conv1_bias,
+            pooled: &mut scratch.pooled1[first.clone()],
+            places: &mut scratch.places1[first.clone()],
+        });
+        level.run(SecondForward {
+            x: &scratch.pooled1[first],
+            weight: &forward.conv2,
+            bias: &parameters.conv.conv2_bias,
+            pooled: &mut scratch.pooled2[second.clone()],
+            places: &mut scratch.places2[second.clone()],
+        });
+        let features = self.rows[0][part(image, blocks(sizes.units[0]))].as_flattened_mut();
+        let channels = features[..sizes.units[0]].as_chunks_mut::<PLANE2>().0;
+        for (block, channels) in scratch.pooled2[second].iter().zip(channels.chunks_mut(LANES)) {
+            for (lane, channel) in channels.iter_mut().enumerate() {
+                for (value, position) in channel.iter_mut().zip(block) {
+                    *value = position[lane];
+                }
+            }
+        }
+    }
+
+    fn drop_features(&mut self, network: Network<'_>, image: usize, step: u32, first: usize) {
+        let features = network.sizes.units[0];
+        network.level.run(Dropout {
+            features: &mut self.rows[0][part(image, blocks(features))],
+            key: network.dropout_key,
+            first: ((first + image) * features) as u32,
+            step,
+            rate: network.sizes.dropout,
+        });
+    }
+
+    fn dense_forward(&mut self, network: Network<'_>, scratch: &mut Scratch, layer: usize) {
+        let dense = &network.parameters.dense[layer];
+        let (before, after) = scratch.columns.split_at_mut(layer + 1);
+        network.level.run(Product {
+            columns: &before[layer],
+            weight: &network.forward.dense[layer],
+            input_stride: 1,
+            block_stride: LANES * blocks(dense.inputs),
+            bias: &dense.bias,
+            finish: if layer + 1 == DENSE { Finish::Keep } else { Finish::Rectify },
+            rows: &mut self.rows[layer + 1],
+            out_columns: &mut after[0],
+        });
+    }
+
+    /// The loss of an image, whether it is classified correctly, and the gradient of its loss by the logits.
+    fn judge(&mut self, image: usize, label: u8) {
+        let label = usize::from(label);
+        let logits = self.rows[DENSE][image];
+        let best = (1..CLASSES).fold(0, |best, class| if logits[class] > logits[best] { class } else { best });
+        let largest = f64::from(logits[best]);
+        let exponentials: [f64; CLASSES] = std::array::from_fn(|class| (f64::from(logits[class]) - largest).exp());
+        let sum: f64 = exponentials.iter().sum();
+        self.losses[image] = sum.ln() - (f64::from(logits[label]) - largest);
+        self.correct[image] = best == label;
+        let gradients = &mut self.gradients[DENSE][image];
+        for (class, exponential) in exponentials.into_iter().enumerate() {
+            let target = if class == label { 1.0 } else { 0.0 };
+            gradients[class] = (exponential / sum - target) as f32;
+        }
+    }
+
+    /// The backward pass after [`Chunk::forward`], for the mean loss of a batch of `batch` images.
+    pub fn backward(&mut self, network: Network<'_>, scratch: &mut Scratch, batch: usize) {
+        for (image, gradients) in self.gradients[DENSE].iter_mut().enumerate() {
+            // Places without an image add nothing.
+            let share = if image < self.images { 1.0 / batch as f32 } else { 0.0 };
+            gradients.iter_mut().for_each(|gradient| *gradient *= share);
+            for (column, gradient) in scratch.dcolumns[DENSE].iter_mut().zip(&*gradients) {
+                column[image] = *gradient;
+            }
+        }
+        for layer in (0..DENSE).rev() {
+            self.dense_backward(network, scratch, layer);
+        }
+        self.conv.clear();
+        for image in 0..self.images {
+            self.features_backward(network, scratch, image);
+        }
+    }
+
+    fn dense_backward(&mut self, network: Network<'_>, scratch: &mut Scratch, layer: usize) {
+        let dense = &network.parameters.dense[layer];
+        let (before, after) = scratch.dcolumns.split_at_mut(layer + 1);
+        network.level.run(Product {
+            columns: &after[0][..dense.outputs],
+            weight: &dense.weight,
+            input_stride: blocks(dense.inputs),
+            block_stride: 1,
+            bias: &[],
+            finish: if layer == 0 { Finish::Keep } else { Finish::Gate(&self.rows[layer]) },
+            rows: &mut self.gradients[layer],
+            out_columns: if layer == 0 { &mut [] } else { &mut before[layer] },
+        });
+    }
+
+    fn features_backward(&mut self, network: Network<'_>, scratch: &mut Scratch, image: usize) {
+        let Network { level, sizes, parameters, .. } = network;
+        let (first, second) = (part(image, sizes.blocks1()), part(image, sizes.blocks2()));
+        level.run(FeaturesBackward {
+            pixels: &scratch.pixels[image],
+            pooled1: &scratch.pooled1[first.clone()],
+            places1: &scratch.places1[first.clone()],
+            places2: &scratch.places2[second],
+            features: &self.rows[0][part(image, blocks(sizes.units[0]))].as_flattened()[..sizes.units[0]],
+            dfeatures: &self.gradients[0][part(image, blocks(sizes.units[0]))].as_flattened()[..sizes.units[0]],
+            scale: 1.0 / (1.0 - sizes.dropout),
+            weight2: &parameters.conv.conv2_weight,
+            dpooled1: &mut scratch.dpooled1[first],
+            gradients: &mut self.conv,
+        });
+    }
+
+    /// The sums of losses and right answers.
+    pub fn metrics(&self) -> Metrics {
+        Metrics {
+            loss_sum: self.losses[..self.images].iter().sum(),
+            correct: self.correct[..self.images].iter().filter(|correct| **correct).count() as u64,
+            images: self.images as u64,
+        }
+    }
+
+    /// The row of image `image` in [`Chunk::rows`] `layer`.
+    pub fn row(&self, layer: usize, image: usize) -> &[Block] {
+        let blocks = self.rows[layer].len() / IMAGES;
+        &self.rows[layer][part(image, blocks)]
+    }
+}
+
+/// The part of image `image` where each has `blocks`.
+fn part(image: usize, blocks: usize) -> std::ops::Range<usize> {
+    image * blocks..(image + 1) * blocks
+}
+
+/// The pixels as numbers from 0 to 1.
+fn gather(image: &[u8], pixels: &mut Pixels) {
+    for (pixel, value) in pixels.as_flattened_mut().iter_mut().zip(image) {
+        *pixel = f32::from(*value) / 255.0;
+    }
+}

@@ -1,0 +1,112 @@
+//! One training on the host's cores.
+
+use crate::bench::engine::Engine;
+use crate::bench::ledger::{Activity, Ledger};
+use crate::bench::{Chunk, Pace};
+use crate::cpu::{Cores, Trainer};
+use crate::data::Dataset;
+use crate::error::{Error, Result};
+use crate::result::{Commands, Measured};
+use crate::trainer::{Metrics, Recipe};
+use std::ops::ControlFlow;
+use web_time::Instant;
+
+/// Test images between two looks at whether to go on.
+const EVALUATED_AT_ONCE: u32 = 2000;
+
+/// One training on the host's cores.
+pub(super) struct CoresEngine<'a> {
+    cores: &'a Cores,
+    recipe: &'a Recipe,
+    /// There once the training was begun.
+    trainer: Option<Trainer<'a>>,
+    order: Vec<u32>,
+    steps_before: u32,
+    metrics: Vec<Metrics>,
+    pace: Pace,
+}
+
+impl<'a> CoresEngine<'a> {
+    pub(super) fn new(cores: &'a Cores, recipe: &'a Recipe) -> Self {
+        let (order, metrics) = (Vec::new(), Vec::new());
+        Self { cores, recipe, trainer: None, order, steps_before: 0, metrics, pace: Pace::default() }
+    }
+}
+
+fn begun<T>(trainer: Option<T>) -> Result<T> {
+    trainer.ok_or_else(|| Error::Device("the training was not begun".into()))
+}
+
+impl Engine for CoresEngine<'_> {
+    async fn begin(&mut self, dataset: &Dataset, parameters: &[f32], ledger: &mut Ledger) -> Result<()> {
+        let trainer = ledger.time(Activity::Upload, || Trainer::new(self.cores, self.recipe, dataset, parameters))?;
+        self.trainer = Some(trainer);
+        Ok(())
+    }
+
+    async fn begin_epoch(&mut self, epoch: u32, ledger: &mut Ledger) -> Result<()> {
+        let trainer = begun(self.trainer.as_ref())?;
+        self.order = ledger.time(Activity::Shuffle, || trainer.order(epoch));
+        self.steps_before = epoch * trainer.steps_per_epoch();
+        self.metrics.clear();
+        Ok(())
+    }
+
+    async fn steps(
+        &mut self,
+        count: u32,
+        ledger: &mut Ledger,
+        report: &mut dyn FnMut(Chunk) -> ControlFlow<()>,
+    ) -> Result<()> {
+        let trainer = begun(self.trainer.as_mut())?;
+        let batch = self.recipe.training.batch as usize;
+        let mut first = 0;
+        while first < count {
+            let steps = self.pace.steps().min(count - first);
+            let end = ((first + steps) as usize * batch).min(self.order.len());
+            let start = Instant::now();
+            let begun = ledger.begin();
+            let images = &self.order[first as usize * batch..end];
+            self.metrics.extend(trainer.training_steps(images, self.steps_before + first));
+            ledger.end(begun, Activity::Wait, true, Some(first));
+            let chunk = Chunk { first, steps, duration_s: start.elapsed().as_secs_f64() };
+            self.pace.observe(steps, chunk.duration_s);
+            first += steps;
+            let begun = ledger.begin();
+            let stop = report(chunk).is_break();
+            ledger.end(begun, Activity::Report, false, Some(chunk.first));
+            if stop {
+                return Err(Error::Interrupted);
+            }
+        }
+        Ok(())
+    }
+
+    async fn step_metrics(&mut self, steps: u32) -> Result<Vec<Metrics>> {
+        Ok(self.metrics[..steps as usize].to_vec())
+    }
+
+    async fn evaluate(&mut self, report: &mut dyn FnMut(Chunk) -> ControlFlow<()>) -> Result<Metrics> {
+        let trainer = begun(self.trainer.as_ref())?;
+        let mut sums = Vec::new();
+        for first in (0..trainer.test_images()).step_by(EVALUATED_AT_ONCE as usize) {
+            let start = Instant::now();
+            sums.push(trainer.evaluate(first..trainer.test_images().min(first + EVALUATED_AT_ONCE)));
+            let batch = self.recipe.training.batch;
+            let steps = EVALUATED_AT_ONCE.div_ceil(batch);
+            let chunk = Chunk { first: first / batch, steps, duration_s: start.elapsed().as_secs_f64() };
+            if report(chunk).is_break() {
+                return Err(Error::Interrupted);
+            }
+        }
+        Ok(sums.into_iter().sum())
+    }
+
+    async fn parameters(&mut self) -> Result<Vec<f32>> {
+        Ok(begun(self.trainer.as_ref())?.parameters())
+    }
+
+    fn commands(&self) -> Measured<Commands> {
+        Measured::missing("the host's cores take no commands")
+    }
+}
