@@ -22,7 +22,7 @@ mod sweep;
 mod timeline;
 mod tuning;
 
-pub use account::{Account, HostTimes, TrainingBound, Verdict, no_account};
+pub use account::{Account, HostTimes, TrainingBound, Verdict, no_account, no_factor};
 pub use check::{Check, KernelCheck, Outcome, StepCheck};
 pub use environment::{Adapter, AdapterKind, Cpu, Environment, TimestampGrade, Tool};
 pub use measured::Measured;

@@ -5,7 +5,7 @@
 mod sample;
 
 use gpubench::report::{Frame, Part, Stored, Tables, published};
-use gpubench::result::{AdapterKind, Measured, RunResult, Status};
+use gpubench::result::{AdapterKind, Measured, Member, Parallel, RunResult, Status, Synchronisation};
 use std::collections::BTreeMap;
 
 fn stored(file: &str, change: impl FnOnce(&mut RunResult)) -> Stored {
@@ -29,6 +29,25 @@ fn on_cores(result: &mut RunResult, threads: u32) {
     result.plan.tuning.insert("threads".to_owned(), threads.to_string());
 }
 
+/// A training on two devices together.
+fn several(result: &mut RunResult, names: [&str; 2]) {
+    let member = |name: &str| Member {
+        name: name.to_owned(),
+        plan: "fused".to_owned(),
+        images_per_batch: 64,
+        alone_step_s: 0.002.into(),
+    };
+    result.parallel = Measured::Value(Parallel {
+        sync: Synchronisation::Step,
+        members: names.map(member).to_vec(),
+        exchange_s: 2.0.into(),
+        exchange_pct: 16.5.into(),
+        bytes_per_exchange: 1_046_432,
+        exchanges_per_epoch: 469,
+        scaling_efficiency_pct: 71.5.into(),
+    });
+}
+
 /// The lines of CSV of one part, each as values by the names of their columns.
 fn lines(tables: &Tables<'_>, parts: &[Part]) -> Vec<BTreeMap<String, String>> {
     let csv = tables.csv(parts).unwrap();
@@ -43,12 +62,13 @@ fn frame(tables: &Tables<'_>, frame: Frame) -> Vec<BTreeMap<String, String>> {
 #[test]
 fn every_published_row_stands_in_its_table() {
     let tables = Tables::of(&[]);
-    assert_eq!(Frame::ALL.map(|one| frame(&tables, one).len()), [11, 3, 3, 9]);
+    assert_eq!(Part::TABLES.map(|table| lines(&tables, &[table]).len()), [11, 3, 3, 9]);
     let mut expected: Vec<(String, String, String)> = Vec::new();
     for one in published() {
         let number = |value: &Measured<f64>| value.value().map_or_else(String::new, f64::to_string);
         let line = frame(&tables, one.frame).into_iter().find(|line| {
-            (&line["device"], &line["tool"], &line["gpus"]) == (&one.device, &one.tool, &one.device_count.to_string())
+            (&line["device"], &line["tool"], &line["device_count"])
+                == (&one.device, &one.tool, &one.device_count.to_string())
         });
         let line = line.unwrap_or_else(|| panic!("{one:?} is in no table"));
         for (key, value) in [
@@ -68,7 +88,7 @@ fn every_published_row_stands_in_its_table() {
 
 #[test]
 fn generations_show_each_tool_that_was_timed_on_several_and_its_gain() {
-    let lines = frame(&Tables::of(&[]), Frame::Generations);
+    let lines = lines(&Tables::of(&[]), &[Part::Generations]);
     let shown = lines.iter().map(|line| {
         let ratio: f64 = line["ratio_to_first_generation"].parse().unwrap();
         (line["tool"].as_str(), line["device"].as_str(), (100.0 * ratio).round())
@@ -90,12 +110,40 @@ fn generations_show_each_tool_that_was_timed_on_several_and_its_gain() {
 #[test]
 fn several_gpus_show_how_well_they_scale() {
     let lines = frame(&Tables::of(&[]), Frame::ByGpu);
-    assert_eq!(lines[1]["gpus"], "8");
+    assert_eq!(lines[1]["device_count"], "8");
     let efficiency: f64 = lines[1]["scaling_efficiency_pct"].parse().unwrap();
     assert!((efficiency - 100.0 * 37.0 / (8.0 * 36.0)).abs() < 1e-9, "{efficiency}");
     assert!(lines[1]["note"].contains("only 1 of the 8 GPUs"));
     assert!(lines[0]["scaling_efficiency_pct"].is_empty());
-    assert!(lines[0]["missing"].contains("scaling_efficiency_pct: not several GPUs"), "{:?}", lines[0]);
+    assert!(lines[0]["missing"].contains("scaling_efficiency_pct: one device trained"), "{:?}", lines[0]);
+}
+
+#[test]
+fn devices_that_train_together_are_counted_and_say_what_the_exchange_takes() {
+    let all = [
+        stored("two.json", |result| several(result, ["Imaginary GPU 9000 (0)", "Imaginary GPU 9000 (1)"])),
+        stored("one.json", |result| set_time(result, 20.0)),
+        stored("software.json", |result| {
+            result.environment.adapter = sample::software_run().environment.adapter;
+            several(result, ["llvmpipe (LLVM 15.0.6, 256 bits) #1", "llvmpipe (LLVM 15.0.6, 256 bits) #2"]);
+            set_time(result, 200.0);
+        }),
+        stored("mixed.json", |result| {
+            several(result, ["Imaginary GPU 9000", "llvmpipe (LLVM 15.0.6, 256 bits)"]);
+            set_time(result, 300.0);
+        }),
+    ];
+    let lines = frame(&Tables::of(&all), Frame::ByGpu);
+    let keys = ["device", "device_count", "scaling_efficiency_pct", "exchange_pct"];
+    let shown: Vec<[&str; 4]> = lines.iter().take(4).map(|line| keys.map(|key| line[key].as_str())).collect();
+    let expected = [
+        ["2 x Imaginary GPU 9000", "2", "71.5", "16.5"],
+        ["Imaginary GPU 9000", "1", "", ""],
+        ["2 devices on llvmpipe (software), Imaginary CPU @ 2.00GHz, 2 cores", "2", "71.5", "16.5"],
+        ["Imaginary GPU 9000 + llvmpipe", "2", "71.5", "16.5"],
+    ];
+    assert_eq!(shown, expected);
+    assert!(lines[1]["missing"].contains("exchange_pct: one device trained"), "{:?}", lines[1]);
 }
 
 #[test]
@@ -239,6 +287,10 @@ fn tables_fit_the_terminal_and_say_where_rows_come_from() {
         stored("20261124T152639Z-llvmpipe-seed1.json", |result| {
             result.environment.adapter = sample::software_run().environment.adapter;
         }),
+        stored("20261124T152641Z-imaginary-gpu-9000-imaginary-gpu-9000-seed1.json", |result| {
+            several(result, ["Imaginary GPU 9000 (0)", "Imaginary GPU 9000 (1)"]);
+            set_time(result, 1083.4);
+        }),
         stored("20261124T152640Z-imaginary-gpu-9000-seed1.json", |result| {
             result.standard = false;
             result.non_standard = vec!["3 epochs instead of 10".to_owned(), "batch 64 instead of 128".to_owned()];
@@ -252,7 +304,10 @@ fn tables_fit_the_terminal_and_say_where_rows_come_from() {
         }
         assert!(text.contains(name), "{text}");
         assert_eq!(text.matches("vs best: time divided").count(), 1, "one legend for all tables: {text}");
-        assert!(text.matches("12.3").count() >= 3, "no number is broken: {text}");
+        for (number, times) in [("12.3", 4), ("1,083", 3), ("54.2", 1), ("71.5", 1), ("16.5", 1)] {
+            assert!(text.matches(number).count() >= times, "no number is broken, {number}: {text}");
+        }
+        assert!(!text.contains(" 2.00 "), "devices are counted in whole numbers: {text}");
         assert_eq!(text.contains("published 2016-17"), width >= 100, "{text}");
         for title in
             ["By tool", "By GPU number and type", "GPU against CPU", "GPU generations", "Results that no table"]

@@ -276,14 +276,8 @@ const WITH: [(&str, Test); 5] = [
 
 fn main() {
     let adapters = Arc::new(common::adapters());
-    let tests = |index: usize| {
-        let test = |(name, test): (&str, Test)| {
-            let adapters = adapters.clone();
-            (name.to_owned(), move || test(&adapters, &adapters.infos()[index]))
-        };
-        WITH.into_iter().map(test).collect()
-    };
+    let call = |test: Test, adapters: &Adapters, index: usize| test(adapters, &adapters.infos()[index]);
     let mut trials = common::trials(&WITHOUT, &[]);
-    trials.extend(common::trials_on_each(&adapters, WITH.map(|(name, _)| name), tests));
+    trials.extend(common::trials_with_each(&adapters, &WITH, call));
     common::run_one_by_one(trials);
 }

@@ -4,15 +4,17 @@
 
 #![allow(clippy::unwrap_used, reason = "what cannot be had fails the test")]
 
+mod common;
+
 use assert_cmd::Command;
 use gpubench::cli::pipelines::file;
 use gpubench::gpu::{AdapterInfo, Adapters, Compiled, Gpu, Needs, Pipelines};
 use gpubench::hash::sha256_hex;
 use gpubench::kernels::{Plan, layered};
 use gpubench::model::{DROPOUT_RATE, Model, Training};
-use libtest_mimic::{Arguments, Failed, Trial};
 use std::fs;
 use std::path::Path;
+use std::sync::Arc;
 use tempfile::TempDir;
 
 /// The smallest plan there is: one kernel.
@@ -96,25 +98,10 @@ const TESTS: [(&str, Test); 2] = [
 ];
 
 fn main() {
-    let arguments = Arguments::from_args();
-    let infos = pollster::block_on(Adapters::find(None)).expect("all backends can be asked").infos().to_vec();
-    let mut trials = Vec::new();
-    for info in &infos {
-        for (name, test) in TESTS {
-            let info = info.clone();
-            let title = format!("{name} on {} ({})", info.name, info.backend);
-            let run = move || -> Result<(), Failed> {
-                // A list of adapters of its own: what is kept on it must not be seen by other tests.
-                let adapters = pollster::block_on(Adapters::find(None))?;
-                test(&adapters, &info);
-                Ok(())
-            };
-            trials.push(Trial::test(title, run));
-        }
-    }
-    if infos.is_empty() {
-        let ignored = |(name, _)| Trial::test(format!("{name} (no adapter here)"), || Ok(())).with_ignored_flag(true);
-        trials.extend(TESTS.map(ignored));
-    }
-    libtest_mimic::run(&arguments, trials).exit();
+    let call = |test: Test, adapters: &Adapters, index: usize| {
+        // A list of adapters of its own: what is kept on it must not be seen by other tests.
+        test(&common::adapters(), &adapters.infos()[index]);
+        Ok(())
+    };
+    common::run(common::trials_with_each(&Arc::new(common::adapters()), &TESTS, call));
 }

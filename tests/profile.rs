@@ -118,6 +118,11 @@ fn every_kernel_has_its_time_and_the_account_closes(adapters: &Adapters, index: 
         assert!(parts.iter().all(|seconds| *seconds >= 0.0 && *seconds <= account.wall_s), "{host:?}");
         assert!(host.other_s >= 0.0, "{host:?}");
         assert!(!account.verdict.words.is_empty());
+        let factor = account.device_time_factor.value();
+        assert_eq!(factor.is_some(), adapters.infos()[index].software, "only a processor's times are scaled");
+        if factor.is_some() {
+            assert!(account.rest_s > -1e-6 * account.wall_s, "more is explained than there was: {account:?}");
+        }
     } else {
         assert_eq!(profile.method, Method::HostClock, "{:?}", result.account);
     }
@@ -277,12 +282,5 @@ const TESTS: [(&str, Test); 7] = [
 
 fn main() {
     let adapters = Arc::new(common::adapters());
-    let tests = |index: usize| {
-        let test = |(name, test): (&str, Test)| {
-            let adapters = adapters.clone();
-            (name.to_owned(), move || test(&adapters, index))
-        };
-        TESTS.into_iter().map(test).collect()
-    };
-    common::run(common::trials_on_each(&adapters, TESTS.map(|(name, _)| name), tests));
+    common::run(common::trials_with_each(&adapters, &TESTS, |test, adapters, index| test(adapters, index)));
 }

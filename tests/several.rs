@@ -13,13 +13,14 @@ use gpubench::model::{DROPOUT_RATE, Model, Training};
 use gpubench::result::{Measured, RunResult, Setting, Status, Synchronisation, no_peaks};
 use gpubench::trainer::{Recipe, Trainer};
 use gpubench::{Error, Result};
-use libtest_mimic::{Arguments, Failed, Trial};
+use libtest_mimic::{Failed, Trial};
 use serde_json::Value;
 use std::ops::ControlFlow;
 use std::path::Path;
 use std::sync::{Arc, Mutex};
 use web_time::Instant;
 
+mod common;
 mod sample;
 
 const BATCH: u32 = 24;
@@ -345,26 +346,14 @@ fn two_kinds_of_adapters_train_together() -> std::result::Result<(), Failed> {
 }
 
 fn main() {
-    let arguments = Arguments::from_args();
-    let adapters = Arc::new(pollster::block_on(Adapters::find(None)).expect("all backends can be asked"));
+    let adapters = Arc::new(common::adapters());
     let none = adapters.infos().is_empty();
-    let mut trials = Vec::new();
-    for (index, info) in adapters.infos().iter().enumerate() {
-        for (name, test) in TESTS {
-            let adapters = adapters.clone();
-            let name = format!("{name} on {} ({})", info.name, info.backend);
-            trials.push(Trial::test(name, move || test(&adapters, index)));
-        }
-    }
-    if none {
-        let ignored = |(name, _)| Trial::test(format!("{name} (no adapter here)"), || Ok(())).with_ignored_flag(true);
-        trials.extend(TESTS.into_iter().map(ignored));
-    }
+    let mut trials = common::trials_with_each(&adapters, &TESTS, |test, adapters, index| test(adapters, index));
     trials.push(Trial::test("wrong_wishes_are_refused", wrong_wishes_are_refused).with_ignored_flag(none));
     let name = "an_unknown_adapter_is_an_error_that_lists_the_others";
     trials.push(Trial::test(name, an_unknown_adapter_is_an_error_that_lists_the_others).with_ignored_flag(none));
     let both = [LAVAPIPE, SWIFTSHADER].iter().all(|file| Path::new(file).exists());
     let name = "two_kinds_of_adapters_train_together";
     trials.push(Trial::test(name, two_kinds_of_adapters_train_together).with_ignored_flag(!both));
-    libtest_mimic::run(&arguments, trials).exit();
+    common::run(trials);
 }

@@ -5,12 +5,14 @@
 
 #![allow(clippy::unwrap_used, reason = "what cannot be had fails the test")]
 
+mod common;
+
 use gpubench::bench::check;
 use gpubench::gpu::{AdapterInfo, Adapters, Gpu, Needs, Pipelines};
 use gpubench::kernels::{Dispatch, MakePlan, PLANS, Plan, layered};
 use gpubench::model::{DROPOUT_RATE, Model, Training};
 use gpubench::trainer::{Recipe, Trainer};
-use libtest_mimic::{Arguments, Failed, Trial};
+use libtest_mimic::{Failed, Trial};
 use std::sync::Arc;
 
 /// Kernel launches of a step.
@@ -89,26 +91,22 @@ fn an_epoch_holds_the_launches_of_its_steps_and_nothing_else(
 }
 
 fn main() {
-    let arguments = Arguments::from_args();
-    let adapters = Arc::new(pollster::block_on(Adapters::find(None)).unwrap());
+    let adapters = Arc::new(common::adapters());
     let mut trials = Vec::new();
     for &(name, make) in timed_plans() {
         trials.push(Trial::test(format!("few launches in a step of {name}"), move || few_launches(make)));
         trials.push(Trial::test(format!("few bytes in a step of {name}"), move || few_bytes(make)));
         trials.push(Trial::test(format!("few operations in a step of {name}"), move || few_operations(make)));
-        for index in 0..adapters.infos().len() {
+        let title = format!("recorded commands of an epoch of {name}");
+        let recorded = |index: usize| {
             let adapters = adapters.clone();
-            let title = format!("recorded commands of an epoch of {name} on {}", adapters.infos()[index].name);
             let run = move || {
                 an_epoch_holds_the_launches_of_its_steps_and_nothing_else(&adapters, &adapters.infos()[index], make)
             };
-            trials.push(Trial::test(title, run));
-        }
-        if adapters.infos().is_empty() {
-            let title = format!("recorded commands of an epoch of {name} (no adapter here)");
-            trials.push(Trial::test(title, || Ok(())).with_ignored_flag(true));
-        }
+            vec![(title.clone(), run)]
+        };
+        trials.extend(common::trials_on_each(&adapters, [title.as_str()], recorded));
     }
     assert!(!trials.is_empty(), "no plan is timed: the list of plans is broken");
-    libtest_mimic::run(&arguments, trials).exit();
+    common::run(trials);
 }

@@ -1,7 +1,7 @@
 //! The time account of a training: the host's ledger and the profile's device times, put together.
 
 use super::ledger::{Activity, Ledger};
-use crate::result::{Account, Peaks, Profile, TrainingBound, Verdict};
+use crate::result::{Account, Measured, Peaks, Profile, TrainingBound, Verdict, no_factor};
 
 /// Device times of one whole batch, seconds; means, since the account adds up to a sum.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -10,6 +10,9 @@ pub struct DeviceStep {
     pub kernels_s: f64,
     /// The undisturbed step, kernels and the gaps between them.
     pub step_s: f64,
+    /// The same steps by the host's clock, with the next submission ready, if the device is the host's own processor and as fast or slow
+    /// as whatever else runs lets it be.
+    pub host_step_s: Option<f64>,
 }
 
 /// The account of a training of `steps` steps, `batches` whole batches' worth of work, in `wall_s` seconds.
@@ -21,6 +24,9 @@ pub struct DeviceStep {
 /// Drivers that execute commands before they return from taking them make a submission last as long as its commands, so that of
 /// each submission no more than `submit_s`, the time of one that is almost empty, can count as launching. Where that was not
 /// measured, submissions count whole unless they look like such a driver's.
+///
+/// Where the device is the host's own processor, device times are scaled by how much longer a step took in the training, by the host's
+/// clock, than beside the profile ([`Account::device_time_factor`]). A GPU's are not: there a longer step is a device that waits.
 pub fn account(
     ledger: &Ledger,
     device: DeviceStep,
@@ -41,6 +47,9 @@ pub fn account(
     // What the ledger does not hold was done between intervals, with nothing in flight or next to nothing.
     let exposed_other_s = wall_s - in_flight_s - exposed_launch_s - transfer_s;
 
+    // In the training the processor may have been faster or slower than in the profile.
+    let factor = device.host_step_s.map(|host_step_s| in_flight_s / (batches * host_step_s));
+    let batches = batches * factor.unwrap_or(1.0);
     let device_s = device.step_s * batches;
     let idle_s = (in_flight_s - device_s).max(0.0);
     let submissions = ledger.intervals.iter().filter(|interval| interval.activity == Activity::Submit).count();
@@ -65,6 +74,7 @@ pub fn account(
         transfer_s,
         host_s,
         rest_s: wall_s - explained_s,
+        device_time_factor: factor.map_or_else(no_factor, Measured::from),
         host,
         verdict: Verdict { bound: TrainingBound::Compute, words: String::new() },
     };
@@ -143,7 +153,8 @@ mod tests {
             (Activity::Wait, 8.0, true),
             (Activity::Readback, 0.2, false),
         ]);
-        let account = account(&ledger, DeviceStep { kernels_s: 0.8, step_s: 0.9 }, None, 10, 10.0, 10.0);
+        let account =
+            account(&ledger, DeviceStep { kernels_s: 0.8, step_s: 0.9, host_step_s: None }, None, 10, 10.0, 10.0);
         closes(&account);
         assert!((account.kernels_s - 8.0).abs() < 1e-9 && (account.gaps_s - 1.0).abs() < 1e-9);
         assert!((account.encode_submit_s - 0.1).abs() < 1e-9, "{account:?}");
@@ -158,7 +169,8 @@ mod tests {
     fn a_fast_device_waits_for_the_encoding() {
         let ledger =
             ledger(&[(Activity::Encode, 6.0, true), (Activity::Submit, 1.0, true), (Activity::Wait, 3.0, true)]);
-        let account = account(&ledger, DeviceStep { kernels_s: 0.1, step_s: 0.2 }, None, 10, 10.0, 10.0);
+        let account =
+            account(&ledger, DeviceStep { kernels_s: 0.1, step_s: 0.2, host_step_s: None }, None, 10, 10.0, 10.0);
         closes(&account);
         assert!((account.encode_submit_s - 7.0).abs() < 1e-9, "never more than there was: {account:?}");
         assert!((account.rest_s - 1.0).abs() < 1e-9);
@@ -169,7 +181,7 @@ mod tests {
     fn a_driver_that_executes_in_the_submission_does_not_make_it_a_launch() {
         let ledger =
             ledger(&[(Activity::Submit, 4.5, true), (Activity::Submit, 4.5, true), (Activity::Wait, 1.0, true)]);
-        let device = DeviceStep { kernels_s: 0.8, step_s: 0.8 };
+        let device = DeviceStep { kernels_s: 0.8, step_s: 0.8, host_step_s: None };
         let measured = account(&ledger, device, Some(0.25), 10, 10.0, 10.0);
         closes(&measured);
         assert!((measured.encode_submit_s - 0.5).abs() < 1e-9, "{measured:?}");
@@ -181,15 +193,31 @@ mod tests {
     #[test]
     fn a_device_slower_in_the_profile_than_in_the_training_shows_as_a_negative_rest() {
         let ledger = ledger(&[(Activity::Wait, 10.0, true)]);
-        let account = account(&ledger, DeviceStep { kernels_s: 1.1, step_s: 1.1 }, None, 10, 10.0, 10.0);
+        let account =
+            account(&ledger, DeviceStep { kernels_s: 1.1, step_s: 1.1, host_step_s: None }, None, 10, 10.0, 10.0);
         closes(&account);
         assert!((account.rest_pct() + 10.0).abs() < 1e-9);
     }
 
     #[test]
+    fn a_processor_that_was_slower_in_the_training_is_told_from_a_device_that_waits() {
+        let ledger = ledger(&[(Activity::Upload, 1.0, false), (Activity::Wait, 9.0, true)]);
+        // Beside the profile a step took half as long, on both clocks.
+        let step = DeviceStep { kernels_s: 0.4, step_s: 0.44, host_step_s: None };
+        let waiting = account(&ledger, step, None, 10, 10.0, 10.0);
+        assert!((waiting.rest_s - 4.6).abs() < 1e-9 && waiting.device_time_factor.value().is_none(), "{waiting:?}");
+        let slower = account(&ledger, DeviceStep { host_step_s: Some(0.45), ..step }, None, 10, 10.0, 10.0);
+        closes(&slower);
+        assert_eq!(slower.device_time_factor.value(), Some(&2.0));
+        assert!((slower.kernels_s - 8.0).abs() < 1e-9 && (slower.gaps_s - 0.8).abs() < 1e-9, "{slower:?}");
+        assert!((slower.rest_s - 0.2).abs() < 1e-9, "what the device's clock did not see beside the profile either");
+    }
+
+    #[test]
     fn a_host_that_keeps_the_device_waiting_is_named() {
         let ledger = ledger(&[(Activity::Shuffle, 6.0, false), (Activity::Wait, 4.0, true)]);
-        let account = account(&ledger, DeviceStep { kernels_s: 0.4, step_s: 0.4 }, None, 10, 10.0, 10.0);
+        let account =
+            account(&ledger, DeviceStep { kernels_s: 0.4, step_s: 0.4, host_step_s: None }, None, 10, 10.0, 10.0);
         closes(&account);
         assert_eq!(account.verdict.bound, TrainingBound::Host);
         assert!(account.verdict.words.contains("60.0 %"), "{}", account.verdict.words);

@@ -39,9 +39,20 @@ pub(super) fn text(result: &RunResult, width: u16) -> String {
         share(account.wall_s),
     ]);
     let table = grid(&["part", "", "time [s]", "%"], rows, 2, 2, width);
-    let facts = [("verdict", account.verdict.words.clone()), ("host", host(account))];
-    let facts = list(facts.map(|(name, text)| vec![name.to_owned(), text]), width);
+    let mut facts = vec![("verdict", account.verdict.words.clone()), ("host", host(account))];
+    if let Some(factor) = account.device_time_factor.value() {
+        facts.push(("device times", device_times(*factor)));
+    }
+    let facts = list(facts.into_iter().map(|(name, text)| vec![name.to_owned(), text]), width);
     format!("{title}\n\n{table}\n\n{facts}")
+}
+
+/// What the profile's device times were multiplied by.
+pub(super) fn device_times(factor: f64) -> String {
+    format!(
+        "those of the profile x {}: a step took so many times as long in the training as beside the profile, on the same processor",
+        three_digits(factor)
+    )
 }
 
 /// What the host did, hidden behind the device or not.

@@ -20,14 +20,11 @@ pub enum Frame {
     /// One tool on a GPU and on CPUs.
     #[serde(rename = "GPU against CPU")]
     GpuAgainstCpu,
-    /// Tools that were timed on several generations of GPUs: made of rows of [`Frame::ByTool`].
-    #[serde(skip)]
-    Generations,
 }
 
 impl Frame {
     /// All tables, in the order of publication.
-    pub const ALL: [Frame; 4] = [Frame::ByTool, Frame::ByGpu, Frame::GpuAgainstCpu, Frame::Generations];
+    pub const ALL: [Frame; 3] = [Frame::ByTool, Frame::ByGpu, Frame::GpuAgainstCpu];
 
     /// The name of the table.
     pub const fn name(self) -> &'static str {
@@ -35,36 +32,7 @@ impl Frame {
             Frame::ByTool => "by tool",
             Frame::ByGpu => "by GPU number and type",
             Frame::GpuAgainstCpu => "GPU against CPU",
-            Frame::Generations => "GPU generations",
         }
-    }
-
-    /// The name on a command line.
-    pub const fn id(self) -> &'static str {
-        match self {
-            Frame::ByTool => "by-tool",
-            Frame::ByGpu => "by-gpu",
-            Frame::GpuAgainstCpu => "gpu-against-cpu",
-            Frame::Generations => "generations",
-        }
-    }
-
-    /// Its published rows: in the order of publication, but for the generations, where the rows of a tool stand together.
-    pub fn rows(self) -> Vec<&'static Published> {
-        let of = |frame| published().iter().filter(move |row| row.frame == frame);
-        if self != Frame::Generations {
-            return of(self).collect();
-        }
-        let on_gpus: Vec<&Published> = of(Frame::ByTool).filter(|row| row.device_count > 0).collect();
-        let mut rows: Vec<&Published> = Vec::new();
-        for first in &on_gpus {
-            let of_tool = on_gpus.iter().filter(|row| row.tool == first.tool);
-            let is_new = rows.iter().all(|row| row.tool != first.tool);
-            if is_new && of_tool.clone().any(|row| row.device != first.device) {
-                rows.extend(of_tool);
-            }
-        }
-        rows
     }
 
     /// The table in which a run on `adapter` belongs: among the CPUs if it computes on one, else among the tools.
@@ -194,4 +162,5 @@ impl Record {
     }
 }
 
-const NOT_PUBLISHED: &str = "not published";
+/// Why a published row lacks a value.
+pub(super) const NOT_PUBLISHED: &str = "not published";

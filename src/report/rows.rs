@@ -1,6 +1,6 @@
 //! A run among published rows, as data.
 
-use super::published::{Frame, Published, on_cpu};
+use super::published::{Frame, Published, on_cpu, published};
 use crate::data::Identity;
 use crate::model::Training;
 use crate::result::{Measured, RunResult, Status};
@@ -56,7 +56,7 @@ pub struct Row {
 
 /// `result` among the published rows of `frame`.
 pub fn comparison(result: &RunResult, frame: Frame) -> Comparison {
-    let others = frame.rows();
+    let others: Vec<&Published> = published().iter().filter(|row| row.frame == frame).collect();
     let this_s = comparable_time(result);
     let best = others.iter().map(|row| row.train_s).chain(this_s.value().copied()).fold(f64::INFINITY, f64::min);
     let tensorflow = best_of_tensorflow(&others, on_cpu(&result.environment.adapter));

@@ -44,14 +44,14 @@ pub(super) fn markdown(comparison: &Comparison) -> String {
 
 /// A table without borders: a heading, a rule, and rows; columns from `text_columns` on stand to the right.
 pub(super) fn grid(headings: &[&str], rows: Vec<Vec<String>>, text_columns: usize, gap: u16, width: u16) -> String {
-    aligned(headings, rows, |column| column < text_columns, gap, width)
+    aligned(headings, rows, &|column| column < text_columns, gap, width)
 }
 
 /// The same with columns of text anywhere: those for whose index `is_text`.
 pub(super) fn aligned(
     headings: &[&str],
     rows: Vec<Vec<String>>,
-    is_text: impl Fn(usize) -> bool,
+    is_text: &dyn Fn(usize) -> bool,
     gap: u16,
     width: u16,
 ) -> String {
@@ -71,12 +71,12 @@ pub(super) fn list(rows: impl IntoIterator<Item = Vec<String>>, width: u16) -> S
     let mut table = Table::new();
     table.load_style(NOTHING).set_content_arrangement(ContentArrangement::Dynamic).set_width(width);
     table.add_rows(rows);
-    close_up(&mut table, |_| true, GAP + 1);
+    close_up(&mut table, &|_| true, GAP + 1);
     trimmed(&table)
 }
 
 /// A padding of `gap` spaces between columns, none before the first and after the last.
-fn close_up(table: &mut Table, is_text: impl Fn(usize) -> bool, gap: u16) {
+fn close_up(table: &mut Table, is_text: &dyn Fn(usize) -> bool, gap: u16) {
     for (index, column) in table.column_iter_mut().enumerate() {
         column.set_padding((if index == 0 { 0 } else { gap }, 0));
         if !is_text(index) {

@@ -26,6 +26,11 @@ pub struct Account {
     pub host_s: f64,
     /// What nothing explains.
     pub rest_s: f64,
+    /// What the profile's device times were multiplied by, where the device is the host's own processor: its speed changes with whatever
+    /// else runs, so that a step between the profiled ones takes another time than in the training. This is the ratio of the two times,
+    /// training to profile, by the host's clock with commands in flight.
+    #[serde(default = "no_factor")]
+    pub device_time_factor: Measured<f64>,
     /// What the host did in all, hidden behind the device or not.
     pub host: HostTimes,
     /// What bounds the training.
@@ -91,6 +96,11 @@ impl Account {
     pub fn rest_pct(&self) -> f64 {
         100.0 * self.rest_s / self.wall_s
     }
+}
+
+/// Why device times were not multiplied by anything.
+pub fn no_factor() -> Measured<f64> {
+    Measured::missing("device times are the profile's own")
 }
 
 /// An account, or why there is none, where nobody asked for one.

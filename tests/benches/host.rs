@@ -21,6 +21,8 @@ use std::fmt;
 
 /// Steps in a submission.
 const STEPS: [u32; 3] = [1, 8, 64];
+/// More than the caches of a processor hold.
+const OTHER_WORK_BYTES: usize = 256 << 20;
 /// Images of the data: enough for the longest submission.
 const IMAGES: usize = 64 * 128;
 
@@ -111,6 +113,17 @@ fn encode(bencher: Bencher<'_, '_>, case: &Case) {
 #[divan::bench(args = cases(Some("noop")))]
 fn encode_without_driver(bencher: Bencher<'_, '_>, case: &Case) {
     encode(bencher, case);
+}
+
+/// The same where something else has filled the processor's caches, as a driver does that computes on the CPU.
+#[divan::bench(args = cases(Some("noop")), sample_count = 30)]
+fn encode_without_driver_or_caches(bencher: Bencher<'_, '_>, case: &Case) {
+    let mut other = vec![0u64; OTHER_WORK_BYTES / size_of::<u64>()];
+    with_trainer(case, |_, trainer| {
+        let others_turn = || divan::black_box(&mut other).iter_mut().for_each(|word| *word += 1);
+        let bencher = bencher.counter(ItemsCount::new(case.steps)).with_inputs(others_turn);
+        bencher.bench_local_values(|()| trainer.encode_steps(0..case.steps).unwrap());
+    });
 }
 
 /// Encodes the steps, hands them over and hears that they are done, which they are at once.

@@ -6,6 +6,7 @@ use assert_cmd::Command;
 use gpubench::gpu::Adapters;
 use libtest_mimic::{Arguments, Failed, Trial};
 use std::path::Path;
+use std::sync::Arc;
 
 /// A name and what is tested.
 pub type Test = (&'static str, fn());
@@ -74,6 +75,22 @@ where
         trials.collect::<Vec<_>>()
     };
     adapters.infos().iter().enumerate().flat_map(of_one).collect()
+}
+
+/// The same for `tests` that want the adapters and the index of one; `call` runs one of them.
+pub fn trials_with_each<T: Copy + Send + 'static>(
+    adapters: &Arc<Adapters>,
+    tests: &[(&'static str, T)],
+    call: fn(T, &Adapters, usize) -> Result<(), Failed>,
+) -> Vec<Trial> {
+    let of_one = |index: usize| {
+        let test = |&(name, test): &(&'static str, T)| {
+            let adapters = adapters.clone();
+            (name.to_owned(), move || call(test, &adapters, index))
+        };
+        tests.iter().map(test).collect()
+    };
+    trials_on_each(adapters, tests.iter().map(|(name, _)| *name), of_one)
 }
 
 /// Runs the trials and ends the process.

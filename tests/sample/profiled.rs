@@ -120,6 +120,7 @@ fn account(kernels_s: f64) -> Account {
         transfer_s: 0.008 * wall_s,
         host_s: 0.004 * wall_s,
         rest_s: wall_s - kernels_s - 0.058 * wall_s,
+        device_time_factor: gpubench::result::no_factor(),
         host: HostTimes {
             wait_s: 0.95 * wall_s,
             encode_s: 0.03 * wall_s,

@@ -10,7 +10,6 @@ Exit codes: 0 done, whether targets are met or missed; 1 gpubench has no figures
 """
 
 import argparse
-import datetime
 import json
 import os
 import pathlib
@@ -20,6 +19,7 @@ import sys
 
 import figures
 from lanes import ROOT, WORK, Framework, GpuBench, Missing, Program, python_with, talk
+from session import Session
 
 # Steps whose losses are compared; gpubench tells the loss of each step where there are at most 32.
 COMPARED_STEPS = 10
@@ -96,23 +96,6 @@ def write_start(data):
     return start
 
 
-def turns(lanes, options, weights):
-    """Starts every lane, compares its losses, then lets them train in turns."""
-    for lane in lanes:
-        talk(f"{lane.name}: starting")
-        if not lane.is_gpubench:
-            lane.attempt(lane.start)
-            lane.attempt(lane.warm_up)
-        lane.attempt(lambda lane=lane: lane.compare_losses(COMPARED_STEPS, weights))
-    own = next((lane for lane in lanes if lane.is_gpubench and lane.losses), lanes[0])
-    agreed, sentence = figures.same_mathematics(lanes, own)
-    for number in range(1, options.rounds + 1):
-        for lane in lanes:
-            talk(f"round {number} of {options.rounds}: {lane.name}")
-            lane.attempt(lambda lane=lane: lane.train(number, options.repeat))
-    return agreed, sentence
-
-
 def torch_and_jax(device, data, start, options, with_graphs):
     """The lanes of PyTorch and JAX on `device`, `cpu` or `cuda`."""
     common = ["--device", device, "--data", data, "--start", start, "--epochs", options.epochs]
@@ -169,16 +152,21 @@ def compare_gpu(options):
         options.epochs = 1
     data = data_folder(made_up=on_cpu)
     start = write_start(data)
+    # The plan made for GPUs, so that a test on the CPU shows the commands that a GPU would be handed.
+    plan = ["--plan", "fused"] if on_cpu and not os.environ.get("GPUBENCH_PLAN") else []
     own = GpuBench("gpubench", binary, options.adapter or str(found[0]["index"]), data, limits(options))
+    own.base += plan
     lanes = [own, *torch_and_jax("cpu" if on_cpu else "cuda", data, start, options, with_graphs=not on_cpu)]
-    agreed, sentence = turns(lanes, options, f"{start}.weights")
+    session = Session("gpu", lanes, own)
+    session.begin(COMPARED_STEPS, f"{start}.weights", warm_up=True)
+    session.take_turns(options.rounds, lambda lane, number: lane.train(number, options.repeat))
     own.attempt(own.profile)
     standard = bool(own.result) and own.result["standard"]
-    parts = [figures.training_table(lanes, own, steps_of(options)), sentence]
+    parts = [figures.training_table(lanes, own, steps_of(options))]
     if own.result:
         parts.append(figures.stream(own.result, own.short))
     targets = [] if on_cpu else figures.gpu_targets(lanes, own, standard)
-    return finish("gpu", lanes, own, agreed, parts, targets)
+    return session.finish(parts, targets)
 
 
 def compare_cpu(options):
@@ -189,22 +177,18 @@ def compare_cpu(options):
         options.epochs = 1
     data = data_folder(made_up=False)
     start = write_start(data)
-    adapters = adapters_of(binary)
-    lane = next((adapter for adapter in adapters if adapter["backend"] == "cpu"), None)
-    software = next((adapter for adapter in adapters if adapter["software"] and adapter is not lane), None)
+    software = next((one for one in adapters_of(binary) if one["software"] and one["backend"] != "cpu"), None)
+    # A gpubench without a lane for the CPU says that there is no such adapter.
     own = GpuBench("gpubench CPU lane", binary, "cpu", data, limits(options))
-    detour = GpuBench(
-        "gpubench software adapter", binary, str(software["index"]) if software else "", data, limits(options)
-    )
-    if lane is None:
-        own.reason = "this gpubench lists no lane for the CPU"
+    detour = GpuBench("gpubench software adapter", binary, str((software or {}).get("index")), data, limits(options))
     if software is None:
         detour.reason = "there is no software adapter"
-    first = own if lane else detour
     lanes = [own, detour, *torch_and_jax("cpu", data, start, options, with_graphs=False)]
-    agreed, sentence = turns(lanes, options, f"{start}.weights")
-    parts = [figures.training_table(lanes, first, steps_of(options)), sentence]
-    return finish("cpu", lanes, first, agreed, parts, figures.ratio_targets(lanes, own, 3))
+    session = Session("cpu", lanes, own)
+    session.begin(COMPARED_STEPS, f"{start}.weights", warm_up=True)
+    session.take_turns(options.rounds, lambda lane, number: lane.train(number, options.repeat))
+    parts = [figures.training_table(lanes, session.own, steps_of(options))]
+    return session.finish(parts, figures.ratio_targets(lanes, own, 3))
 
 
 def software_driver():
@@ -223,8 +207,9 @@ def software_driver():
 
 def dawn_of(python):
     """The library that tinygrad's WebGPU backend needs: the package dawn-python carries it."""
-    find = "import pydawn, pathlib, platform; print(pathlib.Path(pydawn.__path__[0]) / 'lib' / f'libwebgpu_dawn_{platform.machine()}.so')"
-    return subprocess.run([python, "-c", find], capture_output=True, text=True, check=True).stdout.strip()
+    find = "import pydawn; print(pydawn.__path__[0])"
+    folder = subprocess.run([python, "-c", find], capture_output=True, text=True, check=True).stdout.strip()
+    return str(pathlib.Path(folder) / "lib" / f"libwebgpu_dawn_{platform.machine()}.so")
 
 
 def compare_webgpu(options):
@@ -245,48 +230,14 @@ def compare_webgpu(options):
     burn = Program("Burn wgpu, without fusion and autotune", False, [start], one)
     tuned = Program("Burn wgpu, with fusion and autotune", True, [start], one)
     lanes = [own, tinygrad, burn, tuned]
-    for lane in lanes:
-        talk(f"{lane.name}: starting")
-        if not lane.is_gpubench:
-            lane.attempt(lane.start)
-        lane.attempt(lambda lane=lane: lane.compare_losses(3, f"{start}.weights"))
-    agreed, sentence = figures.same_mathematics(lanes, own)
-    for number in range(1, rounds + 1):
-        for lane in lanes:
-            talk(f"round {number} of {rounds}: {lane.name}")
-            # The first steps of each of their trainings compile.
-            lane.attempt(
-                lambda lane=lane: (
-                    lane.time_steps(own_steps) if lane.is_gpubench else lane.time_steps(their_steps, skipped=3)
-                )
-            )
-    parts = [figures.step_table(lanes, own), sentence]
-    return finish("webgpu", lanes, own, agreed, parts, figures.ratio_targets([own, tinygrad, burn], own, 20))
-
-
-def finish(mode, lanes, own, agreed, parts, targets):
-    """Prints everything, keeps it in a file, and returns the exit code."""
-    for lane in lanes:
-        lane.close()
-    now = datetime.datetime.now(datetime.timezone.utc)
-    where = f"{own.device or 'n/a'}; {platform.processor() or platform.machine()}, {os.cpu_count()} cores; {now:%Y-%m-%d %H:%M} UTC"
-    commands = [f"{lane.name} on {lane.device}: {lane.command_line()}" for lane in lanes if lane.command]
-    parts.append(figures.targets_text(targets) if targets else "Targets: n/a (a test of this script on the CPU)")
-    print("\n\n".join([f"Comparison {mode}, {where}", *parts, "\n".join(["Commands", "", *commands])]))
-    file = WORK / f"{mode}-{now:%Y%m%dT%H%M%SZ}.json"
-    told = {
-        "schema": "gpubench.versus",
-        "schema_version": 1,
-        "mode": mode,
-        "finished_utc": now.isoformat(),
-        "where": where,
-    }
-    told |= {"same_mathematics": agreed, "targets": targets, "lanes": [lane.record() for lane in lanes]}
-    file.write_text(json.dumps(told, indent=2))
-    talk(f"every sample: {file}")
-    if not agreed:
-        return 5
-    return 0 if figures.measured(own) else 1
+    session = Session("webgpu", lanes, own)
+    session.begin(3, f"{start}.weights", warm_up=False)
+    # The first steps of each of their trainings compile.
+    turn = lambda lane, _: (
+        lane.time_steps(own_steps, 3) if lane.is_gpubench else lane.time_steps(their_steps, skipped=3)
+    )
+    session.take_turns(rounds, turn)
+    return session.finish([figures.step_table(lanes, own)], figures.ratio_targets([own, tinygrad, burn], own, 20))
 
 
 def main():

@@ -167,7 +167,10 @@ def stream(result, short):
     rows = [
         ["dispatches a step, of the plan", str(sum(kernel["dispatches_per_step"] for kernel in plan["kernels"]))],
         ["dispatches a step, recorded", missing("one run has too few steps") if per_step is None else number(per_step)],
-        ["submissions an epoch, its evaluation included", number(commands["submissions"] / epochs)],
+        [
+            "submissions an epoch, its evaluation included (fewer where steps are faster)",
+            number(commands["submissions"] / epochs),
+        ],
         ["timestamps", str(commands["timestamps"])],
         ["bytes a step, each value once", f"{bytes_:,}"],
         ["FLOP a step, of the plan", f"{flop:,}"],

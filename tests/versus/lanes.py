@@ -162,7 +162,8 @@ class GpuBench(Lane):
         if done.returncode:
             raise Missing(f"exit code {done.returncode}: {last_line(done.stderr)}")
         result = json.loads(done.stdout)
-        self.version, self.device = result["environment"]["tool"]["version"], result["environment"]["adapter"]["name"]
+        self.version = f"{result['environment']['tool']['version']} {result['plan']['name']}"
+        self.device = result["environment"]["adapter"]["name"]
         return result
 
     def compare_losses(self, steps, weights):
@@ -182,13 +183,14 @@ class GpuBench(Lane):
         """A training and the account of its time."""
         self.profiled = self.run("--profile", *self.limits)
 
-    def time_steps(self, steps):
-        more = ["--epochs", 1, "--steps", steps]
+    def time_steps(self, steps, repeat):
+        more = ["--epochs", 1, "--steps", steps, "--repeat", repeat]
         self.command = [*self.base, *more]
         self.result = self.run(*more)
-        # A sample is [epoch, first step, steps, seconds]; the first step of a training waits for the data.
-        samples = self.result["repeats"][0]["samples"]
-        self.step_durations_s += [seconds / count for _, first, count, seconds in samples if first > 0]
+        # Several submissions are under way at once, so that only the time of all steps together means something.
+        for of_repeat in self.result["repeats"]:
+            made = sum(sample[2] for sample in of_repeat["samples"])
+            self.step_durations_s.append(of_repeat["epochs"][0]["train_s"] / made)
 
     def close(self):
         """Nothing runs between rounds."""

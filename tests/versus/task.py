@@ -72,15 +72,15 @@ class Data:
         )
 
 
-def make_data(folder, train=1280, test=256):
+def make_data(folder, train=60_000, test=10_000):
     """Writes made-up digits, a pattern for each class with noise over it: enough to see that a training learns."""
     pathlib.Path(folder).mkdir(parents=True, exist_ok=True)
     random = np.random.default_rng(7)
-    patterns = random.integers(0, 128, (CLASSES, 28, 28))
+    patterns = random.integers(0, 128, (CLASSES, 28, 28), np.uint8)
     for count, images, labels in ((train, *FILES[:2]), (test, *FILES[2:])):
         classes = np.arange(count) % CLASSES
-        noise = random.integers(0, 128, (count, 28, 28))
-        write_idx(folder, images, (patterns[classes] + noise).astype(np.uint8))
+        noise = random.integers(0, 128, (count, 28, 28), np.uint8)
+        write_idx(folder, images, patterns[classes] + noise)
         write_idx(folder, labels, classes.astype(np.uint8))
 
 

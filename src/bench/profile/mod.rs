@@ -3,6 +3,7 @@
 mod kernels;
 mod roofline;
 mod timeline;
+mod undisturbed;
 
 pub use roofline::compare_with_peaks;
 
@@ -17,6 +18,7 @@ use crate::stats;
 use crate::trainer::Trainer;
 use kernels::{Samples, clock_step_ns, kernel_times, repeats_for};
 use timeline::{StepClock, StepEvents};
+use undisturbed::{Block, Undisturbed};
 use web_time::Instant;
 
 /// Steps profiled where nothing else is asked for.
@@ -25,10 +27,6 @@ pub const PROFILED_STEPS: u32 = 50;
 const WARM_UP_STEPS: u32 = 3;
 /// Rounds of finding out how often a kernel has to be repeated.
 const CALIBRATIONS: u32 = 6;
-/// Seconds of undisturbed steps between two profiled ones at most, unless one step takes longer.
-const UNDISTURBED_S: f64 = 0.02;
-/// Undisturbed steps between two profiled ones at most.
-const MOST_UNDISTURBED: u32 = 16;
 
 /// How to profile.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -87,13 +85,15 @@ pub async fn profile(
         (Err(_), Some(Timestamps::Unsupported)) => (None, Measured::Value("this method was asked for".to_owned())),
         (Err(words), _) => (None, Measured::Value(words)),
     };
+    // Only full batches: a smaller one would not be the same kernel call.
+    let full_batches = (job.dataset.train.len() as u32 / bench.recipe.training.batch).max(1);
     let mut session = Session {
         gpu: &gpu,
         trainer: &trainer,
         stopwatch: stopwatch.as_ref(),
+        undisturbed: Undisturbed::new(&gpu, &trainer, options.clock_step_ns, full_batches),
         initial: &initial,
-        // Only full batches: a smaller one would not be the same kernel call.
-        full_batches: (job.dataset.train.len() as u32 / bench.recipe.training.batch).max(1),
+        full_batches,
         repeats: vec![1; dispatches],
         origin: job.started,
         taken: Taken { samples: vec![Samples::default(); dispatches], ..Default::default() },
@@ -107,7 +107,7 @@ pub async fn profile(
     profile.kernels = kernel_times(&bench.plan.training, &taken.samples, &repeats, bench.recipe.training.batch);
     profile.errors.extend(kernels_above_wall(&profile));
     let names: Vec<String> = bench.plan.training.iter().map(|dispatch| dispatch.label()).collect();
-    let device_step = device_step(&taken, &profile);
+    let device_step = device_step(&taken, &profile, adapter.software);
     Ok(Profiled { profile, device_step, timeline: timeline::timeline(&taken.events, &names) })
 }
 
@@ -147,8 +147,8 @@ struct Taken {
     step_s: Vec<f64>,
     /// From the first to the last timestamp of each profiled step.
     span_ns: Vec<f64>,
-    /// Of each undisturbed step, or mean of several in one span.
-    undisturbed_ns: Vec<f64>,
+    /// Blocks of undisturbed steps.
+    blocks: Vec<Block>,
     /// Every timestamp.
     ticks_ns: Vec<f64>,
     /// What happened in each profiled step.
@@ -160,6 +160,7 @@ struct Session<'a> {
     gpu: &'a Gpu,
     trainer: &'a Trainer<'a>,
     stopwatch: Option<&'a Stopwatch>,
+    undisturbed: Undisturbed<'a>,
     initial: &'a [f32],
     full_batches: u32,
     repeats: Vec<u32>,
@@ -172,11 +173,12 @@ impl Session<'_> {
         let mut step_s = 0.0;
         for step in 0..WARM_UP_STEPS {
             let start = Instant::now();
-            self.gpu.wait(self.trainer.submit_steps(self.range(step, 1))?).await?;
+            let index = step % self.full_batches;
+            self.gpu.wait(self.trainer.submit_steps(index..index + 1)?).await?;
             step_s = start.elapsed().as_secs_f64();
         }
         self.calibrate().await?;
-        let undisturbed = ((UNDISTURBED_S / step_s) as u32).clamp(1, MOST_UNDISTURBED.min(self.full_batches));
+        self.undisturbed.expect(step_s);
         for step in 0..steps {
             if observer.stop_requested() {
                 return Err(Error::Interrupted);
@@ -191,8 +193,7 @@ impl Session<'_> {
                 self.taken.ticks_ns.extend(spans.iter().flat_map(|span| [span.begin_ns, span.end_ns]));
             }
             self.taken.events.push(events);
-            let duration_ns = self.undisturbed(WARM_UP_STEPS + step, undisturbed).await?;
-            self.taken.undisturbed_ns.push(duration_ns / f64::from(undisturbed));
+            self.taken.blocks.extend(self.undisturbed.after(step).await?);
         }
         Ok(())
     }
@@ -257,26 +258,6 @@ impl Session<'_> {
         }
         Ok(spans)
     }
-
-    /// Device time of `steps` whole steps with nothing between their dispatches; without timestamps, the host's.
-    async fn undisturbed(&self, step: u32, steps: u32) -> Result<f64> {
-        let range = self.range(step, steps);
-        let Some(stopwatch) = self.stopwatch else {
-            let start = Instant::now();
-            self.gpu.wait(self.trainer.submit_steps(range)?).await?;
-            return Ok(nanoseconds(start.elapsed()));
-        };
-        let mut recording = stopwatch.record(self.gpu);
-        self.trainer.record_steps(&mut recording, range)?;
-        self.gpu.wait(self.gpu.submit_encoded(recording.finish())).await?;
-        Ok(stopwatch.spans(self.gpu, 1).await?.iter().map(|span| span.duration_ns()).sum())
-    }
-
-    /// `steps` full batches from about step `step` on.
-    fn range(&self, step: u32, steps: u32) -> std::ops::Range<u32> {
-        let first = (step % self.full_batches).min(self.full_batches - steps);
-        first..first + steps
-    }
 }
 
 fn nanoseconds_between(range: &std::ops::Range<f64>) -> f64 {
@@ -293,7 +274,7 @@ fn whole_ns(spans: &[Span]) -> Option<f64> {
 /// The figures of the whole step; those of kernels are left empty.
 fn figures(taken: &Taken, method: Method, bench: &Bench<'_>, result: &RunResult) -> Profile {
     let none = "the adapter takes no timestamps";
-    let positive: Vec<f64> = taken.undisturbed_ns.iter().copied().filter(|duration| *duration > 0.0).collect();
+    let positive: Vec<f64> = taken.blocks.iter().filter(|block| block.is_usable()).map(Block::step_ns).collect();
     Profile {
         method,
         method_note: Measured::missing("the finest method was used"),
@@ -323,14 +304,15 @@ fn timed_step_s(result: &RunResult, bench: &Bench<'_>) -> Measured<f64> {
 }
 
 /// The device times of a step for the time account: means, since the account adds up to a sum.
-fn device_step(taken: &Taken, profile: &Profile) -> Measured<DeviceStep> {
+fn device_step(taken: &Taken, profile: &Profile, software: bool) -> Measured<DeviceStep> {
     if profile.method == Method::HostClock {
         return Measured::missing(
             "without device timestamps the time of kernels cannot be told from that of launching them",
         );
     }
     let mean = |samples: &[f64]| samples.iter().sum::<f64>() / samples.len() as f64;
-    let whole: Vec<f64> = taken.undisturbed_ns.iter().copied().filter(|duration| *duration > 0.0).collect();
+    let blocks = taken.blocks.iter().filter(|block| block.is_usable());
+    let whole = blocks.fold(Block::default(), |whole, block| whole.plus(block));
     let kernels_ns: f64 = taken
         .samples
         .iter()
@@ -338,10 +320,14 @@ fn device_step(taken: &Taken, profile: &Profile) -> Measured<DeviceStep> {
         .filter(|durations| !durations.is_empty())
         .map(mean)
         .sum();
-    if whole.is_empty() || kernels_ns <= 0.0 {
+    if whole.steps == 0 || kernels_ns <= 0.0 {
         return Measured::missing("the device's clock is too coarse: every sample was 0 or negative");
     }
-    Measured::Value(DeviceStep { kernels_s: kernels_ns / 1e9, step_s: mean(&whole) / 1e9 })
+    Measured::Value(DeviceStep {
+        kernels_s: kernels_ns / 1e9,
+        step_s: whole.step_ns() / 1e9,
+        host_step_s: software.then(|| whole.wall_ns / f64::from(whole.steps) / 1e9),
+    })
 }
 
 /// Kernels cannot take longer than the step that they were measured in took on the host.

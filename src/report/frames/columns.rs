@@ -1,16 +1,16 @@
 //! The columns: one row each of one table. A new column is a new row there.
 
 use super::group::Group;
-use super::{Frame, Table};
+use super::{Frame, Part, Table};
 use crate::report::numbers::{as_given, ratio, three_digits};
-use crate::report::published::Published;
+use crate::report::published::{NOT_PUBLISHED, Published};
 use crate::report::rows::beside_tensorflow;
-use crate::result::{Measured, RunResult};
+use crate::result::{Measured, Parallel, RunResult};
 use crate::stats;
 
 /// The GPU whose times the generations are compared with.
 const FIRST_GENERATION: &str = "Tesla K80";
-const ONE_GPU: &str = "not several GPUs";
+const ONE_DEVICE: &str = "one device trained";
 /// Why a row of a GPU has no number of threads.
 pub(super) const ON_A_GPU: &str = "it computes on a GPU";
 
@@ -31,7 +31,7 @@ pub(super) struct Column {
     /// Its heading, with line breaks for narrow terminals.
     pub heading: &'static str,
     /// The tables that show it; CSV has every column.
-    pub frames: &'static [Frame],
+    pub tables: &'static [Part],
     /// Whether it holds words, and so stands to the left.
     pub is_text: bool,
     /// A sentence about it below the table, empty where the heading is enough.
@@ -44,12 +44,13 @@ pub(super) struct Column {
     pub write: fn(f64, bool) -> String,
 }
 
-const EVERY: &[Frame] = &Frame::ALL;
-const GENERATIONS: &[Frame] = &[Frame::Generations];
-const BY_GPU: &[Frame] = &[Frame::ByGpu];
-const ON_CPU: &[Frame] = &[Frame::GpuAgainstCpu];
-const ALL_BUT_BY_GPU: &[Frame] = &[Frame::ByTool, Frame::GpuAgainstCpu, Frame::Generations];
-const ALL_BUT_GENERATIONS: &[Frame] = &[Frame::ByTool, Frame::ByGpu, Frame::GpuAgainstCpu];
+const EVERY: &[Part] = &Part::TABLES;
+const GENERATIONS: &[Part] = &[Part::Generations];
+const BY_GPU: &[Part] = &[Part::Frame(Frame::ByGpu)];
+const ON_CPU: &[Part] = &[Part::Frame(Frame::GpuAgainstCpu)];
+const ALL_BUT_BY_GPU: &[Part] = &[Part::Frame(Frame::ByTool), Part::Frame(Frame::GpuAgainstCpu), Part::Generations];
+const ALL_BUT_GENERATIONS: &[Part] =
+    &[Part::Frame(Frame::ByTool), Part::Frame(Frame::ByGpu), Part::Frame(Frame::GpuAgainstCpu)];
 
 /// Name of the column that names each row's source.
 pub(super) const SOURCE: &str = "source";
@@ -57,7 +58,7 @@ pub(super) const SOURCE: &str = "source";
 const PLAIN: Column = Column {
     key: "",
     heading: "",
-    frames: EVERY,
+    tables: EVERY,
     is_text: false,
     meaning: "",
     published: |_, _| Cell::Text(String::new()),
@@ -66,7 +67,7 @@ const PLAIN: Column = Column {
 };
 
 /// Every column, in order.
-pub(super) const COLUMNS: [Column; 15] = [
+pub(super) const COLUMNS: [Column; 16] = [
     Column {
         key: "device",
         heading: "device",
@@ -84,19 +85,21 @@ pub(super) const COLUMNS: [Column; 15] = [
         ..PLAIN
     },
     Column {
-        key: "gpus",
-        heading: "GPUs",
-        frames: BY_GPU,
+        key: "device_count",
+        heading: "devices",
+        tables: BY_GPU,
         published: |row, _| number(f64::from(row.device_count)),
-        ours: |group, _| number(f64::from(group.gpus())),
+        ours: |group, _| number(group.devices() as f64),
+        write: |value, _| as_given(value),
         ..PLAIN
     },
     Column {
         key: "threads",
         heading: "threads",
-        frames: ON_CPU,
+        tables: ON_CPU,
         published: |row, _| Cell::Number(if row.device_count == 0 { row.cpus_used.clone() } else { on_a_gpu() }),
         ours: |group, _| Cell::Number(group.threads()),
+        write: |value, _| as_given(value),
         ..PLAIN
     },
     Column {
@@ -127,7 +130,7 @@ pub(super) const COLUMNS: [Column; 15] = [
     Column {
         key: "ratio_to_tensorflow",
         heading: "vs\nTF",
-        frames: ALL_BUT_GENERATIONS,
+        tables: ALL_BUT_GENERATIONS,
         meaning: "vs TF: time divided by that of Keras (tensorflow) on the same device; that of gpubench on a GPU by its \
             shortest on a GPU, on a CPU by its shortest on a CPU.",
         published: |row, table| Cell::Number(beside_tensorflow(row, &table.published)),
@@ -141,7 +144,7 @@ pub(super) const COLUMNS: [Column; 15] = [
     Column {
         key: "ratio_to_first_generation",
         heading: "vs\nK80",
-        frames: GENERATIONS,
+        tables: GENERATIONS,
         meaning: "vs K80: time divided by the same tool's on a Tesla K80.",
         published: |row, table| Cell::Number(beside_first_generation(row, &table.published)),
         ours: |group, table| Cell::Number(ours_beside_first_generation(group, table)),
@@ -151,10 +154,20 @@ pub(super) const COLUMNS: [Column; 15] = [
     Column {
         key: "scaling_efficiency_pct",
         heading: "scaling\n%",
-        frames: BY_GPU,
-        meaning: "scaling: time on one GPU, divided by the number of GPUs and the time on all of them.",
+        tables: BY_GPU,
+        meaning: "scaling: speed of all devices together, divided by the sum of what each reaches alone.",
         published: |row, table| Cell::Number(scaling_pct(row, &table.published)),
-        ours: |_, _| Cell::Number(Measured::missing(ONE_GPU)),
+        ours: |group, _| median(group, |result| of_several(result, |several| &several.scaling_efficiency_pct)),
+        write: |value, _| three_digits(value),
+        ..PLAIN
+    },
+    Column {
+        key: "exchange_pct",
+        heading: "exchange\n%",
+        tables: BY_GPU,
+        meaning: "exchange: share of the time in which gradients or parameters went between devices.",
+        published: |_, _| Cell::Number(Measured::missing(NOT_PUBLISHED)),
+        ours: |group, _| median(group, |result| of_several(result, |several| &several.exchange_pct)),
         write: |value, _| three_digits(value),
         ..PLAIN
     },
@@ -162,23 +175,23 @@ pub(super) const COLUMNS: [Column; 15] = [
         key: "gpu_busy_pct",
         heading: "GPU\n%",
         published: |row, _| Cell::Number(row.gpu_busy_pct.clone()),
-        ours: |group, _| median(group, |result| &result.summary.gpu_busy_pct),
+        ours: |group, _| median(group, |result| result.summary.gpu_busy_pct.clone()),
         ..PLAIN
     },
     Column {
         key: "cpus_used",
         heading: "CPUs",
-        frames: ALL_BUT_BY_GPU,
+        tables: ALL_BUT_BY_GPU,
         published: |row, _| Cell::Number(row.cpus_used.clone()),
-        ours: |group, _| median(group, |result| &result.summary.cpus_used),
+        ours: |group, _| median(group, |result| result.summary.cpus_used.clone()),
         ..PLAIN
     },
     Column {
         key: "busiest_cpu_pct",
         heading: "busiest\nCPU %",
-        frames: ALL_BUT_BY_GPU,
+        tables: ALL_BUT_BY_GPU,
         published: |row, _| Cell::Number(row.busiest_cpu_pct.clone()),
-        ours: |group, _| median(group, |result| &result.summary.busiest_cpu_pct),
+        ours: |group, _| median(group, |result| result.summary.busiest_cpu_pct.clone()),
         ..PLAIN
     },
     Column {
@@ -208,25 +221,34 @@ fn on_a_gpu() -> Measured<f64> {
 }
 
 /// Median of a figure over the results that have it; where none has, the first one's reason.
-fn median(group: &Group<'_>, figure: impl Fn(&RunResult) -> &Measured<f64>) -> Cell {
-    let figures: Vec<&Measured<f64>> = group.results().map(figure).collect();
+fn median(group: &Group<'_>, figure: impl Fn(&RunResult) -> Measured<f64>) -> Cell {
+    let figures: Vec<Measured<f64>> = group.results().map(figure).collect();
     let values: Vec<f64> = figures.iter().filter_map(|figure| figure.value()).copied().collect();
     match stats::median(&values) {
         Some(median) if values.len() == figures.len() => number(median),
         Some(median) => Cell::Noted(median, format!("known of {} of {} results", values.len(), figures.len())),
-        None => Cell::Number(figures.first().map_or_else(|| Measured::missing("no result"), |&first| first.clone())),
+        None => Cell::Number(figures.into_iter().next().unwrap_or_else(|| Measured::missing("there is no result"))),
     }
 }
 
-/// The time on one GPU as a share of the GPUs' number times the time on all, in percent.
+/// A figure of a training on several devices, or why there is none.
+fn of_several(result: &RunResult, figure: impl Fn(&Parallel) -> &Measured<f64>) -> Measured<f64> {
+    match &result.parallel {
+        Measured::Value(parallel) => figure(parallel).clone(),
+        Measured::Missing { reason } => Measured::missing(reason.clone()),
+    }
+}
+
+/// The time on one device as a share of the number of devices times the time on all, in percent: their speed together as a
+/// share of that many times the speed of one.
 fn scaling_pct(row: &Published, others: &[&Published]) -> Measured<f64> {
     if row.device_count <= 1 {
-        return Measured::missing(ONE_GPU);
+        return Measured::missing(ONE_DEVICE);
     }
     let single =
         others.iter().find(|other| other.device_count == 1 && (&other.tool, &other.device) == (&row.tool, &row.device));
     let share = single.map(|single| 100.0 * single.train_s / (f64::from(row.device_count) * row.train_s));
-    Measured::or_missing(share, "no row of one such GPU")
+    Measured::or_missing(share, "no row of one such device")
 }
 
 fn beside_first_generation(row: &Published, others: &[&Published]) -> Measured<f64> {

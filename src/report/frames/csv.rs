@@ -22,8 +22,8 @@ impl Tables<'_> {
         let mut records = vec![heading.into_iter().map(str::to_owned).collect()];
         for part in parts {
             match part {
-                Part::Frame(frame) => records.extend(lines(&self.table(*frame))),
                 Part::LeftOut => records.extend(self.left_out()),
+                table => records.extend(lines(&self.table(*table))),
             }
         }
         let wrong = |error: &dyn std::fmt::Display| Error::Output(format!("the tables cannot be written: {error}"));
@@ -53,7 +53,7 @@ impl Tables<'_> {
 fn lines(table: &Table<'_>) -> Vec<Vec<String>> {
     let mut records = Vec::new();
     for line in table.lines() {
-        let mut record = vec![table.frame.id().to_owned()];
+        let mut record = vec![table.part.id().to_owned()];
         let (mut notes, mut missing) = (Table::remarks(&line), Vec::new());
         for column in &COLUMNS {
             record.push(match table.cell(column, &line) {

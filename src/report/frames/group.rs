@@ -4,7 +4,7 @@ use super::columns::ON_A_GPU;
 use super::on_cpu;
 use crate::report::numbers::or_reason;
 use crate::report::rows::stamps;
-use crate::result::{Measured, RunResult, Status};
+use crate::result::{Measured, Member, RunResult, Status};
 use crate::stats;
 use std::collections::BTreeSet;
 
@@ -85,7 +85,10 @@ fn identity(result: &RunResult) -> Vec<(&'static str, String)> {
     let tool = &result.environment.tool;
     let tuning = result.plan.tuning.iter().filter(|(name, _)| *name != THREADS);
     let tuning: Vec<String> = tuning.map(|(name, value)| format!("{name} {value}")).collect();
+    let parts = |member: &Member| format!("{} {} {}", member.name, member.plan, member.images_per_batch);
+    let parts = result.parallel.value().map(|parallel| parallel.members.iter().map(parts).collect::<Vec<_>>());
     vec![
+        ("parts", parts.map_or_else(String::new, |parts| parts.join(", "))),
         ("adapter", result.environment.adapter.label()),
         ("backend", result.environment.adapter.backend.clone()),
         ("machine", machine(result)),
@@ -97,19 +100,38 @@ fn identity(result: &RunResult) -> Vec<(&'static str, String)> {
     ]
 }
 
-/// The device of a result; for one that computes on the CPU the machine too.
+/// The device of a result, or devices; for one that computes on the CPU the machine too.
 fn device(result: &RunResult) -> String {
     let adapter = &result.environment.adapter;
     let machine = machine(result);
+    let name = match &result.parallel {
+        Measured::Value(parallel) => together(&parallel.members),
+        Measured::Missing { .. } if adapter.software => short(&adapter.name).to_owned(),
+        Measured::Missing { .. } => adapter.name.clone(),
+    };
     match (on_cpu(adapter), adapter.software) {
-        (false, _) => adapter.name.clone(),
-        // Such drivers append what they were built with to their names.
-        (true, true) => {
-            format!("{} (software), {machine}", adapter.name.split(" (").next().unwrap_or(&adapter.name))
-        }
+        (false, _) => name,
+        (true, true) => format!("{name} (software), {machine}"),
         // On the host's cores the adapter bears the processor's name.
-        (true, false) if machine.starts_with(&adapter.name) => machine,
-        (true, false) => format!("{}, {machine}", adapter.name),
+        (true, false) if machine.starts_with(&name) => machine,
+        (true, false) => format!("{name}, {machine}"),
+    }
+}
+
+/// A name without what software drivers append of how they were built, and without the number of a device.
+fn short(name: &str) -> &str {
+    let end = [" (", " #"].iter().filter_map(|mark| name.find(mark)).min().unwrap_or(name.len());
+    &name[..end]
+}
+
+/// Devices that train together: "2 x Tesla K80", or all names.
+fn together(members: &[Member]) -> String {
+    let mut names: Vec<&str> = members.iter().map(|member| short(&member.name)).collect();
+    names.dedup();
+    match names[..] {
+        [name] if members[0].name.contains(" #") => format!("{} devices on {name}", members.len()),
+        [name] => format!("{} x {name}", members.len()),
+        _ => names.join(" + "),
     }
 }
 
@@ -161,9 +183,9 @@ impl Group<'_> {
         tool(self.first())
     }
 
-    /// Number of GPUs that train together, 0 on a CPU: a result is of one adapter.
-    pub fn gpus(&self) -> u32 {
-        u32::from(!self.on_cpu())
+    /// Number of devices that train together.
+    pub fn devices(&self) -> usize {
+        self.first().parallel.value().map_or(1, |parallel| parallel.members.len())
     }
 
     /// Threads of a training on the host's cores.

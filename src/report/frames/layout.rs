@@ -11,8 +11,6 @@ const SOURCE_FROM_WIDTH: u16 = 100;
 const WIDE_GAP_FROM_WIDTH: u16 = 120;
 /// Columns of a file's name before it is broken.
 const FILE_WIDTH: usize = 20;
-/// Title of the list of results that no table holds.
-const LEFT_OUT: &str = "results that no table holds";
 const LEFT_OUT_HEADINGS: [&str; 4] = ["file", "device", "tool", "why"];
 
 impl Tables<'_> {
@@ -20,28 +18,25 @@ impl Tables<'_> {
     ///
     /// No line is wider than `width`, from 80 columns on. There are no colours in it.
     pub fn text(&self, parts: &[Part], width: u16) -> String {
-        let frames = frames(parts).map(|frame| {
-            let table = text(&self.table(frame), width);
-            format!("{}\n\n{table}", title(frame.name()))
-        });
+        let tables = tables(parts).map(|part| format!("{}\n\n{}", title(part), text(&self.table(part), width)));
         let legend = list(legend(parts).into_iter().map(|sentence| vec![sentence.to_owned()]), width);
         let left_out = match parts.contains(&Part::LeftOut) && !self.left_out.is_empty() {
-            true => format!("{}\n\n{}", title(LEFT_OUT), self.left_out_text(width)),
+            true => format!("{}\n\n{}", title(Part::LeftOut), self.left_out_text(width)),
             false => String::new(),
         };
-        joined(frames.chain([legend, left_out]))
+        joined(tables.chain([legend, left_out]))
     }
 
     /// Parts as Markdown; with a title each where there are several.
     pub fn markdown(&self, parts: &[Part]) -> String {
-        let titled = |name: &str, body: String| match parts.len() {
+        let titled = |part: Part, body: String| match parts.len() {
             1 => body,
-            _ => format!("### {}\n\n{body}", title(name)),
+            _ => format!("### {}\n\n{body}", title(part)),
         };
-        let frames = frames(parts).map(|frame| titled(frame.name(), markdown(&self.table(frame))));
+        let tables = tables(parts).map(|part| titled(part, markdown(&self.table(part))));
         let legend = legend(parts).join("  \n");
-        let left_out = parts.contains(&Part::LeftOut).then(|| titled(LEFT_OUT, self.left_out_markdown()));
-        joined(frames.chain([legend]).chain(left_out))
+        let left_out = parts.contains(&Part::LeftOut).then(|| titled(Part::LeftOut, self.left_out_markdown()));
+        joined(tables.chain([legend]).chain(left_out))
     }
 
     fn left_out_rows(&self) -> Vec<Vec<String>> {
@@ -53,7 +48,7 @@ impl Tables<'_> {
     fn left_out_text(&self, width: u16) -> String {
         let mut rows = self.left_out_rows();
         rows.iter_mut().for_each(|row| row[0] = folded(&row[0]));
-        aligned(&LEFT_OUT_HEADINGS, rows, |_| true, GAP, width)
+        aligned(&LEFT_OUT_HEADINGS, rows, &|_| true, GAP, width)
     }
 
     fn left_out_markdown(&self) -> String {
@@ -65,8 +60,8 @@ impl Tables<'_> {
 }
 
 /// The tables among parts.
-fn frames(parts: &[Part]) -> impl Iterator<Item = Frame> {
-    Frame::ALL.into_iter().filter(|frame| parts.contains(&Part::Frame(*frame)))
+fn tables(parts: &[Part]) -> impl Iterator<Item = Part> {
+    Part::TABLES.into_iter().filter(|table| parts.contains(table))
 }
 
 /// Texts with a blank line between them, without those that are empty.
@@ -74,25 +69,25 @@ fn joined(texts: impl Iterator<Item = String>) -> String {
     texts.filter(|text| !text.is_empty()).collect::<Vec<_>>().join("\n\n") + "\n"
 }
 
-/// A name with a capital letter.
-fn title(name: &str) -> String {
-    let mut letters = name.chars();
+/// The name of a part with a capital letter.
+fn title(part: Part) -> String {
+    let mut letters = part.name().chars();
     letters.next().map_or_else(String::new, |first| first.to_uppercase().chain(letters).collect())
 }
 
 /// What the columns of these parts mean and what the published rows are, a sentence or two each.
 fn legend(parts: &[Part]) -> Vec<&'static str> {
-    let shown = |column: &&Column| frames(parts).any(|frame| column.frames.contains(&frame));
+    let shown = |column: &&Column| tables(parts).any(|table| column.tables.contains(&table));
     let meanings = COLUMNS.iter().filter(shown).map(|column| column.meaning);
     let meanings = meanings.filter(|meaning| !meaning.is_empty());
-    meanings.chain(frames(parts).next().map(|_| CAVEAT)).collect()
+    meanings.chain(tables(parts).next().map(|_| CAVEAT)).collect()
 }
 
 /// What stands in the place of rows of this program where a table has none.
 fn no_row(table: &Table<'_>) -> Option<&'static str> {
-    let none = match table.frame {
-        Frame::GpuAgainstCpu => "There is no result of gpubench among these rows.",
-        Frame::ByTool | Frame::ByGpu | Frame::Generations => "None of the results of gpubench was measured on a GPU.",
+    let none = match table.part {
+        Part::Frame(Frame::GpuAgainstCpu) => "There is no result of gpubench among these rows.",
+        _ => "None of the results of gpubench was measured on a GPU.",
     };
     table.groups.is_empty().then_some(none)
 }
@@ -117,7 +112,7 @@ fn text(table: &Table<'_>, width: u16) -> String {
     let rows = table.lines().map(row).collect();
     let headings: Vec<&str> = columns.iter().map(|column| column.heading).collect();
     let gap = if width < WIDE_GAP_FROM_WIDTH { 0 } else { GAP };
-    let grid = aligned(&headings, rows, |index| columns[index].is_text, gap, width);
+    let grid = aligned(&headings, rows, &|index| columns[index].is_text, gap, width);
     let below = [note_list(&notes, width), no_row(table).unwrap_or_default().to_owned()];
     let below: Vec<String> = below.into_iter().filter(|part| !part.is_empty()).collect();
     let below = below.join("\n");

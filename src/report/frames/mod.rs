@@ -10,7 +10,7 @@ mod layout;
 
 pub use group::{Group, LeftOut, Stored};
 
-use super::published::{Frame, Published, on_cpu};
+use super::published::{Frame, Published, on_cpu, published};
 use super::rows::best_of_tensorflow;
 use crate::{Error, Result};
 use columns::{COLUMNS, Cell, Column};
@@ -21,23 +21,50 @@ const ALL: &str = "all";
 /// What can be shown by itself.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Part {
-    /// One of the tables.
+    /// A table as it was published.
     Frame(Frame),
+    /// Tools that were timed on several generations of GPUs: a table made of the rows by tool.
+    Generations,
     /// The list of results that no table holds.
     LeftOut,
 }
 
 impl Part {
+    /// The tables, in the order in which they are shown.
+    pub const TABLES: [Part; 4] =
+        [Part::Frame(Frame::ByTool), Part::Frame(Frame::ByGpu), Part::Frame(Frame::GpuAgainstCpu), Part::Generations];
+
     /// Everything, in the order in which it is shown.
     pub fn all() -> Vec<Part> {
-        Frame::ALL.into_iter().map(Part::Frame).chain([Part::LeftOut]).collect()
+        Part::TABLES.into_iter().chain([Part::LeftOut]).collect()
     }
 
     /// The name on a command line.
     pub const fn id(self) -> &'static str {
         match self {
-            Part::Frame(frame) => frame.id(),
+            Part::Frame(Frame::ByTool) => "by-tool",
+            Part::Frame(Frame::ByGpu) => "by-gpu",
+            Part::Frame(Frame::GpuAgainstCpu) => "gpu-against-cpu",
+            Part::Generations => "generations",
             Part::LeftOut => "left-out",
+        }
+    }
+
+    /// The name for people.
+    const fn name(self) -> &'static str {
+        match self {
+            Part::Frame(frame) => frame.name(),
+            Part::Generations => "GPU generations",
+            Part::LeftOut => "results that no table holds",
+        }
+    }
+
+    /// Its published rows, in the order of publication; of the generations those of a tool stand together.
+    fn published(self) -> Vec<&'static Published> {
+        match self {
+            Part::Frame(frame) => published().iter().filter(|row| row.frame == frame).collect(),
+            Part::Generations => generations(),
+            Part::LeftOut => Vec::new(),
         }
     }
 
@@ -82,16 +109,32 @@ impl<'a> Tables<'a> {
     }
 
     /// The rows of one table.
-    fn table(&'a self, frame: Frame) -> Table<'a> {
+    fn table(&'a self, part: Part) -> Table<'a> {
         // Beside CPUs stands the fastest GPU; the other tables have them all.
         let fastest_gpu = self.groups.iter().position(|group| !group.on_cpu());
-        let stands = |(index, group): &(usize, &Group<'_>)| match frame {
-            Frame::GpuAgainstCpu => group.on_cpu() || fastest_gpu == Some(*index),
-            Frame::ByTool | Frame::ByGpu | Frame::Generations => !group.on_cpu(),
+        let stands = |(index, group): &(usize, &Group<'_>)| match part {
+            Part::Frame(Frame::GpuAgainstCpu) => group.on_cpu() || fastest_gpu == Some(*index),
+            Part::Frame(Frame::ByGpu) => !group.on_cpu() || group.devices() > 1,
+            Part::Frame(Frame::ByTool) | Part::Generations => !group.on_cpu(),
+            Part::LeftOut => false,
         };
         let groups = self.groups.iter().enumerate().filter(stands).map(|(_, group)| group).collect();
-        Table::new(frame, groups)
+        Table::new(part, groups)
     }
+}
+
+/// The rows of tools that were published for several GPUs.
+fn generations() -> Vec<&'static Published> {
+    let on_gpus = Part::Frame(Frame::ByTool).published().into_iter().filter(|row| row.device_count > 0);
+    let mut rows: Vec<&Published> = Vec::new();
+    for first in on_gpus.clone() {
+        let of_tool = on_gpus.clone().filter(|row| row.tool == first.tool);
+        let is_new = rows.iter().all(|row| row.tool != first.tool);
+        if is_new && of_tool.clone().any(|row| row.device != first.device) {
+            rows.extend(of_tool);
+        }
+    }
+    rows
 }
 
 /// A row of a table.
@@ -102,7 +145,7 @@ enum Line<'a> {
 
 /// One of the tables, and what its ratios refer to.
 struct Table<'a> {
-    frame: Frame,
+    part: Part,
     /// Rows of this program, the shortest time first.
     groups: Vec<&'a Group<'a>>,
     /// Published rows.
@@ -112,11 +155,11 @@ struct Table<'a> {
 }
 
 impl<'a> Table<'a> {
-    fn new(frame: Frame, groups: Vec<&'a Group<'a>>) -> Self {
-        let published = frame.rows();
+    fn new(part: Part, groups: Vec<&'a Group<'a>>) -> Self {
+        let published = part.published();
         let times = published.iter().map(|row| row.train_s).chain(groups.iter().map(|group| group.train_s()));
         let best_s = times.fold(f64::INFINITY, f64::min);
-        Self { frame, groups, published, best_s }
+        Self { part, groups, published, best_s }
     }
 
     fn lines(&self) -> impl Iterator<Item = Line<'a>> {
@@ -125,7 +168,7 @@ impl<'a> Table<'a> {
     }
 
     fn columns(&self) -> impl Iterator<Item = &'static Column> {
-        COLUMNS.iter().filter(|column| column.frames.contains(&self.frame))
+        COLUMNS.iter().filter(|column| column.tables.contains(&self.part))
     }
 
     fn cell(&self, column: &Column, line: &Line<'_>) -> Cell {

@@ -37,6 +37,9 @@ pub(super) fn section(account: &Account) -> Markup {
                 "A negative part means that kernels overlapped, or that more was explained than there was; the bar leaves it out."
             }
         }
+        @if let Some(factor) = account.device_time_factor.value() {
+            p class="note" { "Device times: " (super::super::account::device_times(*factor)) "." }
+        }
         (table::behind(
             "What the host did in all, hidden behind the device or not",
             &table::table("Seconds of the host", "plain", &HOST_COLUMNS, &host(&account.host)),
