@@ -103,7 +103,8 @@ fn without_any_adapter_the_lane_trains_and_says_so_first() {
     let folder = TempDir::new().unwrap();
     let (stdout, stderr) = outcome(without_adapters(folder.path()).args(&SHORT[2..]), 0);
     assert!(stderr.starts_with("adapter: none found, so the CPU lane trains: "), "{stderr}");
-    assert!(stdout.contains("CPU 4 cores") && stdout.contains(&format!("{} thread", cores())), "{stdout}");
+    assert!(stderr.lines().next().unwrap().contains(&format!("(cpu, {} thread", cores())), "{stderr}");
+    assert!(stdout.contains("GPU against CPU") && stdout.contains("CPU 4 cores"), "{stdout}");
     assert!(!stdout.contains("NaN") && !stdout.contains("null"), "{stdout}");
 }
 
@@ -159,5 +160,11 @@ fn what_the_lane_lacks_is_refused() {
     for verb in ["peaks", "tune", "sweep"] {
         refused(&[verb, "--adapter", "cpu"], &["leave `--adapter cpu` out", &format!("gpubench {verb}")]);
     }
-    refused(&["--adapter", "cpu", "--data", "synthetic", "--batch", "60001"], &["choose --batch from 1 to 60000"]);
+}
+
+#[test]
+fn a_batch_larger_than_the_data_is_refused() {
+    let folder = TempDir::new().unwrap();
+    let (_, stderr) = outcome(gpubench(folder.path()).args(SHORT).args(["--batch", "60001"]), 2);
+    assert!(stderr.contains("choose --batch from 1 to 60000"), "{stderr}");
 }

@@ -2,7 +2,7 @@
 
 use super::dense::{Column, Finish, Product};
 use super::dropout::Dropout;
-use super::features_backward::FeaturesBackward;
+use super::features_backward::{FirstBackward, SecondBackward};
 use super::features_forward::{FirstForward, Pixels, Places, SecondForward};
 use super::layout::{All, DENSE, Forward, PLANE1, PLANE2, Sizes, Tensors};
 use super::simd::{Block, LANES, Level, ZERO, blocks};
@@ -237,16 +237,22 @@ impl Chunk {
     fn features_backward(&mut self, network: Network<'_>, scratch: &mut Scratch, image: usize) {
         let Network { level, sizes, parameters, .. } = network;
         let (first, second) = (part(image, sizes.blocks1()), part(image, sizes.blocks2()));
-        level.run(FeaturesBackward {
-            pixels: &scratch.pixels[image],
-            pooled1: &scratch.pooled1[first.clone()],
-            places1: &scratch.places1[first.clone()],
-            places2: &scratch.places2[second],
-            features: &self.rows[0][part(image, blocks(sizes.units[0]))].as_flattened()[..sizes.units[0]],
-            dfeatures: &self.gradients[0][part(image, blocks(sizes.units[0]))].as_flattened()[..sizes.units[0]],
+        let features = part(image, blocks(sizes.units[0]));
+        level.run(SecondBackward {
+            x: &scratch.pooled1[first.clone()],
+            places: &scratch.places2[second],
+            features: &self.rows[0][features.clone()].as_flattened()[..sizes.units[0]],
+            dfeatures: &self.gradients[0][features].as_flattened()[..sizes.units[0]],
             scale: 1.0 / (1.0 - sizes.dropout),
-            weight2: &parameters.conv.conv2_weight,
-            dpooled1: &mut scratch.dpooled1[first],
+            weight: &parameters.conv.conv2_weight,
+            dx: &mut scratch.dpooled1[first.clone()],
+            gradients: &mut self.conv,
+        });
+        level.run(FirstBackward {
+            pixels: &scratch.pixels[image],
+            pooled: &scratch.pooled1[first.clone()],
+            places: &scratch.places1[first.clone()],
+            dpooled: &scratch.dpooled1[first],
             gradients: &mut self.conv,
         });
     }

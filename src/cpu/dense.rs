@@ -77,12 +77,12 @@ impl Product<'_> {
                 sums[image] = sums[image].plus_scaled(simd, column[FIRST + image], weight);
             }
         }
-        for image in 0..R {
+        for (image, sum) in sums.into_iter().enumerate() {
             let place = (FIRST + image) * blocks + block;
             let sum = match self.finish {
-                Finish::Keep => sums[image],
-                Finish::Rectify => sums[image].rectified(simd),
-                Finish::Gate(gate) => sums[image].where_positive(simd, Wide::load(simd, &gate[place])),
+                Finish::Keep => sum,
+                Finish::Rectify => sum.rectified(simd),
+                Finish::Gate(gate) => sum.where_positive(simd, Wide::load(simd, &gate[place])),
             };
             sum.store(&mut self.rows[place]);
         }

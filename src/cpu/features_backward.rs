@@ -16,16 +16,12 @@ const REACH: usize = SHIFTS[TAPS2 - 1] + 1;
 /// A gradient that is not 0: the position of the kernel's first tap, and the value.
 type Entry = (usize, f32);
 
-/// The backward pass of one image from the features' gradient to the convolutions' weights.
-pub struct FeaturesBackward<'a> {
-    /// The image.
-    pub pixels: &'a Pixels,
+/// The backward pass of one image from the features to conv2's parameters and pool1's output.
+pub struct SecondBackward<'a> {
     /// The output of pool1, `[block][position]`.
-    pub pooled1: &'a [[Block; PLANE1]],
-    /// Where its maxima stood.
-    pub places1: &'a [Places<PLANE1>],
+    pub x: &'a [[Block; PLANE1]],
     /// Where the maxima of pool2 stood.
-    pub places2: &'a [Places<PLANE2>],
+    pub places: &'a [Places<PLANE2>],
     /// The features after dropout, `[channel][position]`; those that are 0 pass no gradient.
     pub features: &'a [f32],
     /// Their gradient.
@@ -33,32 +29,31 @@ pub struct FeaturesBackward<'a> {
     /// What dropout multiplied the features with that it kept.
     pub scale: f32,
     /// The weights of conv2, `[input block][output]`.
-    pub weight2: &'a [[Block; TAPS2]],
-    /// Room for the gradient of pool1's output, `[block][position]`.
-    pub dpooled1: &'a mut [[Block; PLANE1]],
-    /// Where the gradients of the weights and biases are added.
+    pub weight: &'a [[Block; TAPS2]],
+    /// The gradient of pool1's output, `[block][position]`: written.
+    pub dx: &'a mut [[Block; PLANE1]],
+    /// Where the gradients of conv2's weight and bias are added.
     pub gradients: &'a mut Tensors,
 }
 
-impl Kernel for FeaturesBackward<'_> {
+impl Kernel for SecondBackward<'_> {
     #[inline(always)]
     fn run<S: Simd, const V: usize>(self, simd: S) {
-        let Self { pixels, pooled1, places1, places2, features, dfeatures, scale, weight2, dpooled1, gradients } = self;
-        dpooled1.fill([ZERO; PLANE1]);
+        let Self { x, places, features, dfeatures, scale, weight, dx, gradients } = self;
+        dx.fill([ZERO; PLANE1]);
         let outputs = LANES * gradients.conv2_bias.len();
         let channels = features.as_chunks::<PLANE2>().0.iter().zip(dfeatures.as_chunks::<PLANE2>().0);
         for (output, (features, dfeatures)) in channels.enumerate() {
             let (block, lane) = (output / LANES, output % LANES);
             let mut room = [(0, 0.0); PLANE2];
-            let entries = entries(features, dfeatures, scale, &places2[block], lane, &mut room);
+            let entries = entries(features, dfeatures, scale, &places[block], lane, &mut room);
             gradients.conv2_bias[block][lane] += entries.iter().map(|entry| entry.1).sum::<f32>();
-            for (input_block, (x, dx)) in pooled1.iter().zip(&mut *dpooled1).enumerate() {
+            for (input_block, (x, dx)) in x.iter().zip(&mut *dx).enumerate() {
                 let place = input_block * outputs + output;
                 add_weight_gradient::<S, V>(simd, entries, x, &mut gradients.conv2_weight[place]);
-                add_input_gradient::<S, V>(simd, entries, &weight2[place], dx);
+                add_input_gradient::<S, V>(simd, entries, &weight[place], dx);
             }
         }
-        first_weights::<S, V>(simd, pixels, (pooled1, places1), dpooled1, gradients);
     }
 }
 
@@ -134,36 +129,45 @@ fn add_input_gradient<S: Simd, const V: usize>(
     }
 }
 
-/// Adds the gradients of conv1's weight and bias.
-#[inline(always)]
-fn first_weights<S: Simd, const V: usize>(
-    simd: S,
-    pixels: &Pixels,
-    (pooled, places): (&[[Block; PLANE1]], &[Places<PLANE1>]),
-    dpooled: &[[Block; PLANE1]],
-    gradients: &mut Tensors,
-) {
-    let mut patches = [[ZERO; 4]; SIDE1];
-    for row in 0..SIDE1 {
-        gather_patches(pixels, row, &mut patches);
-        let range = row * SIDE1..(row + 1) * SIDE1;
-        let blocks = pooled.iter().zip(places).zip(dpooled).zip(&mut gradients.conv1_bias);
-        let kernels = gradients.conv1_weight.as_chunks_mut::<LANES>().0;
-        for ((((pooled, places), dpooled), dbias), dweight) in blocks.zip(kernels) {
-            let mut gates = [ZERO; SIDE1];
-            let mut sum = Wide::<S, V>::load(simd, dbias);
-            let values = dpooled[range.clone()].iter().zip(&pooled[range.clone()]);
-            for ((dpooled, pooled), gate) in values.zip(&mut gates) {
-                let gradient = Wide::load(simd, dpooled).where_positive(simd, Wide::load(simd, pooled));
-                sum = sum.plus(simd, gradient);
-                gradient.store(gate);
-            }
-            sum.store(dbias);
-            let places = places[range.clone()].first_chunk().expect("a row has its places");
-            if V == 1 {
-                channels::<S, V, LANES>(simd, &patches, places, &gates, dweight);
-            } else {
-                channels::<S, V, 4>(simd, &patches, places, &gates, dweight);
+/// The backward pass of one image from pool1's output to conv1's parameters.
+pub struct FirstBackward<'a> {
+    /// The image.
+    pub pixels: &'a Pixels,
+    /// The output of pool1, `[block][position]`.
+    pub pooled: &'a [[Block; PLANE1]],
+    /// Where its maxima stood.
+    pub places: &'a [Places<PLANE1>],
+    /// Its gradient.
+    pub dpooled: &'a [[Block; PLANE1]],
+    /// Where the gradients of conv1's weight and bias are added.
+    pub gradients: &'a mut Tensors,
+}
+
+impl Kernel for FirstBackward<'_> {
+    #[inline(always)]
+    fn run<S: Simd, const V: usize>(self, simd: S) {
+        let mut patches = [[ZERO; 4]; SIDE1];
+        for row in 0..SIDE1 {
+            gather_patches(self.pixels, row, &mut patches);
+            let range = row * SIDE1..(row + 1) * SIDE1;
+            let blocks = self.pooled.iter().zip(self.places).zip(self.dpooled).zip(&mut self.gradients.conv1_bias);
+            let kernels = self.gradients.conv1_weight.as_chunks_mut::<LANES>().0;
+            for ((((pooled, places), dpooled), dbias), dweight) in blocks.zip(kernels) {
+                let mut passed = [ZERO; SIDE1];
+                let mut sum = Wide::<S, V>::load(simd, dbias);
+                let values = dpooled[range.clone()].iter().zip(&pooled[range.clone()]);
+                for ((dpooled, pooled), passed) in values.zip(&mut passed) {
+                    let gradient = Wide::load(simd, dpooled).where_positive(simd, Wide::load(simd, pooled));
+                    sum = sum.plus(simd, gradient);
+                    gradient.store(passed);
+                }
+                sum.store(dbias);
+                let places = places[range.clone()].first_chunk().expect("a row has its places");
+                if V == 1 {
+                    channels::<S, V, LANES>(simd, &patches, places, &passed, dweight);
+                } else {
+                    channels::<S, V, 4>(simd, &patches, places, &passed, dweight);
+                }
             }
         }
     }
@@ -201,8 +205,10 @@ fn channels<S: Simd, const V: usize, const C: usize>(
             let places = &places[column].as_chunks::<C>().0[group];
             let gradients = &gradients[column].as_chunks::<C>().0[group];
             for channel in 0..C {
-                let patch = Wide::load(simd, &patches[column][usize::from(places[channel] & 3)]);
-                sums[channel] = sums[channel].plus_scaled(simd, gradients[channel], patch);
+                // A place is below 4. To mask it would be done for all channels at once, and taking them apart again is slow.
+                if let Some(patch) = patches[column].get(usize::from(places[channel])) {
+                    sums[channel] = sums[channel].plus_scaled(simd, gradients[channel], Wide::load(simd, patch));
+                }
             }
         }
         for channel in 0..C {

@@ -104,16 +104,7 @@ impl SecondForward<'_> {
                             let upper = columns::<Block, N>(plane, (2 * row + down) * SIDE1 + 2 * first);
                             let lower = columns::<Block, N>(plane, (2 * row + down + 1) * SIDE1 + 2 * first);
                             for (input, weight) in weight.iter().enumerate() {
-                                for (right, weight) in weight.iter().enumerate() {
-                                    let weight = Wide::load(simd, weight);
-                                    for (window, sums) in sums.iter_mut().enumerate() {
-                                        let left = 2 * window + right;
-                                        sums[0] = sums[0].plus_scaled(simd, upper[left][input], weight);
-                                        sums[1] = sums[1].plus_scaled(simd, upper[left + 1][input], weight);
-                                        sums[2] = sums[2].plus_scaled(simd, lower[left][input], weight);
-                                        sums[3] = sums[3].plus_scaled(simd, lower[left + 1][input], weight);
-                                    }
-                                }
+                                add_input(simd, [upper, lower], input, weight, &mut sums);
                             }
                         }
                     }
@@ -121,6 +112,35 @@ impl SecondForward<'_> {
                         let position = row * SIDE2 + first + window;
                         largest(simd, sums, &mut places[position]).rectified(simd).store(&mut pooled[position]);
                     }
+                }
+            }
+        }
+    }
+}
+
+/// Adds one input channel's part under one row of the kernel to the sums of `W` windows, each an upper and a lower pair.
+///
+/// A value is read once for the three taps that it is under.
+#[inline(always)]
+fn add_input<S: Simd, const V: usize, const W: usize, const N: usize>(
+    simd: S,
+    rows: [&[Block; N]; 2],
+    input: usize,
+    weight: &[Block; 3],
+    sums: &mut [[Wide<S, V>; 4]; W],
+) {
+    let mut weights = [Wide::<S, V>::splat(simd, 0.0); 3];
+    for (wide, weight) in weights.iter_mut().zip(weight) {
+        *wide = Wide::load(simd, weight);
+    }
+    for column in 0..N {
+        for (side, row) in rows.iter().enumerate() {
+            let value = Wide::splat(simd, row[column][input]);
+            for (right, weight) in weights.iter().enumerate() {
+                if column >= right && column - right < 2 * W {
+                    let position = column - right;
+                    let sum = &mut sums[position / 2][2 * side + position % 2];
+                    *sum = sum.plus_product(simd, value, *weight);
                 }
             }
         }

@@ -171,14 +171,14 @@ pub fn largest<S: Simd, const V: usize>(simd: S, of: [Wide<S, V>; 4], places: &m
     let mut best = of[0];
     let mut index = [0u32; LANES];
     let indices = S::as_mut_simd_u32s(&mut index).0;
-    for v in 0..V {
+    for (v, index) in indices.iter_mut().enumerate() {
         let mut place = simd.splat_u32s(0);
         for (number, candidate) in of.iter().enumerate().skip(1) {
             let above = simd.greater_than_f32s(candidate.0[v], best.0[v]);
             best.0[v] = simd.select_f32s(above, candidate.0[v], best.0[v]);
             place = simd.select_u32s(above, simd.splat_u32s(number as u32), place);
         }
-        indices[v] = place;
+        *index = place;
     }
     for lane in 0..LANES {
         places[lane] = index[lane] as u8;

@@ -172,9 +172,9 @@ impl UnitsUpdate<'_> {
                 }
             }
         }
-        for unit in 0..R {
+        for (unit, sum) in sums.into_iter().enumerate() {
             let place = (FIRST + unit) * row + column;
-            self.descent.apply(simd, sums[unit], &mut self.velocities.0[place], &mut self.parameters.0[place]);
+            self.descent.apply(simd, sum, &mut self.velocities.0[place], &mut self.parameters.0[place]);
         }
     }
 }

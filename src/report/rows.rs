@@ -109,7 +109,7 @@ fn this_run(result: &RunResult) -> Row {
 }
 
 /// The device of a run; threads tell runs on one processor apart.
-fn device(result: &RunResult) -> String {
+pub(super) fn device(result: &RunResult) -> String {
     let label = result.environment.adapter.label();
     match result.plan.tuning.get("threads").map(String::as_str) {
         None => label,

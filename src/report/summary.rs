@@ -1,7 +1,8 @@
 //! The headline, facts, epochs and phases of a run.
 
 use super::numbers::{Notes, bytes, finite, or_reason, three_digits};
-use super::rows::{error_on, stamps};
+use super::published::on_cpu;
+use super::rows::{device, error_on, stamps};
 use super::table::{GAP, grid, list, note_list};
 use crate::result::{Check, Epoch, Measured, Outcome, RunResult};
 
@@ -80,6 +81,10 @@ pub(super) fn circumstances(result: &RunResult) -> Vec<[String; 2]> {
 
 fn adapter(result: &RunResult) -> String {
     let adapter = &result.environment.adapter;
+    if on_cpu(adapter) && !adapter.software {
+        let simd = result.plan.tuning.get("simd").map_or("no driver", String::as_str);
+        return format!("{}, {}, {simd}", device(result), adapter.backend);
+    }
     let driver = [&adapter.driver, &adapter.driver_info].into_iter().filter_map(Measured::value);
     let driver: Vec<&str> = driver.map(String::as_str).filter(|text| !text.is_empty()).collect();
     let driver = if driver.is_empty() { "driver unknown".to_owned() } else { driver.join(" ") };
