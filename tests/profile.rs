@@ -219,7 +219,7 @@ fn ten_epochs_make_no_more_buffers_than_one(_adapters: &Adapters, index: usize) 
             seed: 1,
             shuffle: true,
         };
-        let plan = plan_named("fused")?(&recipe.model, &recipe.training, recipe.seed);
+        let plan = plan_named("fused")?.make(&recipe.model, &recipe.training, recipe.seed);
         let gpu = Gpu::open(&adapters, &adapters.infos()[index], Needs::default()).await?;
         let pipelines = Pipelines::compile(&gpu, &plan).await?;
         let dataset = bench::check::random_dataset(40, 3);

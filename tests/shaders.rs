@@ -5,7 +5,7 @@
 use gpubench::kernels::layered::layered;
 use gpubench::kernels::peaks::{PEAK_KERNELS, needs_f16};
 use gpubench::kernels::plan::inputs;
-use gpubench::kernels::{Access, Dispatch, KERNELS, Kernel, PLANS, Plan, Step};
+use gpubench::kernels::{Access, Dispatch, KERNELS, Kernel, Plan, Step, all_choices};
 use gpubench::model::{DROPOUT_RATE, Model, Training};
 use naga::valid::{Capabilities, ValidationFlags, Validator};
 use std::collections::BTreeSet;
@@ -37,7 +37,7 @@ fn plan() -> Plan {
 }
 
 fn plans() -> Vec<Plan> {
-    PLANS.iter().map(|(_, make)| make(&Model::new(DROPOUT_RATE), &Training::STANDARD, 1)).collect()
+    all_choices().iter().map(|choice| choice.make(&Model::new(DROPOUT_RATE), &Training::STANDARD, 1)).collect()
 }
 
 /// The dispatches of all plans, each with its module after the override constants were put in.

@@ -135,6 +135,8 @@ impl Dispatch {
 pub struct Plan {
     /// Name, as in results.
     pub name: &'static str,
+    /// Values of its parameters by name.
+    pub parameters: Vec<(&'static str, u32)>,
     /// One training step.
     pub training: Vec<Dispatch>,
     /// The forward pass without dropout and its metrics, for one batch.

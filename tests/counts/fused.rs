@@ -1,7 +1,7 @@
 //! Counts of the kernels that join layers: operations by loops over what is multiplied, bytes by the buffers that are bound.
 
 use gpubench::kernels::plan::inputs;
-use gpubench::kernels::{Access, Dispatch, Plan, plan_named};
+use gpubench::kernels::{Access, Dispatch, Plan, all_choices};
 use gpubench::model::{DROPOUT_RATE, IMAGE_PIXELS, Model, Operation, Training};
 
 /// The kernels that are proved here.
@@ -105,8 +105,8 @@ fn bytes(model: &Model, plan: &Plan, dispatch: &Dispatch, n: u32) -> u64 {
 fn the_counts_of_fused_kernels_are_those_of_loops_and_buffers() {
     let model = Model::new(DROPOUT_RATE);
     let mut left = KERNELS.to_vec();
-    for name in ["fused", "fused_lanes"] {
-        let plan = plan_named(name).unwrap()(&model, &Training::STANDARD, 1);
+    for choice in all_choices().iter().filter(|choice| choice.row.name.starts_with("fused")) {
+        let (name, plan) = (choice.to_string(), choice.make(&model, &Training::STANDARD, 1));
         left.retain(|kernel| !plan.training.iter().any(|dispatch| dispatch.kernel.name == *kernel));
         for dispatch in &plan.training {
             for n in [1, 3, 128] {
