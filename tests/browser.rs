@@ -31,7 +31,7 @@ async fn every_kernel_agrees_with_the_reference() {
     let adapters = Adapters::find(Some("webgpu")).await.expect("the browser can be asked");
     let gpu = open(&adapters).await;
     let recipe = recipe();
-    for row in &PLANS {
+    for row in PLANS.iter().filter(|row| row.base.is_none()) {
         let plan = Choice::shipped(row).make(&recipe.model, &recipe.training, recipe.seed);
         let pipelines = Pipelines::compile(&gpu, &plan).await.expect("every kernel compiles");
         for batch in [1, 3, 17, 96, 128] {
@@ -46,7 +46,7 @@ async fn five_training_steps_agree_with_the_reference() {
     let adapters = Adapters::find(Some("webgpu")).await.expect("the browser can be asked");
     let gpu = open(&adapters).await;
     let recipe = recipe();
-    for row in &PLANS {
+    for row in PLANS.iter().filter(|row| row.base.is_none()) {
         let plan = Choice::shipped(row).make(&recipe.model, &recipe.training, recipe.seed);
         let pipelines = Pipelines::compile(&gpu, &plan).await.expect("every kernel compiles");
         let report = check::check(&gpu, &pipelines, &plan, &recipe).await.expect("the check runs");

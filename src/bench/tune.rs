@@ -9,7 +9,7 @@ use super::train::Bench;
 use super::{Observer, check};
 use crate::data::Dataset;
 use crate::error::{Error, Result};
-use crate::gpu::{AdapterInfo, Adapters, Gpu, Pipelines};
+use crate::gpu::{AdapterInfo, Adapters, Gpu, Needs, Pipelines};
 use crate::kernels::{self, Choice, PLANS, Plan, fused};
 use crate::result::{Candidate, Measured, Outcome, Subject, Tuning};
 use crate::stats;
@@ -74,9 +74,12 @@ pub async fn tune(
     let choices: Vec<Choice> = PLANS.iter().map(Choice::shipped).collect();
     let plans = choices.iter().map(|choice| choice.make(&recipe.model, &recipe.training, recipe.seed));
     let needs = plans.map(|plan| recipe.needs(&plan, &dataset)).max_by_key(|needs| needs.largest_binding_bytes);
-    let gpu = Gpu::open(adapters, adapter, needs.unwrap_or_default()).await?;
+    let needs = Needs { subgroups: adapter.subgroups, ..needs.unwrap_or_default() };
+    let gpu = Gpu::open(adapters, adapter, needs).await?;
     let mut search = Search { gpu, recipe, dataset, entries: Vec::new() };
-    for choice in choices {
+    let (bases, variants): (Vec<Choice>, Vec<Choice>) =
+        choices.into_iter().partition(|choice| choice.row.base.is_none());
+    for choice in bases.into_iter().chain(variants) {
         search.add(choice, observer).await?;
     }
     // Back in the other order, so that a machine that slows down favours nobody.
@@ -99,9 +102,23 @@ impl Search<'_> {
     async fn add(&mut self, choice: Choice, observer: &mut dyn Observer) -> Result<()> {
         observer.phase(&format!("checking plan {choice}"));
         let plan = choice.make(&self.recipe.model, &self.recipe.training, self.recipe.seed);
-        let pipelines = compile_and_check(&self.gpu, &plan, self.recipe).await;
+        let pipelines = match self.reason_against(&choice, &plan) {
+            Some(reason) => Err(Error::Adapter(reason)),
+            None => compile_and_check(&self.gpu, &plan, self.recipe).await,
+        };
         self.entries.push(Entry { choice, plan, pipelines, pace: Pace::default(), samples_s: Vec::new() });
         self.visit(self.entries.len() - 1, observer).await
+    }
+
+    /// Why a plan is not tried: what it needs is not there, or the plan that it is a variant of was much too slow.
+    fn reason_against(&self, choice: &Choice, plan: &Plan) -> Option<String> {
+        if plan.needs_subgroups() && !self.gpu.adapter.subgroups {
+            return Some(format!("the adapter has no subgroups, which {} needs", choice.row.name));
+        }
+        let base = choice.row.base?;
+        let index = self.entries.iter().position(|entry| entry.choice.row.name == base)?;
+        let words = format!("{base}, of which it is a variant, took more than {HOPELESS} times as long as the fastest");
+        (!self.hopeful(index)).then_some(words)
     }
 
     async fn visit(&mut self, index: usize, observer: &mut dyn Observer) -> Result<()> {

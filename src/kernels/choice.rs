@@ -28,6 +28,8 @@ pub struct PlanRow {
     pub make: MakePlan,
     /// What `gpubench tune` may choose.
     pub parameters: &'static [Parameter],
+    /// The plan that needs less of an adapter and stands beside this one.
+    pub base: Option<&'static str>,
 }
 
 /// A plan with a value for each of its parameters; its text is the plan's name, and behind a colon what is not as shipped.

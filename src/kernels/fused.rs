@@ -1,4 +1,4 @@
-//! The plans `fused` and `fused_lanes`: four kernels a step, from pixels to updated parameters, within WebGPU's default limits.
+//! The plans `fused`, `fused_subgroups` and `fused_lanes`: four kernels a step, from pixels to updated parameters, within WebGPU's default limits.
 //!
 //! One workgroup carries one image through both convolutions ([`FEATURES_FORWARD`]), a group of images through the dense
 //! layers, the loss and back ([`CLASSIFIER_FORWARD_BACKWARD`]), one image back through the convolutions
@@ -11,6 +11,8 @@ use crate::rng;
 
 /// Name of the plan.
 pub const NAME: &str = "fused";
+/// Name of the plan that exchanges values between invocations without memory.
+pub const SUBGROUPS: &str = "fused_subgroups";
 /// Name of the plan whose lanes carry whole planes.
 pub const LANES: &str = "fused_lanes";
 
@@ -50,6 +52,18 @@ const CORRECT: &str = "loss.correct";
 pub fn fused(model: &Model, training: &Training, seed: u64, values: &[u32]) -> Plan {
     let &[channels, images, inputs] = values else { panic!("a value for each parameter") };
     make(NAME, Shape::Gpu { channels, images, inputs }, model, training, seed)
+}
+
+/// As [`fused()`], for adapters with subgroups: sums of two and four invocations need no barrier.
+///
+/// # Panics
+/// As [`fused()`].
+pub fn fused_subgroups(model: &Model, training: &Training, seed: u64, values: &[u32]) -> Plan {
+    let mut plan = Plan { name: SUBGROUPS, ..fused(model, training, seed, values) };
+    for dispatch in plan.training.iter_mut().filter(|dispatch| dispatch.kernel == &CLASSIFIER_FORWARD_BACKWARD) {
+        dispatch.kernel = &CLASSIFIER_FORWARD_BACKWARD_SUBGROUPS;
+    }
+    plan
 }
 
 /// As [`fused()`], for a software adapter to which a load is dear and registers are cheap: each lane carries whole planes of

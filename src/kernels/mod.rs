@@ -62,6 +62,12 @@ impl Kernel {
         std::iter::once(self.source).chain(self.shared.iter().copied()).collect::<Vec<_>>().join("\n")
     }
 
+    /// Whether invocations exchange values without memory, which an adapter need not offer. WGSL's directive for it is unknown to
+    /// wgpu, so that only the text tells.
+    pub fn needs_subgroups(&self) -> bool {
+        std::iter::once(self.source).chain(self.shared.iter().copied()).any(|text| text.contains("subgroupShuffle"))
+    }
+
     /// The size of the tile called `name`.
     ///
     /// # Panics
@@ -79,7 +85,8 @@ const WINDOW: &str = include_str!("../../shaders/shared/window.wgsl");
 const BLOCKS: &str = include_str!("../../shaders/shared/blocks.wgsl");
 const MEET: &str = include_str!("../../shaders/shared/meet.wgsl");
 const WAYS_BACK: &str = include_str!("../../shaders/shared/ways_back.wgsl");
-const WAY_BACK: &str = include_str!("../../shaders/shared/way_back.wgsl");
+const UNITS: &str = include_str!("../../shaders/shared/units.wgsl");
+const CLASSIFY: &str = include_str!("../../shaders/shared/classify.wgsl");
 const DENSE: &str = include_str!("../../shaders/shared/dense.wgsl");
 const WHOLE_BATCH: &str = include_str!("../../shaders/shared/whole_batch.wgsl");
 const ROWS: &str = include_str!("../../shaders/shared/rows.wgsl");
@@ -166,7 +173,13 @@ kernel!(FEATURES_FORWARD_LANES = "features_forward_lanes"
     tile [CONVOLUTIONS = 1292]);
 kernel!(CLASSIFIER_FORWARD_BACKWARD = "classifier_forward_backward"
     (features: Read, targets: Read, parameters: Read, hidden: Write, deltas: Write, dfeatures: Write, outcome: Write),
-    shared [MEET, WAY_BACK],
+    shared [CLASSIFY, UNITS, MEET],
+    constants [FEATURES, UNITS1, UNITS2, CLASSES, FC1_WEIGHT, FC1_BIAS, FC2_WEIGHT, FC2_BIAS, FC3_WEIGHT, FC3_BIAS, SCALE,
+        IMAGES],
+    tile []);
+kernel!(CLASSIFIER_FORWARD_BACKWARD_SUBGROUPS = "classifier_forward_backward_subgroups"
+    (features: Read, targets: Read, parameters: Read, hidden: Write, deltas: Write, dfeatures: Write, outcome: Write),
+    shared [CLASSIFY, UNITS, MEET],
     constants [FEATURES, UNITS1, UNITS2, CLASSES, FC1_WEIGHT, FC1_BIAS, FC2_WEIGHT, FC2_BIAS, FC3_WEIGHT, FC3_BIAS, SCALE,
         IMAGES],
     tile []);
@@ -199,18 +212,25 @@ kernel!(GRADIENT_UPDATE_LANES = "gradient_update_lanes"
     tile []);
 
 /// Every plan.
-pub static PLANS: [PlanRow; 3] = [
+pub static PLANS: [PlanRow; 4] = [
     PlanRow {
         name: layered::NAME,
         make: |model, training, seed, _| layered::layered(model, training, seed),
         parameters: &[],
+        base: None,
     },
-    PlanRow { name: fused::NAME, make: fused::fused, parameters: &fused::PARAMETERS },
-    PlanRow { name: fused::LANES, make: fused::fused_lanes, parameters: &[] },
+    PlanRow { name: fused::NAME, make: fused::fused, parameters: &fused::PARAMETERS, base: None },
+    PlanRow {
+        name: fused::SUBGROUPS,
+        make: fused::fused_subgroups,
+        parameters: &fused::PARAMETERS,
+        base: Some(fused::NAME),
+    },
+    PlanRow { name: fused::LANES, make: fused::fused_lanes, parameters: &[], base: None },
 ];
 
 /// Every kernel, in the order of a training step.
-pub static KERNELS: [&Kernel; 26] = [
+pub static KERNELS: [&Kernel; 27] = [
     &BATCH_GATHER,
     &CONV_FORWARD,
     &MAX_POOL_FORWARD,
@@ -232,6 +252,7 @@ pub static KERNELS: [&Kernel; 26] = [
     &FEATURES_FORWARD,
     &FEATURES_FORWARD_LANES,
     &CLASSIFIER_FORWARD_BACKWARD,
+    &CLASSIFIER_FORWARD_BACKWARD_SUBGROUPS,
     &CLASSIFIER_FORWARD_BACKWARD_LANES,
     &FEATURES_BACKWARD,
     &FEATURES_BACKWARD_LANES,

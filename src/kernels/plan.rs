@@ -145,6 +145,13 @@ pub struct Plan {
     pub buffers: Vec<BufferSpec>,
 }
 
+impl Plan {
+    /// Whether a kernel of it needs subgroups.
+    pub fn needs_subgroups(&self) -> bool {
+        self.training.iter().chain(&self.evaluation).any(|dispatch| dispatch.kernel.needs_subgroups())
+    }
+}
+
 /// Buffers that the trainer fills for every plan, apart from those a plan brings along.
 pub mod inputs {
     /// Training images, four u8 to a word.

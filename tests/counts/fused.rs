@@ -5,10 +5,11 @@ use gpubench::kernels::{Access, Dispatch, Plan, all_choices};
 use gpubench::model::{DROPOUT_RATE, IMAGE_PIXELS, Model, Operation, Training};
 
 /// The kernels that are proved here.
-pub const KERNELS: [&str; 8] = [
+pub const KERNELS: [&str; 9] = [
     "features_forward",
     "features_forward_lanes",
     "classifier_forward_backward",
+    "classifier_forward_backward_subgroups",
     "classifier_forward_backward_lanes",
     "features_backward",
     "features_backward_lanes",
@@ -58,7 +59,7 @@ fn flop(model: &Model, plan: &Plan, dispatch: &Dispatch, n: u64) -> u64 {
         "features_forward" | "features_forward_lanes" => {
             2 * n * (convolution_macs(model, "conv1", "pool1", 4) + convolution_macs(model, "conv2", "pool2", 4))
         }
-        "classifier_forward_backward" | "classifier_forward_backward_lanes" => 2 * n * 2 * dense_macs,
+        name if name.starts_with("classifier_forward_backward") => 2 * n * 2 * dense_macs,
         "features_backward" | "features_backward_lanes" => {
             // The weights' gradients make a product where a maximum stood; that of conv2's input one for every weight and position.
             let weights = convolution_macs(model, "conv1", "pool1", 1) + convolution_macs(model, "conv2", "pool2", 1);
@@ -81,7 +82,7 @@ fn flop(model: &Model, plan: &Plan, dispatch: &Dispatch, n: u64) -> u64 {
 fn bytes(model: &Model, plan: &Plan, dispatch: &Dispatch, n: u32) -> u64 {
     let layers: &[&str] = match dispatch.kernel.name {
         "features_forward" | "features_forward_lanes" => &["conv1", "conv2"],
-        "classifier_forward_backward" | "classifier_forward_backward_lanes" => &["fc1", "fc2", "fc3"],
+        name if name.starts_with("classifier_forward_backward") => &["fc1", "fc2", "fc3"],
         // Of conv2 only the weight is read on the way back.
         "features_backward" | "features_backward_lanes" => &["conv2.weight"],
         _ => &["conv1", "conv2", "fc1", "fc2", "fc3"],

@@ -1,4 +1,4 @@
-// The second half of classifier_forward_backward: from the logits to the gradients of the features.
+// What both forms of classifier_forward_backward do, given `sum_of_four` and `sum_of_two`.
 
 // The gradients of logit k; who makes those of the first keeps losses and rightness too.
 fn judge(first: u32, images: u32, k: u32) -> vec4<f32> {
@@ -51,15 +51,33 @@ fn half_of_features(i: u32, half: u32) -> array<vec4<f32>, 4> {
     return s;
 }
 
-fn way_back(first: u32, images: u32, lane: u32, gradient: vec4<f32>) {
-    if lane < CLASSES {
-        z[lane] = gradient;
-    } else if lane < (CLASSES + 3u) / 4u * 4u {
-        for (var image = 0u; image < images; image++) {
-            deltas[(first + image) * width_of_deltas() + UNITS1 + UNITS2 + lane] = 0.0;
+// The dense layers of the images from `first` on.
+fn forth(first: u32, images: u32, lane: u32) {
+    let part = lane % 4u;
+    for (var begin = 0u; begin < UNITS1; begin += WORKGROUP / 4u) {
+        let unit = begin + lane / 4u;
+        let s = sum_of_four(lane, first_part(unit, part));
+        if part == 0u {
+            keep_unit(first, images, unit, s + parameter(FC1_BIAS + unit));
         }
     }
     workgroupBarrier();
+    let unit = lane / 4u;
+    let s = sum_of_four(lane, hidden_part(0u, UNITS1, FC2_WEIGHT + unit * UNITS1, part));
+    if part == 0u {
+        keep_unit(first, images, UNITS1 + unit, s + parameter(FC2_BIAS + unit));
+    }
+    workgroupBarrier();
+    // Lanes beyond the classes repeat the last.
+    let k = min(unit, CLASSES - 1u);
+    let logit = sum_of_four(lane, hidden_part(UNITS1, UNITS2, FC3_WEIGHT + k * UNITS2, part));
+    if part == 0u && unit < CLASSES {
+        z[k] = logit + parameter(FC3_BIAS + k);
+    }
+    workgroupBarrier();
+}
+
+fn back(first: u32, images: u32, lane: u32) {
     if lane < UNITS2 {
         var s = vec4<f32>(0.0);
         for (var k = 0u; k < CLASSES; k++) {
@@ -68,24 +86,45 @@ fn way_back(first: u32, images: u32, lane: u32, gradient: vec4<f32>) {
         keep_gradient(first, images, UNITS1 + lane, s);
     }
     workgroupBarrier();
-    parts[lane] = half_of_units(lane % UNITS1, lane / UNITS1);
-    workgroupBarrier();
-    if lane < UNITS1 {
-        keep_gradient(first, images, lane, parts[lane] + parts[lane + UNITS1]);
+    let s = sum_of_two(lane, half_of_units(lane / 2u, lane % 2u));
+    if lane % 2u == 0u {
+        keep_gradient(first, images, lane / 2u, s);
     }
     workgroupBarrier();
     let width = FEATURES / 4u;
-    let i = lane % UNITS1;
+    let i = lane / 2u;
     // Lanes beyond the features repeat the last, and nothing of them is stored.
-    var s = half_of_features(min(i, width - 1u), lane / UNITS1);
+    var halves = half_of_features(min(i, width - 1u), lane % 2u);
     for (var image = 0u; image < IMAGES; image++) {
-        parts[lane] = s[image];
-        workgroupBarrier();
-        if lane < width && image < images {
+        let gradients = SCALE * sum_of_two(lane, halves[image]);
+        if lane % 2u == 0u && i < width && image < images {
             // Where dropout dropped the value, or the ReLU before it stopped it, the feature is 0.
-            let gradients = SCALE * (parts[lane] + parts[lane + UNITS1]);
-            dfeatures[(first + image) * width + lane] = select(vec4<f32>(0.0), gradients, inputs[image * width + lane] > vec4<f32>(0.0));
+            dfeatures[(first + image) * width + i] = select(vec4<f32>(0.0), gradients, inputs[image * width + i] > vec4<f32>(0.0));
         }
-        workgroupBarrier();
     }
+}
+
+fn classify(first: u32, lane: u32) {
+    let images = min(IMAGES, step.batch - first);
+    let width = FEATURES / 4u;
+    for (var i = lane; i < IMAGES * width; i += WORKGROUP) {
+        // Beyond the batch the last image is taken again, and nothing of it is stored.
+        inputs[i] = features[min(first + i / width, step.batch - 1u) * width + i % width];
+    }
+    workgroupBarrier();
+    forth(first, images, lane);
+    var gradient = vec4<f32>(0.0);
+    if lane < CLASSES {
+        gradient = judge(first, images, lane);
+    }
+    workgroupBarrier();
+    if lane < CLASSES {
+        z[lane] = gradient;
+    } else if lane < (CLASSES + 3u) / 4u * 4u {
+        for (var image = 0u; image < images; image++) {
+            deltas[(first + image) * width_of_deltas() + UNITS1 + UNITS2 + lane] = 0.0;
+        }
+    }
+    workgroupBarrier();
+    back(first, images, lane);
 }
