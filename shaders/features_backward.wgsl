@@ -1,12 +1,11 @@
-// Gradients of both convolutions' weights and biases for each image by itself; one workgroup makes one image, lanes hold channels.
+// Gradients of both convolutions' weights and biases for each image by itself; one workgroup makes those of WORKGROUP / 16 channels of pool1 and waits for nobody.
 // Math: dweight2[o, i] = sum over windows of dfeatures[o] * pool1[i] around the place of its maximum; dpool1 = conv2's adjoint of dfeatures; dweight1[c] = sum over windows of [pool1 > 0] dpool1[c] * pixels around the place
-// Shapes: places and pool1 as features_forward leaves them; dfeatures [N, CHANNELS2, POOL2, POOL2]; partial [N, POOL1 / 4 times (weight and bias of conv1, of four rows of pool1), weight and bias of conv2]
-// Grid: N workgroups in x; WORKGROUP lanes by ROWS
+// Shapes: places and pool1 as features_forward leaves them; dfeatures [N, CHANNELS2, POOL2, POOL2]; partial [N, weight and bias of conv1, weight and bias of conv2]
+// Grid: N workgroups in x, CHANNELS1 * 16 / WORKGROUP in y; a channel has 16 invocations: blocks of 3x3 windows of pool1, and kernels of conv2's 16 channels
 // Cost: flop 2 * N * (9 CHANNELS1 CHANNELS2 (POOL2^2 + POOL1^2) + 16 CHANNELS1 POOL1^2); bytes N * (SIDE^2 + 4 * (|places| + |dfeatures| + |pool1| + |partial| + 1)) + 4 * |conv2 weight|
-// Source: max_pool_backward, conv_backward_input and conv_backward_weight in one; a window's gradient goes to one position in four, so that only there products are made
+// Source: max_pool_backward, conv_backward_input and conv_backward_weight in one; a window's gradient goes to one position in four, and weights' products are made only there
 
 override WORKGROUP: u32;
-override ROWS: u32;
 override SIDE: u32;
 override CHANNELS1: u32;
 override POOL1: u32;
@@ -25,96 +24,100 @@ override PARTIAL: u32;
 @group(0) @binding(7) var<uniform> step: Step; // this step
 
 var<workgroup> image: array<f32, SIDE * SIDE>;
-// The gradient at conv2's positions with two rows and columns of 0 around it.
-var<workgroup> dconv2: array<f32, CHANNELS2 * (2 * POOL2 + 4) * (2 * POOL2 + 4)>;
-var<private> dweight1: mat4x4<f32>;
-var<private> dbias1: f32;
+// Planes of pool1, one value between them, so that invocations side by side meet no bank twice; then conv2's gradients, then parts of conv1's.
+var<workgroup> scratch: array<f32, 9u * (WORKGROUP + 8u)>;
+var<workgroup> gradients: array<f32, CHANNELS2 * POOL2 * POOL2>;
+var<workgroup> found: array<u32, CHANNELS2 * POOL2>;
+// Four channels' gradients at conv2's positions, with two rows and columns of 0 around them.
+var<workgroup> positions: array<vec4<f32>, (2u * POOL2 + 4u) * (2u * POOL2 + 4u)>;
+// [9, WORKGROUP / 16], of those four channels, the last tap first.
+var<workgroup> weights: array<vec4<f32>, 9u * WORKGROUP / 16u>;
 
-fn stage(n: u32, thread: u32) {
-    load_image(order[step.first + n], thread, WORKGROUP * ROWS);
-    let wide = 2u * POOL2 + 4u;
-    for (var i = thread; i < CHANNELS2 * wide * wide; i += WORKGROUP * ROWS) {
-        dconv2[i] = 0.0;
+fn stage(n: u32, first: u32, thread: u32) {
+    load_image(order[step.first + n], thread, WORKGROUP);
+    for (var i = thread; i < WORKGROUP / 16u * POOL1 * POOL1; i += WORKGROUP) {
+        scratch[i + i / (POOL1 * POOL1)] = pool1[(n * CHANNELS1 + first) * POOL1 * POOL1 + i];
     }
+    for (var i = thread; i < CHANNELS2 * POOL2 * POOL2; i += WORKGROUP) {
+        gradients[i] = dfeatures[n * CHANNELS2 * POOL2 * POOL2 + i];
+    }
+    for (var i = thread; i < CHANNELS2 * POOL2; i += WORKGROUP) {
+        found[i] = places[n * (CHANNELS1 * POOL1 + CHANNELS2 * POOL2) + CHANNELS1 * POOL1 + i];
+    }
+    for (var i = thread; i < (2u * POOL2 + 4u) * (2u * POOL2 + 4u); i += WORKGROUP) {
+        positions[i] = vec4<f32>(0.0);
+    }
+}
+
+// Whether the ReLU let the 3x3 windows from `at` on through: a bit for each.
+fn open_windows(at: u32) -> u32 {
+    var bits = 0u;
+    for (var k = 0u; k < 9u; k++) {
+        bits |= select(0u, 1u << k, scratch[at + k / 3u * POOL1 + k % 3u] > 0.0);
+    }
+    return bits;
+}
+
+// Gradient g of window (row, column) of channel o where it goes to place `place`, else 0.
+fn at_place(o: u32, row: u32, column: u32, place: u32) -> f32 {
+    return select(0.0, gradients[(o * POOL2 + row) * POOL2 + column], ((found[o * POOL2 + row] >> (2u * column)) & 3u) == place);
+}
+
+// Spreads the gradients of the channels o to o + 3 over conv2's positions, and takes their weights.
+fn stage_four(o: u32, first: u32, thread: u32) {
+    for (var i = thread; i < 4u * POOL2 * POOL2; i += WORKGROUP) {
+        let row = i / 4u / POOL2;
+        let column = i / 4u % POOL2;
+        let place = i % 4u;
+        let to = (2u * row + 2u + place / 2u) * (2u * POOL2 + 4u) + 2u * column + 2u + place % 2u;
+        positions[to] = vec4<f32>(at_place(o, row, column, place), at_place(o + 1u, row, column, place), at_place(o + 2u, row, column, place), at_place(o + 3u, row, column, place));
+    }
+    for (var i = thread; i < 9u * WORKGROUP / 16u; i += WORKGROUP) {
+        let at = CONV2_WEIGHT + (o * CHANNELS1 + first) * 9u + i;
+        let stride = 9u * CHANNELS1;
+        weights[(8u - i % 9u) * (WORKGROUP / 16u) + i / 9u] = vec4<f32>(parameters[at], parameters[at + stride], parameters[at + 2u * stride], parameters[at + 3u * stride]);
+    }
+}
+
+@compute @workgroup_size(WORKGROUP)
+fn features_backward(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_index) thread: u32) {
+    let n = group.x;
+    let channels = WORKGROUP / 16u;
+    let first = group.y * channels;
+    stage(n, first, thread);
     workgroupBarrier();
-    for (var i = thread; i < CHANNELS2 * POOL2 * POOL2; i += WORKGROUP * ROWS) {
-        let row = i / POOL2;
-        let column = i % POOL2;
-        let place = (places[n * (CHANNELS1 * POOL1 + CHANNELS2 * POOL2) + CHANNELS1 * POOL1 + row] >> (2u * column)) & 3u;
-        let at = (row / POOL2 * wide + 2u * (row % POOL2) + 2u + place / 2u) * wide + 2u * column + 2u + place % 2u;
-        dconv2[at] = dfeatures[n * CHANNELS2 * POOL2 * POOL2 + i];
-    }
+
+    // A channel and its block.
+    let c = thread % channels;
+    let row = thread / channels / 4u * 3u;
+    let column = thread / channels % 4u * 3u;
+    let bits = open_windows(c * (POOL1 * POOL1 + 1u) + row * POOL1 + column);
+    let kernel = kernel_gradient(thread % 16u, thread / 16u * (POOL1 * POOL1 + 1u));
     workgroupBarrier();
-}
+    keep_9((thread % 16u * channels + thread / 16u) * 9u, 1u, kernel[0], kernel[1], kernel[2]);
+    workgroupBarrier();
+    store_conv2(n, first, thread);
 
-fn columns2(at: u32) -> mat4x2<f32> {
-    let w = 2u * POOL2 + 4u;
-    return mat4x2<f32>(dconv2[at], dconv2[at + 1u], dconv2[at + w], dconv2[at + w + 1u],
-        dconv2[at + 2u * w], dconv2[at + 2u * w + 1u], dconv2[at + 3u * w], dconv2[at + 3u * w + 1u]);
-}
-
-// Six blocks of 2x2 positions of pool1 from the gradient at conv2's positions, from `at` on.
-fn blocks(s: array<vec4<f32>, 6>, at: u32, w: array<f32, 9>) -> array<vec4<f32>, 6> {
-    let c = array<mat4x2<f32>, 7>(columns2(at), columns2(at + 2u), columns2(at + 4u), columns2(at + 6u), columns2(at + 8u), columns2(at + 10u), columns2(at + 12u));
-    return array<vec4<f32>, 6>(s[0] + correlate_3(patch_of(c[0], c[1]), w), s[1] + correlate_3(patch_of(c[1], c[2]), w), s[2] + correlate_3(patch_of(c[2], c[3]), w),
-        s[3] + correlate_3(patch_of(c[3], c[4]), w), s[4] + correlate_3(patch_of(c[4], c[5]), w), s[5] + correlate_3(patch_of(c[5], c[6]), w));
-}
-
-// Adds the share of window (row, column) of pool1, whose gradient is g where the ReLU let it pass.
-fn spread(g: f32, value: f32, place: u32, row: u32, column: u32) {
-    let gradient = select(0.0, g, value > 0.0);
-    let at = 2u * (row * SIDE + column);
-    dbias1 += gradient;
-    dweight1 += gradient * part_4(patch_5(at), place);
-}
-
-// Conv1's gradients of channel c from the four rows of pool1 that begin at 4 * part.
-fn part1(n: u32, c: u32, part: u32) {
-    var upper = array<vec4<f32>, 6>();
-    var lower = array<vec4<f32>, 6>();
-    let wide = 2u * POOL2 + 4u;
-    for (var o = 0u; o < CHANNELS2; o++) {
-        let w = CONV2_WEIGHT + (o * CHANNELS1 + c) * 9u;
-        let turned = array<f32, 9>(parameters[w + 8u], parameters[w + 7u], parameters[w + 6u], parameters[w + 5u], parameters[w + 4u],
-            parameters[w + 3u], parameters[w + 2u], parameters[w + 1u], parameters[w]);
-        let at = (o * wide + 4u * part) * wide;
-        upper = blocks(upper, at, turned);
-        lower = blocks(lower, at + 2u * wide, turned);
+    var s = array<vec3<f32>, 3>();
+    for (var o = 0u; o < CHANNELS2; o += 4u) {
+        stage_four(o, first, thread);
+        workgroupBarrier();
+        s = adjoint(s, row * (2u * POOL2 + 4u) + column, c, channels);
+        workgroupBarrier();
     }
-    dweight1 = mat4x4<f32>();
-    dbias1 = 0.0;
-    for (var k = 0u; k < 4u; k++) {
-        let row = 4u * part + k;
-        let found = places[n * (CHANNELS1 * POOL1 + CHANNELS2 * POOL2) + c * POOL1 + row];
-        let begin = ((n * CHANNELS1 + c) * POOL1 + row) * POOL1;
-        for (var l = 0u; l < POOL1; l += 2u) {
-            var both = vec4<f32>();
-            for (var block = 0u; block < 6u; block++) {
-                both = select(both, select(lower[block], upper[block], k < 2u), l == 2u * block);
-            }
-            let g = select(both.xy, both.zw, k % 2u == 1u);
-            spread(g.x, pool1[begin + l], (found >> (2u * l)) & 3u, row, l);
-            spread(g.y, pool1[begin + l + 1u], (found >> (2u * l + 2u)) & 3u, row, l + 1u);
-        }
-    }
-    let first = n * PARTIAL + part * 17u * CHANNELS1;
-    for (var t = 0u; t < 16u; t++) {
-        partial[first + 16u * c + t] = dweight1[t / 4u][t % 4u];
-    }
-    partial[first + 16u * CHANNELS1 + c] = dbias1;
-}
-
-@compute @workgroup_size(WORKGROUP, ROWS)
-fn features_backward(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_id) id: vec3<u32>) {
-    stage(group.x, id.y * WORKGROUP + id.x);
-    let parts = POOL1 / 4u;
-    for (var task = id.y; task < CHANNELS1 / WORKGROUP * parts; task += ROWS) {
-        part1(group.x, task / parts * WORKGROUP + id.x, task % parts);
-    }
-    for (var task = id.y; task < CHANNELS1 / WORKGROUP * (CHANNELS2 / 4u); task += ROWS) {
-        part2(group.x, task % (CHANNELS1 / WORKGROUP) * WORKGROUP + id.x, task / (CHANNELS1 / WORKGROUP) * 4u);
-    }
-    for (var o = id.y * WORKGROUP + id.x; o < CHANNELS2; o += WORKGROUP * ROWS) {
-        bias2(group.x, o);
-    }
+    let at = n * (CHANNELS1 * POOL1 + CHANNELS2 * POOL2) + (first + c) * POOL1 + row;
+    let a = passed(s[0], bits);
+    let b = passed(s[1], bits >> 3u);
+    let d = passed(s[2], bits >> 6u);
+    var k = add_windows(mat4x4<f32>(), a, places[at] >> (2u * column), 2u * (row * SIDE + column));
+    k = add_windows(k, b, places[at + 1u] >> (2u * column), 2u * ((row + 1u) * SIDE + column));
+    k = add_windows(k, d, places[at + 2u] >> (2u * column), 2u * ((row + 2u) * SIDE + column));
+    let sum = a + b + d;
+    keep_9(thread, WORKGROUP + 8u, k[0].xyz, vec3<f32>(k[0].w, k[1].xy), vec3<f32>(k[1].zw, k[2].x));
+    workgroupBarrier();
+    store_conv1(n, first, 0u, 9u, thread);
+    workgroupBarrier();
+    keep_9(thread, WORKGROUP + 8u, k[2].yzw, k[3].xyz, vec3<f32>(k[3].w, sum.x + sum.y + sum.z, 0.0));
+    workgroupBarrier();
+    store_conv1(n, first, 9u, 8u, thread);
 }

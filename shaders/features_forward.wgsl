@@ -1,12 +1,11 @@
-// Both convolutions with ReLU and max pool, then dropout; one workgroup makes one image, each invocation a row of windows of four (conv1) or two (conv2) channels.
+// Both convolutions with ReLU and max pool, then dropout; one workgroup makes one image, each invocation blocks of 3x3 windows of conv1 and of 5x5 positions of conv2.
 // Math: pool1 = maxpool(relu(conv1(pixels / 255))); features = m * maxpool(relu(conv2(pool1))), m as in dropout_forward; places = 2 bits for each window: where its first maximum stood
 // Shapes: images [TOTAL, SIDE, SIDE] as four u8 to a word; pool1 [N, CHANNELS1, POOL1, POOL1]; features [N, CHANNELS2, POOL2, POOL2]; places [N, CHANNELS1 * POOL1 + CHANNELS2 * POOL2], one word for each row of windows
-// Grid: N workgroups in x; WORKGROUP lanes by ROWS
+// Grid: N workgroups in x; WORKGROUP = 16 channels by 16 blocks of windows = 4 quarters of a plane by 4 channels of pool1 by 16 channels
 // Cost: flop 2 * 4 * N * (16 CHANNELS1 POOL1^2 + 9 CHANNELS1 CHANNELS2 POOL2^2); bytes N * (SIDE^2 + 4 * (|pool1| + |features| + |places| + 3)) + 4 * |conv parameters|
-// Source: conv_forward, max_pool_forward and dropout_forward in one; lanes hold channels, so that they read pixels at one address
+// Source: conv_forward, max_pool_forward and dropout_forward in one; register tiles as in matrix products, the sum over conv2's inputs split in four
 
 override WORKGROUP: u32;
-override ROWS: u32;
 override SIDE: u32;
 override CHANNELS1: u32;
 override POOL1: u32;
@@ -24,113 +23,125 @@ override SCALE: f32;
 @group(0) @binding(0) var<storage, read> images: array<u32>; // [TOTAL, SIDE * SIDE / 4]
 @group(0) @binding(1) var<storage, read> labels: array<u32>; // [TOTAL]
 @group(0) @binding(2) var<storage, read> order: array<u32>; // [TOTAL]
-@group(0) @binding(3) var<storage, read> parameters: array<f32>; // all
+@group(0) @binding(3) var<storage, read> parameters: array<vec4<f32>>; // all
 @group(0) @binding(4) var<storage, read_write> pool1: array<f32>; // [N, CHANNELS1, POOL1, POOL1]
 @group(0) @binding(5) var<storage, read_write> places: array<u32>; // [N, CHANNELS1 * POOL1 + CHANNELS2 * POOL2]
 @group(0) @binding(6) var<storage, read_write> features: array<f32>; // [N, CHANNELS2, POOL2, POOL2]
 @group(0) @binding(7) var<storage, read_write> targets: array<u32>; // [N]
 @group(0) @binding(8) var<uniform> step: Step; // this step
 
+// The pixels; at the end the places of pool2.
 var<workgroup> image: array<f32, SIDE * SIDE>;
+// 16 channels of pool1, four side by side and eight values between fours, so that no two meet in a bank; then where their maxima stood, three to a value. At the end sums of conv2.
+var<workgroup> scratch: array<f32, WORKGROUP / 2u * POOL2 * POOL2>;
 
-// The 4x4 kernel of conv1's channel c, by its rows.
-fn kernel1(c: u32) -> mat4x4<f32> {
-    let w = CONV1_WEIGHT + 16u * c;
-    return mat4x4<f32>(parameters[w], parameters[w + 1u], parameters[w + 2u], parameters[w + 3u], parameters[w + 4u], parameters[w + 5u], parameters[w + 6u], parameters[w + 7u],
-        parameters[w + 8u], parameters[w + 9u], parameters[w + 10u], parameters[w + 11u], parameters[w + 12u], parameters[w + 13u], parameters[w + 14u], parameters[w + 15u]);
+// Three windows of a row of pool1, the first at `window`, of channel c of 16.
+fn keep_windows(c: u32, window: u32, a: vec2<f32>, b: vec2<f32>, d: vec2<f32>) {
+    let at = c / 4u * (4u * POOL1 * POOL1 + 8u) + 4u * window + c % 4u;
+    scratch[at] = a.x;
+    scratch[at + 4u] = b.x;
+    scratch[at + 8u] = d.x;
+    scratch[16u * (POOL1 * POOL1 + 2u) + (c * POOL1 * POOL1 + window) / 3u] = a.y + 4.0 * b.y + 16.0 * d.y;
 }
 
-// Row y of the image's pool1, in the four channels lane, lane + WORKGROUP, ...
-fn row1(n: u32, lane: u32, y: u32, w0: mat4x4<f32>, w1: mat4x4<f32>, w2: mat4x4<f32>, w3: mat4x4<f32>, bias: vec4<f32>) {
-    let plane = WORKGROUP * POOL1 * POOL1;
-    var found = vec4<u32>(0u);
-    for (var x = 0u; x < POOL1; x++) {
-        let at = 2u * (y * SIDE + x);
-        let p = patch_5(at);
-        let b0 = window_best(correlate_4(p, w0) + bias.x);
-        let b1 = window_best(correlate_4(p, w1) + bias.y);
-        let b2 = window_best(correlate_4(p, w2) + bias.z);
-        let b3 = window_best(correlate_4(p, w3) + bias.w);
-        found |= vec4<u32>(vec4<f32>(b0.y, b1.y, b2.y, b3.y)) << vec4<u32>(2u * x);
-        let to = ((n * CHANNELS1 + lane) * POOL1 + y) * POOL1 + x;
-        pool1[to] = b0.x;
-        pool1[to + plane] = b1.x;
-        pool1[to + 2u * plane] = b2.x;
-        pool1[to + 3u * plane] = b3.x;
+// A row of three windows of channel c from five rows of pixels.
+fn row1(c: u32, window: u32, bias: f32, w: mat4x4<f32>, p: array<array<f32, 5>, 3>, q: array<array<f32, 5>, 3>, r: array<array<f32, 5>, 3>, s: array<array<f32, 5>, 3>, t: array<array<f32, 5>, 3>) {
+    keep_windows(c, window, window_of(bias, w, p[0], q[0], r[0], s[0], t[0]), window_of(bias, w, p[1], q[1], r[1], s[1], t[1]), window_of(bias, w, p[2], q[2], r[2], s[2], t[2]));
+}
+
+// A block of 3x3 windows of each of 16 channels from `first` on.
+fn conv1(first: u32, thread: u32) {
+    let c = thread % 16u;
+    let row = thread / 64u * 3u;
+    let column = thread / 16u % 4u * 3u;
+    let w = (CONV1_WEIGHT + 16u * (first + c)) / 4u;
+    let k = mat4x4<f32>(parameters[w], parameters[w + 1u], parameters[w + 2u], parameters[w + 3u]);
+    let bias = parameters[(CONV1_BIAS + first + c) / 4u][(CONV1_BIAS + first + c) % 4u];
+    let at = 2u * (row * SIDE + column);
+    let p = array<array<array<f32, 5>, 3>, 9>(fives(at), fives(at + SIDE), fives(at + 2u * SIDE), fives(at + 3u * SIDE), fives(at + 4u * SIDE),
+        fives(at + 5u * SIDE), fives(at + 6u * SIDE), fives(at + 7u * SIDE), fives(at + 8u * SIDE));
+    let window = row * POOL1 + column;
+    row1(c, window, bias, k, p[0], p[1], p[2], p[3], p[4]);
+    row1(c, window + POOL1, bias, k, p[2], p[3], p[4], p[5], p[6]);
+    row1(c, window + 2u * POOL1, bias, k, p[4], p[5], p[6], p[7], p[8]);
+}
+
+// Copies what conv1 left in workgroup memory to where the way back finds it.
+fn store_pool1(n: u32, first: u32, thread: u32) {
+    for (var i = thread; i < 16u * POOL1 * POOL1; i += WORKGROUP) {
+        let c = i / (POOL1 * POOL1);
+        pool1[(n * CHANNELS1 + first) * POOL1 * POOL1 + i] = scratch[c / 4u * (4u * POOL1 * POOL1 + 8u) + 4u * (i % (POOL1 * POOL1)) + c % 4u];
     }
-    let to = n * (CHANNELS1 * POOL1 + CHANNELS2 * POOL2) + lane * POOL1 + y;
-    places[to] = found.x;
-    places[to + WORKGROUP * POOL1] = found.y;
-    places[to + 2u * WORKGROUP * POOL1] = found.z;
-    places[to + 3u * WORKGROUP * POOL1] = found.w;
+    for (var row = thread; row < 16u * POOL1; row += WORKGROUP) {
+        let at = 16u * (POOL1 * POOL1 + 2u) + row * (POOL1 / 3u);
+        let found = scratch[at] + 64.0 * scratch[at + 1u] + 4096.0 * scratch[at + 2u] + 262144.0 * scratch[at + 3u];
+        places[n * (CHANNELS1 * POOL1 + CHANNELS2 * POOL2) + first * POOL1 + row] = u32(found);
+    }
 }
 
-fn columns(at: u32) -> mat4x2<f32> {
-    return mat4x2<f32>(pool1[at], pool1[at + 1u], pool1[at + POOL1], pool1[at + POOL1 + 1u],
-        pool1[at + 2u * POOL1], pool1[at + 2u * POOL1 + 1u], pool1[at + 3u * POOL1], pool1[at + 3u * POOL1 + 1u]);
+// Adds to 5x5 positions of channel o what the four channels of pool1 from i on give to them, which begin at `at`.
+fn conv2(s: array<array<f32, 5>, 5>, at: u32, o: u32, i: u32) -> array<array<f32, 5>, 5> {
+    let w = (CONV2_WEIGHT + (o * CHANNELS1 + i) * 9u) / 4u;
+    let v = array<vec4<f32>, 9>(parameters[w], parameters[w + 1u], parameters[w + 2u], parameters[w + 3u], parameters[w + 4u], parameters[w + 5u], parameters[w + 6u], parameters[w + 7u], parameters[w + 8u]);
+    let k = taps(v);
+    let d = 4u * POOL1;
+    let x = array<array<vec4<f32>, 7>, 7>(seven(at), seven(at + d), seven(at + 2u * d), seven(at + 3u * d), seven(at + 4u * d), seven(at + 5u * d), seven(at + 6u * d));
+    return array<array<f32, 5>, 5>(along_5(along_5(along_5(s[0], x[0], k[0]), x[1], k[1]), x[2], k[2]), along_5(along_5(along_5(s[1], x[1], k[0]), x[2], k[1]), x[3], k[2]),
+        along_5(along_5(along_5(s[2], x[2], k[0]), x[3], k[1]), x[4], k[2]), along_5(along_5(along_5(s[3], x[3], k[0]), x[4], k[1]), x[5], k[2]),
+        along_5(along_5(along_5(s[4], x[4], k[0]), x[5], k[1]), x[6], k[2]));
 }
 
-fn kernel2(o: u32, i: u32) -> array<f32, 9> {
-    let w = CONV2_WEIGHT + (o * CHANNELS1 + i) * 9u;
-    return array<f32, 9>(parameters[w], parameters[w + 1u], parameters[w + 2u], parameters[w + 3u], parameters[w + 4u],
-        parameters[w + 5u], parameters[w + 6u], parameters[w + 7u], parameters[w + 8u]);
+// Pools window `window` of channel o, of which scratch holds o % 8.
+fn pool2(n: u32, o: u32, window: u32) {
+    let y = window / POOL2 * 2u;
+    let x = window % POOL2 * 2u;
+    let bias = parameters[(CONV2_BIAS + o) / 4u][(CONV2_BIAS + o) % 4u];
+    let best = window_best(bias + vec4<f32>(total(o % 8u, y, x), total(o % 8u, y, x + 1u), total(o % 8u, y + 1u, x), total(o % 8u, y + 1u, x + 1u)));
+    let element = (n * CHANNELS2 + o) * POOL2 * POOL2 + window;
+    features[element] = best.x * dropout_factor(vec2<u32>(KEY_LOW, KEY_HIGH), element, step.index, THRESHOLD, SCALE);
+    image[o * POOL2 * POOL2 + window] = best.y;
 }
 
-// What dropout leaves of value `element` of the batch.
-fn kept(element: u32, value: f32) -> f32 {
-    return value * dropout_factor(vec2<u32>(KEY_LOW, KEY_HIGH), element, step.index, THRESHOLD, SCALE);
-}
-
-// Pools a row of five windows of channel o, stores it and says where the maxima stood.
-fn finish(n: u32, o: u32, row: u32, s: array<vec4<f32>, 5>) {
-    let bias = parameters[CONV2_BIAS + o];
-    let first = ((n * CHANNELS2 + o) * POOL2 + row) * POOL2;
-    let best = array<vec2<f32>, 5>(window_best(s[0] + bias), window_best(s[1] + bias), window_best(s[2] + bias), window_best(s[3] + bias), window_best(s[4] + bias));
-    features[first] = kept(first, best[0].x);
-    features[first + 1u] = kept(first + 1u, best[1].x);
-    features[first + 2u] = kept(first + 2u, best[2].x);
-    features[first + 3u] = kept(first + 3u, best[3].x);
-    features[first + 4u] = kept(first + 4u, best[4].x);
-    let found = u32(best[0].y + 4.0 * best[1].y + 16.0 * best[2].y + 64.0 * best[3].y + 256.0 * best[4].y);
-    places[n * (CHANNELS1 * POOL1 + CHANNELS2 * POOL2) + CHANNELS1 * POOL1 + o * POOL2 + row] = found;
-}
-
-@compute @workgroup_size(WORKGROUP, ROWS)
-fn features_forward(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_id) id: vec3<u32>) {
+@compute @workgroup_size(WORKGROUP)
+fn features_forward(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_index) thread: u32) {
     let n = group.x;
-    let lane = id.x;
     let source = order[step.first + n];
-    load_image(source, id.y * WORKGROUP + lane, WORKGROUP * ROWS);
+    load_image(source, thread, WORKGROUP);
     workgroupBarrier();
-
-    let bias = vec4<f32>(parameters[CONV1_BIAS + lane], parameters[CONV1_BIAS + lane + WORKGROUP],
-        parameters[CONV1_BIAS + lane + 2u * WORKGROUP], parameters[CONV1_BIAS + lane + 3u * WORKGROUP]);
-    let w0 = kernel1(lane);
-    let w1 = kernel1(lane + WORKGROUP);
-    let w2 = kernel1(lane + 2u * WORKGROUP);
-    let w3 = kernel1(lane + 3u * WORKGROUP);
-    for (var y = id.y; y < POOL1; y += ROWS) {
-        row1(n, lane, y, w0, w1, w2, w3, bias);
+    let quarter = thread % 4u;
+    let part = thread / 4u % 2u + thread / 32u % 2u * 2u;
+    let o = thread / 8u % 4u + thread / 64u * 4u;
+    let at = part * (4u * POOL1 * POOL1 + 8u) + 20u * (quarter / 2u * POOL1 + quarter % 2u);
+    var s = array<array<f32, 5>, 5>();
+    for (var first = 0u; first < CHANNELS1; first += 16u) {
+        conv1(first, thread);
+        workgroupBarrier();
+        store_pool1(n, first, thread);
+        s = conv2(s, at, o, first + 4u * part);
+        workgroupBarrier();
     }
-    storageBarrier();
-
-    for (var row = id.y; row < POOL2; row += ROWS) {
-        // Five windows of two channels: a of lane, b of lane + WORKGROUP.
-        var a = array<vec4<f32>, 5>();
-        var b = array<vec4<f32>, 5>();
-        for (var i = 0u; i < CHANNELS1; i++) {
-            let at = ((n * CHANNELS1 + i) * POOL1 + 2u * row) * POOL1;
-            let u = kernel2(lane, i);
-            let v = kernel2(lane + WORKGROUP, i);
-            let c = array<mat4x2<f32>, 6>(columns(at), columns(at + 2u), columns(at + 4u), columns(at + 6u), columns(at + 8u), columns(at + 10u));
-            let p = array<mat4x4<f32>, 5>(patch_of(c[0], c[1]), patch_of(c[1], c[2]), patch_of(c[2], c[3]), patch_of(c[3], c[4]), patch_of(c[4], c[5]));
-            a = array<vec4<f32>, 5>(a[0] + correlate_3(p[0], u), a[1] + correlate_3(p[1], u), a[2] + correlate_3(p[2], u), a[3] + correlate_3(p[3], u), a[4] + correlate_3(p[4], u));
-            b = array<vec4<f32>, 5>(b[0] + correlate_3(p[0], v), b[1] + correlate_3(p[1], v), b[2] + correlate_3(p[2], v), b[3] + correlate_3(p[3], v), b[4] + correlate_3(p[4], v));
+    // The sums of eight channels fill the memory.
+    for (var half = 0u; half < 2u; half++) {
+        if o / 8u == half {
+            let to = ((o % 8u * 4u + part) * 4u + quarter) * 25u;
+            keep_5(to, s[0]);
+            keep_5(to + 5u, s[1]);
+            keep_5(to + 10u, s[2]);
+            keep_5(to + 15u, s[3]);
+            keep_5(to + 20u, s[4]);
         }
-        finish(n, lane, row, a);
-        finish(n, lane + WORKGROUP, row, b);
+        workgroupBarrier();
+        for (var i = thread; i < CHANNELS2 / 2u * POOL2 * POOL2; i += WORKGROUP) {
+            pool2(n, half * 8u + i / (POOL2 * POOL2), i % (POOL2 * POOL2));
+        }
+        workgroupBarrier();
     }
-    if lane == 0u && id.y == 0u {
+    for (var row = thread; row < CHANNELS2 * POOL2; row += WORKGROUP) {
+        let i = row * POOL2;
+        let found = image[i] + 4.0 * image[i + 1u] + 16.0 * image[i + 2u] + 64.0 * image[i + 3u] + 256.0 * image[i + 4u];
+        places[n * (CHANNELS1 * POOL1 + CHANNELS2 * POOL2) + CHANNELS1 * POOL1 + row] = u32(found);
+    }
+    if thread == 0u {
         targets[n] = labels[source];
     }
 }

@@ -1,6 +1,6 @@
 // Every parameter's gradient over the batch, used at once for velocity and parameter, and the step's metrics; each lane makes 16 units by eight inputs of a dense layer, or four parameters of a convolution.
 // Math: g = sum over images of delta * input (dense), of partial (convolutions); v <- MOMENTUM v - learning_rate g; w <- w + v; metrics[slot] = sums of outcome
-// Shapes: features, hidden, deltas, outcome as classifier_forward_backward has them; partial as features_backward_lanes leaves it, in one part (PARTS is 1); velocities v, parameters w
+// Shapes: features, hidden, deltas, outcome as classifier_forward_backward has them; partial as features_backward_lanes leaves it; velocities v, parameters w
 // Grid: for each dense layer ceil(units / 16) * ceil((inputs / 4 + 1) / (2 WORKGROUP)), then ceil(|conv parameters| / 4 / WORKGROUP) + 1 workgroups in x
 // Cost: flop N * (2 * |dense weights| + |dense biases| + |partial|) + 4 * |w|; bytes 4 * (N * (|features| + |hidden| + |deltas| + |partial| + 2) + 4 * |w| + 2)
 // Source: gradient_update for drivers to which a load is dear and registers are cheap: a load serves 16 to 32 products
@@ -18,36 +18,17 @@ override FC3_WEIGHT: u32;
 override FC3_BIAS: u32;
 override CONV1: u32;
 override CONV2: u32;
-override PARTS: u32;
 override MOMENTUM: f32;
 
 @group(0) @binding(0) var<storage, read> features: array<vec4<f32>>; // [N, FEATURES / 4]
 @group(0) @binding(1) var<storage, read> hidden: array<vec4<f32>>; // [N, (UNITS1 + UNITS2) / 4]
 @group(0) @binding(2) var<storage, read> deltas: array<vec4<f32>>; // [N, (UNITS1 + UNITS2) / 4 + ceil(CLASSES / 4)]
 @group(0) @binding(3) var<storage, read> outcome: array<vec2<f32>>; // [N]
-@group(0) @binding(4) var<storage, read> partial: array<vec4<f32>>; // [N, (PARTS * CONV1 + CONV2) / 4]
+@group(0) @binding(4) var<storage, read> partial: array<vec4<f32>>; // [N, (CONV1 + CONV2) / 4]
 @group(0) @binding(5) var<storage, read_write> metrics: array<vec2<f32>>; // [SLOTS]
 @group(0) @binding(6) var<storage, read_write> velocities: array<vec4<f32>>; // all
 @group(0) @binding(7) var<storage, read_write> parameters: array<vec4<f32>>; // all
 @group(0) @binding(8) var<uniform> step: Step; // this step
-
-// A dense layer as its workgroups see it; quadruples count vec4s.
-struct Dense {
-    width: u32, // of its inputs
-    input: u32, // where these begin in a row of hidden
-    units: u32, // not in quadruples
-    delta: u32, // where their gradients begin in a row of deltas
-    weight: u32,
-    bias: u32,
-}
-
-// Updates the first `count` of four parameters, the first of them number 4 * at.
-fn update(at: u32, gradient: vec4<f32>, count: u32) {
-    let counts = vec4<u32>(0u, 1u, 2u, 3u) < vec4<u32>(count);
-    let velocity = MOMENTUM * velocities[at] - step.learning_rate * gradient;
-    velocities[at] = select(velocities[at], velocity, counts);
-    parameters[at] += select(vec4<f32>(0.0), velocity, counts);
-}
 
 // Sums of 16 units and eight inputs: for each quadruple of units its products with a first and a second quadruple of inputs.
 fn products(s: array<mat4x4<f32>, 8>, row: u32, last: u32, x: vec4<f32>, y: vec4<f32>) -> array<mat4x4<f32>, 8> {
@@ -111,7 +92,7 @@ fn hidden_layer(layer: Dense, index: u32, lane: u32) {
 }
 
 fn convolutions(quadruple: u32) {
-    let stride = (PARTS * CONV1 + CONV2) / 4u;
+    let stride = (CONV1 + CONV2) / 4u;
     var s = vec4<f32>(0.0);
     for (var n = 0u; n < step.batch; n++) {
         s += partial[n * stride + quadruple];

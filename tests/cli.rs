@@ -192,13 +192,13 @@ fn the_fastest_plan_is_found_kept_and_used() {
     let folder = TempDir::new().unwrap();
     let (stdout, _) = outcome(folder.path(), &["tune", "--batch", "24", "--json"], 0);
     let tuning = Tuning::from_json(&stdout).unwrap();
-    assert_eq!(tuning.candidates.len(), gpubench::kernels::PLANS.len());
+    assert!(tuning.candidates.len() >= gpubench::kernels::PLANS.len());
     let best = tuning.best().unwrap().to_owned();
     let arguments = [&SHORT[..], &["--batch", "24", "--plan", "auto"]].concat();
     let (_, stderr) = outcome(folder.path(), &arguments, 0);
     assert!(stderr.contains(&format!("plan: {best} (the fastest, from the cache)")), "{stderr}");
     let result = only_result(folder.path());
-    assert_eq!(result.plan.name, best);
+    assert_eq!(Some(&*result.plan.name), best.split(':').next());
     assert!(result.tuning.value().is_some_and(|tuning| tuning.cached));
     // A cache that is damaged is no reason to end.
     for entry in fs::read_dir(folder.path().join("cache/gpubench/tuning")).unwrap() {

@@ -6,7 +6,7 @@ mod common;
 
 use gpubench::bench::{check, tolerance};
 use gpubench::gpu::{Adapters, Gpu, Needs, Pipelines};
-use gpubench::kernels::{Dispatch, MakePlan, PLANS, Plan, layered, plan_named};
+use gpubench::kernels::{Choice, Dispatch, Plan, all_choices, layered, plan_named};
 use gpubench::model::{DROPOUT_RATE, Model, Training};
 use gpubench::trainer::{Recipe, Trainer};
 use libtest_mimic::Failed;
@@ -30,11 +30,12 @@ fn recipe(batch: u32) -> Recipe {
 }
 
 impl Bench {
-    fn open(adapters: &Adapters, index: usize, make: MakePlan) -> Result<Self, gpubench::Error> {
+    fn open(adapters: &Adapters, index: usize, choice: &Choice) -> Result<Self, gpubench::Error> {
         pollster::block_on(async {
             let recipe = recipe(16);
-            let plan = make(&recipe.model, &recipe.training, recipe.seed);
-            let gpu = Gpu::open(adapters, &adapters.infos()[index], Needs::default()).await?;
+            let plan = choice.make(&recipe.model, &recipe.training, recipe.seed);
+            let needs = Needs { subgroups: plan.needs_subgroups(), ..Needs::default() };
+            let gpu = Gpu::open(adapters, &adapters.infos()[index], needs).await?;
             let pipelines = Pipelines::compile(&gpu, &plan).await?;
             Ok(Self { gpu, plan, pipelines, recipe })
         })
@@ -166,7 +167,7 @@ async fn losses(gpu: &Gpu, plan: &Plan, pipelines: &Pipelines) -> Result<Vec<f32
 
 fn fifty_losses_agree_with_the_layered_plan(bench: &Bench) -> Result<(), Failed> {
     pollster::block_on(async {
-        let layered = plan_named("layered")?(&bench.recipe.model, &bench.recipe.training, bench.recipe.seed);
+        let layered = plan_named("layered")?.make(&bench.recipe.model, &bench.recipe.training, bench.recipe.seed);
         let pipelines = Pipelines::compile(&bench.gpu, &layered).await?;
         let expected: Vec<f64> = losses(&bench.gpu, &layered, &pipelines).await?.into_iter().map(f64::from).collect();
         let found = losses(&bench.gpu, &bench.plan, &bench.pipelines).await?;
@@ -216,12 +217,19 @@ const TESTS: [(&str, Test); 13] = [
     ("fifty_losses_agree_with_the_layered_plan", fifty_losses_agree_with_the_layered_plan),
 ];
 
+/// The tests of how a plan divides its work.
+const OF_DIVISION: [&str; 4] =
+    ["kernels_with_batch_1", "kernels_with_batch_17", "kernels_with_batch_128", "same_seed_same_bits"];
+
 fn main() {
     let adapters = common::adapters();
-    let plans = |index: usize| PLANS.iter().map(move |&(plan, make)| (index, plan, make));
-    let tests = |(index, plan, make): (usize, &'static str, MakePlan)| {
-        let bench = Arc::new(Bench::open(&adapters, index, make).map_err(|error| error.to_string()));
+    let tests = |(index, choice): (usize, Choice)| {
+        let plan = choice.to_string();
+        let bench = Arc::new(Bench::open(&adapters, index, &choice).map_err(|error| error.to_string()));
         let own: &[(&str, Test)] = if plan == layered::NAME { &LAYERED_TESTS } else { &[] };
+        let whole = plan == choice.row.name;
+        // Other values of parameters divide the work otherwise, and change nothing else.
+        let of_division = move |(name, _): &&(&str, Test)| whole || OF_DIVISION.contains(name);
         let test = move |&(name, test): &(&str, Test)| {
             let bench = bench.clone();
             let run = move || match &*bench {
@@ -230,8 +238,10 @@ fn main() {
             };
             (format!("{name} of {plan}"), run)
         };
-        TESTS.iter().chain(own).map(test).collect::<Vec<_>>()
+        TESTS.iter().filter(of_division).chain(own).map(test).collect::<Vec<_>>()
     };
+    let on_each = |index: usize| all_choices().into_iter().flat_map(|choice| tests((index, choice))).collect();
     let names = TESTS.iter().chain(&LAYERED_TESTS).map(|(name, _)| *name);
-    common::run(common::trials_on_each(&adapters, names, |index| plans(index).flat_map(tests).collect()));
+    let trials = common::trials_on_each(&adapters, names, on_each);
+    common::run(common::ignored_without_subgroups(trials, &adapters));
 }

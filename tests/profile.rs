@@ -142,7 +142,7 @@ fn a_timed_training_contains_no_query(adapters: &Adapters, index: usize) -> Resu
     assert!(!result.environment.adapter.features.iter().any(|feature| feature.contains("timestamp")));
     let a_step = u64::from(result.plan.kernels.iter().map(|kernel| kernel.dispatches_per_step).sum::<u32>());
     let recipe = Recipe { model: Model::new(DROPOUT_RATE), training: Training::STANDARD, seed: 1, shuffle: true };
-    let plan = plan_named(&result.plan.name).unwrap()(&recipe.model, &recipe.training, recipe.seed);
+    let plan = plan_named(&result.plan.name).unwrap().make(&recipe.model, &recipe.training, recipe.seed);
     assert_eq!(a_step, plan.training.len() as u64);
     // The test images are as many as the training images: BATCHES evaluations come on top of the steps, and nothing else.
     let expected = u64::from(STEPS) * a_step + u64::from(BATCHES) * plan.evaluation.len() as u64;
@@ -237,7 +237,7 @@ fn ten_epochs_make_no_more_buffers_than_one(_adapters: &Adapters, index: usize) 
             seed: 1,
             shuffle: true,
         };
-        let plan = plan_named("fused")?(&recipe.model, &recipe.training, recipe.seed);
+        let plan = plan_named("fused")?.make(&recipe.model, &recipe.training, recipe.seed);
         let gpu = Gpu::open(&adapters, &adapters.infos()[index], Needs::default()).await?;
         let pipelines = Pipelines::compile(&gpu, &plan).await?;
         let dataset = bench::check::random_dataset(40, 3);

@@ -5,7 +5,7 @@
 use gpubench::kernels::layered::layered;
 use gpubench::kernels::peaks::{PEAK_KERNELS, needs_f16};
 use gpubench::kernels::plan::inputs;
-use gpubench::kernels::{Access, Dispatch, KERNELS, Kernel, PLANS, Plan, Step};
+use gpubench::kernels::{Access, Dispatch, KERNELS, Kernel, PLANS, Plan, Step, all_choices};
 use gpubench::model::{DROPOUT_RATE, Model, Training};
 use naga::valid::{Capabilities, ValidationFlags, Validator};
 use std::collections::BTreeSet;
@@ -23,7 +23,9 @@ fn all() -> impl Iterator<Item = &'static Kernel> {
 }
 
 fn validator(kernel: &Kernel) -> Validator {
-    let capabilities = if needs_f16(kernel) { Capabilities::SHADER_FLOAT16 } else { Capabilities::empty() };
+    let mut capabilities = Capabilities::empty();
+    capabilities.set(Capabilities::SHADER_FLOAT16, needs_f16(kernel));
+    capabilities.set(Capabilities::SUBGROUP, kernel.needs_subgroups());
     Validator::new(ValidationFlags::all(), capabilities)
 }
 
@@ -37,7 +39,7 @@ fn plan() -> Plan {
 }
 
 fn plans() -> Vec<Plan> {
-    PLANS.iter().map(|(_, make)| make(&Model::new(DROPOUT_RATE), &Training::STANDARD, 1)).collect()
+    all_choices().iter().map(|choice| choice.make(&Model::new(DROPOUT_RATE), &Training::STANDARD, 1)).collect()
 }
 
 /// The dispatches of all plans, each with its module after the override constants were put in.
@@ -68,6 +70,18 @@ fn only_the_kernel_of_16_bit_numbers_needs_a_capability() {
     let kernel = PEAK_KERNELS.iter().find(|kernel| needs_f16(kernel)).unwrap();
     let without = Validator::new(ValidationFlags::all(), Capabilities::empty()).validate(&parse(kernel));
     assert!(without.is_err(), "it is valid without the capability");
+}
+
+#[test]
+fn only_plans_beside_a_baseline_need_subgroups() {
+    for plan in plans() {
+        let row = PLANS.iter().find(|row| row.name == plan.name).unwrap();
+        assert_eq!(plan.needs_subgroups(), row.base.is_some(), "{}", plan.name);
+    }
+    for kernel in all().filter(|kernel| kernel.needs_subgroups()) {
+        let without = Validator::new(ValidationFlags::all(), Capabilities::empty()).validate(&parse(kernel));
+        assert!(without.is_err(), "{} is valid without the capability", kernel.name);
+    }
 }
 
 #[test]

@@ -11,12 +11,3 @@ fn load_image(source: u32, thread: u32, threads: u32) {
         image[4u * i + 3u] = v.w;
     }
 }
-
-// Five rows of five pixels, the first at `at`.
-fn patch_5(at: u32) -> array<array<f32, 5>, 5> {
-    return array<array<f32, 5>, 5>(pixels(at), pixels(at + SIDE), pixels(at + 2u * SIDE), pixels(at + 3u * SIDE), pixels(at + 4u * SIDE));
-}
-
-fn pixels(at: u32) -> array<f32, 5> {
-    return array<f32, 5>(image[at], image[at + 1u], image[at + 2u], image[at + 3u], image[at + 4u]);
-}

@@ -8,18 +8,6 @@ fn window_best(s: vec4<f32>) -> vec2<f32> {
     return select(best, vec2<f32>(s.w, 3.0), s.w > best.x);
 }
 
-// The 4x4 patch whose left and right halves are given.
-fn patch_of(left: mat4x2<f32>, right: mat4x2<f32>) -> mat4x4<f32> {
-    return mat4x4<f32>(vec4<f32>(left[0], right[0]), vec4<f32>(left[1], right[1]), vec4<f32>(left[2], right[2]), vec4<f32>(left[3], right[3]));
-}
-
-// Cross-correlation of a 4x4 patch with a 3x3 kernel at the window's four places.
-fn correlate_3(p: mat4x4<f32>, w: array<f32, 9>) -> vec4<f32> {
-    var s = w[0] * vec4<f32>(p[0].xy, p[1].xy) + w[1] * vec4<f32>(p[0].yz, p[1].yz) + w[2] * vec4<f32>(p[0].zw, p[1].zw);
-    s += w[3] * vec4<f32>(p[1].xy, p[2].xy) + w[4] * vec4<f32>(p[1].yz, p[2].yz) + w[5] * vec4<f32>(p[1].zw, p[2].zw);
-    return s + w[6] * vec4<f32>(p[2].xy, p[3].xy) + w[7] * vec4<f32>(p[2].yz, p[3].yz) + w[8] * vec4<f32>(p[2].zw, p[3].zw);
-}
-
 // One row of a kernel's products with two rows of the patch.
 fn products_4(w: vec4<f32>, p: array<f32, 5>, q: array<f32, 5>) -> vec4<f32> {
     return w.x * vec4<f32>(p[0], p[1], q[0], q[1]) + w.y * vec4<f32>(p[1], p[2], q[1], q[2])

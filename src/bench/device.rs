@@ -48,12 +48,15 @@ impl Lane for OnAdapter<'_> {
     ) -> Result<OpenedAdapter<'_>> {
         observer.phase("device");
         let start = Instant::now();
-        let plan = plan_named(&result.settings.plan.value)?(&recipe.model, &recipe.training, recipe.seed);
+        let plan = plan_named(&result.settings.plan.value)?.make(&recipe.model, &recipe.training, recipe.seed);
         let needs = Needs { checked: self.checked, ..recipe.needs(&plan, job.dataset) };
         let gpu = Gpu::open(self.adapters, self.adapter, needs).await?;
         result.phases.device_s = seconds(start);
         let checks = if gpu.checked() { "on" } else { "off" };
         result.plan.tuning.insert("shader_runtime_checks".to_owned(), checks.to_owned());
+        result.plan.name = plan.name.to_owned();
+        let parameters = plan.parameters.iter().map(|(name, value)| ((*name).to_owned(), value.to_string()));
+        result.plan.tuning.extend(parameters);
         describe::device(result, &gpu, &plan, recipe.training.batch)?;
 
         observer.phase("compile");

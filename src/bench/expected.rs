@@ -105,7 +105,9 @@ pub fn expected(dispatch: &Dispatch, model: &Model, step: &Step, before: &Conten
         }
         "sgd_update" => Ok(scene.sgd_update()),
         "features_forward" | "features_forward_lanes" => Ok(scene.features_forward()),
-        "classifier_forward_backward" | "classifier_forward_backward_lanes" => Ok(scene.classifier_forward_backward()),
+        "classifier_forward_backward"
+        | "classifier_forward_backward_subgroups"
+        | "classifier_forward_backward_lanes" => Ok(scene.classifier_forward_backward()),
         "features_backward" | "features_backward_lanes" => Ok(scene.features_backward()),
         "gradient_update" | "gradient_update_lanes" => Ok(scene.gradient_update()),
         other => Err(Error::Check(format!("no reference is known for the kernel {other}: add one"))),

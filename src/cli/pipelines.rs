@@ -93,6 +93,7 @@ mod tests {
 
     fn adapter(driver: &str) -> AdapterInfo {
         AdapterInfo {
+            subgroups: false,
             index: 0,
             name: "Imaginary 1".into(),
             vendor: "nobody".into(),

@@ -56,6 +56,8 @@ pub struct AdapterInfo {
     pub pci_bus_id: String,
     /// What timestamps it can take.
     pub timestamps: Timestamps,
+    /// Whether invocations of a subgroup may exchange values; wgpu has no shaders for that in browsers.
+    pub subgroups: bool,
 }
 
 impl AdapterInfo {
@@ -88,6 +90,7 @@ impl AdapterInfo {
             } else {
                 Timestamps::Unsupported
             },
+            subgroups: features.contains(wgpu::Features::SUBGROUP) && info.backend != wgpu::Backend::BrowserWebGpu,
         }
     }
 
@@ -306,6 +309,7 @@ mod tests {
             driver_info: String::new(),
             pci_bus_id: bus.into(),
             timestamps: Timestamps::Unsupported,
+            subgroups: false,
         }
     }
 

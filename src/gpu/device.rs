@@ -18,6 +18,8 @@ pub struct Needs {
     pub storage_buffers: u32,
     /// Whether shaders test their indices and bound their loops while they run, which costs time.
     pub checked: bool,
+    /// Whether shaders exchange values between invocations of a subgroup.
+    pub subgroups: bool,
 }
 
 /// An opened device and its queue.
@@ -55,7 +57,7 @@ pub struct Submission {
 }
 
 impl Gpu {
-    /// Opens `adapter` with WebGPU's default limits, raised where `needs` says so, and without optional features; where pipelines are
+    /// Opens `adapter` with WebGPU's default limits, raised where `needs` says so, and without optional features but those of `needs`; where pipelines are
     /// kept ([`Adapters::keep_pipelines`]) and the adapter has a cache for them, with that.
     ///
     /// # Errors
@@ -99,6 +101,11 @@ impl Gpu {
     ) -> Result<Self> {
         let handle = adapters.handle(adapter).await?;
         let limits = required_limits(needs, &handle.limits(), &adapter.name)?;
+        if needs.subgroups && !adapter.subgroups {
+            let words = "has no subgroups, which this plan needs: choose another --plan";
+            return Err(Error::Adapter(format!("the adapter {} {words}", adapter.name)));
+        }
+        let features = if needs.subgroups { features | wgpu::Features::SUBGROUP } else { features };
         let keeping = compiled::feature(&handle, adapters.kept_pipelines(adapter).is_some());
         let descriptor = wgpu::DeviceDescriptor {
             label: Some("gpubench"),

@@ -1,4 +1,4 @@
-//! The plans `fused` and `fused_lanes`: four kernels a step, from pixels to updated parameters, within WebGPU's default limits.
+//! The plans `fused`, `fused_subgroups` and `fused_lanes`: four kernels a step, from pixels to updated parameters, within WebGPU's default limits.
 //!
 //! One workgroup carries one image through both convolutions ([`FEATURES_FORWARD`]), a group of images through the dense
 //! layers, the loss and back ([`CLASSIFIER_FORWARD_BACKWARD`]), one image back through the convolutions
@@ -11,19 +11,27 @@ use crate::rng;
 
 /// Name of the plan.
 pub const NAME: &str = "fused";
+/// Name of the plan that exchanges values between invocations without memory.
+pub const SUBGROUPS: &str = "fused_subgroups";
 /// Name of the plan whose lanes carry whole planes.
 pub const LANES: &str = "fused_lanes";
 
-/// Lanes of a workgroup that carries an image; lanes hold channels, so they divide those of both convolutions.
+/// What may be chosen of `fused`: channels of pool1 that a workgroup of `features_backward` carries back, images of one of
+/// `classifier_forward_backward`, and quadruples of inputs of one of `gradient_update`.
+pub const PARAMETERS: [Parameter; 3] = [
+    Parameter { name: "channels", values: &[4, 8], shipped: 8 },
+    Parameter { name: "images", values: &[1, 2, 4], shipped: 2 },
+    Parameter { name: "inputs", values: &[16, 32, 64], shipped: 32 },
+];
+
+/// Lanes of a workgroup in `fused_lanes`; lanes hold channels, so they divide those of both convolutions.
 const LANES_OF_IMAGE: u32 = 8;
-/// Rows of lanes that share an image on a GPU.
-const ROWS: u32 = 12;
-/// Invocations of a workgroup in the other kernels: a quarter of the dense layers' inputs, and one more for the bias.
-const WORKGROUP: u32 = 128;
+/// Invocations of a workgroup on a GPU, where its kernel is not made for others.
+const WORKGROUP: u32 = 256;
+/// Invocations that share a channel of pool1 on the way back.
+const INVOCATIONS_OF_CHANNEL: u32 = 16;
 /// Bytes of one value.
 const VALUE: usize = 4;
-/// Rows of pool1 in each part of an image's gradients of conv1, in `fused`.
-const ROWS_OF_PART: usize = 4;
 
 const POOL1: &str = "pool1.output";
 const PLACES: &str = "places";
@@ -38,18 +46,43 @@ const LOSS: &str = "loss.loss";
 const CORRECT: &str = "loss.correct";
 
 /// Makes the plan for `model`, with dropout masks drawn under `seed`, for a GPU: many invocations share an image.
-pub fn fused(model: &Model, training: &Training, seed: u64) -> Plan {
-    make(NAME, false, model, training, seed)
+///
+/// # Panics
+/// If there is no value for each of [`PARAMETERS`].
+pub fn fused(model: &Model, training: &Training, seed: u64, values: &[u32]) -> Plan {
+    let &[channels, images, inputs] = values else { panic!("a value for each parameter") };
+    make(NAME, Shape::Gpu { channels, images, inputs }, model, training, seed)
+}
+
+/// As [`fused()`], for adapters with subgroups: sums of two and four invocations need no barrier.
+///
+/// # Panics
+/// As [`fused()`].
+pub fn fused_subgroups(model: &Model, training: &Training, seed: u64, values: &[u32]) -> Plan {
+    let mut plan = Plan { name: SUBGROUPS, ..fused(model, training, seed, values) };
+    for dispatch in plan.training.iter_mut().filter(|dispatch| dispatch.kernel == &CLASSIFIER_FORWARD_BACKWARD) {
+        dispatch.kernel = &CLASSIFIER_FORWARD_BACKWARD_SUBGROUPS;
+    }
+    plan
 }
 
 /// As [`fused()`], for a software adapter to which a load is dear and registers are cheap: each lane carries whole planes of
 /// an image, and the convolutions' parameters come from a uniform.
-pub fn fused_lanes(model: &Model, training: &Training, seed: u64) -> Plan {
-    make(LANES, true, model, training, seed)
+pub fn fused_lanes(model: &Model, training: &Training, seed: u64, _values: &[u32]) -> Plan {
+    make(LANES, Shape::Lanes, model, training, seed)
 }
 
-fn make(name: &'static str, lanes: bool, model: &Model, training: &Training, seed: u64) -> Plan {
-    let builder = Builder { model, lanes, key: rng::stream_key(seed, rng::Stream::Dropout) };
+/// How the work is divided.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Shape {
+    /// With these values of [`PARAMETERS`].
+    Gpu { channels: u32, images: u32, inputs: u32 },
+    /// By vectors of lanes.
+    Lanes,
+}
+
+fn make(name: &'static str, shape: Shape, model: &Model, training: &Training, seed: u64) -> Plan {
+    let builder = Builder { model, shape, key: rng::stream_key(seed, rng::Stream::Dropout) };
     let training = vec![
         builder.features_forward([inputs::TRAIN_IMAGES, inputs::TRAIN_LABELS, inputs::TRAIN_ORDER], builder.rate()),
         builder.classifier(),
@@ -59,13 +92,13 @@ fn make(name: &'static str, lanes: bool, model: &Model, training: &Training, see
     let mut evaluation =
         vec![builder.features_forward([inputs::TEST_IMAGES, inputs::TEST_LABELS, inputs::TEST_ORDER], 0.0)];
     evaluation.extend(layered::classifier(model, FEATURES.to_owned(), inputs::TEST_METRICS));
-    Plan { name, training, evaluation, buffers: builder.buffers() }
+    Plan { name, parameters: Vec::new(), training, evaluation, buffers: builder.buffers() }
 }
 
 /// The sizes that the kernels share.
 struct Builder<'a> {
     model: &'a Model,
-    lanes: bool,
+    shape: Shape,
     key: [u32; 2],
 }
 
@@ -116,37 +149,26 @@ impl Builder<'_> {
         self.hidden() + CLASSES.next_multiple_of(4)
     }
 
-    /// Groups of lanes that hold a plane of pool1 each.
-    fn groups(&self) -> u64 {
-        self.channels("conv1") as u64 / u64::from(LANES_OF_IMAGE)
-    }
-
-    fn parts(&self) -> usize {
-        if self.lanes { 1 } else { self.model.layer("pool1").output.height / ROWS_OF_PART }
-    }
-
     /// An image's gradients of the convolutions' parameters.
     fn partial(&self) -> usize {
-        self.parts() * self.parameters("conv1") + self.parameters("conv2")
+        self.parameters("conv1") + self.parameters("conv2")
     }
 
-    fn image_constants(&self) -> Vec<(&'static str, f64)> {
-        let rows = (!self.lanes).then_some(("ROWS", f64::from(ROWS)));
-        let others = [
-            ("WORKGROUP", f64::from(LANES_OF_IMAGE)),
+    fn image_constants(&self, workgroup: u32) -> Vec<(&'static str, f64)> {
+        vec![
+            ("WORKGROUP", f64::from(workgroup)),
             ("SIDE", IMAGE_SIDE as f64),
             ("CHANNELS1", self.channels("conv1") as f64),
             ("POOL1", self.model.layer("pool1").output.width as f64),
             ("CHANNELS2", self.channels("conv2") as f64),
             ("POOL2", self.model.layer("pool2").output.width as f64),
             ("CONV2_WEIGHT", self.offset("conv2.weight")),
-        ];
-        others.into_iter().chain(rows).collect()
+        ]
     }
 
-    fn dense_constants(&self) -> Vec<(&'static str, f64)> {
+    fn dense_constants(&self, workgroup: u32) -> Vec<(&'static str, f64)> {
         vec![
-            ("WORKGROUP", f64::from(if self.lanes { LANES_OF_IMAGE } else { WORKGROUP })),
+            ("WORKGROUP", f64::from(workgroup)),
             ("FEATURES", self.output("pool2") as f64),
             ("UNITS1", self.output("fc1") as f64),
             ("UNITS2", self.output("fc2") as f64),
@@ -171,10 +193,14 @@ impl Builder<'_> {
             ("SCALE", f64::from(1.0 / (1.0 - rate))),
         ];
         let values = self.output("pool1") + self.output("pool2") + self.places() + 3;
+        let (kernel, workgroup) = match self.shape {
+            Shape::Gpu { .. } => (&FEATURES_FORWARD, WORKGROUP),
+            Shape::Lanes => (&FEATURES_FORWARD_LANES, LANES_OF_IMAGE),
+        };
         Dispatch {
-            kernel: if self.lanes { &FEATURES_FORWARD_LANES } else { &FEATURES_FORWARD },
+            kernel,
             layer: "features",
-            constants: [self.image_constants(), own.to_vec()].concat(),
+            constants: [self.image_constants(workgroup), own.to_vec()].concat(),
             buffers: names([images, labels, order, inputs::PARAMETERS, POOL1, PLACES, FEATURES, TARGETS]),
             grid: one_for_each_image(),
             flop: Amount::per_image(2 * 4 * (self.pool1_macs() + self.pool2_macs())),
@@ -194,15 +220,23 @@ impl Builder<'_> {
 
     fn classifier(&self) -> Dispatch {
         let values = 2 * self.output("pool2") + self.hidden() + self.deltas() + 3;
+        let mut own = vec![("SCALE", f64::from(1.0 / (1.0 - self.rate())))];
+        let (kernel, workgroup, images) = match self.shape {
+            Shape::Gpu { images, .. } => {
+                own.push(("IMAGES", f64::from(images)));
+                (&CLASSIFIER_FORWARD_BACKWARD, WORKGROUP, images)
+            }
+            Shape::Lanes => {
+                let kernel = &CLASSIFIER_FORWARD_BACKWARD_LANES;
+                (kernel, LANES_OF_IMAGE, kernel.tile_size("IMAGES"))
+            }
+        };
         Dispatch {
-            kernel: if self.lanes { &CLASSIFIER_FORWARD_BACKWARD_LANES } else { &CLASSIFIER_FORWARD_BACKWARD },
+            kernel,
             layer: "classifier",
-            constants: [self.dense_constants(), vec![("SCALE", f64::from(1.0 / (1.0 - self.rate())))]].concat(),
+            constants: [self.dense_constants(workgroup), own].concat(),
             buffers: names([FEATURES, TARGETS, inputs::PARAMETERS, HIDDEN, DELTAS, DFEATURES, OUTCOME]),
-            grid: Grid::Workgroups(
-                Amount::per_chunk(1, CLASSIFIER_FORWARD_BACKWARD.tile_size("IMAGES")),
-                Amount::fixed(1),
-            ),
+            grid: Grid::Workgroups(Amount::per_chunk(1, images), Amount::fixed(1)),
             flop: Amount::per_image(2 * 2 * self.dense_macs()),
             bytes: bytes(VALUE * values, self.dense_parameters()),
         }
@@ -213,10 +247,15 @@ impl Builder<'_> {
         let values = self.places() + self.output("pool2") + self.output("pool1") + self.partial() + 1;
         // The gradient of pool1 is made from all positions of conv2, the others from one position in four.
         let positions = self.model.layer("pool1").output.positions() as u64;
+        let (kernel, workgroup, channels) = match self.shape {
+            Shape::Gpu { channels, .. } => (&FEATURES_BACKWARD, INVOCATIONS_OF_CHANNEL * channels, channels),
+            Shape::Lanes => (&FEATURES_BACKWARD_LANES, LANES_OF_IMAGE, LANES_OF_IMAGE),
+        };
+        let groups = self.channels("conv1") as u64 / u64::from(channels);
         Dispatch {
-            kernel: if self.lanes { &FEATURES_BACKWARD_LANES } else { &FEATURES_BACKWARD },
+            kernel,
             layer: "features",
-            constants: [self.image_constants(), vec![("PARTIAL", self.partial() as f64)]].concat(),
+            constants: [self.image_constants(workgroup), vec![("PARTIAL", self.partial() as f64)]].concat(),
             buffers: names([
                 inputs::TRAIN_IMAGES,
                 inputs::TRAIN_ORDER,
@@ -226,33 +265,41 @@ impl Builder<'_> {
                 DFEATURES,
                 PARTIAL,
             ]),
-            grid: Grid::Workgroups(Amount::per_image(1), Amount::fixed(if self.lanes { self.groups() } else { 1 })),
+            grid: Grid::Workgroups(Amount::per_image(1), Amount::fixed(groups)),
             flop: Amount::per_image(2 * (self.pool1_macs() + self.pool2_macs() + conv2 as u64 * positions)),
             bytes: bytes(IMAGE_PIXELS + VALUE * values, conv2),
         }
     }
 
     fn update(&self, training: &Training) -> Dispatch {
-        let own = [
+        let mut own = vec![
             ("CONV1", self.parameters("conv1") as f64),
             ("CONV2", self.parameters("conv2") as f64),
-            ("PARTS", self.parts() as f64),
             ("MOMENTUM", f64::from(training.momentum)),
         ];
-        let (units, inputs, lanes) =
-            if self.lanes { (16, 2 * LANES_OF_IMAGE, LANES_OF_IMAGE) } else { (4, WORKGROUP, WORKGROUP) };
+        // Units and quadruples of inputs of a workgroup, and its quadruples of the convolutions' parameters.
+        let (kernel, workgroup, [units, across, quadruples]) = match self.shape {
+            Shape::Gpu { inputs, .. } => {
+                own.push(("INPUTS", f64::from(inputs)));
+                (&GRADIENT_UPDATE, WORKGROUP, [4, inputs as usize, inputs as usize])
+            }
+            Shape::Lanes => {
+                let lanes = LANES_OF_IMAGE as usize;
+                (&GRADIENT_UPDATE_LANES, LANES_OF_IMAGE, [16, 2 * lanes, lanes])
+            }
+        };
         let tiles = |layer| {
             let width = self.model.layer(layer).input.elements() / 4 + 1;
-            self.output(layer).div_ceil(units) * width.div_ceil(inputs as usize)
+            self.output(layer).div_ceil(units) * width.div_ceil(across)
         };
         let tiles: usize = ["fc1", "fc2", "fc3"].map(tiles).iter().sum();
-        let quadruples = (self.parameters("conv1") + self.parameters("conv2")) / 4;
+        let convolutions = ((self.parameters("conv1") + self.parameters("conv2")) / 4).div_ceil(quadruples);
         let all = self.model.parameter_count();
         let values = self.output("pool2") + self.hidden() + self.deltas() + self.partial() + 2;
         Dispatch {
-            kernel: if self.lanes { &GRADIENT_UPDATE_LANES } else { &GRADIENT_UPDATE },
+            kernel,
             layer: "all",
-            constants: [self.dense_constants(), own.to_vec()].concat(),
+            constants: [self.dense_constants(workgroup), own].concat(),
             buffers: names([
                 FEATURES,
                 HIDDEN,
@@ -263,10 +310,7 @@ impl Builder<'_> {
                 inputs::VELOCITIES,
                 inputs::PARAMETERS,
             ]),
-            grid: Grid::Workgroups(
-                Amount::fixed((tiles + quadruples.div_ceil(lanes as usize) + 1) as u64),
-                Amount::fixed(1),
-            ),
+            grid: Grid::Workgroups(Amount::fixed((tiles + convolutions + 1) as u64), Amount::fixed(1)),
             flop: Amount::per_image(self.dense_macs() + (self.dense_parameters() + self.partial()) as u64)
                 .plus(4 * all as u64),
             bytes: bytes(VALUE * values, 4 * all + 2),

@@ -40,7 +40,7 @@ pub fn layered(model: &Model, training: &Training, seed: u64) -> Plan {
         steps.extend(builder.backward(layer, &outputs[index], before));
     }
     steps.push(builder.update(training));
-    Plan { name: NAME, training: steps, evaluation, buffers: builder.buffers() }
+    Plan { name: NAME, parameters: Vec::new(), training: steps, evaluation, buffers: builder.buffers() }
 }
 
 /// The dense layers and the loss, without training, over the features in `x`.

@@ -1,13 +1,13 @@
 //! The kernel table: one row for each WGSL file. Plans ([`plan`]) are lists of its rows.
 
+mod choice;
 pub mod fused;
 pub mod layered;
 pub mod peaks;
 pub mod plan;
 
-use crate::error::{Error, Result};
 use crate::hash::sha256_hex;
-use crate::model::{Model, Training};
+pub use choice::{Choice, MakePlan, Parameter, PlanRow, all_choices, plan_named};
 pub use plan::{Amount, BufferSpec, Dispatch, Element, Grid, Plan};
 
 /// How a kernel uses what is bound in one place.
@@ -62,6 +62,12 @@ impl Kernel {
         std::iter::once(self.source).chain(self.shared.iter().copied()).collect::<Vec<_>>().join("\n")
     }
 
+    /// Whether invocations exchange values without memory, which an adapter need not offer. WGSL's directive for it is unknown to
+    /// wgpu, so that only the text tells.
+    pub fn needs_subgroups(&self) -> bool {
+        std::iter::once(self.source).chain(self.shared.iter().copied()).any(|text| text.contains("subgroupShuffle"))
+    }
+
     /// The size of the tile called `name`.
     ///
     /// # Panics
@@ -76,12 +82,17 @@ const THREEFRY: &str = include_str!("../../shaders/shared/threefry.wgsl");
 const DROPOUT: &str = include_str!("../../shaders/shared/dropout.wgsl");
 const IMAGE: &str = include_str!("../../shaders/shared/image.wgsl");
 const WINDOW: &str = include_str!("../../shaders/shared/window.wgsl");
-const CONV2_WEIGHT: &str = include_str!("../../shaders/shared/conv2_weight.wgsl");
+const BLOCKS: &str = include_str!("../../shaders/shared/blocks.wgsl");
+const MEET: &str = include_str!("../../shaders/shared/meet.wgsl");
+const WAYS_BACK: &str = include_str!("../../shaders/shared/ways_back.wgsl");
+const UNITS: &str = include_str!("../../shaders/shared/units.wgsl");
+const CLASSIFY: &str = include_str!("../../shaders/shared/classify.wgsl");
+const DENSE: &str = include_str!("../../shaders/shared/dense.wgsl");
+const WHOLE_BATCH: &str = include_str!("../../shaders/shared/whole_batch.wgsl");
 const ROWS: &str = include_str!("../../shaders/shared/rows.wgsl");
 const QUADRUPLES: &str = include_str!("../../shaders/shared/quadruples.wgsl");
 const JUDGE: &str = include_str!("../../shaders/shared/judge.wgsl");
 const UPDATE: &str = include_str!("../../shaders/shared/update.wgsl");
-const EIGHT: &str = include_str!("../../shaders/shared/eight.wgsl");
 
 macro_rules! kernel {
     (
@@ -150,8 +161,8 @@ kernel!(SGD_UPDATE = "sgd_update" (gradients: Read, velocities: Write, parameter
     shared [], constants [ELEMENTS, MOMENTUM], tile []);
 kernel!(FEATURES_FORWARD = "features_forward"
     (images: Read, labels: Read, order: Read, parameters: Read, pool1: Write, places: Write, features: Write, targets: Write),
-    shared [IMAGE, WINDOW, DROPOUT, THREEFRY],
-    constants [ROWS, SIDE, CHANNELS1, POOL1, CHANNELS2, POOL2, CONV1_WEIGHT, CONV1_BIAS, CONV2_WEIGHT, CONV2_BIAS,
+    shared [IMAGE, BLOCKS, MEET, WINDOW, DROPOUT, THREEFRY],
+    constants [SIDE, CHANNELS1, POOL1, CHANNELS2, POOL2, CONV1_WEIGHT, CONV1_BIAS, CONV2_WEIGHT, CONV2_BIAS,
         KEY_LOW, KEY_HIGH, THRESHOLD, SCALE],
     tile []);
 kernel!(FEATURES_FORWARD_LANES = "features_forward_lanes"
@@ -162,9 +173,16 @@ kernel!(FEATURES_FORWARD_LANES = "features_forward_lanes"
     tile [CONVOLUTIONS = 1292]);
 kernel!(CLASSIFIER_FORWARD_BACKWARD = "classifier_forward_backward"
     (features: Read, targets: Read, parameters: Read, hidden: Write, deltas: Write, dfeatures: Write, outcome: Write),
-    shared [EIGHT],
-    constants [FEATURES, UNITS1, UNITS2, CLASSES, FC1_WEIGHT, FC1_BIAS, FC2_WEIGHT, FC2_BIAS, FC3_WEIGHT, FC3_BIAS, SCALE],
-    tile [IMAGES = 8]);
+    shared [CLASSIFY, UNITS, MEET],
+    constants [FEATURES, UNITS1, UNITS2, CLASSES, FC1_WEIGHT, FC1_BIAS, FC2_WEIGHT, FC2_BIAS, FC3_WEIGHT, FC3_BIAS, SCALE,
+        IMAGES],
+    tile []);
+kernel!(CLASSIFIER_FORWARD_BACKWARD_SUBGROUPS = "classifier_forward_backward_subgroups"
+    (features: Read, targets: Read, parameters: Read, hidden: Write, deltas: Write, dfeatures: Write, outcome: Write),
+    shared [CLASSIFY, UNITS, MEET],
+    constants [FEATURES, UNITS1, UNITS2, CLASSES, FC1_WEIGHT, FC1_BIAS, FC2_WEIGHT, FC2_BIAS, FC3_WEIGHT, FC3_BIAS, SCALE,
+        IMAGES],
+    tile []);
 kernel!(CLASSIFIER_FORWARD_BACKWARD_LANES = "classifier_forward_backward_lanes"
     (features: Read, targets: Read, parameters: Read, hidden: Write, deltas: Write, dfeatures: Write, outcome: Write),
     shared [QUADRUPLES, JUDGE],
@@ -172,8 +190,8 @@ kernel!(CLASSIFIER_FORWARD_BACKWARD_LANES = "classifier_forward_backward_lanes"
     tile [IMAGES = 8]);
 kernel!(FEATURES_BACKWARD = "features_backward"
     (images: Read, order: Read, parameters: Read, pool1: Read, places: Read, dfeatures: Read, partial: Write),
-    shared [CONV2_WEIGHT, IMAGE, WINDOW],
-    constants [ROWS, SIDE, CHANNELS1, POOL1, CHANNELS2, POOL2, CONV2_WEIGHT, PARTIAL],
+    shared [WAYS_BACK, IMAGE, MEET],
+    constants [SIDE, CHANNELS1, POOL1, CHANNELS2, POOL2, CONV2_WEIGHT, PARTIAL],
     tile []);
 kernel!(FEATURES_BACKWARD_LANES = "features_backward_lanes"
     (images: Read, order: Read, convolutions: Uniform, pool1: Read, places: Read, dfeatures: Read, partial: Write),
@@ -182,37 +200,37 @@ kernel!(FEATURES_BACKWARD_LANES = "features_backward_lanes"
     tile [CONVOLUTIONS = 1292]);
 kernel!(GRADIENT_UPDATE = "gradient_update"
     (features: Read, hidden: Read, deltas: Read, outcome: Read, partial: Read, metrics: Write, velocities: Write, parameters: Write),
-    shared [UPDATE],
+    shared [DENSE, WHOLE_BATCH],
     constants [FEATURES, UNITS1, UNITS2, CLASSES, FC1_WEIGHT, FC1_BIAS, FC2_WEIGHT, FC2_BIAS, FC3_WEIGHT, FC3_BIAS,
-        CONV1, CONV2, PARTS, MOMENTUM],
+        CONV1, CONV2, MOMENTUM, INPUTS],
     tile []);
-
 kernel!(GRADIENT_UPDATE_LANES = "gradient_update_lanes"
     (features: Read, hidden: Read, deltas: Read, outcome: Read, partial: Read, metrics: Write, velocities: Write, parameters: Write),
-    shared [UPDATE],
+    shared [DENSE, UPDATE],
     constants [FEATURES, UNITS1, UNITS2, CLASSES, FC1_WEIGHT, FC1_BIAS, FC2_WEIGHT, FC2_BIAS, FC3_WEIGHT, FC3_BIAS,
-        CONV1, CONV2, PARTS, MOMENTUM],
+        CONV1, CONV2, MOMENTUM],
     tile []);
 
-/// Makes a plan for a model, its training and the seed of its dropout masks.
-pub type MakePlan = fn(&Model, &Training, u64) -> Plan;
-
-/// Every plan by its name.
-pub static PLANS: [(&str, MakePlan); 3] =
-    [(layered::NAME, layered::layered), (fused::NAME, fused::fused), (fused::LANES, fused::fused_lanes)];
-
-/// What makes the plan called `name`.
-///
-/// # Errors
-/// [`Error::Usage`] with the names of all plans if there is none.
-pub fn plan_named(name: &str) -> Result<MakePlan> {
-    let names: Vec<&str> = PLANS.iter().map(|(name, _)| *name).collect();
-    let found = PLANS.iter().find(|(plan, _)| *plan == name).map(|(_, make)| *make);
-    found.ok_or_else(|| Error::Usage(format!("there is no plan {name}: choose --plan from {}", names.join(", "))))
-}
+/// Every plan.
+pub static PLANS: [PlanRow; 4] = [
+    PlanRow {
+        name: layered::NAME,
+        make: |model, training, seed, _| layered::layered(model, training, seed),
+        parameters: &[],
+        base: None,
+    },
+    PlanRow { name: fused::NAME, make: fused::fused, parameters: &fused::PARAMETERS, base: None },
+    PlanRow {
+        name: fused::SUBGROUPS,
+        make: fused::fused_subgroups,
+        parameters: &fused::PARAMETERS,
+        base: Some(fused::NAME),
+    },
+    PlanRow { name: fused::LANES, make: fused::fused_lanes, parameters: &[], base: None },
+];
 
 /// Every kernel, in the order of a training step.
-pub static KERNELS: [&Kernel; 26] = [
+pub static KERNELS: [&Kernel; 27] = [
     &BATCH_GATHER,
     &CONV_FORWARD,
     &MAX_POOL_FORWARD,
@@ -234,6 +252,7 @@ pub static KERNELS: [&Kernel; 26] = [
     &FEATURES_FORWARD,
     &FEATURES_FORWARD_LANES,
     &CLASSIFIER_FORWARD_BACKWARD,
+    &CLASSIFIER_FORWARD_BACKWARD_SUBGROUPS,
     &CLASSIFIER_FORWARD_BACKWARD_LANES,
     &FEATURES_BACKWARD,
     &FEATURES_BACKWARD_LANES,

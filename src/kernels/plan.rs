@@ -135,12 +135,21 @@ impl Dispatch {
 pub struct Plan {
     /// Name, as in results.
     pub name: &'static str,
+    /// Values of its parameters by name.
+    pub parameters: Vec<(&'static str, u32)>,
     /// One training step.
     pub training: Vec<Dispatch>,
     /// The forward pass without dropout and its metrics, for one batch.
     pub evaluation: Vec<Dispatch>,
     /// Every buffer that the dispatches name and that the plan itself brings along.
     pub buffers: Vec<BufferSpec>,
+}
+
+impl Plan {
+    /// Whether a kernel of it needs subgroups.
+    pub fn needs_subgroups(&self) -> bool {
+        self.training.iter().chain(&self.evaluation).any(|dispatch| dispatch.kernel.needs_subgroups())
+    }
 }
 
 /// Buffers that the trainer fills for every plan, apart from those a plan brings along.

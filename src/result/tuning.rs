@@ -22,14 +22,14 @@ pub struct Tuning {
     pub cached: bool,
     /// Seconds that measuring took.
     pub duration_s: f64,
-    /// The plans, in the order of the table of plans.
+    /// The plans, in the order of the table of plans; then the fastest with other values of its parameters.
     pub candidates: Vec<Candidate>,
 }
 
 /// A plan that was tried.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Candidate {
-    /// Name of the plan.
+    /// Name of the plan, and behind a colon the values of its parameters that are not as shipped, as `--plan` takes them.
     pub plan: String,
     /// Median time of a step, seconds; missing with the reason where it does not run here or failed its check.
     pub step_s: Measured<f64>,

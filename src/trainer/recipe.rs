@@ -59,7 +59,8 @@ impl Recipe {
     pub fn needs(&self, plan: &Plan, dataset: &Dataset) -> Needs {
         let activations = plan.buffers.iter().map(|buffer| 4 * buffer.length.at(self.training.batch));
         let images = dataset.train.images.len().max(dataset.test.images.len()) as u64;
-        Needs { largest_binding_bytes: activations.chain([images]).max().unwrap_or(0), ..Needs::default() }
+        let largest_binding_bytes = activations.chain([images]).max().unwrap_or(0);
+        Needs { largest_binding_bytes, subgroups: plan.needs_subgroups(), ..Needs::default() }
     }
 }
 

@@ -69,7 +69,7 @@ impl fmt::Display for Case {
 fn cases(backend: Option<&'static str>) -> Vec<Case> {
     let adapters = pollster::block_on(Adapters::find(backend)).unwrap();
     let of_adapter = |(adapter, name): (usize, String)| {
-        let pairs = PLANS.iter().flat_map(|(plan, _)| STEPS.map(|steps| (*plan, steps)));
+        let pairs = PLANS.iter().flat_map(|row| STEPS.map(|steps| (row.name, steps)));
         pairs.map(move |(plan, steps)| Case { backend, adapter, name: name.clone(), plan, steps })
     };
     let names = adapters.infos().iter().map(|info| info.name.split(' ').next().unwrap_or(&info.name).to_owned());
@@ -89,7 +89,7 @@ fn cases_or_any() -> Vec<Case> {
 /// Runs `work` with a trainer that is ready for the steps of `case`.
 fn with_trainer(case: &Case, work: impl FnOnce(&Gpu, &Trainer<'_>)) {
     let recipe = Recipe { model: Model::new(DROPOUT_RATE), training: Training::STANDARD, seed: 1, shuffle: true };
-    let plan = plan_named(case.plan).unwrap()(&recipe.model, &recipe.training, recipe.seed);
+    let plan = plan_named(case.plan).unwrap().make(&recipe.model, &recipe.training, recipe.seed);
     let dataset = random_dataset(IMAGES, 1);
     let parameters = recipe.model.initial_parameters(recipe.seed);
     pollster::block_on(async {

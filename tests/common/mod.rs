@@ -132,3 +132,15 @@ pub fn run_one_by_one(trials: Vec<Trial>) -> ! {
     arguments.test_threads = Some(1);
     libtest_mimic::run(&arguments, trials).exit()
 }
+
+/// The trials, those of plans with subgroups ignored on adapters that have none.
+pub fn ignored_without_subgroups(trials: Vec<Trial>, adapters: &Adapters) -> Vec<Trial> {
+    let lacking: Vec<&str> =
+        adapters.infos().iter().filter(|info| !info.subgroups).map(|info| info.name.as_str()).collect();
+    let ignored = |trial: Trial| {
+        let name = trial.name();
+        let lacks = name.contains("fused_subgroups") && lacking.iter().any(|adapter| name.contains(adapter));
+        if lacks { trial.with_ignored_flag(true) } else { trial }
+    };
+    trials.into_iter().map(ignored).collect()
+}

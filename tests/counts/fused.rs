@@ -1,14 +1,15 @@
 //! Counts of the kernels that join layers: operations by loops over what is multiplied, bytes by the buffers that are bound.
 
 use gpubench::kernels::plan::inputs;
-use gpubench::kernels::{Access, Dispatch, Plan, plan_named};
+use gpubench::kernels::{Access, Dispatch, Plan, all_choices};
 use gpubench::model::{DROPOUT_RATE, IMAGE_PIXELS, Model, Operation, Training};
 
 /// The kernels that are proved here.
-pub const KERNELS: [&str; 8] = [
+pub const KERNELS: [&str; 9] = [
     "features_forward",
     "features_forward_lanes",
     "classifier_forward_backward",
+    "classifier_forward_backward_subgroups",
     "classifier_forward_backward_lanes",
     "features_backward",
     "features_backward_lanes",
@@ -58,7 +59,7 @@ fn flop(model: &Model, plan: &Plan, dispatch: &Dispatch, n: u64) -> u64 {
         "features_forward" | "features_forward_lanes" => {
             2 * n * (convolution_macs(model, "conv1", "pool1", 4) + convolution_macs(model, "conv2", "pool2", 4))
         }
-        "classifier_forward_backward" | "classifier_forward_backward_lanes" => 2 * n * 2 * dense_macs,
+        name if name.starts_with("classifier_forward_backward") => 2 * n * 2 * dense_macs,
         "features_backward" | "features_backward_lanes" => {
             // The weights' gradients make a product where a maximum stood; that of conv2's input one for every weight and position.
             let weights = convolution_macs(model, "conv1", "pool1", 1) + convolution_macs(model, "conv2", "pool2", 1);
@@ -81,7 +82,7 @@ fn flop(model: &Model, plan: &Plan, dispatch: &Dispatch, n: u64) -> u64 {
 fn bytes(model: &Model, plan: &Plan, dispatch: &Dispatch, n: u32) -> u64 {
     let layers: &[&str] = match dispatch.kernel.name {
         "features_forward" | "features_forward_lanes" => &["conv1", "conv2"],
-        "classifier_forward_backward" | "classifier_forward_backward_lanes" => &["fc1", "fc2", "fc3"],
+        name if name.starts_with("classifier_forward_backward") => &["fc1", "fc2", "fc3"],
         // Of conv2 only the weight is read on the way back.
         "features_backward" | "features_backward_lanes" => &["conv2.weight"],
         _ => &["conv1", "conv2", "fc1", "fc2", "fc3"],
@@ -105,8 +106,8 @@ fn bytes(model: &Model, plan: &Plan, dispatch: &Dispatch, n: u32) -> u64 {
 fn the_counts_of_fused_kernels_are_those_of_loops_and_buffers() {
     let model = Model::new(DROPOUT_RATE);
     let mut left = KERNELS.to_vec();
-    for name in ["fused", "fused_lanes"] {
-        let plan = plan_named(name).unwrap()(&model, &Training::STANDARD, 1);
+    for choice in all_choices().iter().filter(|choice| choice.row.name.starts_with("fused")) {
+        let (name, plan) = (choice.to_string(), choice.make(&model, &Training::STANDARD, 1));
         left.retain(|kernel| !plan.training.iter().any(|dispatch| dispatch.kernel.name == *kernel));
         for dispatch in &plan.training {
             for n in [1, 3, 128] {

@@ -62,7 +62,7 @@ impl Scene<'_> {
         ]
     }
 
-    /// The gradient of each image by itself, that of conv1 in parts.
+    /// The gradient of each image by itself.
     pub(super) fn features_backward(&self) -> Vec<Expected> {
         let [conv1, pool1, conv2, pool2] = ["conv1", "pool1", "conv2", "pool2"].map(|name| self.model.layer(name));
         let (pixels, _) = self.pixels();
@@ -72,24 +72,14 @@ impl Scene<'_> {
         let all = vec![1.0; dfeatures.len()];
         let dconv2 = reference::max_pool_backward(pool2, &dfeatures, &places2, &all);
         let dpool1 = reference::conv_backward_input(conv2, &dconv2, &self.parameter("conv2", "weight"));
-        let parameters = |layer| self.parameter(layer, "weight").len() + self.parameter(layer, "bias").len();
-        let partial_values = self.dispatch.constant("PARTIAL") as usize;
-        let part_rows = pool1.output.height * parameters("conv1") / (partial_values - parameters("conv2"));
         let mut partial = Vec::new();
         for n in 0..self.images() {
             let (y1, places1) =
                 (of_image(&y1, pool1.output.elements(), n), of_image(&places1, y1.len() / self.images(), n));
             let dpool1 = of_image(&dpool1, pool1.output.elements(), n);
-            for rows in (0..pool1.output.height).step_by(part_rows) {
-                let within = |index: usize| {
-                    (rows..rows + part_rows).contains(&(index / pool1.output.width % pool1.output.height))
-                };
-                let part: Vec<f64> =
-                    dpool1.iter().enumerate().map(|(index, value)| if within(index) { *value } else { 0.0 }).collect();
-                let dconv1 = reference::max_pool_backward(pool1, &part, places1, y1);
-                partial.extend(reference::conv_backward_weight(conv1, of_image(&pixels, IMAGE_PIXELS, n), &dconv1));
-                partial.extend(reference::conv_backward_bias(conv1, &dconv1));
-            }
+            let dconv1 = reference::max_pool_backward(pool1, dpool1, places1, y1);
+            partial.extend(reference::conv_backward_weight(conv1, of_image(&pixels, IMAGE_PIXELS, n), &dconv1));
+            partial.extend(reference::conv_backward_bias(conv1, &dconv1));
             let dconv2 = of_image(&dconv2, conv2.output.elements(), n);
             partial.extend(reference::conv_backward_weight(conv2, y1, dconv2));
             partial.extend(reference::conv_backward_bias(conv2, dconv2));
@@ -127,12 +117,10 @@ impl Scene<'_> {
 
     /// The sums of all images' gradients of the convolutions' parameters.
     fn convolution_gradients(&self) -> Vec<f64> {
-        let [conv1, conv2, parts] = ["CONV1", "CONV2", "PARTS"].map(|name| self.dispatch.constant(name) as usize);
+        let [conv1, conv2] = ["CONV1", "CONV2"].map(|name| self.dispatch.constant(name) as usize);
         let mut sums = vec![0.0; conv1 + conv2];
-        for image in self.batch("partial", parts * conv1 + conv2).chunks(parts * conv1 + conv2) {
-            for (index, value) in image.iter().enumerate() {
-                sums[if index < parts * conv1 { index % conv1 } else { index - (parts - 1) * conv1 }] += value;
-            }
+        for image in self.batch("partial", conv1 + conv2).chunks(conv1 + conv2) {
+            sums.iter_mut().zip(image).for_each(|(sum, value)| *sum += value);
         }
         sums
     }

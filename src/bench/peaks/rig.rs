@@ -124,8 +124,13 @@ impl<'a> Rig<'a> {
             flop: Amount::fixed(0),
             bytes: Amount::fixed(0),
         };
-        let plan =
-            Plan { name: "peaks", training: vec![dispatch.clone()], evaluation: Vec::new(), buffers: Vec::new() };
+        let plan = Plan {
+            name: "peaks",
+            parameters: Vec::new(),
+            training: vec![dispatch.clone()],
+            evaluation: Vec::new(),
+            buffers: Vec::new(),
+        };
         let pipelines = Pipelines::compile(self.gpu, &plan).await?;
         let bound = pipelines.bind(self.gpu, &dispatch, &self.buffers, buffer::LENGTH);
         Ok(Ready { bound, kernel, workgroup, groups })

@@ -119,7 +119,7 @@ impl Lane for OnSeveral<'_> {
             device_s += start.elapsed().as_secs_f64();
             let start = Instant::now();
             let own = own_recipe(recipe, share, self.sync);
-            let plan = plan_named(&device.plan)?(&own.model, &own.training, own.seed);
+            let plan = plan_named(&device.plan)?.make(&own.model, &own.training, own.seed);
             let pipelines = Pipelines::compile(&gpu, &plan).await?;
             compile_s += start.elapsed().as_secs_f64();
             observer.phase(&format!("checking {} against the reference", device.name));
@@ -153,7 +153,7 @@ fn own_recipe(recipe: &Recipe, share: Share, sync: Synchronisation) -> Recipe {
 impl OnSeveral<'_> {
     /// Opens a device, and makes the plan by which it would train whole batches alone.
     async fn open_device(&self, device: &Device<'_>, recipe: &Recipe, dataset: &Dataset) -> Result<(Gpu, Plan)> {
-        let plan = plan_named(&device.plan)?(&recipe.model, &recipe.training, recipe.seed);
+        let plan = plan_named(&device.plan)?.make(&recipe.model, &recipe.training, recipe.seed);
         let needs = Needs { checked: self.checked, ..recipe.needs(&plan, dataset) };
         Ok((Gpu::open(self.adapters, device.adapter, needs).await?, plan))
     }
