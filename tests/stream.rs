@@ -8,8 +8,8 @@
 mod common;
 
 use gpubench::bench::check;
-use gpubench::gpu::{AdapterInfo, Adapters, Gpu, Needs, Pipelines};
-use gpubench::kernels::{Dispatch, MakePlan, PLANS, Plan, layered};
+use gpubench::gpu::{AdapterInfo, Adapters, Gpu, Pipelines};
+use gpubench::kernels::{Dispatch, PLANS, Plan, layered, plan_named};
 use gpubench::model::{DROPOUT_RATE, Model, Training};
 use gpubench::trainer::{Recipe, Trainer};
 use libtest_mimic::{Failed, Trial};
@@ -28,33 +28,33 @@ const SHARE: f64 = 0.25;
 /// Images in a step where commands are recorded; their number does not depend on it.
 const SMALL_BATCH: u32 = 16;
 
-fn timed_plans() -> impl Iterator<Item = &'static (&'static str, MakePlan)> {
-    PLANS.iter().filter(|(name, _)| *name != layered::NAME)
+fn timed_plans() -> impl Iterator<Item = &'static str> {
+    PLANS.iter().map(|row| row.name).filter(|name| *name != layered::NAME)
 }
 
-fn plan(make: MakePlan) -> Plan {
-    make(&Model::new(DROPOUT_RATE), &Training::STANDARD, 1)
+fn plan(name: &str) -> Plan {
+    plan_named(name).unwrap().make(&Model::new(DROPOUT_RATE), &Training::STANDARD, 1)
 }
 
 fn total(plan: &Plan, amount: fn(&Dispatch, u32) -> u64) -> f64 {
     plan.training.iter().map(|dispatch| amount(dispatch, Training::STANDARD.batch)).sum::<u64>() as f64
 }
 
-fn few_launches(make: MakePlan) -> Result<(), Failed> {
-    let dispatches = plan(make).training.len();
+fn few_launches(name: &str) -> Result<(), Failed> {
+    let dispatches = plan(name).training.len();
     assert!(dispatches <= MOST_DISPATCHES, "{dispatches} dispatches a step");
     Ok(())
 }
 
-fn few_bytes(make: MakePlan) -> Result<(), Failed> {
-    let bytes = total(&plan(make), |dispatch, batch| dispatch.bytes.at(batch));
+fn few_bytes(name: &str) -> Result<(), Failed> {
+    let bytes = total(&plan(name), |dispatch, batch| dispatch.bytes.at(batch));
     let most = SHARE * STEP_S * BYTES_PER_S;
     assert!(bytes > 0.0 && bytes <= most, "{bytes} bytes a step, of {most}");
     Ok(())
 }
 
-fn few_operations(make: MakePlan) -> Result<(), Failed> {
-    let flop = total(&plan(make), |dispatch, batch| dispatch.flop.at(batch));
+fn few_operations(name: &str) -> Result<(), Failed> {
+    let flop = total(&plan(name), |dispatch, batch| dispatch.flop.at(batch));
     let most = SHARE * STEP_S * FLOP_PER_S;
     assert!(flop > 0.0 && flop <= most, "{flop} operations a step, of {most}");
     Ok(())
@@ -64,15 +64,15 @@ fn few_operations(make: MakePlan) -> Result<(), Failed> {
 fn an_epoch_holds_the_launches_of_its_steps_and_nothing_else(
     adapters: &Adapters,
     info: &AdapterInfo,
-    make: MakePlan,
+    name: &str,
 ) -> Result<(), Failed> {
     pollster::block_on(async {
         let training = Training { batch: SMALL_BATCH, ..Training::STANDARD };
         let recipe = Recipe { model: Model::new(DROPOUT_RATE), training, seed: 1, shuffle: true };
-        let plan = make(&recipe.model, &recipe.training, recipe.seed);
-        let gpu = Gpu::open(adapters, info, Needs::default()).await?;
-        let pipelines = Pipelines::compile(&gpu, &plan).await?;
+        let plan = plan_named(name)?.make(&recipe.model, &recipe.training, recipe.seed);
         let dataset = check::random_dataset(2 * SMALL_BATCH as usize + 5, 3);
+        let gpu = Gpu::open(adapters, info, recipe.needs(&plan, &dataset)).await?;
+        let pipelines = Pipelines::compile(&gpu, &plan).await?;
         let start = recipe.model.initial_parameters(recipe.seed);
         let mut trainer = Trainer::new(&gpu, &pipelines, &plan, &recipe, &dataset, &start).await?;
         gpu.wait(gpu.submit(gpu.record())).await?;
@@ -93,20 +93,20 @@ fn an_epoch_holds_the_launches_of_its_steps_and_nothing_else(
 fn main() {
     let adapters = Arc::new(common::adapters());
     let mut trials = Vec::new();
-    for &(name, make) in timed_plans() {
-        trials.push(Trial::test(format!("few launches in a step of {name}"), move || few_launches(make)));
-        trials.push(Trial::test(format!("few bytes in a step of {name}"), move || few_bytes(make)));
-        trials.push(Trial::test(format!("few operations in a step of {name}"), move || few_operations(make)));
+    for name in timed_plans() {
+        trials.push(Trial::test(format!("few launches in a step of {name}"), move || few_launches(name)));
+        trials.push(Trial::test(format!("few bytes in a step of {name}"), move || few_bytes(name)));
+        trials.push(Trial::test(format!("few operations in a step of {name}"), move || few_operations(name)));
         let title = format!("recorded commands of an epoch of {name}");
         let recorded = |index: usize| {
             let adapters = adapters.clone();
             let run = move || {
-                an_epoch_holds_the_launches_of_its_steps_and_nothing_else(&adapters, &adapters.infos()[index], make)
+                an_epoch_holds_the_launches_of_its_steps_and_nothing_else(&adapters, &adapters.infos()[index], name)
             };
             vec![(title.clone(), run)]
         };
         trials.extend(common::trials_on_each(&adapters, [title.as_str()], recorded));
     }
     assert!(!trials.is_empty(), "no plan is timed: the list of plans is broken");
-    common::run(trials);
+    common::run(common::ignored_without_subgroups(trials, &adapters));
 }

@@ -81,7 +81,7 @@ pub fn run(args: &RunArgs, settings: Settings, stands_in: bool, started: Instant
     if let Some(remark) = lane.remark() {
         terminal::talk(&format!("  (note: {remark})"));
     }
-    let session = Session::begin(args, &lane.name, settings.seed.value, started)?;
+    let (session, file) = Session::begin(args, &lane.name, settings.seed.value, started)?;
     let settings = Settings { plan: Setting::default(NAME.to_owned()), ..settings };
     let subject = Subject {
         settings,
@@ -93,7 +93,7 @@ pub fn run(args: &RunArgs, settings: Settings, stands_in: bool, started: Instant
         peaks_s: Measured::missing("the CPU lane has no peaks to measure"),
         probe: MachineProbe::new(&[]),
     };
-    session.measure(&lane, subject, args)
+    session.measure(file, &lane, subject, args)
 }
 
 /// Refuses options that mean nothing on the host's cores.

@@ -1,5 +1,6 @@
 //! The terminal program: one file for each verb.
 
+mod all;
 pub mod args;
 pub mod cache;
 mod compare;

@@ -2,13 +2,13 @@
 
 use super::output::ResultFile;
 use super::terminal;
-use crate::bench::{Observer, Progress};
+use crate::bench::{self, Observer, Progress};
 use crate::data::Identity;
 use crate::error::Result;
 use crate::result::{Epoch, Measured, RunResult};
 use indicatif::{ProgressBar, ProgressStyle};
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, OnceLock};
 use std::time::{Duration, Instant};
 
 /// How long a pause may go on after somebody asked for its end.
@@ -18,14 +18,18 @@ const WAIT_STEP: Duration = Duration::from_millis(50);
 pub struct TerminalObserver {
     bar: ProgressBar,
     file: ResultFile,
+    before: Option<RunResult>,
     stop: Arc<AtomicBool>,
     epochs_told: usize,
     images_per_s: f64,
 }
 
-impl TerminalObserver {
-    /// Watches a run whose result belongs in `file`. The first Ctrl-C asks it to stop, the second ends the program.
-    pub fn new(file: ResultFile) -> Self {
+/// Whether somebody pressed Ctrl-C: the first one asks for a stop, the second ends the program.
+///
+/// The first call makes the program listen; before it Ctrl-C ends the program at once.
+pub fn stop_flag() -> Arc<AtomicBool> {
+    static STOP: OnceLock<Arc<AtomicBool>> = OnceLock::new();
+    let listen = || {
         let stop = Arc::new(AtomicBool::new(false));
         let of_handler = stop.clone();
         let installed = ctrlc::set_handler(move || {
@@ -36,8 +40,30 @@ impl TerminalObserver {
         if let Err(error) = installed {
             terminal::talk(&format!("Ctrl-C will end the program at once and lose the partial result: {error}"));
         }
+        stop
+    };
+    STOP.get_or_init(listen).clone()
+}
+
+impl TerminalObserver {
+    /// Watches a run whose result belongs in `file`; Ctrl-C stops it as [`stop_flag`] says.
+    pub fn new(file: ResultFile) -> Self {
+        Self::adding_to(file, None)
+    }
+
+    /// As [`TerminalObserver::new`], for a run whose trainings are to be added to those of `before`.
+    pub fn adding_to(file: ResultFile, before: Option<RunResult>) -> Self {
         let bar = ProgressBar::no_length();
-        Self { bar, file, stop, epochs_told: 0, images_per_s: 0.0 }
+        Self { bar, file, before, stop: stop_flag(), epochs_told: 0, images_per_s: 0.0 }
+    }
+
+    /// `result` with the trainings before it.
+    pub fn whole(&self, result: &RunResult) -> RunResult {
+        let mut whole = self.before.clone().unwrap_or_else(|| result.clone());
+        if self.before.is_some() {
+            bench::add_round(&mut whole, result);
+        }
+        whole
     }
 
     /// Takes the progress bar away and gives the result file back.
@@ -114,7 +140,7 @@ impl Observer for TerminalObserver {
             self.say(&epoch_line(epoch, result));
         }
         self.epochs_told = epochs.len();
-        self.file.write(result)
+        self.file.write(&self.whole(result))
     }
 }
 

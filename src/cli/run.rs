@@ -3,7 +3,7 @@
 use super::args::{AUTO, ListArgs, RunArgs};
 use super::load::MachineProbe;
 use super::session::{Session, Subject};
-use super::{cpu, list, peaks, several, terminal, tune};
+use super::{all, cpu, list, peaks, several, terminal, tune};
 use crate::bench::{self, OnAdapter};
 use crate::error::Result;
 use crate::gpu::{AdapterInfo, Adapters, adapter};
@@ -34,7 +34,10 @@ pub fn run(args: &RunArgs) -> Result<u8> {
     if cpu::is_named(&settings.adapter.value) {
         return cpu::run(args, settings, false, started);
     }
-    let adapters = pollster::block_on(Adapters::find(settings.backend.value.value().map(String::as_str)))?;
+    if all::is_named(&settings.adapter.value) {
+        return all::run(args, settings, started);
+    }
+    let adapters = find_adapters(&settings)?;
     if adapters.infos().is_empty() {
         return if cpu::may_stand_in(&settings) {
             cpu::run(args, settings, true, started)
@@ -51,7 +54,7 @@ pub fn run(args: &RunArgs) -> Result<u8> {
     }
     let _kept = args.pipelines.keeper(&adapters, adapter);
 
-    let session = Session::begin(args, &adapter.name, settings.seed.value, started)?;
+    let (session, file) = Session::begin(args, &adapter.name, settings.seed.value, started)?;
     let start = Instant::now();
     let tuning = choose_plan(&mut settings, args.no_tune, &adapters, adapter)?;
     let tune_s = tuning.clone().map(|_| start.elapsed().as_secs_f64());
@@ -64,11 +67,16 @@ pub fn run(args: &RunArgs) -> Result<u8> {
     let lane = OnAdapter { adapters: &adapters, adapter, checked: args.checked };
     let (described, probe) = (bench::describe_adapter(adapter), MachineProbe::new(&[adapter]));
     let subject = Subject { settings, adapter: described, adapter_s, tuning, tune_s, peaks, peaks_s, probe };
-    session.measure(&lane, subject, args)
+    session.measure(file, &lane, subject, args)
+}
+
+/// The machine's adapters on the backend that was asked for.
+pub(super) fn find_adapters(settings: &Settings) -> Result<Adapters> {
+    pollster::block_on(Adapters::find(settings.backend.value.value().map(String::as_str)))
 }
 
 /// Puts a plan's name in the place of "auto": the fastest by measurement, or the one shipped for this kind of adapter.
-fn choose_plan(
+pub(super) fn choose_plan(
     settings: &mut Settings,
     no_tune: bool,
     adapters: &Adapters,

@@ -5,7 +5,7 @@ use super::load::MachineProbe;
 use super::output::{ResultFile, replace};
 use super::progress::TerminalObserver;
 use super::report::{expect_writable, write_html};
-use super::{dataset, environment, terminal};
+use super::{dataset, environment, progress, terminal};
 use crate::bench::engine::Lane;
 use crate::bench::{self, Finished, Job};
 use crate::data::Dataset;
@@ -18,12 +18,11 @@ use std::path::Path;
 use web_time::Instant;
 
 /// Exit code of a run that ended with an INVALID result.
-const INVALID: u8 = 6;
+pub const INVALID: u8 = 6;
 
 /// A run whose files are there.
 pub struct Session {
     init: Option<Vec<f32>>,
-    file: ResultFile,
     dataset: Dataset,
     origin: String,
     data_s: f64,
@@ -51,51 +50,82 @@ pub struct Subject {
 }
 
 impl Session {
-    /// Reads and makes all files that a run needs, so that what can be wrong with them is found before anything is measured. The
-    /// result file is named after `adapter` and `seed`.
+    /// Reads all files that a run needs, so that what can be wrong with them is found before anything is measured.
     ///
     /// # Errors
     /// [`Error::Data`] or [`Error::Output`] about the first file that is wrong.
-    pub fn begin(args: &RunArgs, adapter: &str, seed: u64, started: Instant) -> Result<Self> {
+    pub fn read(args: &RunArgs, started: Instant) -> Result<Self> {
         let init = args.init.as_deref().map(read_weights).transpose()?;
         for path in [&args.save, &args.trace, &args.html].into_iter().flatten() {
             expect_writable(path)?;
         }
-        let file = ResultFile::create(&args.output, adapter, seed)?;
         let data_start = Instant::now();
         let (dataset, origin) = dataset::load(&args.data, dataset::SYNTHETIC_SEED)?;
         let data_s = data_start.elapsed().as_secs_f64();
+        // From here on a stop keeps what there is.
+        progress::stop_flag();
         terminal::talk(&format!("data: {}, from {origin}", dataset.name));
         if args.quick {
             terminal::talk(&format!("quick: training ends after {} s", bench::QUICK_TRAIN_S));
         }
-        Ok(Self { init, file, dataset, origin, data_s, started })
+        Ok(Self { init, dataset, origin, data_s, started })
+    }
+
+    /// As [`Session::read`], and makes the result file, named after `adapter` and `seed`.
+    ///
+    /// # Errors
+    /// As [`Session::read`].
+    pub fn begin(args: &RunArgs, adapter: &str, seed: u64, started: Instant) -> Result<(Self, ResultFile)> {
+        let file = ResultFile::create(&args.output, adapter, seed)?;
+        Ok((Self::read(args, started)?, file))
+    }
+
+    /// The result of a run on `subject` that has not measured anything yet.
+    fn result(&self, subject: &Subject) -> RunResult {
+        let environment = environment::environment(subject.adapter.clone());
+        let mut result = bench::begin(subject.settings.clone(), environment, &self.dataset);
+        result.started_utc = jiff::Timestamp::now().to_string();
+        result.tuning = subject.tuning.clone();
+        result.phases.adapter_s = subject.adapter_s.into();
+        result.phases.data_s = self.data_s.into();
+        (result.phases.tune_s, result.phases.peaks_s) = (subject.tune_s.clone(), subject.peaks_s.clone());
+        if self.origin.contains(dataset::DATA_VARIABLE) {
+            result.settings.data.origin = Origin::Environment;
+        }
+        result
+    }
+
+    /// Measures on `lane`, one of several that take turns, and tells how it went.
+    pub fn one(&self, lane: &impl Lane, subject: Subject, observer: &mut TerminalObserver) -> (RunResult, Result<()>) {
+        let mut result = self.result(&subject);
+        let job = Job {
+            dataset: &self.dataset,
+            init: self.init.clone(),
+            profile: None,
+            peaks: subject.peaks,
+            probe: &subject.probe,
+            started: self.started,
+        };
+        let outcome = pollster::block_on(bench::run(lane, &job, &mut result, observer));
+        result.summary.peak_host_memory_bytes = environment::peak_host_memory_bytes();
+        (result, outcome.map(|_| ()))
     }
 
     /// Measures on `lane`, shows the result and writes what was asked for; returns the exit code.
     ///
     /// # Errors
     /// Whatever ended the run early; what was measured before is in the result file.
-    pub fn measure(self, lane: &impl Lane, subject: Subject, args: &RunArgs) -> Result<u8> {
-        let Subject { settings, adapter, adapter_s, tuning, tune_s, peaks, peaks_s, probe } = subject;
-        let mut result = bench::begin(settings, environment::environment(adapter), &self.dataset);
-        result.started_utc = jiff::Timestamp::now().to_string();
-        result.tuning = tuning;
-        result.phases.adapter_s = adapter_s.into();
-        result.phases.data_s = self.data_s.into();
-        (result.phases.tune_s, result.phases.peaks_s) = (tune_s, peaks_s);
-        if self.origin.contains(dataset::DATA_VARIABLE) {
-            result.settings.data.origin = Origin::Environment;
-        }
+    pub fn measure(self, file: ResultFile, lane: &impl Lane, subject: Subject, args: &RunArgs) -> Result<u8> {
+        let mut result = self.result(&subject);
         let job = Job {
             dataset: &self.dataset,
             init: self.init,
             profile: args.profiles().then(|| args.profile_options()),
-            peaks,
-            probe: &probe,
+            peaks: subject.peaks,
+            probe: &subject.probe,
             started: self.started,
         };
-        let Finished { parameters, timeline } = train(lane, &job, &mut result, self.file, args)?;
+        let Finished { parameters, timeline } = train(lane, &job, &mut result, file, args)?;
         if let Some(page) = &args.html {
             write_html(page, &result)?;
         }

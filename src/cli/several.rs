@@ -91,7 +91,7 @@ pub fn run(args: &RunArgs, started: Instant) -> Result<u8> {
     let plans: Vec<&str> = devices.iter().map(|device| device.plan.as_str()).collect();
     settings.plan.value =
         if plans.windows(2).all(|pair| pair[0] == pair[1]) { plans[0].into() } else { plans.join(" + ") };
-    let session = Session::begin(args, &label, settings.seed.value, started)?;
+    let (session, file) = Session::begin(args, &label, settings.seed.value, started)?;
     let probe = MachineProbe::new(&devices.iter().map(|device| device.adapter).collect::<Vec<_>>());
     let lane = OnSeveral { adapters: &adapters, devices, sync, checked: args.checked };
     let subject = Subject {
@@ -104,7 +104,7 @@ pub fn run(args: &RunArgs, started: Instant) -> Result<u8> {
         peaks_s: Measured::missing("no peaks are measured of several devices"),
         probe,
     };
-    session.measure(&lane, subject, args)
+    session.measure(file, &lane, subject, args)
 }
 
 /// The adapters that were named, each once.

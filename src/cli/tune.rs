@@ -2,7 +2,7 @@
 
 use super::args::{ADAPTER_VARIABLE, BACKEND_VARIABLE, TuneArgs, option_or_variable};
 use super::cache::{self, Kept};
-use super::{cpu, run, terminal};
+use super::{cpu, progress, run, terminal};
 use crate::bench::{self, Observer, Progress};
 use crate::error::{Error, Result};
 use crate::gpu::{AdapterInfo, Adapters, adapter};
@@ -11,6 +11,7 @@ use crate::report;
 use crate::result::{RunResult, Subject, Tuning};
 use crate::trainer::Recipe;
 use indicatif::{ProgressBar, ProgressStyle};
+use std::sync::atomic::Ordering;
 
 impl Kept for Tuning {
     const FOLDER: &'static str = "tuning";
@@ -107,7 +108,7 @@ impl Observer for TuneObserver {
     fn progress(&mut self, _progress: &Progress) {}
 
     fn stop_requested(&self) -> bool {
-        false
+        progress::stop_flag().load(Ordering::Relaxed)
     }
 
     fn checkpoint(&mut self, _result: &RunResult) -> Result<()> {

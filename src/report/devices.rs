@@ -6,9 +6,8 @@ use super::table::{grid, note_list};
 use crate::result::{Measured, RunResult};
 
 /// Headings of the table.
-const HEADINGS: [&str; 9] = [
-    "device", "plan", "runs", "time\n[s]", "spread\n[s]", "vs\nfastest", "images\nper s", "error\n%", "status",
-];
+const HEADINGS: [&str; 9] =
+    ["device", "plan", "runs", "time\n[s]", "spread\n[s]", "vs\nfastest", "images\nper s", "error\n%", "status"];
 
 /// A row for each of `results`, the fastest first, with its time as a multiple of the fastest one's; no line is wider than
 /// `width` from 80 columns on.

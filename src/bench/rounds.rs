@@ -1,0 +1,28 @@
+//! Trainings of one device that were made in rounds, with others in between.
+
+use super::{judge, recipe, summarise};
+use crate::result::{RunResult, Status};
+
+/// Adds the trainings of `round`, a run of the same settings on the same device, to `result`.
+///
+/// A round that did not come to its end leaves its status; else the whole is judged anew.
+pub fn add_round(result: &mut RunResult, round: &RunResult) {
+    result.repeats.extend(round.repeats.iter().cloned());
+    result.settings.repeat.value = result.repeats.len() as u32;
+    for warning in &round.warnings {
+        if !result.warnings.contains(warning) {
+            result.warnings.push(warning.clone());
+        }
+    }
+    let recipe = recipe(&result.settings);
+    let peak = result.summary.peak_host_memory_bytes.clone();
+    summarise(result, &recipe);
+    result.summary.peak_host_memory_bytes = peak;
+    match round.status {
+        Status::Complete | Status::Invalid => judge(result),
+        Status::Partial | Status::Failed => {
+            result.status = round.status;
+            result.reasons.clone_from(&round.reasons);
+        }
+    }
+}
