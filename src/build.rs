@@ -3,6 +3,10 @@
 use std::process::Command;
 
 fn main() {
+    if std::env::var("CARGO_CFG_TARGET_ARCH").is_ok_and(|architecture| architecture == "wasm32") {
+        // The page's profile strips everything, but wasm-bindgen has to know what the module may use.
+        println!("cargo::rustc-link-arg-cdylib=--keep-section=target_features");
+    }
     // Uncommitted changes are told of as they were at the last change of HEAD or of the index.
     for file in [".git/HEAD", ".git/index", "src", "shaders", "Cargo.toml"] {
         if std::path::Path::new(file).exists() {
