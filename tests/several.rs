@@ -360,6 +360,7 @@ fn main() {
     trials.push(Trial::test("wrong_wishes_are_refused", wrong_wishes_are_refused).with_ignored_flag(none));
     let name = "an_unknown_adapter_is_an_error_that_lists_the_others";
     trials.push(Trial::test(name, an_unknown_adapter_is_an_error_that_lists_the_others).with_ignored_flag(none));
+    trials.push(Trial::test("every_device_takes_its_turns", every_device_takes_its_turns));
     let both = [LAVAPIPE, SWIFTSHADER].iter().all(|file| Path::new(file).exists());
     let name = "two_kinds_of_adapters_train_together";
     trials.push(Trial::test(name, two_kinds_of_adapters_train_together).with_ignored_flag(!both));
