@@ -291,6 +291,7 @@ fn wrong_wishes_are_refused() -> std::result::Result<(), Failed> {
     refused(&["--adapters", "0,0"], "twice: name each adapter once")?;
     refused(&["--adapters", "0"], "nobody to share with")?;
     refused(&["--adapters", "0,"], "empty name")?;
+    refused(&["--adapters", "cpu,0"], "trains by itself")?;
     refused(&["--adapters", "0", "--adapter", "0"], "cannot be used with")?;
     refused(&["--adapters", "0", "--logical-devices", "0"], "1..=16")?;
     refused(&["--adapters", "0", "--logical-devices", "2", "--split", "1:2:3"], "3 parts for 2 devices")?;
@@ -351,6 +352,29 @@ fn two_kinds_of_adapters_train_together() -> std::result::Result<(), Failed> {
         assert!((both - one).abs() < 1e-3 * one, "{losses:?}");
     }
     Ok(())
+}
+
+/// Two rounds on every device: one row and one result file each, with the trainings of both rounds and the same bits in each.
+fn every_device_takes_its_turns() -> std::result::Result<(), Failed> {
+    let folder = tempfile::tempdir()?;
+    let mut command =
+        program(&["--adapter", "all", "--repeat", "2", "--steps", "3", "--data", "synthetic", "--no-tune"]);
+    let output = command.arg("--json").arg("--output").arg(folder.path()).env("NODEVICE_SELECT", "1").output()?;
+    let words = String::from_utf8_lossy(&output.stderr).into_owned();
+    assert!(output.status.success(), "{words}");
+    let results: Vec<Value> = serde_json::from_slice(&output.stdout)?;
+    assert!(words.contains("round 2 of 2"), "{words}");
+    assert_eq!(std::fs::read_dir(folder.path())?.count(), results.len());
+    assert_eq!(results.last().ok_or("no result")?["environment"]["adapter"]["backend"], "cpu");
+    for result in &results {
+        let repeats = result["repeats"].as_array().ok_or("no trainings")?;
+        assert_eq!(repeats.len(), 2);
+        assert_eq!(repeats[0]["parameters_sha256"], repeats[1]["parameters_sha256"]);
+        assert_eq!(result["settings"]["repeat"]["value"], 2);
+        assert_eq!(result["status"], "complete");
+    }
+    refused(&["--adapter", "all", "--soak", "1"], "is for one device")?;
+    refused(&["--adapter", "all", "--profile"], "is for one device")
 }
 
 fn main() {

@@ -3,7 +3,7 @@
 use super::numbers::{Notes, finite, ratio, three_digits};
 use super::rows::stamps;
 use super::table::{grid, note_list};
-use crate::result::{Measured, RunResult};
+use crate::result::RunResult;
 
 /// Headings of the table.
 const HEADINGS: [&str; 9] =
@@ -45,10 +45,4 @@ fn row(result: &RunResult, fastest_s: Option<f64>, notes: &mut Notes) -> Vec<Str
         finite(&summary.test_error_pct, |error| format!("{error:.2}")),
         if stamps.is_empty() { "complete".to_owned() } else { stamps.join(", ") },
     ]
-}
-
-/// Why a device has no figures at all, one line each.
-pub fn devices_reasons(results: &[RunResult]) -> Vec<String> {
-    let failed = results.iter().filter(|result| matches!(result.summary.train_s, Measured::Missing { .. }));
-    failed.map(|result| format!("{}: {}", result.environment.adapter.label(), result.reasons.join("; "))).collect()
 }

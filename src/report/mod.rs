@@ -22,7 +22,7 @@ mod trace;
 mod tuning;
 
 pub use compare::{ComparedFigure, ResultComparison, compare, compare_text};
-pub use devices::{devices_reasons, devices_text};
+pub use devices::devices_text;
 pub use frames::{Group, LeftOut, Part, Stored, Tables};
 pub use html::{STYLE as HTML_STYLE, fragment as html_fragment, html};
 pub use peaks::text as peaks_text;
