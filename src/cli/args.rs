@@ -234,7 +234,8 @@ pub struct RunArgs {
     /// Take the training images in the order of the files
     #[arg(long)]
     pub no_shuffle: bool,
-    /// Kernels of a step: auto (the fastest, found by measurement), layered, fused or fused_lanes [default: auto]
+    /// Kernels of a step: auto (the fastest, found by measurement), layered, fused, fused_subgroups or fused_lanes; sizes of a
+    /// fused one may follow, as in fused:images=1 [default: auto]
     #[arg(long, value_name = "NAME", value_parser = plan)]
     pub plan: Option<String>,
     /// Take the plan that is shipped for this kind of adapter instead of looking for the fastest
