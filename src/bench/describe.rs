@@ -63,6 +63,8 @@ pub fn commands(before: gpu::Commands, after: gpu::Commands) -> Commands {
 pub fn device(result: &mut RunResult, gpu: &Gpu, plan: &Plan, batch: u32) -> Result<()> {
     result.environment.adapter.limits = gpu.limits();
     result.environment.adapter.features = gpu.features();
+    let checks = if gpu.checked() { "on" } else { "off" };
+    result.plan.tuning.insert("shader_runtime_checks".to_owned(), checks.to_owned());
     result.plan.kernels = plan_kernels(plan, batch, gpu.workgroup_limit())?;
     Ok(())
 }

@@ -1,12 +1,12 @@
 //! Training on one adapter.
 
 use super::drive::{Chunk, Pace, drive};
-use super::engine::{Engine, Lane, LastTraining, Opened};
+use super::engine::{Engine, Lane, LastTraining, NOT_BEGUN, Opened, begun};
 use super::ledger::{Activity, Ledger};
 use super::train::Bench;
 use super::{Job, Observer, ProfileOptions, account, check, describe, profile, seconds, train};
 use crate::data::Dataset;
-use crate::error::{Error, Result};
+use crate::error::Result;
 use crate::gpu::{AdapterInfo, Adapters, Commands, Gpu, Needs, Pipelines};
 use crate::kernels::{Plan, plan_named};
 use crate::result::{self, Measured, PeakKind, Profile, RunResult, Timeline};
@@ -52,8 +52,6 @@ impl Lane for OnAdapter<'_> {
         let needs = Needs { checked: self.checked, ..recipe.needs(&plan, job.dataset) };
         let gpu = Gpu::open(self.adapters, self.adapter, needs).await?;
         result.phases.device_s = seconds(start);
-        let checks = if gpu.checked() { "on" } else { "off" };
-        result.plan.tuning.insert("shader_runtime_checks".to_owned(), checks.to_owned());
         result.plan.name = plan.name.to_owned();
         let parameters = plan.parameters.iter().map(|(name, value)| ((*name).to_owned(), value.to_string()));
         result.plan.tuning.extend(parameters);
@@ -138,11 +136,9 @@ struct DeviceEngine<'a> {
     commands_before: Commands,
 }
 
-const NOT_BEGUN: &str = "the training was not begun";
-
 impl DeviceEngine<'_> {
     fn trainer(&self) -> Result<&Trainer<'_>> {
-        self.trainer.as_ref().ok_or_else(|| Error::Device(NOT_BEGUN.into()))
+        begun(self.trainer.as_ref())
     }
 }
 
@@ -162,7 +158,7 @@ impl Engine for DeviceEngine<'_> {
     }
 
     async fn begin_epoch(&mut self, epoch: u32, ledger: &mut Ledger) -> Result<()> {
-        let trainer = self.trainer.as_mut().ok_or_else(|| Error::Device(NOT_BEGUN.into()))?;
+        let trainer = begun(self.trainer.as_mut())?;
         let order = ledger.time(Activity::Shuffle, || trainer.order(epoch));
         ledger.time(Activity::Upload, || trainer.begin_epoch_in_order(epoch, &order));
         Ok(())

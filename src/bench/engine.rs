@@ -5,7 +5,7 @@ use super::drive::Chunk;
 use super::ledger::Ledger;
 use super::{Job, Observer, ProfileOptions};
 use crate::data::Dataset;
-use crate::error::Result;
+use crate::error::{Error, Result};
 use crate::result::{Commands, Measured, RunResult, Timeline};
 use crate::trainer::{Metrics, Recipe};
 use std::ops::ControlFlow;
@@ -118,4 +118,15 @@ pub trait Engine {
     fn buffer_bytes(&self) -> Measured<u64> {
         Measured::missing("the training lies in the host's memory")
     }
+}
+
+/// What to say of an engine that was asked for something before [`Engine::begin`].
+pub const NOT_BEGUN: &str = "the training was not begun";
+
+/// What an engine has once its training was begun.
+///
+/// # Errors
+/// [`crate::Error::Device`] if [`Engine::begin`] was left out.
+pub fn begun<T>(part: Option<T>) -> Result<T> {
+    part.ok_or_else(|| Error::Device(NOT_BEGUN.into()))
 }

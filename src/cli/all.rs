@@ -48,7 +48,8 @@ struct Turn<'a> {
 pub fn run(args: &RunArgs, settings: Settings, started: Instant) -> Result<u8> {
     refuse_what_one_device_has(args)?;
     let adapters = find_adapters(&settings)?;
-    let mut session = Session::read(args, started)?;
+    let adapter_s = started.elapsed().as_secs_f64();
+    let session = Session::read(args, started)?;
     let mut turns = Vec::new();
     for adapter in adapters.infos() {
         turns.push(Turn::new(Place::Adapter(adapter), &settings, args)?);
@@ -58,7 +59,7 @@ pub fn run(args: &RunArgs, settings: Settings, started: Instant) -> Result<u8> {
     'rounds: for round in 0..rounds {
         for turn in turns.iter_mut().filter(|turn| turn.ended.is_none()) {
             terminal::talk(&format!("round {} of {rounds}: {}", round + 1, turn.place.line()));
-            turn.take(&adapters, &mut session, args);
+            turn.take(&adapters, adapter_s, &session, args);
             if turn.ended == Some(Error::Interrupted) {
                 break 'rounds;
             }
@@ -120,8 +121,8 @@ impl<'a> Turn<'a> {
     }
 
     /// Trains once and adds that to what was measured before.
-    fn take(&mut self, adapters: &Adapters, session: &mut Session, args: &RunArgs) {
-        if let Err(error) = self.measure(adapters, session, args) {
+    fn take(&mut self, adapters: &Adapters, adapter_s: f64, session: &Session, args: &RunArgs) {
+        if let Err(error) = self.measure(adapters, adapter_s, session, args) {
             if error != Error::Interrupted {
                 terminal::talk(&format!("note: {} takes no further turn: {error}", self.place.name()));
             }
@@ -129,7 +130,7 @@ impl<'a> Turn<'a> {
         }
     }
 
-    fn measure(&mut self, adapters: &Adapters, session: &mut Session, args: &RunArgs) -> Result<()> {
+    fn measure(&mut self, adapters: &Adapters, adapter_s: f64, session: &Session, args: &RunArgs) -> Result<()> {
         let (tuning, tune_s) = match &self.place {
             Place::Adapter(adapter) if self.result.is_none() => {
                 let start = Instant::now();
@@ -146,7 +147,7 @@ impl<'a> Turn<'a> {
         let subject = Subject {
             settings: self.settings.clone(),
             adapter,
-            adapter_s: 0.0,
+            adapter_s,
             tuning,
             tune_s,
             peaks: no_peaks(),
@@ -155,20 +156,33 @@ impl<'a> Turn<'a> {
         };
         let file = self.file.take().ok_or_else(|| Error::Output("the result file is gone".into()))?;
         let mut observer = TerminalObserver::adding_to(file, self.result.take());
-        let (result, outcome) = match &self.place {
+        let (mut result, outcome) = match &self.place {
             Place::Adapter(adapter) => {
                 let _kept = args.pipelines.keeper(adapters, adapter);
                 let lane = OnAdapter { adapters, adapter, checked: args.checked };
-                session.one(&lane, subject, &mut observer)
+                session.run(&lane, subject, None, &mut observer)
             }
-            Place::Cores(lane) => session.one(lane, subject, &mut observer),
+            Place::Cores(lane) => session.run(lane, subject, None, &mut observer),
         };
+        leave_out_what_turns_share(&mut result);
         let result = observer.whole(&result);
         let mut file = observer.finish();
         let kept = file.write(&result);
         self.file = Some(file);
         self.result = Some(result);
-        outcome.and(kept)
+        outcome.map(|_| ()).and(kept)
+    }
+}
+
+/// Takes out what belongs to the program as a whole, in which other devices had their turns before.
+fn leave_out_what_turns_share(result: &mut RunResult) {
+    let reason = "the devices of --adapter all share it: run this one alone";
+    result.phases.cold_total_s = Measured::missing(reason);
+    result.summary.peak_host_memory_bytes = Measured::missing(reason);
+    for repeat in &mut result.repeats {
+        if let Measured::Value(load) = &mut repeat.load {
+            load.peak_host_memory_bytes = Measured::missing(reason);
+        }
     }
 }
 

@@ -7,7 +7,7 @@ use super::progress::TerminalObserver;
 use super::report::{expect_writable, write_html};
 use super::{dataset, environment, progress, terminal};
 use crate::bench::engine::Lane;
-use crate::bench::{self, Finished, Job};
+use crate::bench::{self, Finished, Job, ProfileOptions};
 use crate::data::Dataset;
 use crate::error::{Error, Result};
 use crate::model::Model;
@@ -95,37 +95,49 @@ impl Session {
         result
     }
 
-    /// Measures on `lane`, one of several that take turns, and tells how it went.
-    pub fn one(&self, lane: &impl Lane, subject: Subject, observer: &mut TerminalObserver) -> (RunResult, Result<()>) {
+    /// Measures on `lane`, watched by `observer`; the result stands whether it came to its end or not.
+    pub fn run(
+        &self,
+        lane: &impl Lane,
+        subject: Subject,
+        profile: Option<ProfileOptions>,
+        observer: &mut TerminalObserver,
+    ) -> (RunResult, Result<Finished>) {
         let mut result = self.result(&subject);
         let job = Job {
             dataset: &self.dataset,
             init: self.init.clone(),
-            profile: None,
+            profile,
             peaks: subject.peaks,
             probe: &subject.probe,
             started: self.started,
         };
         let outcome = pollster::block_on(bench::run(lane, &job, &mut result, observer));
         result.summary.peak_host_memory_bytes = environment::peak_host_memory_bytes();
-        (result, outcome.map(|_| ()))
+        (result, outcome)
     }
 
-    /// Measures on `lane`, shows the result and writes what was asked for; returns the exit code.
+    /// Measures on `lane`, shows the result, also that of a run which ended early if it has trained at all, and writes what was
+    /// asked for; returns the exit code.
     ///
     /// # Errors
     /// Whatever ended the run early; what was measured before is in the result file.
     pub fn measure(self, file: ResultFile, lane: &impl Lane, subject: Subject, args: &RunArgs) -> Result<u8> {
-        let mut result = self.result(&subject);
-        let job = Job {
-            dataset: &self.dataset,
-            init: self.init,
-            profile: args.profiles().then(|| args.profile_options()),
-            peaks: subject.peaks,
-            probe: &subject.probe,
-            started: self.started,
-        };
-        let Finished { parameters, timeline } = train(lane, &job, &mut result, file, args)?;
+        let mut observer = TerminalObserver::new(file);
+        let profile = args.profiles().then(|| args.profile_options());
+        let (result, outcome) = self.run(lane, subject, profile, &mut observer);
+        let mut file = observer.finish();
+        let kept = file.write(&result);
+        if outcome.is_ok() || !result.repeats.is_empty() {
+            terminal::data(&if args.json {
+                result.to_json()?
+            } else {
+                terminal::paint(&report::text(&result, terminal::width()))
+            })?;
+        }
+        terminal::talk(&format!("result: {}", file.path().display()));
+        let Finished { parameters, timeline } = outcome?;
+        kept?;
         if let Some(page) = &args.html {
             write_html(page, &result)?;
         }
@@ -147,30 +159,4 @@ fn read_weights(path: &Path) -> Result<Vec<f32>> {
     })?;
     weights::from_safetensors(&Model::new(0.0), &bytes)
         .map_err(|error| Error::Data(format!("{}: {error}", path.display())))
-}
-
-/// Runs the job and shows its result, also that of a run which ended early if it has trained at all.
-fn train(
-    lane: &impl Lane,
-    job: &Job<'_>,
-    result: &mut RunResult,
-    file: ResultFile,
-    args: &RunArgs,
-) -> Result<Finished> {
-    let mut observer = TerminalObserver::new(file);
-    let outcome = pollster::block_on(bench::run(lane, job, result, &mut observer));
-    let mut file = observer.finish();
-    result.summary.peak_host_memory_bytes = environment::peak_host_memory_bytes();
-    let kept = file.write(result);
-    if outcome.is_ok() || !result.repeats.is_empty() {
-        terminal::data(&if args.json {
-            result.to_json()?
-        } else {
-            terminal::paint(&report::text(result, terminal::width()))
-        })?;
-    }
-    terminal::talk(&format!("result: {}", file.path().display()));
-    let finished = outcome?;
-    kept?;
-    Ok(finished)
 }

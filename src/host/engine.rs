@@ -1,6 +1,6 @@
 //! One training on the host's cores.
 
-use crate::bench::engine::Engine;
+use crate::bench::engine::{Engine, begun};
 use crate::bench::ledger::{Activity, Ledger};
 use crate::bench::{Chunk, Pace};
 use crate::cpu::{Cores, Trainer};
@@ -31,10 +31,6 @@ impl<'a> CoresEngine<'a> {
         let (order, metrics) = (Vec::new(), Vec::new());
         Self { cores, recipe, trainer: None, order, steps_before: 0, metrics, pace: Pace::default() }
     }
-}
-
-fn begun<T>(trainer: Option<T>) -> Result<T> {
-    trainer.ok_or_else(|| Error::Device("the training was not begun".into()))
 }
 
 impl Engine for CoresEngine<'_> {

@@ -3,7 +3,7 @@
 use super::OpenedDevice;
 use crate::bench::describe;
 use crate::bench::drive::{Chunk, Pace, drive};
-use crate::bench::engine::Engine;
+use crate::bench::engine::{Engine, begun};
 use crate::bench::ledger::{Activity, Ledger};
 use crate::data::Dataset;
 use crate::error::{Error, Result};
@@ -23,6 +23,8 @@ pub(super) struct SeveralEngine<'a> {
     working: Vec<Working<'a>>,
     parameters: Vec<f32>,
     velocities: Vec<f32>,
+    /// Room for the mean gradient of a step.
+    gradient: Vec<f32>,
     epoch: u32,
     pace: Pace,
     commands_before: Vec<Commands>,
@@ -44,6 +46,7 @@ impl<'a> SeveralEngine<'a> {
             working: Vec::new(),
             parameters: Vec::new(),
             velocities: Vec::new(),
+            gradient: Vec::new(),
             epoch: 0,
             pace: Pace::default(),
             commands_before: devices.iter().map(|device| device.gpu.commands()).collect(),
@@ -68,20 +71,22 @@ impl<'a> SeveralEngine<'a> {
         let batch = self.batch_of(step);
         let learning_rate =
             self.recipe.training.learning_rate_at(self.epoch * self.working[0].device.share.steps + step);
-        let mut gradient = vec![0.0f32; self.parameters.len()];
+        self.gradient.fill(0.0);
         for (one, (submission, arriving)) in self.working.iter().zip(under_way) {
             one.wait(submission, step, ledger).await?;
             let begun = ledger.begin();
             let weight = one.device.share.part(step).images as f32 / batch as f32;
             arriving
-                .finish(&one.device.gpu, |bytes| add_weighted(&mut gradient, weight, bytemuck::cast_slice(bytes)))
+                .finish(&one.device.gpu, |bytes| add_weighted(&mut self.gradient, weight, bytemuck::cast_slice(bytes)))
                 .await
                 .map_err(|error| one.device.blame(error))?;
             ledger.end(begun, Activity::Exchange, true, Some(step));
         }
         let begun = ledger.begin();
         let momentum = self.recipe.training.momentum;
-        for ((parameter, velocity), gradient) in self.parameters.iter_mut().zip(&mut self.velocities).zip(&gradient) {
+        for ((parameter, velocity), gradient) in
+            self.parameters.iter_mut().zip(&mut self.velocities).zip(&self.gradient)
+        {
             *velocity = momentum * *velocity - learning_rate * gradient;
             *parameter += *velocity;
         }
@@ -157,6 +162,7 @@ impl Engine for SeveralEngine<'_> {
     async fn begin(&mut self, dataset: &Dataset, parameters: &[f32], ledger: &mut Ledger) -> Result<()> {
         self.parameters = parameters.to_vec();
         self.velocities = vec![0.0; parameters.len()];
+        self.gradient = vec![0.0; parameters.len()];
         for device in self.devices {
             let OpenedDevice { gpu, pipelines, plan, recipe, share, .. } = device;
             let begun = ledger.begin();
@@ -229,7 +235,7 @@ impl Engine for SeveralEngine<'_> {
     }
 
     async fn evaluate(&mut self, report: &mut dyn FnMut(Chunk) -> ControlFlow<()>) -> Result<Metrics> {
-        let Some(one) = self.working.first() else { return Err(Error::Device("the training was not begun".into())) };
+        let one = begun(self.working.first())?;
         one.write_parameters(&self.parameters);
         let encode = |range| one.trainer.encode_evaluation(range);
         let mut unused = Ledger::new(Instant::now());

@@ -187,8 +187,6 @@ impl OpenedSeveral<'_> {
     fn describe(&self, result: &mut RunResult, members: Vec<result::Member>, dataset: &Dataset) -> Result<()> {
         let first = &self.devices[0];
         describe::device(result, &first.gpu, &first.plan, first.share.whole.images)?;
-        let checks = if first.gpu.checked() { "on" } else { "off" };
-        result.plan.tuning.insert("shader_runtime_checks".to_owned(), checks.to_owned());
         let mut caches: Vec<String> = self.devices.iter().map(|device| device.gpu.pipeline_cache()).collect();
         caches.dedup();
         result.plan.tuning.insert("pipeline_cache".to_owned(), caches.join(" + "));
