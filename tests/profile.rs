@@ -8,7 +8,7 @@ mod common;
 #[allow(dead_code, reason = "not every test file that includes this module needs all of it")]
 mod sample;
 
-use gpubench::bench::{self, Finished, Job, Observer, OnAdapter, ProfileOptions, Progress};
+use gpubench::bench::{self, Finished, Job, OnAdapter, ProfileOptions};
 use gpubench::gpu::{Adapters, Gpu, Needs, Pipelines, Stopwatch, Timestamps};
 use gpubench::kernels::plan_named;
 use gpubench::model::{DROPOUT_RATE, Model, Training};
@@ -23,20 +23,6 @@ const BATCH: u32 = 24;
 const STEPS: u32 = 6;
 /// Batches in the training images, and in the test images.
 const BATCHES: u32 = 8;
-
-/// Watches nothing and never stops.
-struct Silent;
-
-impl Observer for Silent {
-    fn phase(&mut self, _name: &str) {}
-    fn progress(&mut self, _progress: &Progress) {}
-    fn stop_requested(&self) -> bool {
-        false
-    }
-    fn checkpoint(&mut self, _result: &RunResult) -> gpubench::Result<()> {
-        Ok(())
-    }
-}
 
 /// Peaks that nothing here reaches, with launches so long that small kernels are bound by them.
 fn peaks() -> Peaks {
@@ -87,7 +73,7 @@ fn profiled(adapters: &Adapters, index: usize, options: ProfileOptions) -> gpube
         probe: &bench::load::NoProbe("not measured in this test"),
         started: Instant::now(),
     };
-    let finished = pollster::block_on(bench::run(&lane, &job, &mut result, &mut Silent))?;
+    let finished = pollster::block_on(bench::run(&lane, &job, &mut result, &mut common::Silent))?;
     Ok((result, finished))
 }
 

@@ -26,19 +26,6 @@ mod sample;
 const BATCH: u32 = 24;
 const STEPS: u32 = 50;
 
-struct Silent;
-
-impl Observer for Silent {
-    fn phase(&mut self, _name: &str) {}
-    fn progress(&mut self, _progress: &Progress) {}
-    fn stop_requested(&self) -> bool {
-        false
-    }
-    fn checkpoint(&mut self, _result: &RunResult) -> Result<()> {
-        Ok(())
-    }
-}
-
 /// At the full rate training is chaotic; what is compared over many steps is trained at a lower one.
 fn recipe(learning_rate: f64) -> Recipe {
     Recipe {
@@ -95,7 +82,7 @@ async fn together(
     steps: u32,
 ) -> Result<(Vec<f32>, Vec<f32>, f64)> {
     let mut result = result(dataset);
-    let opened = lane.open(&job(dataset), recipe, &mut result, &mut Silent).await?;
+    let opened = lane.open(&job(dataset), recipe, &mut result, &mut common::Silent).await?;
     let mut engine = opened.engine();
     let mut ledger = Ledger::new(Instant::now());
     engine.begin(dataset, &recipe.model.initial_parameters(recipe.seed), &mut ledger).await?;
@@ -174,7 +161,7 @@ fn a_run_tells_who_trained_what(adapters: &Adapters, index: usize) -> std::resul
     for sync in [Synchronisation::Step, Synchronisation::Epoch] {
         let mut result = result(&dataset);
         let lane = lane(adapters, index, plan, &[2, 1], sync);
-        let finished = pollster::block_on(bench::run(&lane, &job(&dataset), &mut result, &mut Silent))?;
+        let finished = pollster::block_on(bench::run(&lane, &job(&dataset), &mut result, &mut common::Silent))?;
         assert!(finished.parameters.iter().all(|value| value.is_finite()));
         let parallel = result.parallel.value().ok_or("nothing is told")?;
         let parts: Vec<u32> = parallel.members.iter().map(|member| member.images_per_batch).collect();

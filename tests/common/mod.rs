@@ -4,6 +4,7 @@
 #![allow(clippy::unwrap_used, reason = "what cannot be had fails the test")]
 
 use assert_cmd::Command;
+use gpubench::bench::{Observer, Progress};
 use gpubench::gpu::Adapters;
 use gpubench::result::RunResult;
 use libtest_mimic::{Arguments, Failed, Trial};
@@ -143,4 +144,18 @@ pub fn ignored_without_subgroups(trials: Vec<Trial>, adapters: &Adapters) -> Vec
         if lacks { trial.with_ignored_flag(true) } else { trial }
     };
     trials.into_iter().map(ignored).collect()
+}
+
+/// Watches nothing and never stops.
+pub struct Silent;
+
+impl Observer for Silent {
+    fn phase(&mut self, _name: &str) {}
+    fn progress(&mut self, _progress: &Progress) {}
+    fn stop_requested(&self) -> bool {
+        false
+    }
+    fn checkpoint(&mut self, _result: &RunResult) -> gpubench::Result<()> {
+        Ok(())
+    }
 }
