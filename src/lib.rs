@@ -18,13 +18,14 @@
 //! | `cpu` | the same training on the cores of the host |
 //! | [`result`] and [`report`] | what was measured, and how it is shown |
 //! | [`mod@bench`] | the protocol: check, train, evaluate, judge |
-//! | `host` | the protocol's view of the host's cores: the CPU lane |
+//! | `host` | the protocol's view of the host's cores: the CPU target |
 //! | `cli` and `web` | the edges: only they touch files, arguments, the terminal, a page |
 //!
-//! [`bench::run`] is the whole protocol in one function; [`bench::check`] is why its figures may be believed. A kernel's WGSL
+//! [`bench::run`] is the whole protocol in one function; [`check`] is why its figures may be believed. A kernel's WGSL
 //! file, entry point, row, reference function, label and key in results all bear one name.
 
 pub mod bench;
+pub mod check;
 #[cfg(not(target_arch = "wasm32"))]
 pub mod cli;
 #[cfg(not(target_arch = "wasm32"))]
@@ -33,15 +34,16 @@ pub mod data;
 pub mod error;
 pub mod gpu;
 pub mod hash;
-#[cfg(not(target_arch = "wasm32"))]
-pub mod host;
 pub mod kernels;
 pub mod model;
+pub mod peaks;
 pub mod reference;
 pub mod report;
 pub mod result;
 pub mod rng;
 pub mod stats;
+#[cfg(not(target_arch = "wasm32"))]
+pub mod telemetry;
 pub mod trainer;
 #[cfg(target_arch = "wasm32")]
 pub mod web;

@@ -53,15 +53,15 @@ pub const fn stream_key(seed: u64, stream: Stream) -> [u32; 2] {
 #[derive(Debug, Clone)]
 pub struct Sequence {
     key: [u32; 2],
-    lane: u32,
+    substream: u32,
     next: u32,
     spare: Option<u32>,
 }
 
 impl Sequence {
-    /// The sequence of `stream` under `seed`, at the second counter word `lane` (an epoch, a tensor, an image).
-    pub const fn new(seed: u64, stream: Stream, lane: u32) -> Self {
-        Self { key: stream_key(seed, stream), lane, next: 0, spare: None }
+    /// The sequence of `stream` under `seed`, at the second counter word `substream` (an epoch, a tensor, an image).
+    pub const fn new(seed: u64, stream: Stream, substream: u32) -> Self {
+        Self { key: stream_key(seed, stream), substream, next: 0, spare: None }
     }
 
     /// 32 uniformly distributed bits.
@@ -69,7 +69,7 @@ impl Sequence {
         if let Some(word) = self.spare.take() {
             return word;
         }
-        let [first, second] = threefry2x32(self.key, [self.next, self.lane]);
+        let [first, second] = threefry2x32(self.key, [self.next, self.substream]);
         self.next = self.next.wrapping_add(1);
         self.spare = Some(second);
         first
@@ -131,7 +131,7 @@ mod tests {
 
     #[test]
     fn streams_and_lanes_differ() {
-        let first = |stream, lane| Sequence::new(7, stream, lane).next_u32();
+        let first = |stream, substream| Sequence::new(7, stream, substream).next_u32();
         assert_ne!(first(Stream::Init, 0), first(Stream::Shuffle, 0));
         assert_ne!(first(Stream::Init, 0), first(Stream::Init, 1));
     }

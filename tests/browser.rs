@@ -2,18 +2,18 @@
 
 #![cfg(target_arch = "wasm32")]
 
-use gpubench::bench::check;
+use gpubench::check;
 use gpubench::gpu::{Adapters, Gpu, Needs, Pipelines};
 use gpubench::kernels::layered::layered;
 use gpubench::kernels::{Choice, PLANS};
 use gpubench::model::{DROPOUT_RATE, Model, Training};
-use gpubench::trainer::Recipe;
+use gpubench::trainer::TrainingConfig;
 use wasm_bindgen_test::{wasm_bindgen_test, wasm_bindgen_test_configure};
 
 wasm_bindgen_test_configure!(run_in_dedicated_worker);
 
-fn recipe() -> Recipe {
-    Recipe {
+fn training_config() -> TrainingConfig {
+    TrainingConfig {
         model: Model::new(DROPOUT_RATE),
         training: Training { batch: 16, ..Training::STANDARD },
         seed: 7,
@@ -30,12 +30,12 @@ async fn open(adapters: &Adapters) -> Gpu {
 async fn every_kernel_agrees_with_the_reference() {
     let adapters = Adapters::find(Some("webgpu")).await.expect("the browser can be asked");
     let gpu = open(&adapters).await;
-    let recipe = recipe();
+    let config = training_config();
     for row in PLANS.iter().filter(|row| row.base.is_none()) {
-        let plan = Choice::shipped(row).make(&recipe.model, &recipe.training, recipe.seed);
+        let plan = Choice::shipped(row).make(&config.model, &config.training, config.seed);
         let pipelines = Pipelines::compile(&gpu, &plan).await.expect("every kernel compiles");
         for batch in [1, 3, 17, 96, 128] {
-            let complaint = check::check_batch(&gpu, &pipelines, &plan, &recipe, batch).await.expect("the check runs");
+            let complaint = check::check_batch(&gpu, &pipelines, &plan, &config, batch).await.expect("the check runs");
             assert_eq!(complaint, "", "{}, batch {batch}", row.name);
         }
     }
@@ -45,11 +45,11 @@ async fn every_kernel_agrees_with_the_reference() {
 async fn five_training_steps_agree_with_the_reference() {
     let adapters = Adapters::find(Some("webgpu")).await.expect("the browser can be asked");
     let gpu = open(&adapters).await;
-    let recipe = recipe();
+    let config = training_config();
     for row in PLANS.iter().filter(|row| row.base.is_none()) {
-        let plan = Choice::shipped(row).make(&recipe.model, &recipe.training, recipe.seed);
+        let plan = Choice::shipped(row).make(&config.model, &config.training, config.seed);
         let pipelines = Pipelines::compile(&gpu, &plan).await.expect("every kernel compiles");
-        let report = check::check(&gpu, &pipelines, &plan, &recipe).await.expect("the check runs");
+        let report = check::check(&gpu, &pipelines, &plan, &config).await.expect("the check runs");
         assert_eq!(report.complaint, "", "{}", row.name);
         assert_eq!(report.check.steps.len(), 5);
         assert_eq!(report.check.kernels.len(), plan.training.len());
@@ -60,14 +60,14 @@ async fn five_training_steps_agree_with_the_reference() {
 async fn a_wrong_kernel_is_caught() {
     let adapters = Adapters::find(Some("webgpu")).await.expect("the browser can be asked");
     let gpu = open(&adapters).await;
-    let recipe = recipe();
-    let mut plan = layered(&recipe.model, &recipe.training, recipe.seed);
+    let config = training_config();
+    let mut plan = layered(&config.model, &config.training, config.seed);
     for dispatch in plan.training.iter_mut().filter(|dispatch| dispatch.label() == "conv_forward/conv2") {
         for constant in dispatch.constants.iter_mut().filter(|(name, _)| *name == "BIAS") {
             constant.1 += 1.0;
         }
     }
     let pipelines = Pipelines::compile(&gpu, &plan).await.expect("every kernel compiles");
-    let complaint = check::check_batch(&gpu, &pipelines, &plan, &recipe, 3).await.expect("the check runs");
+    let complaint = check::check_batch(&gpu, &pipelines, &plan, &config, 3).await.expect("the check runs");
     assert!(complaint.starts_with("conv_forward/conv2 disagrees"), "{complaint}");
 }

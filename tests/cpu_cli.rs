@@ -1,4 +1,4 @@
-//! The CPU lane as a process: what it is asked with, what it says, what it leaves.
+//! The CPU target as a process: what it is asked with, what it says, what it leaves.
 
 #![allow(clippy::unwrap_used, reason = "what cannot be had fails the test")]
 
@@ -102,7 +102,7 @@ fn more_threads_than_cores_are_allowed_with_a_note() {
 fn without_any_adapter_the_lane_trains_and_says_so_first() {
     let folder = TempDir::new().unwrap();
     let (stdout, stderr) = outcome(without_adapters(folder.path()).args(&SHORT[2..]), 0);
-    assert!(stderr.starts_with("adapter: none found, so the CPU lane trains: "), "{stderr}");
+    assert!(stderr.starts_with("adapter: none found, so the CPU target trains: "), "{stderr}");
     assert!(stderr.lines().next().unwrap().contains(&format!("(cpu, {} thread", cores())), "{stderr}");
     assert!(stdout.contains("GPU against CPU") && stdout.contains("CPU 4 cores"), "{stdout}");
     assert!(!stdout.contains("NaN") && !stdout.contains("null"), "{stdout}");

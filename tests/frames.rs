@@ -4,14 +4,14 @@
 
 mod sample;
 
-use gpubench::report::{Frame, Part, Stored, Tables, published};
+use gpubench::report::{Frame, LoadedResult, Part, Tables, published};
 use gpubench::result::{AdapterKind, Measured, Member, Parallel, RunResult, Status, Synchronisation};
 use std::collections::BTreeMap;
 
-fn stored(file: &str, change: impl FnOnce(&mut RunResult)) -> Stored {
+fn stored(file: &str, change: impl FnOnce(&mut RunResult)) -> LoadedResult {
     let mut result = sample::gpu_run(1);
     change(&mut result);
-    Stored { file: file.to_owned(), result }
+    LoadedResult { file: file.to_owned(), result }
 }
 
 fn set_time(result: &mut RunResult, seconds: f64) {

@@ -8,7 +8,7 @@ use gpubench::bench::{check, tolerance};
 use gpubench::gpu::{Adapters, Gpu, Needs, Pipelines};
 use gpubench::kernels::{Choice, Dispatch, Plan, all_choices, layered, plan_named};
 use gpubench::model::{DROPOUT_RATE, Model, Training};
-use gpubench::trainer::{Recipe, Trainer};
+use gpubench::trainer::{Trainer, TrainingConfig};
 use libtest_mimic::Failed;
 use std::sync::Arc;
 
@@ -17,11 +17,11 @@ struct Bench {
     gpu: Gpu,
     plan: Plan,
     pipelines: Pipelines,
-    recipe: Recipe,
+    config: TrainingConfig,
 }
 
-fn recipe(batch: u32) -> Recipe {
-    Recipe {
+fn training_config(batch: u32) -> TrainingConfig {
+    TrainingConfig {
         model: Model::new(DROPOUT_RATE),
         training: Training { batch, ..Training::STANDARD },
         seed: 7,
@@ -32,12 +32,12 @@ fn recipe(batch: u32) -> Recipe {
 impl Bench {
     fn open(adapters: &Adapters, index: usize, choice: &Choice) -> Result<Self, gpubench::Error> {
         pollster::block_on(async {
-            let recipe = recipe(16);
-            let plan = choice.make(&recipe.model, &recipe.training, recipe.seed);
+            let config = training_config(16);
+            let plan = choice.make(&config.model, &config.training, config.seed);
             let needs = Needs { subgroups: plan.needs_subgroups(), ..Needs::default() };
             let gpu = Gpu::open(adapters, &adapters.infos()[index], needs).await?;
             let pipelines = Pipelines::compile(&gpu, &plan).await?;
-            Ok(Self { gpu, plan, pipelines, recipe })
+            Ok(Self { gpu, plan, pipelines, config })
         })
     }
 }
@@ -46,12 +46,12 @@ type Test = fn(&Bench) -> Result<(), Failed>;
 
 fn batch<const N: u32>(bench: &Bench) -> Result<(), Failed> {
     let complaint =
-        pollster::block_on(check::check_batch(&bench.gpu, &bench.pipelines, &bench.plan, &bench.recipe, N))?;
+        pollster::block_on(check::check_batch(&bench.gpu, &bench.pipelines, &bench.plan, &bench.config, N))?;
     if complaint.is_empty() { Ok(()) } else { Err(complaint.into()) }
 }
 
 fn training_steps(bench: &Bench) -> Result<(), Failed> {
-    let report = pollster::block_on(check::check(&bench.gpu, &bench.pipelines, &bench.plan, &bench.recipe))?;
+    let report = pollster::block_on(check::check(&bench.gpu, &bench.pipelines, &bench.plan, &bench.config))?;
     if !report.complaint.is_empty() {
         return Err(report.complaint.into());
     }
@@ -61,10 +61,10 @@ fn training_steps(bench: &Bench) -> Result<(), Failed> {
 }
 
 /// The parameters after `steps` steps from the same start, handed over in submissions of `chunk` steps.
-async fn trained(bench: &Bench, recipe: &Recipe, steps: u32, chunk: u32) -> Result<Vec<f32>, gpubench::Error> {
+async fn trained(bench: &Bench, config: &TrainingConfig, steps: u32, chunk: u32) -> Result<Vec<f32>, gpubench::Error> {
     let dataset = check::random_dataset(6 * 16 + 5, 3);
-    let start = recipe.model.initial_parameters(recipe.seed);
-    let mut trainer = Trainer::new(&bench.gpu, &bench.pipelines, &bench.plan, recipe, &dataset, &start).await?;
+    let start = config.model.initial_parameters(config.seed);
+    let mut trainer = Trainer::new(&bench.gpu, &bench.pipelines, &bench.plan, config, &dataset, &start).await?;
     trainer.begin_epoch(0);
     for first in (0..steps).step_by(chunk as usize) {
         bench.gpu.wait(trainer.submit_steps(first..steps.min(first + chunk))?).await?;
@@ -74,10 +74,10 @@ async fn trained(bench: &Bench, recipe: &Recipe, steps: u32, chunk: u32) -> Resu
 
 fn same_seed_same_bits(bench: &Bench) -> Result<(), Failed> {
     pollster::block_on(async {
-        let one_by_one = trained(bench, &bench.recipe, 7, 1).await?;
-        let at_once = trained(bench, &bench.recipe, 7, 7).await?;
+        let one_by_one = trained(bench, &bench.config, 7, 1).await?;
+        let at_once = trained(bench, &bench.config, 7, 7).await?;
         assert!(one_by_one.iter().zip(&at_once).all(|(a, b)| a.to_bits() == b.to_bits()), "different bits");
-        let other = Recipe { seed: 8, ..bench.recipe.clone() };
+        let other = TrainingConfig { seed: 8, ..bench.config.clone() };
         assert_ne!(one_by_one, trained(bench, &other, 7, 7).await?, "another seed must train another network");
         Ok(())
     })
@@ -86,13 +86,13 @@ fn same_seed_same_bits(bench: &Bench) -> Result<(), Failed> {
 fn evaluation_agrees_with_the_reference(bench: &Bench) -> Result<(), Failed> {
     pollster::block_on(async {
         let dataset = check::random_dataset(45, 5);
-        let parameters = check::random_parameters(&bench.recipe.model, 5);
+        let parameters = check::random_parameters(&bench.config.model, 5);
         let trainer =
-            Trainer::new(&bench.gpu, &bench.pipelines, &bench.plan, &bench.recipe, &dataset, &parameters).await?;
+            Trainer::new(&bench.gpu, &bench.pipelines, &bench.plan, &bench.config, &dataset, &parameters).await?;
         bench.gpu.wait(trainer.submit_evaluation(0..trainer.evaluation_batches())?).await?;
         let metrics = trainer.evaluation_metrics().await?;
         let network =
-            gpubench::reference::Network::new(bench.recipe.model.clone(), bench.recipe.training, &parameters, [0, 0]);
+            gpubench::reference::Network::new(bench.config.model.clone(), bench.config.training, &parameters, [0, 0]);
         let indices: Vec<u32> = (0..45).collect();
         let (pixels, labels) = gpubench::reference::batch_gather(&dataset.test.images, &dataset.test.labels, &indices);
         let (loss, correct) = network.evaluate(&pixels, &labels);
@@ -105,9 +105,9 @@ fn evaluation_agrees_with_the_reference(bench: &Bench) -> Result<(), Failed> {
 
 fn a_batch_larger_than_the_data_is_refused(bench: &Bench) -> Result<(), Failed> {
     let dataset = check::random_dataset(8, 1);
-    let recipe = recipe(9);
-    let start = recipe.model.initial_parameters(1);
-    let made = pollster::block_on(Trainer::new(&bench.gpu, &bench.pipelines, &bench.plan, &recipe, &dataset, &start));
+    let config = training_config(9);
+    let start = config.model.initial_parameters(1);
+    let made = pollster::block_on(Trainer::new(&bench.gpu, &bench.pipelines, &bench.plan, &config, &dataset, &start));
     let error = made.err().ok_or("a batch of 9 was taken from 8 images")?;
     assert_eq!(error.exit_code(), 2);
     assert!(error.to_string().contains("choose --batch from 1 to 8"), "{error}");
@@ -128,9 +128,9 @@ fn a_wrong_kernel_is_caught(bench: &Bench) -> Result<(), Failed> {
             constant.1 += 1.0;
         }
         let pipelines = Pipelines::compile(&bench.gpu, &plan).await?;
-        let report = check::check(&bench.gpu, &pipelines, &plan, &bench.recipe).await?;
+        let report = check::check(&bench.gpu, &pipelines, &plan, &bench.config).await?;
         assert!(!report.complaint.is_empty(), "the check passed a kernel with a wrong bias");
-        let complaint = check::check_batch(&bench.gpu, &pipelines, &plan, &bench.recipe, 3).await?;
+        let complaint = check::check_batch(&bench.gpu, &pipelines, &plan, &bench.config, 3).await?;
         assert!(complaint.starts_with(&format!("{label} disagrees")), "{complaint}");
         Ok(())
     })
@@ -146,7 +146,7 @@ fn a_wrong_training_is_caught(bench: &Bench) -> Result<(), Failed> {
             }
         }
         let pipelines = Pipelines::compile(&bench.gpu, &plan).await?;
-        let report = check::check(&bench.gpu, &pipelines, &plan, &bench.recipe).await?;
+        let report = check::check(&bench.gpu, &pipelines, &plan, &bench.config).await?;
         assert!(report.complaint.starts_with("training disagrees"), "{}", report.complaint);
         assert!(report.remark.is_empty());
         Ok(())
@@ -156,10 +156,13 @@ fn a_wrong_training_is_caught(bench: &Bench) -> Result<(), Failed> {
 /// The losses of 50 steps on digits, where rounding has had time to add up.
 async fn losses(gpu: &Gpu, plan: &Plan, pipelines: &Pipelines) -> Result<Vec<f32>, gpubench::Error> {
     // At the full rate training is chaotic: after 30 steps a difference in the last bit has grown to a whole per cent.
-    let recipe = Recipe { training: Training { learning_rate: 0.01, ..recipe(32).training }, ..recipe(32) };
+    let config = TrainingConfig {
+        training: Training { learning_rate: 0.01, ..training_config(32).training },
+        ..training_config(32)
+    };
     let dataset = gpubench::data::synthetic::digits(4, 50 * 32, 8);
-    let start = recipe.model.initial_parameters(recipe.seed);
-    let mut trainer = Trainer::new(gpu, pipelines, plan, &recipe, &dataset, &start).await?;
+    let start = config.model.initial_parameters(config.seed);
+    let mut trainer = Trainer::new(gpu, pipelines, plan, &config, &dataset, &start).await?;
     trainer.begin_epoch(0);
     gpu.wait(trainer.submit_steps(0..50)?).await?;
     Ok(trainer.step_metrics(50).await?.iter().map(|metrics| metrics.loss() as f32).collect())
@@ -167,7 +170,7 @@ async fn losses(gpu: &Gpu, plan: &Plan, pipelines: &Pipelines) -> Result<Vec<f32
 
 fn fifty_losses_agree_with_the_layered_plan(bench: &Bench) -> Result<(), Failed> {
     pollster::block_on(async {
-        let layered = plan_named("layered")?.make(&bench.recipe.model, &bench.recipe.training, bench.recipe.seed);
+        let layered = plan_named("layered")?.make(&bench.config.model, &bench.config.training, bench.config.seed);
         let pipelines = Pipelines::compile(&bench.gpu, &layered).await?;
         let expected: Vec<f64> = losses(&bench.gpu, &layered, &pipelines).await?.into_iter().map(f64::from).collect();
         let found = losses(&bench.gpu, &bench.plan, &bench.pipelines).await?;
@@ -182,13 +185,13 @@ fn fifty_losses_agree_with_the_layered_plan(bench: &Bench) -> Result<(), Failed>
 fn other_widths_agree_with_the_reference(bench: &Bench) -> Result<(), Failed> {
     pollster::block_on(async {
         for width in [0.25, 0.5, 2.0, 4.0] {
-            let recipe = Recipe { model: Model::scaled(DROPOUT_RATE, width)?, seed: 1, ..bench.recipe.clone() };
-            let plan = layered::layered(&recipe.model, &recipe.training, recipe.seed);
+            let config = TrainingConfig { model: Model::scaled(DROPOUT_RATE, width)?, seed: 1, ..bench.config.clone() };
+            let plan = layered::layered(&config.model, &config.training, config.seed);
             let pipelines = Pipelines::compile(&bench.gpu, &plan).await?;
-            let report = check::check(&bench.gpu, &pipelines, &plan, &recipe).await?;
+            let report = check::check(&bench.gpu, &pipelines, &plan, &config).await?;
             assert!(report.complaint.is_empty(), "width {width}: {}", report.complaint);
             for batch in [1, 3] {
-                let complaint = check::check_batch(&bench.gpu, &pipelines, &plan, &recipe, batch).await?;
+                let complaint = check::check_batch(&bench.gpu, &pipelines, &plan, &config, batch).await?;
                 assert!(complaint.is_empty(), "width {width}: {complaint}");
             }
         }

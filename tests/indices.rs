@@ -9,13 +9,13 @@
 
 mod common;
 
-use gpubench::bench::check;
+use gpubench::check;
 use gpubench::gpu::{Adapters, Gpu, Needs, Pipelines};
 use gpubench::kernels::{
     Access, Amount, Binding, BufferSpec, Choice, Dispatch, Element, Kernel, Plan, all_choices, plan_named,
 };
 use gpubench::model::{DROPOUT_RATE, Model, Training};
-use gpubench::trainer::{Recipe, Trainer};
+use gpubench::trainer::{Trainer, TrainingConfig};
 use libtest_mimic::Failed;
 use std::sync::Arc;
 
@@ -116,8 +116,8 @@ fn counting_plan(plan: &Plan) -> Plan {
     plan
 }
 
-fn recipe(batch: u32) -> Recipe {
-    Recipe {
+fn training_config(batch: u32) -> TrainingConfig {
+    TrainingConfig {
         model: Model::new(DROPOUT_RATE),
         training: Training { batch, ..Training::STANDARD },
         seed: 7,
@@ -132,12 +132,12 @@ fn open(adapters: &Adapters, index: usize) -> gpubench::Result<Gpu> {
 }
 
 /// Trains an epoch whose last batch is smaller and evaluates; gives how many indices were too large.
-fn beyond(gpu: &Gpu, plan: &Plan, recipe: &Recipe, images: usize) -> gpubench::Result<u32> {
+fn beyond(gpu: &Gpu, plan: &Plan, config: &TrainingConfig, images: usize) -> gpubench::Result<u32> {
     pollster::block_on(async {
         let pipelines = Pipelines::compile(gpu, plan).await?;
         let dataset = check::random_dataset(images, 3);
-        let start = check::random_parameters(&recipe.model, recipe.seed);
-        let mut trainer = Trainer::new(gpu, &pipelines, plan, recipe, &dataset, &start).await?;
+        let start = check::random_parameters(&config.model, config.seed);
+        let mut trainer = Trainer::new(gpu, &pipelines, plan, config, &dataset, &start).await?;
         trainer.begin_epoch(0);
         gpu.wait(trainer.submit_steps(0..trainer.steps_per_epoch())?).await?;
         gpu.wait(trainer.submit_evaluation(0..trainer.evaluation_batches())?).await?;
@@ -148,9 +148,9 @@ fn beyond(gpu: &Gpu, plan: &Plan, recipe: &Recipe, images: usize) -> gpubench::R
 fn no_index_leaves_its_array(adapters: &Adapters, index: usize, plan: &str) -> Result<(), Failed> {
     let gpu = open(adapters, index)?;
     for (batch, images) in [(1, 2), (3, 7), (17, 40), (128, 224)] {
-        let recipe = recipe(batch);
-        let plan = counting_plan(&plan_named(plan)?.make(&recipe.model, &recipe.training, recipe.seed));
-        let beyond = beyond(&gpu, &plan, &recipe, images)?;
+        let config = training_config(batch);
+        let plan = counting_plan(&plan_named(plan)?.make(&config.model, &config.training, config.seed));
+        let beyond = beyond(&gpu, &plan, &config, images)?;
         assert_eq!(beyond, 0, "indices beyond their arrays in {} with a batch of {batch}", plan.name);
     }
     Ok(())
@@ -159,8 +159,8 @@ fn no_index_leaves_its_array(adapters: &Adapters, index: usize, plan: &str) -> R
 /// A constant that is wrong makes a kernel read where nothing is: the count must see it.
 fn a_wrong_index_is_counted(adapters: &Adapters, index: usize, plan: &str) -> Result<(), Failed> {
     let gpu = open(adapters, index)?;
-    let recipe = recipe(3);
-    let mut plan = plan_named(plan)?.make(&recipe.model, &recipe.training, recipe.seed);
+    let config = training_config(3);
+    let mut plan = plan_named(plan)?.make(&config.model, &config.training, config.seed);
     let wrong = |dispatch: &mut Dispatch| {
         let names = ["FC3_WEIGHT", "WEIGHT"];
         if let Some(constant) = dispatch.constants.iter_mut().find(|(name, _)| names.contains(name)) {
@@ -168,7 +168,7 @@ fn a_wrong_index_is_counted(adapters: &Adapters, index: usize, plan: &str) -> Re
         }
     };
     plan.training.iter_mut().for_each(wrong);
-    assert!(beyond(&gpu, &counting_plan(&plan), &recipe, 7)? > 0, "nothing was counted");
+    assert!(beyond(&gpu, &counting_plan(&plan), &config, 7)? > 0, "nothing was counted");
     Ok(())
 }
 

@@ -9,11 +9,11 @@ mod common;
 mod sample;
 
 use common::{Test, adapters, gpubench, only_result, outcome_of, refused, results};
-use gpubench::bench::{self, Job, Observer, OnAdapter, ProfileOptions, Progress};
-use gpubench::cli::load::MachineProbe;
-use gpubench::cli::load::sensor::{Absent, Reading, Sensor};
+use gpubench::bench::{self, AdapterTarget, Job, Observer, ProfileOptions, Progress};
 use gpubench::report::{html, text};
-use gpubench::result::{Load, Measured, RepeatingEnd, RunResult, Setting, Status, Steady, no_peaks};
+use gpubench::result::{Load, Measured, RepeatingEnd, RunResult, Setting, Status, StoppingRule, no_peaks};
+use gpubench::telemetry::MachineProbe;
+use gpubench::telemetry::sensor::{Absent, Reading, Sensor};
 use std::cell::Cell;
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -80,20 +80,20 @@ impl Sensor for Board {
 /// Trains `epochs` epochs of a few random images as `steady` asks for.
 fn trained(
     (repeat, epochs): (u32, u32),
-    steady: Steady,
+    stopping: StoppingRule,
     sensor: Box<dyn Sensor>,
     (watch, profile): (&mut Watch, bool),
 ) -> (RunResult, gpubench::Result<()>) {
-    let dataset = bench::check::random_dataset(IMAGES as usize, 3);
+    let dataset = check::random_dataset(IMAGES as usize, 3);
     let mut settings = sample::gpu_run(1).settings;
     settings.batch = Setting::default(BATCH);
     settings.epochs = Setting::default(epochs);
     settings.repeat = Setting::default(repeat);
-    settings.steady = steady;
+    settings.stopping = steady;
     let mut result = bench::begin(settings, sample::gpu_run(1).environment, &dataset);
     let probe = MachineProbe::with(sensor, Path::new("/proc"));
     let adapters = adapters();
-    let lane = OnAdapter { adapters: &adapters, adapter: &adapters.infos()[0], checked: false };
+    let lane = AdapterTarget { adapters: &adapters, adapter: &adapters.infos()[0], checked: false };
     let job = Job {
         dataset: &dataset,
         init: None,
@@ -106,9 +106,9 @@ fn trained(
     (result, outcome)
 }
 
-fn steady(target_ci_pct: Option<f64>, max_time_s: Option<f64>, soak_min: Option<f64>, cooldown_s: f64) -> Steady {
+fn steady(target_ci_pct: Option<f64>, max_time_s: Option<f64>, soak_min: Option<f64>, cooldown_s: f64) -> StoppingRule {
     let given = |value: Option<f64>| Setting::default(Measured::or_missing(value, "not asked for"));
-    Steady {
+    StoppingRule {
         cooldown_s: Setting::default(cooldown_s),
         target_ci_pct: given(target_ci_pct),
         max_time_s: given(max_time_s),
@@ -131,7 +131,7 @@ fn close(value: f64, expected: f64, share: f64) {
 fn every_training_has_its_load_and_energy() {
     let asked = (2, 3);
     let board = Box::new(Board(Instant::now()));
-    let (result, outcome) = trained(asked, Steady::default(), board, (&mut Watch::default(), true));
+    let (result, outcome) = trained(asked, StoppingRule::default(), board, (&mut Watch::default(), true));
     outcome.unwrap();
     for (index, repeat) in result.repeats.iter().enumerate() {
         let (load, train_s) = (load_of(&result, index), *repeat.train_s.value().unwrap());
@@ -172,7 +172,7 @@ fn every_training_has_its_load_and_energy() {
 }
 
 fn what_nobody_tells_says_why() {
-    let (result, outcome) = trained((1, 1), Steady::default(), nobody(), (&mut Watch::default(), false));
+    let (result, outcome) = trained((1, 1), StoppingRule::default(), nobody(), (&mut Watch::default(), false));
     outcome.unwrap();
     let load = load_of(&result, 0);
     for reason in [load.gpu.busy_pct.reason(), load.gpu.power_w.reason(), load.energy.reason()] {
@@ -305,7 +305,7 @@ fn the_program_tells_load_energy_and_repeating() {
     let result = only_result(folder.path());
     let told = text(&result, 1000);
     assert!(told.contains("2 trainings in") && told.contains("with pauses of 0.5 s"), "{told}");
-    assert_eq!(result.settings.steady.max_time_s.value, Measured::Value(900.0));
+    assert_eq!(result.settings.stopping.max_time_s.value, Measured::Value(900.0));
     assert!(result.repeating.value().is_some_and(|repeating| repeating.elapsed_s >= 0.5));
     assert!(result.phases.tune_s.reason().is_some_and(|reason| reason.contains("named")));
     let load = load_of(&result, 1);
@@ -375,7 +375,7 @@ fn a_result_of_an_older_version_says_that_it_has_no_load() {
     let version = |reason: Option<&str>| reason.is_some_and(|reason| reason.contains("version that made this file"));
     assert!(version(result.repeats[0].load.reason()) && version(result.phases.tune_s.reason()));
     assert!(version(result.summary.driver_gpu_busy_pct.reason()) && version(result.repeating.reason()));
-    assert_eq!(result.settings.steady, Steady::default());
+    assert_eq!(result.settings.stopping, StoppingRule::default());
     assert!(text(&result, 100).contains("version that made this file"));
     assert!(results(Path::new("nowhere")).is_empty());
 }

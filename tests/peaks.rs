@@ -7,12 +7,12 @@
 mod common;
 
 use gpubench::Error;
-use gpubench::bench::peaks;
 use gpubench::cli::cache::{Cached, file, keep, read};
 use gpubench::cli::peaks::cached_in_or_measured;
 use gpubench::gpu::{AdapterInfo, Adapters};
 use gpubench::kernels::Kernel;
 use gpubench::kernels::peaks::{PEAK_KERNELS, needs_f16};
+use gpubench::peaks;
 use gpubench::report::peaks_text;
 use gpubench::result::{Measured, PEAK_FACTS, Peak, PeakKind, Peaks, Subject};
 use libtest_mimic::Failed;

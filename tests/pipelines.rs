@@ -7,8 +7,8 @@
 mod common;
 
 use assert_cmd::Command;
-use gpubench::cli::pipelines::file;
-use gpubench::gpu::{AdapterInfo, Adapters, Compiled, Gpu, Needs, Pipelines};
+use gpubench::cli::pipeline_cache::file;
+use gpubench::gpu::{AdapterInfo, Adapters, Gpu, Needs, PipelineCacheData, Pipelines};
 use gpubench::hash::sha256_hex;
 use gpubench::kernels::{Plan, layered};
 use gpubench::model::{DROPOUT_RATE, Model, Training};
@@ -36,19 +36,19 @@ fn compile(adapters: &Adapters, info: &AdapterInfo) -> String {
 }
 
 /// Pipelines as they are read from a file that holds `data`.
-fn kept(data: &[u8]) -> Compiled {
+fn kept(data: &[u8]) -> PipelineCacheData {
     let sha256 = sha256_hex(data);
     let header = format!(
         r#"{{"schema":"gpubench.pipelines","schema_version":1,"subject":"s","sha256":"{sha256}","pipelines":["a"]}}"#
     );
-    Compiled::from_bytes(&[header.as_bytes(), b"\n", data].concat(), "s").unwrap()
+    PipelineCacheData::from_bytes(&[header.as_bytes(), b"\n", data].concat(), "s").unwrap()
 }
 
 fn what_a_driver_refuses_does_no_harm(adapters: &Adapters, info: &AdapterInfo) {
     let supported = compile(adapters, info);
     if supported != "off" {
         assert_eq!(supported, "unsupported by the adapter");
-        adapters.keep_pipelines(info, Compiled::default());
+        adapters.keep_pipelines(info, PipelineCacheData::default());
         assert_eq!(compile(adapters, info), supported);
         return;
     }
@@ -61,7 +61,7 @@ fn what_a_driver_refuses_does_no_harm(adapters: &Adapters, info: &AdapterInfo) {
         assert!(words.starts_with("cold"), "{words}");
     }
     // What was compiled is found by the next device, if the driver keeps anything.
-    adapters.keep_pipelines(info, Compiled::default());
+    adapters.keep_pipelines(info, PipelineCacheData::default());
     let (first, second) = (compile(adapters, info), compile(adapters, info));
     assert_eq!(second, if first == "cold" { "warm" } else { &first }, "after {first}");
 }

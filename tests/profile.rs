@@ -8,12 +8,12 @@ mod common;
 #[allow(dead_code, reason = "not every test file that includes this module needs all of it")]
 mod sample;
 
-use gpubench::bench::{self, Finished, Job, OnAdapter, ProfileOptions};
+use gpubench::bench::{self, AdapterTarget, Finished, Job, ProfileOptions};
 use gpubench::gpu::{Adapters, Gpu, Needs, Pipelines, Stopwatch, Timestamps};
 use gpubench::kernels::plan_named;
 use gpubench::model::{DROPOUT_RATE, Model, Training};
 use gpubench::result::{Bound, Measured, Method, Peak, PeakKind, Peaks, Profile, RunResult, Setting, Subject, Track};
-use gpubench::trainer::{Recipe, Trainer};
+use gpubench::trainer::{Trainer, TrainingConfig};
 use libtest_mimic::Failed;
 use std::sync::Arc;
 use web_time::Instant;
@@ -56,7 +56,7 @@ fn peaks() -> Peaks {
 
 /// A short training with a profile, from random images.
 fn profiled(adapters: &Adapters, index: usize, options: ProfileOptions) -> gpubench::Result<(RunResult, Finished)> {
-    let dataset = bench::check::random_dataset((BATCHES * BATCH) as usize, 3);
+    let dataset = check::random_dataset((BATCHES * BATCH) as usize, 3);
     let adapter = &adapters.infos()[index];
     let mut settings = sample::gpu_run(1).settings;
     settings.batch = Setting::default(BATCH);
@@ -64,13 +64,13 @@ fn profiled(adapters: &Adapters, index: usize, options: ProfileOptions) -> gpube
     settings.steps = Setting::default(Measured::Value(STEPS));
     let environment = sample::gpu_run(1).environment;
     let mut result = bench::begin(settings, environment, &dataset);
-    let lane = OnAdapter { adapters, adapter, checked: false };
+    let lane = AdapterTarget { adapters, adapter, checked: false };
     let job = Job {
         dataset: &dataset,
         init: None,
         profile: Some(options),
         peaks: Measured::Value(peaks()),
-        probe: &bench::load::NoProbe("not measured in this test"),
+        probe: &bench::probe::NoProbe("not measured in this test"),
         started: Instant::now(),
     };
     let finished = pollster::block_on(bench::run(&lane, &job, &mut result, &mut common::Silent))?;
@@ -127,8 +127,9 @@ fn a_timed_training_contains_no_query(adapters: &Adapters, index: usize) -> Resu
     assert!(cache == "off" || cache == "unsupported by the adapter", "nobody asked to keep pipelines: {cache}");
     assert!(!result.environment.adapter.features.iter().any(|feature| feature.contains("timestamp")));
     let a_step = u64::from(result.plan.kernels.iter().map(|kernel| kernel.dispatches_per_step).sum::<u32>());
-    let recipe = Recipe { model: Model::new(DROPOUT_RATE), training: Training::STANDARD, seed: 1, shuffle: true };
-    let plan = plan_named(&result.plan.name).unwrap().make(&recipe.model, &recipe.training, recipe.seed);
+    let config =
+        TrainingConfig { model: Model::new(DROPOUT_RATE), training: Training::STANDARD, seed: 1, shuffle: true };
+    let plan = plan_named(&result.plan.name).unwrap().make(&config.model, &config.training, config.seed);
     assert_eq!(a_step, plan.training.len() as u64);
     // The test images are as many as the training images: BATCHES evaluations come on top of the steps, and nothing else.
     let expected = u64::from(STEPS) * a_step + u64::from(BATCHES) * plan.evaluation.len() as u64;
@@ -217,18 +218,18 @@ fn ten_epochs_make_no_more_buffers_than_one(_adapters: &Adapters, index: usize) 
     pollster::block_on(async {
         // A list of its own, whose devices no other test opens.
         let adapters = Adapters::find(None).await?;
-        let recipe = Recipe {
+        let config = TrainingConfig {
             model: Model::new(DROPOUT_RATE),
             training: Training { batch: 16, ..Training::STANDARD },
             seed: 1,
             shuffle: true,
         };
-        let plan = plan_named("fused")?.make(&recipe.model, &recipe.training, recipe.seed);
+        let plan = plan_named("fused")?.make(&config.model, &config.training, config.seed);
         let gpu = Gpu::open(&adapters, &adapters.infos()[index], Needs::default()).await?;
         let pipelines = Pipelines::compile(&gpu, &plan).await?;
-        let dataset = bench::check::random_dataset(40, 3);
-        let start = recipe.model.initial_parameters(recipe.seed);
-        let mut trainer = Trainer::new(&gpu, &pipelines, &plan, &recipe, &dataset, &start).await?;
+        let dataset = check::random_dataset(40, 3);
+        let start = config.model.initial_parameters(config.seed);
+        let mut trainer = Trainer::new(&gpu, &pipelines, &plan, &config, &dataset, &start).await?;
         let mut live = Vec::new();
         for epoch in 0..10 {
             trainer.begin_epoch(epoch);

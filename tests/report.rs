@@ -253,7 +253,7 @@ fn with_profile(median_ns: f64) -> RunResult {
         timed_step_s: 1e-3.into(),
         span_ns: 1e6.into(),
         undisturbed_step_ns: (2.0 * median_ns).into(),
-        commands: gpubench::result::not_counted(),
+        commands: gpubench::result::not_recorded(),
         errors: Vec::new(),
         kernels: vec![time("conv_forward", median_ns), time("conv_backward_weight", 3.0 * median_ns)],
     });

@@ -3,15 +3,17 @@
 //! Without an adapter the tests that need one show as ignored, never as passed.
 
 use assert_cmd::Command;
-use gpubench::bench::engine::{Engine, Lane, Opened};
-use gpubench::bench::ledger::{Activity, Ledger};
-use gpubench::bench::{self, Chunk, Device, Job, Observer, OnSeveral, OpenedSeveral, Progress, tolerance};
+use gpubench::bench::host_timeline::{Activity, HostTimeline};
+use gpubench::bench::target::{OpenedTarget, TrainingEngine, TrainingTarget};
+use gpubench::bench::{
+    self, Chunk, DataParallelTarget, Device, Job, Observer, OpenedDataParallel, Progress, tolerance,
+};
 use gpubench::data::Dataset;
 use gpubench::gpu::{Adapters, Gpu, Pipelines};
 use gpubench::kernels::{PLANS, plan_named};
 use gpubench::model::{DROPOUT_RATE, Model, Training};
 use gpubench::result::{Measured, RunResult, Setting, Status, Synchronisation, no_peaks};
-use gpubench::trainer::{Recipe, Trainer};
+use gpubench::trainer::{Trainer, TrainingConfig};
 use gpubench::{Error, Result};
 use libtest_mimic::{Failed, Trial};
 use serde_json::Value;
@@ -27,8 +29,8 @@ const BATCH: u32 = 24;
 const STEPS: u32 = 50;
 
 /// At the full rate training is chaotic; what is compared over many steps is trained at a lower one.
-fn recipe(learning_rate: f64) -> Recipe {
-    Recipe {
+fn training_config(learning_rate: f64) -> TrainingConfig {
+    TrainingConfig {
         model: Model::new(DROPOUT_RATE),
         training: Training { batch: BATCH, learning_rate, epochs: 2, ..Training::STANDARD },
         seed: 7,
@@ -47,7 +49,7 @@ fn job(dataset: &Dataset) -> Job<'_> {
         init: None,
         profile: None,
         peaks: no_peaks(),
-        probe: &bench::load::NoProbe("not measured in this test"),
+        probe: &bench::probe::NoProbe("not measured in this test"),
         started: Instant::now(),
     }
 }
@@ -60,14 +62,20 @@ fn result(dataset: &Dataset) -> RunResult {
     bench::begin(settings, sample.environment, dataset)
 }
 
-fn lane<'a>(adapters: &'a Adapters, index: usize, plan: &str, weights: &[u32], sync: Synchronisation) -> OnSeveral<'a> {
+fn lane<'a>(
+    adapters: &'a Adapters,
+    index: usize,
+    plan: &str,
+    weights: &[u32],
+    sync: Synchronisation,
+) -> DataParallelTarget<'a> {
     let device = |(number, &weight): (usize, &u32)| Device {
         adapter: &adapters.infos()[index],
         name: format!("device {}", number + 1),
         plan: plan.to_owned(),
         weight,
     };
-    OnSeveral { adapters, devices: weights.iter().enumerate().map(device).collect(), sync, checked: false }
+    DataParallelTarget { adapters, devices: weights.iter().enumerate().map(device).collect(), sync, checked: false }
 }
 
 fn keep_on(_: Chunk) -> ControlFlow<()> {
@@ -76,22 +84,22 @@ fn keep_on(_: Chunk) -> ControlFlow<()> {
 
 /// Losses and parameters of the first `steps` steps on several devices, and seconds of exchange.
 async fn together(
-    lane: &OnSeveral<'_>,
-    recipe: &Recipe,
+    lane: &DataParallelTarget<'_>,
+    config: &TrainingConfig,
     dataset: &Dataset,
     steps: u32,
 ) -> Result<(Vec<f32>, Vec<f32>, f64)> {
     let mut result = result(dataset);
-    let opened = lane.open(&job(dataset), recipe, &mut result, &mut common::Silent).await?;
+    let opened = lane.open(&job(dataset), config, &mut result, &mut common::Silent).await?;
     let mut engine = opened.engine();
-    let mut ledger = Ledger::new(Instant::now());
-    engine.begin(dataset, &recipe.model.initial_parameters(recipe.seed), &mut ledger).await?;
-    engine.begin_epoch(0, &mut ledger).await?;
-    engine.steps(steps, &mut ledger, &mut keep_on).await?;
+    let mut host_timeline = HostTimeline::new(Instant::now());
+    engine.begin(dataset, &config.model.initial_parameters(config.seed), &mut host_timeline).await?;
+    engine.begin_epoch(0, &mut host_timeline).await?;
+    engine.steps(steps, &mut host_timeline, &mut keep_on).await?;
     let metrics = engine.step_metrics(steps).await?;
     assert_eq!(metrics.iter().map(|one| one.images).max(), Some(u64::from(BATCH)));
     let losses = metrics.iter().map(|metrics| metrics.loss() as f32).collect();
-    let exchange_s = ledger.seconds(|interval| interval.activity == Activity::Exchange);
+    let exchange_s = host_timeline.seconds(|interval| interval.activity == Activity::Exchange);
     Ok((losses, engine.parameters().await?, exchange_s))
 }
 
@@ -100,15 +108,15 @@ async fn alone(
     adapters: &Adapters,
     index: usize,
     plan: &str,
-    recipe: &Recipe,
+    config: &TrainingConfig,
     dataset: &Dataset,
     steps: u32,
 ) -> Result<(Vec<f32>, Vec<f32>)> {
-    let plan = plan_named(plan)?.make(&recipe.model, &recipe.training, recipe.seed);
-    let gpu = Gpu::open(adapters, &adapters.infos()[index], recipe.needs(&plan, dataset)).await?;
+    let plan = plan_named(plan)?.make(&config.model, &config.training, config.seed);
+    let gpu = Gpu::open(adapters, &adapters.infos()[index], config.needs(&plan, dataset)).await?;
     let pipelines = Pipelines::compile(&gpu, &plan).await?;
-    let start = recipe.model.initial_parameters(recipe.seed);
-    let mut trainer = Trainer::new(&gpu, &pipelines, &plan, recipe, dataset, &start).await?;
+    let start = config.model.initial_parameters(config.seed);
+    let mut trainer = Trainer::new(&gpu, &pipelines, &plan, config, dataset, &start).await?;
     trainer.begin_epoch(0);
     gpu.wait(trainer.submit_steps(0..steps)?).await?;
     let losses = trainer.step_metrics(steps).await?.iter().map(|metrics| metrics.loss() as f32).collect();
@@ -124,12 +132,12 @@ type Test = fn(&Adapters, usize) -> std::result::Result<(), Failed>;
 /// Every plan makes the same gradients in uneven parts as whole, dropout masks included.
 fn the_first_steps_are_those_of_one_device(adapters: &Adapters, index: usize) -> std::result::Result<(), Failed> {
     pollster::block_on(async {
-        let (recipe, dataset) = (recipe(0.05), dataset());
+        let (config, dataset) = (training_config(0.05), dataset());
         let offered = PLANS.iter().filter(|row| row.base.is_none() || adapters.infos()[index].subgroups);
         for plan in offered.map(|row| row.name) {
-            let (losses, parameters) = alone(adapters, index, plan, &recipe, &dataset, 4).await?;
+            let (losses, parameters) = alone(adapters, index, plan, &config, &dataset, 4).await?;
             let lane = lane(adapters, index, plan, &[3, 1, 2], Synchronisation::Step);
-            let (found, moved, _) = together(&lane, &recipe, &dataset, 4).await?;
+            let (found, moved, _) = together(&lane, &config, &dataset, 4).await?;
             let compared = tolerance::compare(&found, &wide(&losses), tolerance::of("training step loss")?);
             assert!(compared.passed, "{plan}: {compared:?}");
             let compared = tolerance::compare(&moved, &wide(&parameters), tolerance::of("training step parameters")?);
@@ -141,11 +149,11 @@ fn the_first_steps_are_those_of_one_device(adapters: &Adapters, index: usize) ->
 
 fn fifty_losses_are_those_of_one_device(adapters: &Adapters, index: usize) -> std::result::Result<(), Failed> {
     pollster::block_on(async {
-        let (recipe, dataset) = (recipe(0.01), dataset());
+        let (config, dataset) = (training_config(0.01), dataset());
         let plan = bench::shipped_plan(&adapters.infos()[index]);
-        let (losses, _) = alone(adapters, index, plan, &recipe, &dataset, STEPS).await?;
+        let (losses, _) = alone(adapters, index, plan, &config, &dataset, STEPS).await?;
         let lane = lane(adapters, index, plan, &[3, 1], Synchronisation::Step);
-        let (found, _, exchange_s) = together(&lane, &recipe, &dataset, STEPS).await?;
+        let (found, _, exchange_s) = together(&lane, &config, &dataset, STEPS).await?;
         let compared = tolerance::compare(&found, &wide(&losses), tolerance::of("50 steps loss")?);
         assert!(losses[45] < 0.8 * losses[0], "nothing was learnt: {losses:?}");
         assert!(compared.passed, "{compared:?}");
@@ -186,26 +194,26 @@ fn a_run_tells_who_trained_what(adapters: &Adapters, index: usize) -> std::resul
 
 /// Opens as the lane it holds, and leaves behind what ends the second device.
 struct Failing<'a> {
-    lane: OnSeveral<'a>,
+    lane: DataParallelTarget<'a>,
     ending: EndDevice,
 }
 
 type EndDevice = Arc<Mutex<Option<Box<dyn Fn()>>>>;
 
-impl Lane for Failing<'_> {
+impl TrainingTarget for Failing<'_> {
     type Opened<'a>
-        = OpenedSeveral<'a>
+        = OpenedDataParallel<'a>
     where
         Self: 'a;
 
     async fn open(
         &self,
         job: &Job<'_>,
-        recipe: &Recipe,
+        config: &TrainingConfig,
         result: &mut RunResult,
         observer: &mut dyn Observer,
-    ) -> Result<OpenedSeveral<'_>> {
-        let opened = self.lane.open(job, recipe, result, observer).await?;
+    ) -> Result<OpenedDataParallel<'_>> {
+        let opened = self.lane.open(job, config, result, observer).await?;
         *self.ending.lock().expect("nobody panicked") = Some(Box::new(opened.devices[1].gpu().ending()));
         Ok(opened)
     }

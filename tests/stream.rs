@@ -7,11 +7,11 @@
 
 mod common;
 
-use gpubench::bench::check;
+use gpubench::check;
 use gpubench::gpu::{AdapterInfo, Adapters, Gpu, Pipelines};
 use gpubench::kernels::{Dispatch, PLANS, Plan, layered, plan_named};
 use gpubench::model::{DROPOUT_RATE, Model, Training};
-use gpubench::trainer::{Recipe, Trainer};
+use gpubench::trainer::{Trainer, TrainingConfig};
 use libtest_mimic::{Failed, Trial};
 use std::sync::Arc;
 
@@ -68,13 +68,13 @@ fn an_epoch_holds_the_launches_of_its_steps_and_nothing_else(
 ) -> Result<(), Failed> {
     pollster::block_on(async {
         let training = Training { batch: SMALL_BATCH, ..Training::STANDARD };
-        let recipe = Recipe { model: Model::new(DROPOUT_RATE), training, seed: 1, shuffle: true };
-        let plan = plan_named(name)?.make(&recipe.model, &recipe.training, recipe.seed);
+        let config = TrainingConfig { model: Model::new(DROPOUT_RATE), training, seed: 1, shuffle: true };
+        let plan = plan_named(name)?.make(&config.model, &config.training, config.seed);
         let dataset = check::random_dataset(2 * SMALL_BATCH as usize + 5, 3);
-        let gpu = Gpu::open(adapters, info, recipe.needs(&plan, &dataset)).await?;
+        let gpu = Gpu::open(adapters, info, config.needs(&plan, &dataset)).await?;
         let pipelines = Pipelines::compile(&gpu, &plan).await?;
-        let start = recipe.model.initial_parameters(recipe.seed);
-        let mut trainer = Trainer::new(&gpu, &pipelines, &plan, &recipe, &dataset, &start).await?;
+        let start = config.model.initial_parameters(config.seed);
+        let mut trainer = Trainer::new(&gpu, &pipelines, &plan, &config, &dataset, &start).await?;
         gpu.wait(gpu.submit(gpu.record())).await?;
         trainer.begin_epoch(0);
         let before = gpu.commands();

@@ -1,7 +1,7 @@
-//! The time account of a training: the host's ledger and the profile's device times, put together.
+//! The time account of a training: the host's host_timeline and the profile's device times, put together.
 
-use super::ledger::{Activity, Ledger};
-use crate::result::{Account, Measured, Peaks, Profile, TrainingBound, Verdict, no_factor};
+use super::host_timeline::{Activity, HostTimeline};
+use crate::result::{Account, Measured, Peaks, Profile, TrainingBound, Verdict, no_device_time_factor};
 
 /// Device times of one whole batch, seconds; means, since the account adds up to a sum.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -28,23 +28,23 @@ pub struct DeviceStep {
 /// Where the device is the host's own processor, device times are scaled by how much longer a step took in the training, by the host's
 /// clock, than beside the profile ([`Account::device_time_factor`]). A GPU's are not: there a longer step is a device that waits.
 pub fn account(
-    ledger: &Ledger,
+    host_timeline: &HostTimeline,
     device: DeviceStep,
     submit_s: Option<f64>,
     steps: u32,
     batches: f64,
     wall_s: f64,
 ) -> Account {
-    let host = ledger.host_times(wall_s);
+    let host = host_timeline.host_times(wall_s);
     let is_launch = |activity| matches!(activity, Activity::Encode | Activity::Submit);
     let is_transfer = |activity| matches!(activity, Activity::Upload | Activity::Readback);
     let part = |in_flight: bool, wanted: &dyn Fn(Activity) -> bool| {
-        ledger.seconds(|interval| interval.in_flight == in_flight && wanted(interval.activity))
+        host_timeline.seconds(|interval| interval.in_flight == in_flight && wanted(interval.activity))
     };
     let exposed_launch_s = part(false, &is_launch);
     let transfer_s = part(false, &is_transfer);
     let in_flight_s = part(true, &|_| true);
-    // What the ledger does not hold was done between intervals, with nothing in flight or next to nothing.
+    // What the host_timeline does not hold was done between intervals, with nothing in flight or next to nothing.
     let exposed_other_s = wall_s - in_flight_s - exposed_launch_s - transfer_s;
 
     // In the training the processor may have been faster or slower than in the profile.
@@ -52,7 +52,7 @@ pub fn account(
     let batches = batches * factor.unwrap_or(1.0);
     let device_s = device.step_s * batches;
     let idle_s = (in_flight_s - device_s).max(0.0);
-    let submissions = ledger.intervals.iter().filter(|interval| interval.activity == Activity::Submit).count();
+    let submissions = host_timeline.intervals.iter().filter(|interval| interval.activity == Activity::Submit).count();
     let submitting_s = match submit_s {
         Some(submit_s) => host.submit_s.min(submissions as f64 * submit_s),
         None if host.submit_s > host.wait_s => 0.0,
@@ -74,7 +74,7 @@ pub fn account(
         transfer_s,
         host_s,
         rest_s: wall_s - explained_s,
-        device_time_factor: factor.map_or_else(no_factor, Measured::from),
+        device_time_factor: factor.map_or_else(no_device_time_factor, Measured::from),
         host,
         verdict: Verdict { bound: TrainingBound::Compute, words: String::new() },
     };
@@ -83,7 +83,7 @@ pub fn account(
 }
 
 /// Adds to the verdict of `account` what the peaks say: which share of the kernels' time an empty dispatch would take as well.
-pub fn judge_with_peaks(account: &mut Account, profile: &Profile, peaks: &Peaks) {
+pub fn compare_with_peaks(account: &mut Account, profile: &Profile, peaks: &Peaks) {
     let Some(launch_ns) = peaks.launch_ns() else { return };
     let mut all_ns = 0.0;
     let mut launches_ns = 0.0;
@@ -122,12 +122,12 @@ fn verdict(account: &Account, launch_share: f64) -> Verdict {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::bench::ledger::Interval;
+    use crate::bench::host_timeline::Interval;
     use web_time::Instant;
 
-    /// A ledger of (activity, seconds, in flight).
-    fn ledger(intervals: &[(Activity, f64, bool)]) -> Ledger {
-        let mut ledger = Ledger::new(Instant::now());
+    /// A host_timeline of (activity, seconds, in flight).
+    fn host_timeline(intervals: &[(Activity, f64, bool)]) -> HostTimeline {
+        let mut host_timeline = HostTimeline::new(Instant::now());
         let interval = |&(activity, seconds, in_flight): &(Activity, f64, bool)| Interval {
             activity,
             begin_ns: 0.0,
@@ -135,8 +135,8 @@ mod tests {
             in_flight,
             step: None,
         };
-        ledger.intervals = intervals.iter().map(interval).collect();
-        ledger
+        host_timeline.intervals = intervals.iter().map(interval).collect();
+        host_timeline
     }
 
     fn closes(account: &Account) {
@@ -146,20 +146,26 @@ mod tests {
 
     #[test]
     fn a_busy_device_hides_the_encoding() {
-        let ledger = ledger(&[
+        let host_timeline = host_timeline(&[
             (Activity::Upload, 0.5, false),
             (Activity::Encode, 0.1, false),
             (Activity::Encode, 1.0, true),
             (Activity::Wait, 8.0, true),
             (Activity::Readback, 0.2, false),
         ]);
-        let account =
-            account(&ledger, DeviceStep { kernels_s: 0.8, step_s: 0.9, host_step_s: None }, None, 10, 10.0, 10.0);
+        let account = account(
+            &host_timeline,
+            DeviceStep { kernels_s: 0.8, step_s: 0.9, host_step_s: None },
+            None,
+            10,
+            10.0,
+            10.0,
+        );
         closes(&account);
         assert!((account.kernels_s - 8.0).abs() < 1e-9 && (account.gaps_s - 1.0).abs() < 1e-9);
         assert!((account.encode_submit_s - 0.1).abs() < 1e-9, "{account:?}");
         assert!((account.transfer_s - 0.7).abs() < 1e-9);
-        assert!((account.host_s - 0.2).abs() < 1e-9, "what the ledger does not hold is the host's");
+        assert!((account.host_s - 0.2).abs() < 1e-9, "what the host_timeline does not hold is the host's");
         assert!(account.rest_s.abs() < 1e-9);
         assert_eq!(account.verdict.bound, TrainingBound::Compute);
         assert!((account.host.encode_s - 1.1).abs() < 1e-9);
@@ -167,10 +173,16 @@ mod tests {
 
     #[test]
     fn a_fast_device_waits_for_the_encoding() {
-        let ledger =
-            ledger(&[(Activity::Encode, 6.0, true), (Activity::Submit, 1.0, true), (Activity::Wait, 3.0, true)]);
-        let account =
-            account(&ledger, DeviceStep { kernels_s: 0.1, step_s: 0.2, host_step_s: None }, None, 10, 10.0, 10.0);
+        let host_timeline =
+            host_timeline(&[(Activity::Encode, 6.0, true), (Activity::Submit, 1.0, true), (Activity::Wait, 3.0, true)]);
+        let account = account(
+            &host_timeline,
+            DeviceStep { kernels_s: 0.1, step_s: 0.2, host_step_s: None },
+            None,
+            10,
+            10.0,
+            10.0,
+        );
         closes(&account);
         assert!((account.encode_submit_s - 7.0).abs() < 1e-9, "never more than there was: {account:?}");
         assert!((account.rest_s - 1.0).abs() < 1e-9);
@@ -179,34 +191,40 @@ mod tests {
 
     #[test]
     fn a_driver_that_executes_in_the_submission_does_not_make_it_a_launch() {
-        let ledger =
-            ledger(&[(Activity::Submit, 4.5, true), (Activity::Submit, 4.5, true), (Activity::Wait, 1.0, true)]);
+        let host_timeline =
+            host_timeline(&[(Activity::Submit, 4.5, true), (Activity::Submit, 4.5, true), (Activity::Wait, 1.0, true)]);
         let device = DeviceStep { kernels_s: 0.8, step_s: 0.8, host_step_s: None };
-        let measured = account(&ledger, device, Some(0.25), 10, 10.0, 10.0);
+        let measured = account(&host_timeline, device, Some(0.25), 10, 10.0, 10.0);
         closes(&measured);
         assert!((measured.encode_submit_s - 0.5).abs() < 1e-9, "{measured:?}");
         assert!((measured.rest_s - 1.5).abs() < 1e-9, "what is not known is the rest: {measured:?}");
-        let unmeasured = account(&ledger, device, None, 10, 10.0, 10.0);
+        let unmeasured = account(&host_timeline, device, None, 10, 10.0, 10.0);
         assert!((unmeasured.rest_s - 2.0).abs() < 1e-9, "{unmeasured:?}");
     }
 
     #[test]
     fn a_device_slower_in_the_profile_than_in_the_training_shows_as_a_negative_rest() {
-        let ledger = ledger(&[(Activity::Wait, 10.0, true)]);
-        let account =
-            account(&ledger, DeviceStep { kernels_s: 1.1, step_s: 1.1, host_step_s: None }, None, 10, 10.0, 10.0);
+        let host_timeline = host_timeline(&[(Activity::Wait, 10.0, true)]);
+        let account = account(
+            &host_timeline,
+            DeviceStep { kernels_s: 1.1, step_s: 1.1, host_step_s: None },
+            None,
+            10,
+            10.0,
+            10.0,
+        );
         closes(&account);
         assert!((account.rest_pct() + 10.0).abs() < 1e-9);
     }
 
     #[test]
     fn a_processor_that_was_slower_in_the_training_is_told_from_a_device_that_waits() {
-        let ledger = ledger(&[(Activity::Upload, 1.0, false), (Activity::Wait, 9.0, true)]);
+        let host_timeline = host_timeline(&[(Activity::Upload, 1.0, false), (Activity::Wait, 9.0, true)]);
         // Beside the profile a step took half as long, on both clocks.
         let step = DeviceStep { kernels_s: 0.4, step_s: 0.44, host_step_s: None };
-        let waiting = account(&ledger, step, None, 10, 10.0, 10.0);
+        let waiting = account(&host_timeline, step, None, 10, 10.0, 10.0);
         assert!((waiting.rest_s - 4.6).abs() < 1e-9 && waiting.device_time_factor.value().is_none(), "{waiting:?}");
-        let slower = account(&ledger, DeviceStep { host_step_s: Some(0.45), ..step }, None, 10, 10.0, 10.0);
+        let slower = account(&host_timeline, DeviceStep { host_step_s: Some(0.45), ..step }, None, 10, 10.0, 10.0);
         closes(&slower);
         assert_eq!(slower.device_time_factor.value(), Some(&2.0));
         assert!((slower.kernels_s - 8.0).abs() < 1e-9 && (slower.gaps_s - 0.8).abs() < 1e-9, "{slower:?}");
@@ -215,9 +233,15 @@ mod tests {
 
     #[test]
     fn a_host_that_keeps_the_device_waiting_is_named() {
-        let ledger = ledger(&[(Activity::Shuffle, 6.0, false), (Activity::Wait, 4.0, true)]);
-        let account =
-            account(&ledger, DeviceStep { kernels_s: 0.4, step_s: 0.4, host_step_s: None }, None, 10, 10.0, 10.0);
+        let host_timeline = host_timeline(&[(Activity::Shuffle, 6.0, false), (Activity::Wait, 4.0, true)]);
+        let account = account(
+            &host_timeline,
+            DeviceStep { kernels_s: 0.4, step_s: 0.4, host_step_s: None },
+            None,
+            10,
+            10.0,
+            10.0,
+        );
         closes(&account);
         assert_eq!(account.verdict.bound, TrainingBound::Host);
         assert!(account.verdict.words.contains("60.0 %"), "{}", account.verdict.words);

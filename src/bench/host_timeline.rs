@@ -48,7 +48,7 @@ impl Activity {
 pub struct Interval {
     /// What was done.
     pub activity: Activity,
-    /// Nanoseconds since the ledger's origin.
+    /// Nanoseconds since the host_timeline's origin.
     pub begin_ns: f64,
     /// Nanoseconds.
     pub duration_ns: f64,
@@ -60,7 +60,7 @@ pub struct Interval {
 
 /// The intervals of one training, in the order in which they ended.
 #[derive(Debug, Clone)]
-pub struct Ledger {
+pub struct HostTimeline {
     origin: Instant,
     /// What is added to the steps that are entered: those of the epochs before.
     pub first_step: u32,
@@ -73,8 +73,8 @@ pub struct Ledger {
 #[must_use = "an interval that is not ended is not in the account"]
 pub struct Begun(Instant);
 
-impl Ledger {
-    /// An empty ledger whose times count from `origin`.
+impl HostTimeline {
+    /// An empty host_timeline whose times count from `origin`.
     pub fn new(origin: Instant) -> Self {
         Self { origin, first_step: 0, intervals: Vec::new() }
     }
@@ -130,7 +130,7 @@ impl Ledger {
             begin_ns: interval.begin_ns,
             duration_ns: interval.duration_ns,
             step: interval.step,
-            lane: 0,
+            sub_track: 0,
         })
     }
 }

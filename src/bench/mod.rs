@@ -1,35 +1,27 @@
-//! The protocol of a run: open, compile, check, train, evaluate, judge.
+//! The protocol of a run: open, compile, check, train, evaluate, validate.
 
 mod account;
-pub mod check;
 mod describe;
-mod device;
-mod drive;
-pub mod engine;
-mod expected;
-mod judge;
-pub mod ledger;
-pub mod load;
-pub mod peaks;
+pub mod host_timeline;
+mod pacing;
+pub mod probe;
 mod profile;
 mod rounds;
-mod several;
-mod steady;
-mod sweep;
-pub mod tolerance;
+mod search;
+mod step_time;
+mod stopping;
+pub mod target;
 mod train;
-mod tune;
+mod validate;
 
 pub use describe::{adapter as describe_adapter, tool as describe_tool};
-pub use device::OnAdapter;
-pub use drive::{Chunk, Pace};
-pub use judge::{ACCEPTED_TEST_ERROR_PCT, difference_in_images, differences_from_standard, judge};
+pub use pacing::{Chunk, Pace};
 pub use profile::{PROFILED_STEPS, ProfileOptions};
 pub use rounds::add_round;
-pub use several::{Device, OnSeveral, OpenedDevice, OpenedSeveral, Split};
-pub use sweep::{SWEEP_NOT_YET, Sizes, SweepJob, sweep};
+pub use search::{SWEEP_NOT_YET, Sizes, SweepJob, shipped_plan, sweep, tune, tuning_subject};
+pub use target::{AdapterTarget, DataParallelTarget, Device, OpenedDataParallel, OpenedDevice, Split};
 pub use train::QUICK_TRAIN_S;
-pub use tune::{shipped_plan, tune, tuning_subject};
+pub use validate::{ACCEPTED_TEST_ERROR_PCT, difference_in_images, differences_from_standard, validate};
 
 use crate::data::Dataset;
 use crate::error::{Error, Result};
@@ -37,9 +29,9 @@ use crate::model::{Model, Training};
 use crate::result::{
     self, Environment, Measured, Outcome, Peaks, Phases, RunResult, Settings, Status, Summary, Timeline, Track,
 };
-use crate::trainer::Recipe;
-use engine::{Lane, LastTraining, Opened};
+use crate::trainer::TrainingConfig;
 use std::collections::BTreeMap;
+use target::{LastTraining, OpenedTarget, TrainingTarget};
 use web_time::Instant;
 
 /// What a run works on.
@@ -53,7 +45,7 @@ pub struct Job<'a> {
     /// What the adapter reaches at best, to compare the profile with.
     pub peaks: Measured<Peaks>,
     /// Who measures what each timed training uses of the machine.
-    pub probe: &'a dyn load::Probe,
+    pub probe: &'a dyn probe::Probe,
     /// When the program started, for the cold total.
     pub started: Instant,
 }
@@ -138,7 +130,7 @@ pub fn begin(settings: Settings, environment: Environment, dataset: &Dataset) ->
             forward_macs: model.forward_macs(),
             training_macs: model.training_macs(),
         },
-        check: Measured::missing("the run has not come this far"),
+        check: result::not_reached(),
         phases: Phases::default(),
         repeats: Vec::new(),
         summary: Summary::default(),
@@ -148,16 +140,16 @@ pub fn begin(settings: Settings, environment: Environment, dataset: &Dataset) ->
         sweep: result::no_sweep(),
         tuning: result::no_tuning(),
         parallel: result::not_parallel(),
-        repeating: Measured::missing("the run has not come this far"),
+        repeating: result::not_reached(),
         soak: result::no_soak(),
     }
 }
 
 /// What `settings` ask to be trained.
-pub fn recipe(settings: &Settings) -> Recipe {
-    let soaks = settings.steady.soak_min.value.value().is_some();
-    let epochs = if soaks { steady::SOAK_EPOCHS } else { settings.epochs.value };
-    Recipe {
+pub fn training_config(settings: &Settings) -> TrainingConfig {
+    let soaks = settings.stopping.soak_min.value.value().is_some();
+    let epochs = if soaks { stopping::SOAK_EPOCHS } else { settings.epochs.value };
+    TrainingConfig {
         model: Model::new(settings.dropout.value),
         training: Training { batch: settings.batch.value, epochs, ..Training::STANDARD },
         seed: settings.seed.value,
@@ -165,17 +157,17 @@ pub fn recipe(settings: &Settings) -> Recipe {
     }
 }
 
-/// Runs the benchmark that `result.settings` ask for on `lane` and fills `result` stage by stage.
+/// Runs the benchmark that `result.settings` ask for on `target` and fills `result` stage by stage.
 ///
 /// # Errors
 /// Whatever ended the run early; `result` then holds what was measured before, and its status says so.
 pub async fn run(
-    lane: &impl Lane,
+    target: &impl TrainingTarget,
     job: &Job<'_>,
     result: &mut RunResult,
     observer: &mut dyn Observer,
 ) -> Result<Finished> {
-    let outcome = stages(lane, job, result, observer).await;
+    let outcome = stages(target, job, result, observer).await;
     if let Err(error) = &outcome {
         result.status = if *error == Error::Interrupted { Status::Partial } else { Status::Failed };
         result.reasons = vec![error.to_string()];
@@ -185,38 +177,38 @@ pub async fn run(
 }
 
 async fn stages(
-    lane: &impl Lane,
+    target: &impl TrainingTarget,
     job: &Job<'_>,
     result: &mut RunResult,
     observer: &mut dyn Observer,
 ) -> Result<Finished> {
-    let recipe = recipe(&result.settings);
-    recipe.fits(job.dataset)?;
-    let opened = lane.open(job, &recipe, result, observer).await?;
+    let config = training_config(&result.settings);
+    config.fits(job.dataset)?;
+    let opened = target.open(job, &config, result, observer).await?;
     observer.checkpoint(result)?;
 
     observer.phase("check");
     check_first(&opened, result).await?;
     observer.checkpoint(result)?;
 
-    let trained = train_repeats(job, &opened, &recipe, result, observer).await?;
-    let mut timeline = Timeline { events: trained.ledger.events(Track::TimedHost).collect(), alignment_ns: 0.0 };
+    let trained = train_repeats(job, &opened, &config, result, observer).await?;
+    let mut timeline = Timeline { events: trained.host_timeline.events(Track::TimedHost).collect(), alignment_ns: 0.0 };
     if let Some(options) = job.profile {
         observer.phase("profile");
         let wall_s =
             result.repeats.last().map_or(Measured::missing("nothing was trained"), |last| last.train_s.clone());
-        let last = LastTraining { ledger: &trained.ledger, wall_s };
+        let last = LastTraining { host_timeline: &trained.host_timeline, wall_s };
         let profiled = opened.profile(job, options, last, result, observer).await?;
         timeline.alignment_ns = profiled.alignment_ns;
         timeline.events.extend(profiled.events);
         result.summary.gpu_busy_pct = result.account.clone().map(|account| account.busy_pct());
     }
-    judge(result);
+    validate(result);
     Ok(Finished { parameters: trained.parameters, timeline })
 }
 
 /// Compares kernels and training steps with the reference; no time is reported without it.
-async fn check_first(opened: &impl Opened, result: &mut RunResult) -> Result<()> {
+async fn check_first(opened: &impl OpenedTarget, result: &mut RunResult) -> Result<()> {
     let report = opened.check().await?;
     result.phases.check_s = report.check.duration_s.into();
     result.phases.first_step_s = report.first_step_s.into();
@@ -229,12 +221,12 @@ async fn check_first(opened: &impl Opened, result: &mut RunResult) -> Result<()>
 /// Trains until nobody asks for more.
 async fn train_repeats(
     job: &Job<'_>,
-    opened: &impl Opened,
-    recipe: &Recipe,
+    opened: &impl OpenedTarget,
+    config: &TrainingConfig,
     result: &mut RunResult,
     observer: &mut dyn Observer,
 ) -> Result<train::Trained> {
-    let initial = job.initial_parameters(&recipe.model, recipe.seed);
+    let initial = job.initial_parameters(&config.model, config.seed);
     let mut begun = None;
     for repeat in 0.. {
         observer.phase("train");
@@ -245,26 +237,26 @@ async fn train_repeats(
         let begun = *begun.get_or_insert_with(Instant::now);
         let mut engine = opened.engine();
         let (dataset, origin, probe) = (job.dataset, job.started, job.probe);
-        let training = train::Training { recipe, dataset, initial: &initial, repeat, origin, probe };
+        let training = train::Training { config, dataset, initial: &initial, repeat, origin, probe };
         let trained = train::train_once(&mut engine, &training, result, observer).await;
-        enter_load(result, recipe, job.probe.end());
+        enter_load(result, config, job.probe.end());
         let trained = trained?;
         if repeat == 0 {
             result.phases.cold_total_s = seconds(job.started);
         }
-        summarise(result, recipe);
-        close_parallel(result, &trained.ledger);
+        summarise(result, config);
+        close_parallel(result, &trained.host_timeline);
         let elapsed_s = begun.elapsed().as_secs_f64();
-        let ended = steady::ended(&result.settings, &result.summary, repeat + 1, elapsed_s);
+        let ended = stopping::ended(&result.settings, &result.summary, repeat + 1, elapsed_s);
         let state = ended.unwrap_or(result::RepeatingEnd::Unfinished);
-        result.repeating = Measured::Value(steady::repeating(&result.repeats, &result.summary, elapsed_s, state));
+        result.repeating = Measured::Value(stopping::repeating(&result.repeats, &result.summary, elapsed_s, state));
         observer.checkpoint(result)?;
         if ended.is_some() {
             return Ok(trained);
         }
-        if result.settings.steady.cooldown_s.value > 0.0 {
+        if result.settings.stopping.cooldown_s.value > 0.0 {
             observer.phase("cool down");
-            observer.wait(result.settings.steady.cooldown_s.value);
+            observer.wait(result.settings.stopping.cooldown_s.value);
         }
         if observer.stop_requested() {
             break;
@@ -274,34 +266,34 @@ async fn train_repeats(
 }
 
 /// Enters what the last training used, also where it broke off, and what a soak says.
-fn enter_load(result: &mut RunResult, recipe: &Recipe, load: Measured<result::Load>) {
+fn enter_load(result: &mut RunResult, config: &TrainingConfig, load: Measured<result::Load>) {
     let epoch_images = result.data.train_images;
-    let soaks = result.settings.steady.soak_min.value.value().is_some();
+    let soaks = result.settings.stopping.soak_min.value.value().is_some();
     if let Some(last) = result.repeats.last_mut() {
-        let images = train::images_trained(last, recipe, epoch_images);
-        load::attach(last, load, images, epoch_images);
+        let images = train::images_trained(last, config, epoch_images);
+        probe::attach(last, load, images, epoch_images);
         if soaks {
-            result.soak = steady::soak(&last.epochs);
+            result.soak = stopping::soak(&last.epochs);
         }
     }
 }
 
 /// Computes the figures of the table from the repeats so far.
-fn summarise(result: &mut RunResult, recipe: &Recipe) {
+fn summarise(result: &mut RunResult, config: &TrainingConfig) {
     let Some(first) = result.repeats.first() else { return };
     result.phases.train_s = first.train_s.clone();
     result.phases.evaluate_s = first.evaluate_s.clone();
-    let images = train::images_trained(first, recipe, result.data.train_images);
-    result.summary = Summary::of(&result.repeats, images, result.model.training_macs, recipe.seed);
+    let images = train::images_trained(first, config, result.data.train_images);
+    result.summary = Summary::of(&result.repeats, images, result.model.training_macs, config.seed);
 }
 
 /// Tells how well the last timed training went on several devices, if there were several.
-fn close_parallel(result: &mut RunResult, ledger: &ledger::Ledger) {
+fn close_parallel(result: &mut RunResult, host_timeline: &host_timeline::HostTimeline) {
     let RunResult { parallel: Measured::Value(parallel), repeats, .. } = result else { return };
     let Some(last) = repeats.last() else { return };
     if let Some(&train_s) = last.train_s.value() {
-        let exchange_s = ledger.seconds(|interval| interval.activity == ledger::Activity::Exchange);
-        several::close(parallel, exchange_s, train_s, last.samples.iter().map(|sample| sample.steps).sum());
+        let exchange_s = host_timeline.seconds(|interval| interval.activity == host_timeline::Activity::Exchange);
+        target::close_parallel(parallel, exchange_s, train_s, last.samples.iter().map(|sample| sample.steps).sum());
     }
 }
 

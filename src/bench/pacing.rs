@@ -1,6 +1,6 @@
 //! Keeps the device busy with submissions that are neither too short nor too long.
 
-use super::ledger::{Activity, Ledger};
+use super::host_timeline::{Activity, HostTimeline};
 use crate::error::{Error, Result};
 use crate::gpu::{Encoded, Gpu, Submission};
 use std::collections::VecDeque;
@@ -54,7 +54,7 @@ pub struct Chunk {
 }
 
 /// Hands the steps 0 .. `count` to the device as `encode` makes them, and reports each finished submission to `report`, which may
-/// break off. What the host does meanwhile is entered in `ledger`.
+/// break off. What the host does meanwhile is entered in `host_timeline`.
 ///
 /// # Errors
 /// [`Error::Interrupted`] if `report` broke off, once the device has ended what it had begun; whatever `encode` returns.
@@ -62,7 +62,7 @@ pub async fn drive(
     gpu: &Gpu,
     count: u32,
     pace: &mut Pace,
-    ledger: &mut Ledger,
+    host_timeline: &mut HostTimeline,
     encode: impl Fn(Range<u32>) -> Result<Encoded>,
     mut report: impl FnMut(Chunk) -> ControlFlow<()>,
 ) -> Result<()> {
@@ -75,28 +75,28 @@ pub async fn drive(
             let steps = next..count.min(next + pace.steps);
             next = steps.end;
             let (in_flight, first) = (!under_way.is_empty(), Some(steps.start));
-            let begun = ledger.begin();
+            let begun = host_timeline.begin();
             let encoded = encode(steps.clone())?;
-            ledger.end(begun, Activity::Encode, in_flight, first);
-            let begun = ledger.begin();
+            host_timeline.end(begun, Activity::Encode, in_flight, first);
+            let begun = host_timeline.begin();
             let submission = gpu.submit_encoded(encoded);
             // In flight from the beginning: some drivers execute the commands before they return from taking them.
-            ledger.end(begun, Activity::Submit, true, first);
+            host_timeline.end(begun, Activity::Submit, true, first);
             under_way.push_back((submission, steps));
         }
         let Some((submission, steps)) = under_way.pop_front() else {
             return if stopped { Err(Error::Interrupted) } else { Ok(()) };
         };
-        let begun = ledger.begin();
+        let begun = host_timeline.begin();
         gpu.wait(submission).await?;
-        ledger.end(begun, Activity::Wait, true, Some(steps.start));
+        host_timeline.end(begun, Activity::Wait, true, Some(steps.start));
         let duration_s = last.elapsed().as_secs_f64();
         last = Instant::now();
         let chunk = Chunk { first: steps.start, steps: steps.end - steps.start, duration_s };
         pace.observe(chunk.steps, duration_s);
-        let begun = ledger.begin();
+        let begun = host_timeline.begin();
         stopped |= report(chunk).is_break();
-        ledger.end(begun, Activity::Report, !under_way.is_empty(), Some(steps.start));
+        host_timeline.end(begun, Activity::Report, !under_way.is_empty(), Some(steps.start));
     }
 }
 

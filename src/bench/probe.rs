@@ -58,7 +58,7 @@ pub fn attach(repeat: &mut Repeat, load: Measured<Load>, images: u64, epoch_imag
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::result::{Energy, no_buffers, no_load, not_counted};
+    use crate::result::{Energy, not_recorded};
 
     fn repeat() -> Repeat {
         let none = || Measured::missing("not measured");
@@ -69,9 +69,9 @@ mod tests {
             samples: Vec::new(),
             parameters_sha256: Measured::missing("not read back"),
             final_test_error_pct: none(),
-            commands: not_counted(),
-            device_buffer_bytes: no_buffers(),
-            load: no_load(),
+            commands: not_recorded(),
+            device_buffer_bytes: not_recorded(),
+            load: not_recorded(),
         }
     }
 

@@ -1,11 +1,11 @@
 //! Trainings of one device that were made in rounds, with others in between.
 
-use super::{judge, recipe, summarise};
+use super::{summarise, training_config, validate};
 use crate::result::{RunResult, Status};
 
 /// Adds the trainings of `round`, a run of the same settings on the same device, to `result`.
 ///
-/// A round that did not come to its end leaves its status; else the whole is judged anew.
+/// A round that did not come to its end leaves its status; else the whole is validated anew.
 pub fn add_round(result: &mut RunResult, round: &RunResult) {
     result.repeats.extend(round.repeats.iter().cloned());
     result.settings.repeat.value = result.repeats.len() as u32;
@@ -14,12 +14,12 @@ pub fn add_round(result: &mut RunResult, round: &RunResult) {
             result.warnings.push(warning.clone());
         }
     }
-    let recipe = recipe(&result.settings);
+    let config = training_config(&result.settings);
     let peak = result.summary.peak_host_memory_bytes.clone();
-    summarise(result, &recipe);
+    summarise(result, &config);
     result.summary.peak_host_memory_bytes = peak;
     match round.status {
-        Status::Complete | Status::Invalid => judge(result),
+        Status::Complete | Status::Invalid => validate(result),
         Status::Partial | Status::Failed => {
             result.status = round.status;
             result.reasons.clone_from(&round.reasons);

@@ -16,7 +16,7 @@ const FEWEST_FOR_A_DRIFT: usize = 4;
 /// Why no further training is to be made after those of which `summary` tells, `elapsed_s` seconds after the first one began; `None` if
 /// one is.
 pub fn ended(settings: &Settings, summary: &Summary, trainings: u32, elapsed_s: f64) -> Option<RepeatingEnd> {
-    let steady = &settings.steady;
+    let steady = &settings.stopping;
     if steady.max_time_s.value.value().is_some_and(|&limit_s| elapsed_s >= limit_s) && !asked(settings, trainings) {
         return Some(RepeatingEnd::MaxTime);
     }
@@ -32,7 +32,7 @@ pub fn ended(settings: &Settings, summary: &Summary, trainings: u32, elapsed_s: 
 
 /// Whether as many trainings were made as were asked for, where a number is all that was asked for.
 fn asked(settings: &Settings, trainings: u32) -> bool {
-    settings.steady.target_ci_pct.value.value().is_none() && trainings >= settings.repeat.value
+    settings.stopping.target_ci_pct.value.value().is_none() && trainings >= settings.repeat.value
 }
 
 /// Half the width of the median's interval in percent of the median: the larger of both sides.
@@ -106,7 +106,7 @@ mod tests {
             init: none(),
             plan: Setting::default("layered".into()),
             quick: Setting::default(false),
-            steady: crate::result::Steady {
+            stopping: crate::result::StoppingRule {
                 target_ci_pct: given(target_ci_pct),
                 max_time_s: given(max_time_s),
                 ..Default::default()

@@ -1,17 +1,17 @@
 //! One timed training: upload, epochs, evaluations.
 
-use super::drive::Chunk;
-use super::engine::Engine;
-use super::ledger::{Activity, Ledger};
-use super::load::Probe;
+use super::host_timeline::{Activity, HostTimeline};
+use super::pacing::Chunk;
+use super::probe::Probe;
+use super::target::TrainingEngine;
 use super::{Observer, Progress};
 use crate::data::Dataset;
 use crate::error::{Error, Result};
 use crate::gpu::{Gpu, Pipelines};
 use crate::hash::sha256_hex;
 use crate::kernels::Plan;
-use crate::result::{Epoch, Measured, Repeat, RunResult, Sample};
-use crate::trainer::{Metrics, Recipe};
+use crate::result::{Epoch, Measured, Repeat, RunResult, Sample, unfinished};
+use crate::trainer::{Metrics, TrainingConfig};
 use std::ops::ControlFlow;
 use web_time::Instant;
 
@@ -33,14 +33,14 @@ pub struct Bench<'a> {
     /// The kernels of a step.
     pub plan: &'a Plan,
     /// What is trained.
-    pub recipe: &'a Recipe,
+    pub config: &'a TrainingConfig,
 }
 
 /// Training images that went through the steps of `repeat`, over all epochs.
-pub fn images_trained(repeat: &Repeat, recipe: &Recipe, train_images: u32) -> u64 {
+pub fn images_trained(repeat: &Repeat, config: &TrainingConfig, train_images: u32) -> u64 {
     let steps: u64 = repeat.samples.iter().map(|sample| u64::from(sample.steps)).sum();
-    let per_epoch = u64::from(recipe.steps_per_epoch(train_images as usize));
-    let rest = (steps % per_epoch) * u64::from(recipe.training.batch);
+    let per_epoch = u64::from(config.steps_per_epoch(train_images as usize));
+    let rest = (steps % per_epoch) * u64::from(config.training.batch);
     steps / per_epoch * u64::from(train_images) + rest
 }
 
@@ -49,20 +49,20 @@ pub struct Trained {
     /// The parameters, laid out as the model says.
     pub parameters: Vec<f32>,
     /// What the host did meanwhile.
-    pub ledger: Ledger,
+    pub host_timeline: HostTimeline,
 }
 
 /// One training to be made.
 pub struct Training<'a> {
     /// What is trained.
-    pub recipe: &'a Recipe,
+    pub config: &'a TrainingConfig,
     /// The data, in host memory.
     pub dataset: &'a Dataset,
     /// The parameters to start from, laid out as the model says.
     pub initial: &'a [f32],
     /// Trainings before it.
     pub repeat: u32,
-    /// From when the times in the ledger count.
+    /// From when the times in the host_timeline count.
     pub origin: Instant,
     /// Who is told when the training's clock runs.
     pub probe: &'a dyn Probe,
@@ -70,12 +70,12 @@ pub struct Training<'a> {
 
 impl Training<'_> {
     fn steps_per_epoch(&self) -> u32 {
-        self.recipe.steps_per_epoch(self.dataset.train.len())
+        self.config.steps_per_epoch(self.dataset.train.len())
     }
 
     /// Steps of the whole training.
     fn steps_asked(&self, result: &RunResult) -> u32 {
-        let all = self.recipe.training.epochs.saturating_mul(self.steps_per_epoch());
+        let all = self.config.training.epochs.saturating_mul(self.steps_per_epoch());
         result.settings.steps.value.value().copied().unwrap_or(all).min(all)
     }
 
@@ -91,26 +91,26 @@ impl Training<'_> {
 /// # Errors
 /// [`Error::Interrupted`] if the observer stopped it, or the device's error; the repeat holds what was finished.
 pub async fn train_once(
-    engine: &mut impl Engine,
+    engine: &mut impl TrainingEngine,
     training: &Training<'_>,
     result: &mut RunResult,
     observer: &mut dyn Observer,
 ) -> Result<Trained> {
     result.repeats.push(Repeat {
-        train_s: Measured::missing("the training did not come to its end"),
+        train_s: unfinished(),
         evaluate_s: Measured::missing("nothing was evaluated"),
         epochs: Vec::new(),
         samples: Vec::new(),
-        parameters_sha256: Measured::missing("the training did not come to its end"),
-        final_test_error_pct: Measured::missing("the training did not come to its end"),
-        commands: Measured::missing("the training did not come to its end"),
+        parameters_sha256: unfinished(),
+        final_test_error_pct: unfinished(),
+        commands: unfinished(),
         device_buffer_bytes: Measured::missing("the training did not come so far"),
-        load: Measured::missing("the training did not come to its end"),
+        load: unfinished(),
     });
-    let mut ledger = Ledger::new(training.origin);
+    let mut host_timeline = HostTimeline::new(training.origin);
     training.probe.resume();
     let start = Instant::now();
-    engine.begin(training.dataset, training.initial, &mut ledger).await?;
+    engine.begin(training.dataset, training.initial, &mut host_timeline).await?;
     let upload_s = start.elapsed().as_secs_f64();
     training.probe.pause();
     last(result)?.device_buffer_bytes = engine.buffer_bytes();
@@ -118,8 +118,8 @@ pub async fn train_once(
         result.phases.upload_s = upload_s.into();
     }
 
-    let mut clock = Clock { train_s: upload_s, evaluate_s: 0.0, steps_done: 0, kept: Instant::now(), ledger };
-    for epoch in 0..training.recipe.training.epochs {
+    let mut clock = Clock { train_s: upload_s, evaluate_s: 0.0, steps_done: 0, kept: Instant::now(), host_timeline };
+    for epoch in 0..training.config.training.epochs {
         let steps = training.steps_left(result, clock.steps_done);
         if steps == 0 || train_epoch(engine, training, (epoch, steps), &mut clock, result, observer).await? {
             break;
@@ -137,7 +137,7 @@ pub async fn train_once(
         Some(epoch) => epoch.test_error_pct.clone(),
         None => Measured::missing("no epoch was finished"),
     };
-    Ok(Trained { parameters, ledger: clock.ledger })
+    Ok(Trained { parameters, host_timeline: clock.host_timeline })
 }
 
 struct Clock {
@@ -146,12 +146,12 @@ struct Clock {
     steps_done: u32,
     /// When the result was kept last.
     kept: Instant,
-    ledger: Ledger,
+    host_timeline: HostTimeline,
 }
 
 /// Seconds of training that a soak lasts, if it is one.
 fn soak_s(result: &RunResult) -> Option<f64> {
-    result.settings.steady.soak_min.value.value().map(|minutes| 60.0 * minutes)
+    result.settings.stopping.soak_min.value.value().map(|minutes| 60.0 * minutes)
 }
 
 fn last(result: &mut RunResult) -> Result<&mut Repeat> {
@@ -160,7 +160,7 @@ fn last(result: &mut RunResult) -> Result<&mut Repeat> {
 
 /// Trains and evaluates epoch `epoch` of at most `steps` steps; returns whether its time ran out.
 async fn train_epoch(
-    engine: &mut impl Engine,
+    engine: &mut impl TrainingEngine,
     training: &Training<'_>,
     (epoch, steps): (u32, u32),
     clock: &mut Clock,
@@ -171,7 +171,7 @@ async fn train_epoch(
     let start = Instant::now();
     let before = clock.steps_done;
     let quick_s = result.settings.quick.value.then_some(QUICK_TRAIN_S - clock.train_s);
-    let schedule = training.recipe.training;
+    let schedule = training.config.training;
     let soak_s = soak_s(result);
     let totals = (
         (training.repeat + 1, result.settings.repeat.value.max(training.repeat + 1)),
@@ -179,8 +179,8 @@ async fn train_epoch(
         if soak_s.is_some() { (epoch + 1, epoch + 1) } else { (epoch + 1, schedule.epochs) },
         if soak_s.is_some() { before + steps } else { training.steps_asked(result) },
     );
-    clock.ledger.first_step = before;
-    engine.begin_epoch(epoch, &mut clock.ledger).await?;
+    clock.host_timeline.first_step = before;
+    engine.begin_epoch(epoch, &mut clock.host_timeline).await?;
     let mut samples: Vec<Sample> = Vec::new();
     let mut out_of_time = false;
     let last_epoch = last(result)?.epochs.last().map(|epoch| {
@@ -205,15 +205,15 @@ async fn train_epoch(
         out_of_time = quick_s.is_some_and(|limit| start.elapsed().as_secs_f64() > limit);
         if out_of_time || observer.stop_requested() { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
     };
-    let driven = engine.steps(steps, &mut clock.ledger, &mut report).await;
+    let driven = engine.steps(steps, &mut clock.host_timeline, &mut report).await;
     let made: u32 = samples.iter().map(|sample| sample.steps).sum();
     last(result)?.samples.append(&mut samples);
     if !(driven == Err(Error::Interrupted) && out_of_time) {
         driven?;
     }
-    let begun = clock.ledger.begin();
+    let begun = clock.host_timeline.begin();
     let sums = engine.step_metrics(made).await?;
-    clock.ledger.end(begun, Activity::Readback, false, None);
+    clock.host_timeline.end(begun, Activity::Readback, false, None);
     let train_s = start.elapsed().as_secs_f64();
     training.probe.pause();
     clock.train_s += train_s;

@@ -22,7 +22,7 @@ pub fn differences_from_standard(settings: &Settings, identity: Identity) -> Vec
     let epochs = settings.epochs.value;
     note(settings.quick.value, format!("a quick run, cut short after {QUICK_TRAIN_S} s of training"));
     let counted = if epochs == 1 { "1 epoch".to_owned() } else { format!("{epochs} epochs") };
-    if let Some(minutes) = settings.steady.soak_min.value.value() {
+    if let Some(minutes) = settings.stopping.soak_min.value.value() {
         note(true, format!("a soak of {minutes} minutes instead of {} epochs", standard.epochs));
     }
     note(epochs != standard.epochs, format!("{counted} instead of {}", standard.epochs));
@@ -46,7 +46,7 @@ pub fn difference_in_images(train: usize, test: usize) -> Option<String> {
 }
 
 /// Sets the status of a run that came to its end.
-pub fn judge(result: &mut RunResult) {
+pub fn validate(result: &mut RunResult) {
     let mut reasons = Vec::new();
     let finite = |value: &Measured<f64>| value.value().is_some_and(|value| value.is_finite());
     let epochs = result.repeats.iter().flat_map(|repeat| &repeat.epochs);
@@ -83,7 +83,7 @@ pub fn judge(result: &mut RunResult) {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::result::{Origin, Setting, Steady};
+    use crate::result::{Origin, Setting, StoppingRule};
 
     fn standard_settings() -> Settings {
         let any = || Setting::default(Measured::missing("any"));
@@ -101,7 +101,7 @@ mod tests {
             init: any(),
             plan: Setting::default("layered".into()),
             quick: Setting::default(false),
-            steady: Steady::default(),
+            stopping: StoppingRule::default(),
         }
     }
 
@@ -121,7 +121,7 @@ mod tests {
             dropout: Setting::new(0.0, option),
             init: Setting::new(Measured::Value("w".into()), option),
             quick: Setting::new(true, option),
-            steady: Steady { soak_min: Setting::new(Measured::Value(30.0), option), ..Steady::default() },
+            stopping: StoppingRule { soak_min: Setting::new(Measured::Value(30.0), option), ..StoppingRule::default() },
             ..standard_settings()
         };
         assert_eq!(differences_from_standard(&changed, Identity::Mnist).len(), 8);

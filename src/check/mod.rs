@@ -1,7 +1,8 @@
 //! The check before any timing: every kernel, and a few training steps, against the reference on the adapter at hand.
 
-use super::expected::{Contents, Expected, expected};
-use super::tolerance::{self, Comparison, Tolerance};
+mod expected;
+pub mod tolerance;
+
 use crate::data::{Dataset, Identity, Split};
 use crate::error::Result;
 use crate::gpu::{Gpu, Pipelines};
@@ -11,7 +12,9 @@ use crate::model::{CLASSES, IMAGE_PIXELS, Model, Training};
 use crate::reference::{self, Network};
 use crate::result::{self, KernelCheck, Outcome, StepCheck};
 use crate::rng::{self, Sequence, Stream};
-use crate::trainer::{Recipe, Trainer, uses};
+use crate::trainer::{Trainer, TrainingConfig, uses};
+use expected::{Contents, Expected, expected};
+use tolerance::{Comparison, Tolerance};
 use web_time::Instant;
 
 /// Images in the check's full batches: neither a multiple of a tile nor of a workgroup.
@@ -65,19 +68,19 @@ impl Report {
 pub(crate) const NEAR_TIE: &str = "a training of the check parted from the reference, as where rounding decides a near tie otherwise; \
     every kernel and another training agree with it";
 
-/// Checks every kernel of `plan` and five training steps of `recipe`, in small batches of seeded random images.
+/// Checks every kernel of `plan` and five training steps of `config`, in small batches of seeded random images.
 ///
 /// # Errors
 /// Only what keeps the check from being made; a failed comparison is in the report.
-pub async fn check(gpu: &Gpu, pipelines: &Pipelines, plan: &Plan, recipe: &Recipe) -> Result<Report> {
+pub async fn check(gpu: &Gpu, pipelines: &Pipelines, plan: &Plan, config: &TrainingConfig) -> Result<Report> {
     let start = Instant::now();
-    let mut report = compare_once(gpu, pipelines, plan, recipe, recipe.seed).await?;
+    let mut report = compare_once(gpu, pipelines, plan, config, config.seed).await?;
     for again in 1..TRAININGS {
         let kernels_agree = report.check.kernels.iter().all(|kernel| kernel.outcome == Outcome::Passed);
         if report.complaint.is_empty() || !kernels_agree {
             break;
         }
-        let next = compare_once(gpu, pipelines, plan, recipe, recipe.seed.wrapping_add(again)).await?;
+        let next = compare_once(gpu, pipelines, plan, config, config.seed.wrapping_add(again)).await?;
         if next.complaint.is_empty() {
             report = Report { first_step_s: report.first_step_s, remark: NEAR_TIE, ..next };
         }
@@ -87,13 +90,19 @@ pub async fn check(gpu: &Gpu, pipelines: &Pipelines, plan: &Plan, recipe: &Recip
 }
 
 /// Checks the steps and kernels with images and parameters drawn under `seed`.
-async fn compare_once(gpu: &Gpu, pipelines: &Pipelines, plan: &Plan, recipe: &Recipe, seed: u64) -> Result<Report> {
+async fn compare_once(
+    gpu: &Gpu,
+    pipelines: &Pipelines,
+    plan: &Plan,
+    config: &TrainingConfig,
+    seed: u64,
+) -> Result<Report> {
     let start = Instant::now();
-    let recipe = Recipe { training: Training { batch: BATCH, ..recipe.training }, ..recipe.clone() };
+    let config = TrainingConfig { training: Training { batch: BATCH, ..config.training }, ..config.clone() };
     let dataset = random_dataset(((STEPS - 1) * BATCH + LAST_BATCH) as usize, seed);
-    let parameters = random_parameters(&recipe.model, seed);
-    let mut trainer = Trainer::new(gpu, pipelines, plan, &recipe, &dataset, &parameters).await?;
-    let mut bench = Checker { gpu, plan, recipe: &recipe, dataset: &dataset, complaint: String::new() };
+    let parameters = random_parameters(&config.model, seed);
+    let mut trainer = Trainer::new(gpu, pipelines, plan, &config, &dataset, &parameters).await?;
+    let mut bench = Checker { gpu, plan, config: &config, dataset: &dataset, complaint: String::new() };
     let (steps, first_step_s) = bench.check_steps(&mut trainer, &parameters).await?;
     let kernels = bench.check_kernels(&trainer, STEPS - 1).await?;
     let outcome = if bench.complaint.is_empty() { Outcome::Passed } else { Outcome::Failed };
@@ -105,13 +114,19 @@ async fn compare_once(gpu: &Gpu, pipelines: &Pipelines, plan: &Plan, recipe: &Re
 ///
 /// # Errors
 /// As [`check`].
-pub async fn check_batch(gpu: &Gpu, pipelines: &Pipelines, plan: &Plan, recipe: &Recipe, batch: u32) -> Result<String> {
-    let recipe = Recipe { training: Training { batch: batch + 1, ..recipe.training }, ..recipe.clone() };
-    let dataset = random_dataset((2 * batch + 1) as usize, recipe.seed);
-    let parameters = random_parameters(&recipe.model, recipe.seed);
-    let mut trainer = Trainer::new(gpu, pipelines, plan, &recipe, &dataset, &parameters).await?;
+pub async fn check_batch(
+    gpu: &Gpu,
+    pipelines: &Pipelines,
+    plan: &Plan,
+    config: &TrainingConfig,
+    batch: u32,
+) -> Result<String> {
+    let config = TrainingConfig { training: Training { batch: batch + 1, ..config.training }, ..config.clone() };
+    let dataset = random_dataset((2 * batch + 1) as usize, config.seed);
+    let parameters = random_parameters(&config.model, config.seed);
+    let mut trainer = Trainer::new(gpu, pipelines, plan, &config, &dataset, &parameters).await?;
     trainer.begin_epoch(0);
-    let mut bench = Checker { gpu, plan, recipe: &recipe, dataset: &dataset, complaint: String::new() };
+    let mut bench = Checker { gpu, plan, config: &config, dataset: &dataset, complaint: String::new() };
     bench.check_kernels(&trainer, 1).await?;
     Ok(bench.complaint)
 }
@@ -142,7 +157,7 @@ pub fn random_parameters(model: &Model, seed: u64) -> Vec<f32> {
 struct Checker<'a> {
     gpu: &'a Gpu,
     plan: &'a Plan,
-    recipe: &'a Recipe,
+    config: &'a TrainingConfig,
     dataset: &'a Dataset,
     complaint: String,
 }
@@ -166,8 +181,8 @@ impl Checker<'_> {
         let first_step_s = start.elapsed().as_secs_f64();
         let rest = trainer.submit_steps(1..STEPS)?;
         // The reference computes while the device does.
-        let key = rng::stream_key(self.recipe.seed, Stream::Dropout);
-        let mut network = Network::new(self.recipe.model.clone(), self.recipe.training, parameters, key);
+        let key = rng::stream_key(self.config.seed, Stream::Dropout);
+        let mut network = Network::new(self.config.model.clone(), self.config.training, parameters, key);
         let order = trainer.order(0);
         let mut losses = Vec::new();
         for (step, indices) in order.chunks(BATCH as usize).enumerate() {
@@ -206,7 +221,7 @@ impl Checker<'_> {
             let before = self.contents(trainer, dispatch, |_| true).await?;
             self.gpu.wait(trainer.submit_dispatch(place, index)?).await?;
             let after = self.contents(trainer, dispatch, |access| access == Access::Write).await?;
-            let answers = expected(dispatch, &self.recipe.model, &step, &before)?;
+            let answers = expected(dispatch, &self.config.model, &step, &before)?;
             rows.push(self.compare(dispatch, &answers, &before, &after)?);
         }
         Ok(rows)

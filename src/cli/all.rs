@@ -2,18 +2,18 @@
 
 use super::args::RunArgs;
 use super::cpu;
-use super::load::MachineProbe;
 use super::output::ResultFile;
 use super::progress::TerminalObserver;
 use super::run::{choose_plan, find_adapters};
 use super::session::{INVALID, Session, Subject};
 use super::terminal;
-use crate::bench::{self, OnAdapter};
+use crate::bench::{self, AdapterTarget};
+use crate::cpu::{CpuTarget, NAME};
 use crate::error::{Error, Result};
 use crate::gpu::{AdapterInfo, Adapters};
-use crate::host::{NAME, OnCores};
 use crate::report;
 use crate::result::{Measured, RunResult, Setting, Settings, Status, no_peaks, no_tuning};
+use crate::telemetry::MachineProbe;
 use web_time::Instant;
 
 /// The word that stands for all adapters where one is named.
@@ -27,7 +27,7 @@ pub fn is_named(request: &Measured<String>) -> bool {
 /// Where a turn is made.
 enum Place<'a> {
     Adapter(&'a AdapterInfo),
-    Cores(OnCores),
+    Cores(CpuTarget),
 }
 
 /// One device and what it has measured so far.
@@ -54,7 +54,7 @@ pub fn run(args: &RunArgs, settings: Settings, started: Instant) -> Result<u8> {
     for adapter in adapters.infos() {
         turns.push(Turn::new(Place::Adapter(adapter), &settings, args)?);
     }
-    turns.push(Turn::new(Place::Cores(cpu::lane(args.cpu.threads)?), &settings, args)?);
+    turns.push(Turn::new(Place::Cores(cpu::target(args.cpu.threads)?), &settings, args)?);
     let rounds = settings.repeat.value;
     'rounds: for round in 0..rounds {
         for turn in turns.iter_mut().filter(|turn| turn.ended.is_none()) {
@@ -77,10 +77,10 @@ fn refuse_what_one_device_has(args: &RunArgs) -> Result<()> {
     let given = [
         ("--save", args.save.is_some()),
         ("--profile, --html and --trace", args.profiles() || args.html.is_some()),
-        ("--target-ci", args.steady.target_ci.is_some()),
-        ("--max-time", args.steady.max_time.is_some()),
-        ("--cooldown", args.steady.cooldown.is_some()),
-        ("--soak", args.steady.soak.is_some()),
+        ("--target-ci", args.stopping.target_ci.is_some()),
+        ("--max-time", args.stopping.max_time.is_some()),
+        ("--cooldown", args.stopping.cooldown.is_some()),
+        ("--soak", args.stopping.soak.is_some()),
     ];
     match given.iter().find(|(_, given)| *given) {
         Some((option, _)) => {
@@ -94,14 +94,14 @@ impl Place<'_> {
     fn name(&self) -> &str {
         match self {
             Place::Adapter(adapter) => &adapter.name,
-            Place::Cores(lane) => &lane.name,
+            Place::Cores(target) => &target.name,
         }
     }
 
     fn line(&self) -> String {
         match self {
             Place::Adapter(adapter) => adapter.line(),
-            Place::Cores(lane) => lane.line(),
+            Place::Cores(target) => target.line(),
         }
     }
 }
@@ -138,11 +138,11 @@ impl<'a> Turn<'a> {
                 let tune_s = tuning.clone().map(|_| start.elapsed().as_secs_f64());
                 (tuning, tune_s)
             }
-            _ => (no_tuning(), no_tuning().map(|_| 0.0)),
+            _ => (no_tuning(), no_tuning()),
         };
         let (adapter, probe) = match &self.place {
             Place::Adapter(adapter) => (bench::describe_adapter(adapter), MachineProbe::new(&[adapter])),
-            Place::Cores(lane) => (lane.describe(), MachineProbe::new(&[])),
+            Place::Cores(target) => (target.describe(), MachineProbe::new(&[])),
         };
         let subject = Subject {
             settings: self.settings.clone(),
@@ -151,18 +151,18 @@ impl<'a> Turn<'a> {
             tuning,
             tune_s,
             peaks: no_peaks(),
-            peaks_s: no_peaks().map(|_| 0.0),
+            peaks_s: no_peaks(),
             probe,
         };
         let file = self.file.take().ok_or_else(|| Error::Output("the result file is gone".into()))?;
         let mut observer = TerminalObserver::adding_to(file, self.result.take());
         let (mut result, outcome) = match &self.place {
             Place::Adapter(adapter) => {
-                let _kept = args.pipelines.keeper(adapters, adapter);
-                let lane = OnAdapter { adapters, adapter, checked: args.checked };
-                session.run(&lane, subject, None, &mut observer)
+                let _kept = args.pipelines.guard(adapters, adapter);
+                let target = AdapterTarget { adapters, adapter, checked: args.checked };
+                session.run(&target, subject, None, &mut observer)
             }
-            Place::Cores(lane) => session.run(lane, subject, None, &mut observer),
+            Place::Cores(target) => session.run(target, subject, None, &mut observer),
         };
         leave_out_what_turns_share(&mut result);
         let result = observer.whole(&result);

@@ -1,10 +1,10 @@
 //! The arguments of the program, and what they amount to together with the environment.
 
 use super::cpu::CpuArgs;
+use super::data_parallel::DataParallelArgs;
 use super::dataset::DataSource;
-use super::pipelines::PipelineArgs;
-use super::several::SeveralArgs;
-use super::steady::SteadyArgs;
+use super::pipeline_cache::PipelineCacheArgs;
+use super::stopping::StoppingArgs;
 use super::sweep::SweepArgs;
 use super::table::TableArgs;
 use crate::bench::{PROFILED_STEPS, ProfileOptions};
@@ -157,7 +157,7 @@ pub struct PeaksArgs {
     pub explain: bool,
     /// Keeping of compiled pipelines.
     #[command(flatten)]
-    pub pipelines: PipelineArgs,
+    pub pipelines: PipelineCacheArgs,
 }
 
 /// Options of `gpubench tune`.
@@ -177,7 +177,7 @@ pub struct TuneArgs {
     pub json: bool,
     /// Keeping of compiled pipelines.
     #[command(flatten)]
-    pub pipelines: PipelineArgs,
+    pub pipelines: PipelineCacheArgs,
 }
 
 /// Options of `gpubench report`.
@@ -227,7 +227,7 @@ pub struct RunArgs {
     pub repeat: Option<u32>,
     /// How to repeat.
     #[command(flatten)]
-    pub steady: SteadyArgs,
+    pub stopping: StoppingArgs,
     /// A minute at most: one epoch, cut short after half a minute of training
     #[arg(long)]
     pub quick: bool,
@@ -243,7 +243,7 @@ pub struct RunArgs {
     pub no_tune: bool,
     /// Several devices.
     #[command(flatten)]
-    pub several: SeveralArgs,
+    pub data_parallel: DataParallelArgs,
     /// The host's cores.
     #[command(flatten)]
     pub cpu: CpuArgs,
@@ -270,7 +270,7 @@ pub struct RunArgs {
     pub checked: bool,
     /// Keeping of compiled pipelines.
     #[command(flatten)]
-    pub pipelines: PipelineArgs,
+    pub pipelines: PipelineCacheArgs,
     /// Start from the weights in this safetensors file
     #[arg(long, value_name = "FILE")]
     pub init: Option<PathBuf>,
@@ -373,7 +373,7 @@ impl RunArgs {
                 Setting { value: Measured::Missing { .. }, .. } => Setting::default(AUTO.to_owned()),
             },
             quick: flag(self.quick, self.quick),
-            steady: self.steady.settings(),
+            stopping: self.stopping.settings(),
         }
     }
 }

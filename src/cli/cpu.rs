@@ -1,17 +1,18 @@
 //! `gpubench --adapter cpu`: training on the host's cores.
 
 use super::args::RunArgs;
-use super::load::MachineProbe;
 use super::session::{Session, Subject};
-use super::{environment, terminal};
+use super::terminal;
+use crate::cpu::{CpuTarget, NAME, NOT_PROFILED};
 use crate::error::{Error, Result};
 use crate::gpu::adapter::NONE_FOUND;
-use crate::host::{NAME, NOT_PROFILED, OnCores};
 use crate::result::{Measured, Origin, Setting, Settings, no_peaks, no_tuning};
+use crate::telemetry::MachineProbe;
+use crate::telemetry::environment;
 use clap::Args;
 use web_time::Instant;
 
-/// Options of the CPU lane.
+/// Options of the CPU target.
 #[derive(Debug, Clone, Default, Args)]
 pub struct CpuArgs {
     /// Threads of --adapter cpu [default: as many as there are cores]
@@ -32,15 +33,15 @@ impl CpuArgs {
     }
 }
 
-/// Whether an adapter request names the CPU lane.
+/// Whether an adapter request names the CPU target.
 pub fn is_named(request: &Measured<String>) -> bool {
     request.value().is_some_and(|request| request.trim().eq_ignore_ascii_case(NAME))
 }
 
-/// Refuses the CPU lane where `verb` knows adapters alone.
+/// Refuses the CPU target where `verb` knows adapters alone.
 ///
 /// # Errors
-/// [`Error::Usage`] if `request` names the lane.
+/// [`Error::Usage`] if `request` names the target.
 pub fn refuse(request: &Measured<String>, verb: &str) -> Result<()> {
     if !is_named(request) {
         return Ok(());
@@ -50,7 +51,7 @@ pub fn refuse(request: &Measured<String>, verb: &str) -> Result<()> {
     )))
 }
 
-/// Whether nothing was asked for that a machine without adapters lacks, so that the lane may stand in.
+/// Whether nothing was asked for that a machine without adapters lacks, so that the target may stand in.
 pub fn may_stand_in(settings: &Settings) -> bool {
     settings.adapter.origin == Origin::Default && settings.backend.origin == Origin::Default
 }
@@ -60,13 +61,13 @@ pub fn none_found() -> Error {
     Error::Adapter(format!("{NONE_FOUND}; the host's cores need none: --adapter cpu"))
 }
 
-/// The lane on this machine with `threads` threads, or as many as there are cores.
+/// The target on this machine with `threads` threads, or as many as there are cores.
 ///
 /// # Errors
 /// [`Error::Usage`] for no threads at all.
-pub fn lane(threads: Option<usize>) -> Result<OnCores> {
+pub fn target(threads: Option<usize>) -> Result<CpuTarget> {
     let name = environment::processor();
-    OnCores::new(name.value().cloned().unwrap_or_else(|| "CPU".to_owned()), threads)
+    CpuTarget::new(name.value().cloned().unwrap_or_else(|| "CPU".to_owned()), threads)
 }
 
 /// Trains on the host's cores; `stands_in` where no adapter was found. Returns the exit code.
@@ -75,25 +76,25 @@ pub fn lane(threads: Option<usize>) -> Result<OnCores> {
 /// Whatever ended the run early; what was measured before is in the result file.
 pub fn run(args: &RunArgs, settings: Settings, stands_in: bool, started: Instant) -> Result<u8> {
     refuse_what_adapters_have(args)?;
-    let lane = lane(args.cpu.threads)?;
-    let found = if stands_in { "none found, so the CPU lane trains: " } else { "" };
-    terminal::talk(&format!("adapter: {found}{}", lane.line()));
-    if let Some(remark) = lane.remark() {
+    let target = target(args.cpu.threads)?;
+    let found = if stands_in { "none found, so the CPU target trains: " } else { "" };
+    terminal::talk(&format!("adapter: {found}{}", target.line()));
+    if let Some(remark) = target.remark() {
         terminal::talk(&format!("  (note: {remark})"));
     }
-    let (session, file) = Session::begin(args, &lane.name, settings.seed.value, started)?;
+    let (session, file) = Session::begin(args, &target.name, settings.seed.value, started)?;
     let settings = Settings { plan: Setting::default(NAME.to_owned()), ..settings };
     let subject = Subject {
         settings,
-        adapter: lane.describe(),
+        adapter: target.describe(),
         adapter_s: started.elapsed().as_secs_f64(),
         tuning: no_tuning(),
-        tune_s: Measured::missing("the CPU lane has one plan"),
+        tune_s: Measured::missing("the CPU target has one plan"),
         peaks: no_peaks(),
-        peaks_s: Measured::missing("the CPU lane has no peaks to measure"),
+        peaks_s: Measured::missing("the CPU target has no peaks to measure"),
         probe: MachineProbe::new(&[]),
     };
-    session.measure(file, &lane, subject, args)
+    session.measure(file, &target, subject, args)
 }
 
 /// Refuses options that mean nothing on the host's cores.
@@ -108,7 +109,7 @@ fn refuse_what_adapters_have(args: &RunArgs) -> Result<()> {
         ("--fresh-peaks", "no peaks", args.fresh_peaks),
     ];
     match given.iter().find(|(_, _, given)| *given) {
-        Some((option, has, _)) => Err(Error::Usage(format!("the CPU lane has {has}: leave {option} out"))),
+        Some((option, has, _)) => Err(Error::Usage(format!("the CPU target has {has}: leave {option} out"))),
         None => Ok(()),
     }
 }

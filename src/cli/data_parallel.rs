@@ -1,19 +1,19 @@
 //! `gpubench --adapters A,B`: one training shared between several devices.
 
 use super::args::{AUTO, RunArgs};
-use super::load::MachineProbe;
 use super::session::{Session, Subject};
 use super::terminal;
-use crate::bench::{self, Device, OnSeveral, Split};
+use crate::bench::{self, DataParallelTarget, Device, Split};
 use crate::error::{Error, Result};
 use crate::gpu::{AdapterInfo, Adapters, adapter};
 use crate::result::{Adapter, Measured, Origin, Setting, Synchronisation, no_peaks, no_tuning};
+use crate::telemetry::MachineProbe;
 use clap::{Args, ValueEnum, value_parser};
 use web_time::Instant;
 
 /// Options of a run on several devices.
 #[derive(Debug, Clone, Default, Args)]
-pub struct SeveralArgs {
+pub struct DataParallelArgs {
     /// Train on several adapters together, each on its part of every batch; named as for --adapter, with commas between
     #[arg(long, value_name = "A,B,...", value_delimiter = ',', conflicts_with = "adapter")]
     pub adapters: Option<Vec<String>>,
@@ -37,7 +37,7 @@ pub enum Sync {
     Epoch,
 }
 
-impl SeveralArgs {
+impl DataParallelArgs {
     /// Refuses options that mean nothing without `--adapters`.
     ///
     /// # Errors
@@ -67,13 +67,13 @@ pub fn run(args: &RunArgs, started: Instant) -> Result<u8> {
             "several devices are not profiled at once: leave --adapters out, and profile each with --adapter".into(),
         ));
     }
-    let several = &args.several;
+    let options = &args.data_parallel;
     let mut settings = args.settings();
     let adapters = pollster::block_on(Adapters::find(settings.backend.value.value().map(String::as_str)))?;
-    let chosen = choose(&adapters, several)?;
+    let chosen = choose(&adapters, options)?;
     let adapter_s = started.elapsed().as_secs_f64();
-    let devices = devices(&chosen, several, &settings.plan.value)?;
-    let sync = match several.sync {
+    let devices = devices(&chosen, options, &settings.plan.value)?;
+    let sync = match options.sync {
         Some(Sync::Epoch) => Synchronisation::Epoch,
         Some(Sync::Step) | None => Synchronisation::Step,
     };
@@ -83,9 +83,9 @@ pub fn run(args: &RunArgs, started: Instant) -> Result<u8> {
     if devices.iter().any(|device| device.adapter.software) {
         terminal::talk("  (times of a software adapter say nothing about a GPU)");
     }
-    let names = several.adapters.iter().flatten().cloned().collect::<Vec<_>>().join(",");
+    let names = options.adapters.iter().flatten().cloned().collect::<Vec<_>>().join(",");
     settings.adapter = Setting::new(Measured::Value(names), Origin::Option);
-    let _kept: Vec<_> = chosen.iter().map(|adapter| args.pipelines.keeper(&adapters, adapter)).collect();
+    let _kept: Vec<_> = chosen.iter().map(|adapter| args.pipelines.guard(&adapters, adapter)).collect();
     let label = devices.iter().map(|device| device.name.as_str()).collect::<Vec<_>>().join(" + ");
     let described = described(&label, &devices);
     let plans: Vec<&str> = devices.iter().map(|device| device.plan.as_str()).collect();
@@ -93,7 +93,7 @@ pub fn run(args: &RunArgs, started: Instant) -> Result<u8> {
         if plans.windows(2).all(|pair| pair[0] == pair[1]) { plans[0].into() } else { plans.join(" + ") };
     let (session, file) = Session::begin(args, &label, settings.seed.value, started)?;
     let probe = MachineProbe::new(&devices.iter().map(|device| device.adapter).collect::<Vec<_>>());
-    let lane = OnSeveral { adapters: &adapters, devices, sync, checked: args.checked };
+    let target = DataParallelTarget { adapters: &adapters, devices, sync, checked: args.checked };
     let subject = Subject {
         settings,
         adapter: described,
@@ -104,11 +104,11 @@ pub fn run(args: &RunArgs, started: Instant) -> Result<u8> {
         peaks_s: Measured::missing("no peaks are measured of several devices"),
         probe,
     };
-    session.measure(file, &lane, subject, args)
+    session.measure(file, &target, subject, args)
 }
 
 /// The adapters that were named, each once.
-fn choose<'a>(adapters: &'a Adapters, several: &SeveralArgs) -> Result<Vec<&'a AdapterInfo>> {
+fn choose<'a>(adapters: &'a Adapters, several: &DataParallelArgs) -> Result<Vec<&'a AdapterInfo>> {
     let mut chosen: Vec<&AdapterInfo> = Vec::new();
     for request in several.adapters.iter().flatten() {
         if request.trim().is_empty() {
@@ -118,7 +118,7 @@ fn choose<'a>(adapters: &'a Adapters, several: &SeveralArgs) -> Result<Vec<&'a A
         }
         if request.trim().eq_ignore_ascii_case("cpu") {
             return Err(Error::Usage(
-                "the CPU lane trains by itself: name adapters of `gpubench list` in --adapters, or use --adapter cpu"
+                "the CPU target trains by itself: name adapters of `gpubench list` in --adapters, or use --adapter cpu"
                     .into(),
             ));
         }
@@ -135,7 +135,7 @@ fn choose<'a>(adapters: &'a Adapters, several: &SeveralArgs) -> Result<Vec<&'a A
 }
 
 /// The devices to open on `adapters`, with their parts and plans.
-fn devices<'a>(adapters: &[&'a AdapterInfo], several: &SeveralArgs, plan: &str) -> Result<Vec<Device<'a>>> {
+fn devices<'a>(adapters: &[&'a AdapterInfo], several: &DataParallelArgs, plan: &str) -> Result<Vec<Device<'a>>> {
     let each = several.logical_devices.unwrap_or(1);
     let count = adapters.len() * each as usize;
     if count < 2 {

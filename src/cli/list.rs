@@ -2,9 +2,9 @@
 
 use super::args::{BACKEND_VARIABLE, ListArgs, option_or_variable};
 use super::{cpu, terminal};
+use crate::cpu::{CpuTarget, NAME};
 use crate::error::{Error, Result};
 use crate::gpu::{AdapterInfo, Adapters, adapter};
-use crate::host::{self, OnCores};
 use crate::result::Origin;
 use comfy_table::{ContentArrangement, Table, presets};
 
@@ -16,38 +16,38 @@ pub fn list(args: &ListArgs) -> Result<()> {
     let backend = option_or_variable(args.backend.as_ref(), BACKEND_VARIABLE);
     let adapters = pollster::block_on(Adapters::find(backend.value.value().map(String::as_str)))?;
     // The host's cores belong to no backend.
-    let lane = if backend.origin == Origin::Default { Some(cpu::lane(None)?) } else { None };
+    let target = if backend.origin == Origin::Default { Some(cpu::target(None)?) } else { None };
     if args.json {
-        return terminal::data(&json(adapters.infos(), lane.as_ref())?);
+        return terminal::data(&json(adapters.infos(), target.as_ref())?);
     }
     if adapters.infos().is_empty() {
         terminal::talk(adapter::NONE_FOUND);
-        if lane.is_none() {
+        if target.is_none() {
             return Ok(());
         }
     }
-    terminal::data(&table(adapters.infos(), lane.as_ref()))
+    terminal::data(&table(adapters.infos(), target.as_ref()))
 }
 
-/// The adapters, and the lane as one more whose index is the name by which `--adapter` knows it.
-fn json(adapters: &[AdapterInfo], lane: Option<&OnCores>) -> Result<String> {
+/// The adapters, and the target as one more whose index is the name by which `--adapter` knows it.
+fn json(adapters: &[AdapterInfo], target: Option<&CpuTarget>) -> Result<String> {
     let failed = |error| Error::Output(format!("the list cannot be written as JSON: {error}"));
     let mut rows: Vec<serde_json::Value> =
         adapters.iter().map(serde_json::to_value).collect::<serde_json::Result<_>>().map_err(failed)?;
-    rows.extend(lane.map(|lane| {
+    rows.extend(target.map(|target| {
         serde_json::json!({
-            "index": host::NAME,
-            "name": lane.name,
+            "index": NAME,
+            "name": target.name,
             "kind": "cpu",
             "software": false,
-            "backend": host::NAME,
-            "threads": lane.threads,
+            "backend": NAME,
+            "threads": target.threads,
         })
     }));
     serde_json::to_string_pretty(&rows).map_err(failed)
 }
 
-fn table(adapters: &[AdapterInfo], lane: Option<&OnCores>) -> String {
+fn table(adapters: &[AdapterInfo], target: Option<&CpuTarget>) -> String {
     let mut table = Table::new();
     table.load_style(presets::NOTHING).set_content_arrangement(ContentArrangement::Dynamic);
     table.set_header(["", "name", "type", "backend", "driver", "PCI bus id", "software", "timestamps"]);
@@ -63,9 +63,9 @@ fn table(adapters: &[AdapterInfo], lane: Option<&OnCores>) -> String {
             adapter.timestamps.to_string(),
         ]);
     }
-    if let Some(lane) = lane {
-        let threads = format!("{} threads", lane.threads);
-        table.add_row([host::NAME, &lane.name, "cpu", host::NAME, &threads, "n/a (none)", "no", "n/a (none)"]);
+    if let Some(target) = target {
+        let threads = format!("{} threads", target.threads);
+        table.add_row([NAME, &target.name, "cpu", NAME, &threads, "n/a (none)", "no", "n/a (none)"]);
     }
     table.to_string()
 }

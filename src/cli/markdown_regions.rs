@@ -12,7 +12,7 @@ const END: &str = "<!-- end of gpubench table -->";
 
 /// A table in a Markdown file.
 #[derive(Debug, Clone, PartialEq)]
-pub struct Marked {
+pub struct Region {
     /// Name of what it shows.
     pub name: String,
     /// What it shows.
@@ -27,9 +27,9 @@ pub struct Marked {
 ///
 /// # Errors
 /// [`Error::Data`], with the line, if there is none, one does not end, or one names a table that does not exist.
-pub fn find(text: &str) -> Result<Vec<Marked>> {
-    let mut found: Vec<Marked> = Vec::new();
-    let mut open: Option<Marked> = None;
+pub fn find(text: &str) -> Result<Vec<Region>> {
+    let mut found: Vec<Region> = Vec::new();
+    let mut open: Option<Region> = None;
     let mut next = 0;
     for (index, line) in text.split_inclusive('\n').enumerate() {
         let (start, number) = (next, index + 1);
@@ -38,10 +38,10 @@ pub fn find(text: &str) -> Result<Vec<Marked>> {
         match (&mut open, line.starts_with(BEGIN), line == END) {
             (None, true, _) => {
                 let (name, parts) = named(line, number)?;
-                open = Some(Marked { name, parts, line: number, between: next..next });
+                open = Some(Region { name, parts, line: number, between: next..next });
             }
             (Some(_), false, true) => {
-                found.extend(open.take().map(|marked| Marked { between: marked.between.start..start, ..marked }));
+                found.extend(open.take().map(|marked| Region { between: marked.between.start..start, ..marked }));
             }
             (None, _, true) => {
                 return Err(Error::Data(format!("line {number} ends a table that nothing began; remove it")));
@@ -59,7 +59,7 @@ pub fn find(text: &str) -> Result<Vec<Marked>> {
     }
 }
 
-fn endless(marked: &Marked) -> Error {
+fn endless(marked: &Region) -> Error {
     Error::Data(format!("the table of line {} does not end; put {END} on a line after it", marked.line))
 }
 
@@ -75,7 +75,7 @@ fn named(line: &str, number: usize) -> Result<(String, Vec<Part>)> {
 }
 
 /// `text` with `content` between the markers of each of its tables, in the line ends of `text`.
-pub fn replaced(text: &str, marked: &[Marked], content: impl Fn(&Marked) -> String) -> String {
+pub fn replaced(text: &str, marked: &[Region], content: impl Fn(&Region) -> String) -> String {
     let mut whole = String::new();
     let mut copied = 0;
     for one in marked {
@@ -87,8 +87,8 @@ pub fn replaced(text: &str, marked: &[Marked], content: impl Fn(&Marked) -> Stri
 }
 
 /// The first of the tables that holds something else than `content`.
-pub fn first_difference(text: &str, marked: &[Marked], content: impl Fn(&Marked) -> String) -> Option<Marked> {
-    let differs = |one: &&Marked| text[one.between.clone()] != with_line_ends_of(text, &content(one));
+pub fn first_difference(text: &str, marked: &[Region], content: impl Fn(&Region) -> String) -> Option<Region> {
+    let differs = |one: &&Region| text[one.between.clone()] != with_line_ends_of(text, &content(one));
     marked.iter().find(differs).cloned()
 }
 
@@ -110,7 +110,7 @@ mod tests {
             let found: Vec<(&str, usize)> = marked.iter().map(|one| (one.name.as_str(), one.line)).collect();
             assert_eq!(found, [("by-tool", 3), ("all", 8)]);
             assert_eq!((marked[0].parts.len(), &marked[1].parts), (1, &Part::all()));
-            let content = |one: &Marked| format!("\n{}\n\n", one.name);
+            let content = |one: &Region| format!("\n{}\n\n", one.name);
             assert_eq!(first_difference(&page, &marked, content).map(|one| one.line), Some(3));
             let new = replaced(&page, &marked, content);
             let expected = PAGE.replace("old\n", "\nby-tool\n\n").replace("all -->\n", "all -->\n\nall\n\n");

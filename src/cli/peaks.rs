@@ -3,7 +3,6 @@
 use super::args::{ADAPTER_VARIABLE, BACKEND_VARIABLE, PeaksArgs, option_or_variable};
 use super::cache::{self, Kept};
 use super::{cpu, run, terminal};
-use crate::bench;
 use crate::error::Result;
 use crate::gpu::{AdapterInfo, Adapters, adapter};
 use crate::report;
@@ -43,7 +42,7 @@ pub fn peaks(args: &PeaksArgs) -> Result<()> {
     let adapters = pollster::block_on(Adapters::find(backend.value().map(String::as_str)))?;
     let adapter = adapter::choose(adapters.infos(), request.value().map(String::as_str))?;
     run::announce(adapter);
-    let _kept = args.pipelines.keeper(&adapters, adapter);
+    let _kept = args.pipelines.guard(&adapters, adapter);
     let peaks = measured(&adapters, adapter)?;
     cache::keep_or_note(&peaks, cache::folder::<Peaks>().as_deref());
     if args.json {
@@ -81,7 +80,7 @@ pub fn for_profile(adapters: &Adapters, adapter: &AdapterInfo, fresh: bool) -> R
 /// # Errors
 /// As [`cached_or_measured`].
 pub fn cached_in_or_measured(folder: Option<&Path>, adapters: &Adapters, adapter: &AdapterInfo) -> Result<Peaks> {
-    let wanted = bench::peaks::subject(adapter);
+    let wanted = crate::peaks::subject(adapter);
     if let Some(peaks) = cache::read_or_note(folder, &wanted) {
         return Ok(peaks);
     }
@@ -104,7 +103,7 @@ fn measured(adapters: &Adapters, adapter: &AdapterInfo) -> Result<Peaks> {
         bar.tick();
         ControlFlow::Continue(())
     };
-    let outcome = pollster::block_on(bench::peaks::measure(adapters, adapter, &mut progress));
+    let outcome = pollster::block_on(crate::peaks::measure(adapters, adapter, &mut progress));
     bar.finish_and_clear();
     let mut peaks = outcome?;
     peaks.measured_utc = jiff::Timestamp::now().to_string();

@@ -1,17 +1,17 @@
-//! Compiled pipelines in the user's cache folder, so that a driver need not compile them again.
+//! PipelineCacheData pipelines in the user's cache folder, so that a driver need not compile them again.
 
 use super::cache;
 use super::{dataset, output, terminal};
 use crate::bench;
 use crate::error::{Error, Result};
-use crate::gpu::{AdapterInfo, Adapters, Compiled};
+use crate::gpu::{AdapterInfo, Adapters, PipelineCacheData};
 use clap::Args;
 use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 
 /// Whether compiled pipelines are kept.
 #[derive(Debug, Clone, Copy, Default, Args)]
-pub struct PipelineArgs {
+pub struct PipelineCacheArgs {
     /// Compile all kernels anew, and keep nothing of them for other runs
     #[arg(long)]
     pub no_pipeline_cache: bool,
@@ -19,11 +19,11 @@ pub struct PipelineArgs {
 
 /// Keeps what is compiled on an adapter when it goes out of scope, however the run ended.
 #[must_use = "what is compiled is kept when this goes out of scope"]
-pub struct Keeper<'a> {
+pub struct PipelineCacheGuard<'a> {
     adapters: &'a Adapters,
     adapter: &'a AdapterInfo,
     /// Nothing where nothing is kept.
-    place: Option<(PathBuf, Compiled)>,
+    place: Option<(PathBuf, PipelineCacheData)>,
 }
 
 /// The file in `folder` for one adapter and backend.
@@ -35,12 +35,14 @@ pub fn file(folder: &Path, adapter: &AdapterInfo) -> PathBuf {
 ///
 /// # Errors
 /// [`Error::Data`] if there is a file that must not be used.
-pub fn read(folder: &Path, adapter: &AdapterInfo) -> Result<Compiled> {
+pub fn read(folder: &Path, adapter: &AdapterInfo) -> Result<PipelineCacheData> {
     let path = file(folder, adapter);
     let refused = |words: String| Error::Data(format!("{} is not used: {words}", path.display()));
     match std::fs::read(&path) {
-        Ok(bytes) => Compiled::from_bytes(&bytes, &subject(adapter)).map_err(|error| refused(error.to_string())),
-        Err(error) if error.kind() == ErrorKind::NotFound => Ok(Compiled::default()),
+        Ok(bytes) => {
+            PipelineCacheData::from_bytes(&bytes, &subject(adapter)).map_err(|error| refused(error.to_string()))
+        }
+        Err(error) if error.kind() == ErrorKind::NotFound => Ok(PipelineCacheData::default()),
         Err(error) => Err(refused(error.to_string())),
     }
 }
@@ -49,7 +51,7 @@ pub fn read(folder: &Path, adapter: &AdapterInfo) -> Result<Compiled> {
 ///
 /// # Errors
 /// [`Error::Output`] if the folder cannot be written; it then holds what it held before.
-pub fn keep(folder: &Path, adapter: &AdapterInfo, compiled: &Compiled) -> Result<()> {
+pub fn keep(folder: &Path, adapter: &AdapterInfo, compiled: &PipelineCacheData) -> Result<()> {
     std::fs::create_dir_all(folder).map_err(|error| Error::Output(format!("{} ({error})", folder.display())))?;
     output::replace(&file(folder, adapter), &compiled.to_bytes(&subject(adapter))?)
 }
@@ -59,24 +61,24 @@ fn subject(adapter: &AdapterInfo) -> String {
     format!("{:?}", bench::tuning_subject(adapter))
 }
 
-impl PipelineArgs {
+impl PipelineCacheArgs {
     /// Lets devices on `adapter` use the pipelines of the user's cache folder, and what they compile be kept there. Why a file was not
     /// used, or could not be written, is said on stderr.
-    pub fn keeper<'a>(self, adapters: &'a Adapters, adapter: &'a AdapterInfo) -> Keeper<'a> {
+    pub fn guard<'a>(self, adapters: &'a Adapters, adapter: &'a AdapterInfo) -> PipelineCacheGuard<'a> {
         let folder = dataset::cache_folder_of("pipelines").ok().filter(|_| !self.no_pipeline_cache);
         let place = folder.map(|folder| {
             let kept = read(&folder, adapter).unwrap_or_else(|error| {
                 terminal::talk(&format!("note: {error}: kernels are compiled anew"));
-                Compiled::default()
+                PipelineCacheData::default()
             });
             adapters.keep_pipelines(adapter, kept.clone());
             (folder, kept)
         });
-        Keeper { adapters, adapter, place }
+        PipelineCacheGuard { adapters, adapter, place }
     }
 }
 
-impl Drop for Keeper<'_> {
+impl Drop for PipelineCacheGuard<'_> {
     fn drop(&mut self) {
         let Some((folder, before)) = &self.place else { return };
         let Some(now) = self.adapters.kept_pipelines(self.adapter).filter(|now| now != before) else { return };
@@ -114,10 +116,10 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let folder = folder.path().join("not there yet");
         let ours = adapter("driver 1");
-        assert_eq!(read(&folder, &ours), Ok(Compiled::default()), "nothing is kept yet");
-        keep(&folder, &ours, &Compiled::default()).unwrap();
+        assert_eq!(read(&folder, &ours), Ok(PipelineCacheData::default()), "nothing is kept yet");
+        keep(&folder, &ours, &PipelineCacheData::default()).unwrap();
         assert!(file(&folder, &ours).ends_with("imaginary-1-vulkan.pipelines"));
-        assert_eq!(read(&folder, &ours), Ok(Compiled::default()));
+        assert_eq!(read(&folder, &ours), Ok(PipelineCacheData::default()));
         let words = read(&folder, &adapter("driver 2")).unwrap_err().to_string();
         assert!(words.contains("imaginary-1-vulkan.pipelines is not used: it belongs to another"), "{words}");
     }
@@ -126,7 +128,7 @@ mod tests {
     fn a_file_that_was_changed_or_cannot_be_read_is_refused() {
         let folder = tempfile::tempdir().unwrap();
         let ours = adapter("driver 1");
-        keep(folder.path(), &ours, &Compiled::default()).unwrap();
+        keep(folder.path(), &ours, &PipelineCacheData::default()).unwrap();
         let path = file(folder.path(), &ours);
         let mut bytes = std::fs::read(&path).unwrap();
         bytes.push(0);

@@ -146,7 +146,7 @@ impl Observer for TerminalObserver {
 
 /// What an epoch brought; an error rate on anything but MNIST says so.
 fn epoch_line(epoch: &Epoch, result: &RunResult) -> String {
-    let of = match result.settings.steady.soak_min.value {
+    let of = match result.settings.stopping.soak_min.value {
         Measured::Value(_) => String::new(),
         Measured::Missing { .. } => format!("/{}", result.settings.epochs.value),
     };

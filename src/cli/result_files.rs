@@ -1,6 +1,6 @@
 //! Many result files at once: one that cannot be read hides none of the others.
 
-use crate::report::Stored;
+use crate::report::LoadedResult;
 use crate::result::{RunResult, SCHEMA, SCHEMA_VERSION};
 use serde_json::Value;
 use std::fs;
@@ -10,7 +10,7 @@ use std::path::{Path, PathBuf};
 #[derive(Debug, Default)]
 pub struct Collected {
     /// The results, in the order of the files; those of a folder in the order of their names.
-    pub stored: Vec<Stored>,
+    pub stored: Vec<LoadedResult>,
     /// What could not be read and why, one sentence each.
     pub problems: Vec<String>,
     /// What should be known of the rest, one sentence each.
@@ -64,7 +64,7 @@ impl Collected {
                     return;
                 }
                 self.notes.extend(note.map(|note| format!("{}: {note}", path.display())));
-                self.stored.push(Stored { file, result });
+                self.stored.push(LoadedResult { file, result });
             }
             Err(problem) => self.problems.push(format!("{}: {problem}", path.display())),
         }

@@ -1,14 +1,14 @@
 //! `gpubench run`: the main job.
 
 use super::args::{AUTO, ListArgs, RunArgs};
-use super::load::MachineProbe;
 use super::session::{Session, Subject};
-use super::{all, cpu, list, peaks, several, terminal, tune};
-use crate::bench::{self, OnAdapter};
+use super::{all, cpu, data_parallel, list, peaks, terminal, tune};
+use crate::bench::{self, AdapterTarget};
 use crate::error::Result;
 use crate::gpu::{AdapterInfo, Adapters, adapter};
 use crate::kernels::plan_named;
 use crate::result::{Measured, Peaks, Settings, Tuning, no_peaks, no_tuning};
+use crate::telemetry::MachineProbe;
 use web_time::Instant;
 
 /// Larger batches are not worth a search for the fastest plan.
@@ -24,12 +24,12 @@ pub fn run(args: &RunArgs) -> Result<u8> {
         list::list(&ListArgs { json: args.json, backend: args.backend.clone() })?;
         return Ok(0);
     }
-    args.steady.fit(args.settings().repeat.value)?;
-    if args.several.adapters.is_some() {
+    args.stopping.fit(args.settings().repeat.value)?;
+    if args.data_parallel.adapters.is_some() {
         args.cpu.refuse_on_adapters()?;
-        return several::run(args, started);
+        return data_parallel::run(args, started);
     }
-    args.several.refuse_without_adapters()?;
+    args.data_parallel.refuse_without_adapters()?;
     let mut settings = args.settings();
     if cpu::is_named(&settings.adapter.value) {
         return cpu::run(args, settings, false, started);
@@ -52,7 +52,7 @@ pub fn run(args: &RunArgs) -> Result<u8> {
     if adapter.software {
         terminal::talk("  (it measures the CPU through a detour: --adapter cpu measures it directly)");
     }
-    let _kept = args.pipelines.keeper(&adapters, adapter);
+    let _kept = args.pipelines.guard(&adapters, adapter);
 
     let (session, file) = Session::begin(args, &adapter.name, settings.seed.value, started)?;
     let start = Instant::now();
@@ -64,10 +64,10 @@ pub fn run(args: &RunArgs) -> Result<u8> {
         false => no_peaks(),
     };
     let peaks_s = peaks.clone().map(|_| start.elapsed().as_secs_f64());
-    let lane = OnAdapter { adapters: &adapters, adapter, checked: args.checked };
+    let target = AdapterTarget { adapters: &adapters, adapter, checked: args.checked };
     let (described, probe) = (bench::describe_adapter(adapter), MachineProbe::new(&[adapter]));
     let subject = Subject { settings, adapter: described, adapter_s, tuning, tune_s, peaks, peaks_s, probe };
-    session.measure(file, &lane, subject, args)
+    session.measure(file, &target, subject, args)
 }
 
 /// The machine's adapters on the backend that was asked for.
@@ -115,7 +115,7 @@ fn measured_peaks(adapters: &Adapters, adapter: &AdapterInfo, fresh: bool) -> Me
 /// As [`run`].
 pub fn profile(args: &RunArgs) -> Result<u8> {
     let steps = args.steps.or_else(|| {
-        (args.epochs.is_none() && args.steady.soak.is_none() && !args.quick).then_some(bench::PROFILED_STEPS)
+        (args.epochs.is_none() && args.stopping.soak.is_none() && !args.quick).then_some(bench::PROFILED_STEPS)
     });
     run(&RunArgs { profile: true, steps, ..args.clone() })
 }

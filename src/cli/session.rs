@@ -1,18 +1,19 @@
 //! What every run does around its measuring: files that may be wrong before it, files to be written after it.
 
 use super::args::RunArgs;
-use super::load::MachineProbe;
 use super::output::{ResultFile, replace};
 use super::progress::TerminalObserver;
 use super::report::{expect_writable, write_html};
-use super::{dataset, environment, progress, terminal};
-use crate::bench::engine::Lane;
+use super::{dataset, progress, terminal};
+use crate::bench::target::TrainingTarget;
 use crate::bench::{self, Finished, Job, ProfileOptions};
 use crate::data::Dataset;
 use crate::error::{Error, Result};
 use crate::model::Model;
 use crate::report;
 use crate::result::{Adapter, Measured, Origin, Peaks, RunResult, Settings, Status, Tuning};
+use crate::telemetry::MachineProbe;
+use crate::telemetry::environment;
 use crate::weights;
 use std::path::Path;
 use web_time::Instant;
@@ -95,10 +96,10 @@ impl Session {
         result
     }
 
-    /// Measures on `lane`, watched by `observer`; the result stands whether it came to its end or not.
+    /// Measures on `target`, watched by `observer`; the result stands whether it came to its end or not.
     pub fn run(
         &self,
-        lane: &impl Lane,
+        target: &impl TrainingTarget,
         subject: Subject,
         profile: Option<ProfileOptions>,
         observer: &mut TerminalObserver,
@@ -112,20 +113,26 @@ impl Session {
             probe: &subject.probe,
             started: self.started,
         };
-        let outcome = pollster::block_on(bench::run(lane, &job, &mut result, observer));
+        let outcome = pollster::block_on(bench::run(target, &job, &mut result, observer));
         result.summary.peak_host_memory_bytes = environment::peak_host_memory_bytes();
         (result, outcome)
     }
 
-    /// Measures on `lane`, shows the result, also that of a run which ended early if it has trained at all, and writes what was
+    /// Measures on `target`, shows the result, also that of a run which ended early if it has trained at all, and writes what was
     /// asked for; returns the exit code.
     ///
     /// # Errors
     /// Whatever ended the run early; what was measured before is in the result file.
-    pub fn measure(self, file: ResultFile, lane: &impl Lane, subject: Subject, args: &RunArgs) -> Result<u8> {
+    pub fn measure(
+        self,
+        file: ResultFile,
+        target: &impl TrainingTarget,
+        subject: Subject,
+        args: &RunArgs,
+    ) -> Result<u8> {
         let mut observer = TerminalObserver::new(file);
         let profile = args.profiles().then(|| args.profile_options());
-        let (result, outcome) = self.run(lane, subject, profile, &mut observer);
+        let (result, outcome) = self.run(target, subject, profile, &mut observer);
         let mut file = observer.finish();
         let kept = file.write(&result);
         if outcome.is_ok() || !result.repeats.is_empty() {

@@ -1,12 +1,12 @@
 //! The options about repeating: pauses, when to stop, and a soak.
 
 use crate::error::{Error, Result};
-use crate::result::{Measured, Origin, Setting, Steady};
+use crate::result::{Measured, Origin, Setting, StoppingRule};
 use clap::Args;
 
 /// Options about repeating the training.
 #[derive(Debug, Clone, Default, Args)]
-pub struct SteadyArgs {
+pub struct StoppingArgs {
     /// Pause for so many seconds between two trainings
     #[arg(long, value_name = "SECONDS", allow_negative_numbers = true, value_parser = cooldown)]
     pub cooldown: Option<f64>,
@@ -22,14 +22,14 @@ pub struct SteadyArgs {
     pub soak: Option<f64>,
 }
 
-impl SteadyArgs {
+impl StoppingArgs {
     /// The settings that these options amount to.
-    pub fn settings(&self) -> Steady {
+    pub fn settings(&self) -> StoppingRule {
         let given = |option: Option<f64>| match option {
             Some(value) => Setting::new(Measured::Value(value), Origin::Option),
             None => Setting::default(Measured::missing("not asked for")),
         };
-        Steady {
+        StoppingRule {
             cooldown_s: Setting::option_or(self.cooldown, 0.0),
             target_ci_pct: given(self.target_ci),
             max_time_s: given(self.max_time),
@@ -96,7 +96,7 @@ mod tests {
 
     #[test]
     fn options_without_anything_to_act_on_are_refused() {
-        let with = |cooldown, target_ci, max_time| SteadyArgs { cooldown, target_ci, max_time, soak: None };
+        let with = |cooldown, target_ci, max_time| StoppingArgs { cooldown, target_ci, max_time, soak: None };
         for (arguments, repeat) in [
             (with(None, None, None), 1),
             (with(Some(1.0), None, None), 2),

@@ -3,15 +3,16 @@
 use super::args::RunArgs;
 use super::dataset::{self, DataSource};
 use super::output::ResultFile;
-use super::pipelines::PipelineArgs;
+use super::pipeline_cache::PipelineCacheArgs;
 use super::progress::TerminalObserver;
-use super::{cpu, environment, run, terminal};
+use super::{cpu, run, terminal};
 use crate::bench::{self, Observer, Progress, Sizes, SweepJob};
 use crate::error::Result;
 use crate::gpu::{Adapters, adapter};
 use crate::kernels::layered;
 use crate::report;
 use crate::result::{Measured, Origin, RunResult, Setting, SweepPoint, SweepVariable};
+use crate::telemetry::environment;
 use clap::{Args, value_parser};
 use std::path::PathBuf;
 use web_time::Instant;
@@ -49,7 +50,7 @@ pub struct SweepArgs {
     pub json: bool,
     /// Keeping of compiled pipelines.
     #[command(flatten)]
-    pub pipelines: PipelineArgs,
+    pub pipelines: PipelineCacheArgs,
     /// Folder for result files
     #[arg(long, value_name = "DIR", default_value = "results")]
     pub output: PathBuf,
@@ -130,7 +131,7 @@ pub fn sweep(args: &SweepArgs) -> Result<u8> {
     let adapter = adapter::choose(adapters.infos(), settings.adapter.value.value().map(String::as_str))?;
     let adapter_s = started.elapsed().as_secs_f64();
     run::announce(adapter);
-    let _kept = args.pipelines.keeper(&adapters, adapter);
+    let _kept = args.pipelines.guard(&adapters, adapter);
     let sizes = args.sizes();
     let file = ResultFile::create(&args.output, &adapter.name, settings.seed.value)?;
     let data_start = Instant::now();

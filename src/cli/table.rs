@@ -1,8 +1,8 @@
 //! `gpubench table`: results among the published rows, as tables and in Markdown files.
 
-use super::marked::{self, Marked};
+use super::markdown_regions::{self, Region};
 use super::output::replace;
-use super::stored::{self, Collected};
+use super::result_files::{self, Collected};
 use super::terminal;
 use crate::error::{Error, Result};
 use crate::report::{Part, Tables};
@@ -77,7 +77,7 @@ pub fn table(args: &TableArgs) -> Result<()> {
             return Err(Error::Data(format!("{count} of what was named could not be read, so no page was touched")));
         }
     }
-    let content = |marked: &Marked| between(&args.results, &tables, marked);
+    let content = |marked: &Region| between(&args.results, &tables, marked);
     // Every page is proved before any is written.
     let pages = pages.iter().map(|path| Page::read(path)).collect::<Result<Vec<_>>>()?;
     match args.update.is_empty() {
@@ -89,10 +89,10 @@ pub fn table(args: &TableArgs) -> Result<()> {
 /// What the tables are made of. The folder that is taken if none is named need not hold anything.
 fn collect(results: &[PathBuf]) -> Collected {
     if !results.is_empty() {
-        return stored::collect(results);
+        return result_files::collect(results);
     }
-    match stored::files_at(Path::new(FOLDER)) {
-        Ok(files) => stored::collect(&files),
+    match result_files::files_at(Path::new(FOLDER)) {
+        Ok(files) => result_files::collect(&files),
         Err(problem) => {
             let notes = vec![format!("{problem}; the tables hold published rows alone")];
             Collected { notes, ..Collected::default() }
@@ -117,7 +117,7 @@ fn print(args: &TableArgs, tables: &Tables<'_>) -> Result<()> {
 }
 
 /// What stands between two markers: the tables they name and the command that prints these.
-fn between(results: &[PathBuf], tables: &Tables<'_>, marked: &Marked) -> String {
+fn between(results: &[PathBuf], tables: &Tables<'_>, marked: &Region) -> String {
     let quoted = |path: &PathBuf| match path.display().to_string() {
         path if path.contains(char::is_whitespace) => format!(" '{path}'"),
         path => format!(" {path}"),
@@ -131,20 +131,20 @@ fn between(results: &[PathBuf], tables: &Tables<'_>, marked: &Marked) -> String 
 struct Page {
     path: PathBuf,
     text: String,
-    marked: Vec<Marked>,
+    marked: Vec<Region>,
 }
 
 impl Page {
     fn read(path: &Path) -> Result<Self> {
         let wrong = |error: &dyn std::fmt::Display| Error::Data(format!("{}: {error}", path.display()));
         let text = fs::read_to_string(path).map_err(|error| wrong(&format!("it cannot be read ({error})")))?;
-        let marked = marked::find(&text).map_err(|error| wrong(&error))?;
+        let marked = markdown_regions::find(&text).map_err(|error| wrong(&error))?;
         Ok(Self { path: path.to_owned(), text, marked })
     }
 
     /// Writes the page with `content` in it, unless it holds that already, and says so.
-    fn update(&self, content: impl Fn(&Marked) -> String) -> Result<()> {
-        let new = marked::replaced(&self.text, &self.marked, content);
+    fn update(&self, content: impl Fn(&Region) -> String) -> Result<()> {
+        let new = markdown_regions::replaced(&self.text, &self.marked, content);
         let shown = self.path.display();
         if new == self.text {
             terminal::talk(&format!("unchanged: {shown}"));
@@ -159,9 +159,9 @@ impl Page {
 }
 
 /// Expects `content` in every page.
-fn check(pages: &[Page], content: impl Fn(&Marked) -> String) -> Result<()> {
+fn check(pages: &[Page], content: impl Fn(&Region) -> String) -> Result<()> {
     for page in pages {
-        if let Some(marked) = marked::first_difference(&page.text, &page.marked, &content) {
+        if let Some(marked) = markdown_regions::first_difference(&page.text, &page.marked, &content) {
             let path = page.path.display();
             return Err(Error::Differs(format!(
                 "{path}: the table of line {} ({}) is not what the results give; `gpubench table --update {path}` writes it",

@@ -9,7 +9,7 @@ use crate::gpu::{AdapterInfo, Adapters, adapter};
 use crate::model::{DROPOUT_RATE, Model, Training};
 use crate::report;
 use crate::result::{RunResult, Subject, Tuning};
-use crate::trainer::Recipe;
+use crate::trainer::TrainingConfig;
 use indicatif::{ProgressBar, ProgressStyle};
 use std::sync::atomic::Ordering;
 
@@ -44,7 +44,7 @@ pub fn tune(args: &TuneArgs) -> Result<()> {
     let adapters = pollster::block_on(Adapters::find(backend.value().map(String::as_str)))?;
     let adapter = adapter::choose(adapters.infos(), request.value().map(String::as_str))?;
     run::announce(adapter);
-    let _kept = args.pipelines.keeper(&adapters, adapter);
+    let _kept = args.pipelines.guard(&adapters, adapter);
     let tuning = measured(&adapters, adapter, args.batch)?;
     cache::keep_or_note(&tuning, cache::folder::<Tuning>().as_deref());
     terminal::data(&if args.json { tuning.to_json()? } else { report::tuning_text(&tuning, terminal::width()) })
@@ -68,7 +68,7 @@ pub fn cached_or_measured(adapters: &Adapters, adapter: &AdapterInfo, batch: u32
 
 /// Searches, with the progress on stderr.
 fn measured(adapters: &Adapters, adapter: &AdapterInfo, batch: u32) -> Result<Tuning> {
-    let recipe = Recipe {
+    let config = TrainingConfig {
         model: Model::new(DROPOUT_RATE),
         training: Training { batch, ..Training::STANDARD },
         seed: 1,
@@ -82,7 +82,7 @@ fn measured(adapters: &Adapters, adapter: &AdapterInfo, batch: u32) -> Result<Tu
         terminal::talk("tuning: looking for the fastest plan, once for this adapter (--no-tune leaves it out)");
     }
     let mut observer = TuneObserver { bar };
-    let outcome = pollster::block_on(bench::tune(adapters, adapter, &recipe, &mut observer));
+    let outcome = pollster::block_on(bench::tune(adapters, adapter, &config, &mut observer));
     observer.bar.finish_and_clear();
     let tuning = Tuning { measured_utc: jiff::Timestamp::now().to_string(), ..outcome? };
     match tuning.best() {

@@ -1,7 +1,7 @@
-//! The check of the CPU lane before any timing: every layer's pass, and a few training steps, against the reference.
+//! The check of the CPU target before any timing: every layer's pass, and a few training steps, against the reference.
 
-use crate::bench::check::{BATCH, LAST_BATCH, NEAR_TIE, Report, STEPS, TRAININGS, random_dataset, random_parameters};
-use crate::bench::tolerance::{self, Tolerance};
+use crate::check::tolerance::{self, Tolerance};
+use crate::check::{BATCH, LAST_BATCH, NEAR_TIE, Report, STEPS, TRAININGS, random_dataset, random_parameters};
 use crate::cpu::{Cores, Trace, Trainer};
 use crate::data::{Dataset, Split};
 use crate::error::Result;
@@ -9,23 +9,23 @@ use crate::model::{Layer, Operation, Training};
 use crate::reference::{self, Network};
 use crate::result::{self, KernelCheck, Outcome, StepCheck};
 use crate::rng::{Stream, stream_key};
-use crate::trainer::Recipe;
+use crate::trainer::TrainingConfig;
 use web_time::Instant;
 
-/// Checks every pass and five training steps of `recipe` on `cores`, in small batches of seeded random images; `name` is that of
+/// Checks every pass and five training steps of `config` on `cores`, in small batches of seeded random images; `name` is that of
 /// the processor.
 ///
 /// # Errors
 /// Only what keeps the check from being made; a failed comparison is in the report.
-pub fn check(cores: &Cores, recipe: &Recipe, name: &str) -> Result<Report> {
+pub fn check(cores: &Cores, config: &TrainingConfig, name: &str) -> Result<Report> {
     let start = Instant::now();
-    let mut report = compare_once(cores, recipe, name, recipe.seed)?;
+    let mut report = compare_once(cores, config, name, config.seed)?;
     for again in 1..TRAININGS {
         let passes_agree = report.check.kernels.iter().all(|kernel| kernel.outcome == Outcome::Passed);
         if report.complaint.is_empty() || !passes_agree {
             break;
         }
-        let next = compare_once(cores, recipe, name, recipe.seed.wrapping_add(again))?;
+        let next = compare_once(cores, config, name, config.seed.wrapping_add(again))?;
         if next.complaint.is_empty() {
             report = Report { first_step_s: report.first_step_s, remark: NEAR_TIE, ..next };
         }
@@ -38,27 +38,27 @@ pub fn check(cores: &Cores, recipe: &Recipe, name: &str) -> Result<Report> {
 ///
 /// # Errors
 /// As [`check`].
-pub fn check_batch(cores: &Cores, recipe: &Recipe, batch: u32) -> Result<String> {
-    let recipe = Recipe { training: Training { batch, ..recipe.training }, ..recipe.clone() };
-    let dataset = random_dataset(batch as usize, recipe.seed);
-    let mut trainer = Trainer::new(cores, &recipe, &dataset, &random_parameters(&recipe.model, recipe.seed))?;
+pub fn check_batch(cores: &Cores, config: &TrainingConfig, batch: u32) -> Result<String> {
+    let config = TrainingConfig { training: Training { batch, ..config.training }, ..config.clone() };
+    let dataset = random_dataset(batch as usize, config.seed);
+    let mut trainer = Trainer::new(cores, &config, &dataset, &random_parameters(&config.model, config.seed))?;
     let mut judge = Judge { name: "this processor", rows: Vec::new(), complaint: String::new() };
     let order = trainer.order(0);
-    judge.passes(&mut trainer, &recipe, &dataset.train, &order, 3)?;
+    judge.passes(&mut trainer, &config, &dataset.train, &order, 3)?;
     Ok(judge.complaint)
 }
 
-fn compare_once(cores: &Cores, recipe: &Recipe, name: &str, seed: u64) -> Result<Report> {
+fn compare_once(cores: &Cores, config: &TrainingConfig, name: &str, seed: u64) -> Result<Report> {
     let start = Instant::now();
-    let recipe = Recipe { training: Training { batch: BATCH, ..recipe.training }, ..recipe.clone() };
+    let config = TrainingConfig { training: Training { batch: BATCH, ..config.training }, ..config.clone() };
     let dataset = random_dataset(((STEPS - 1) * BATCH + LAST_BATCH) as usize, seed);
-    let parameters = random_parameters(&recipe.model, seed);
-    let mut trainer = Trainer::new(cores, &recipe, &dataset, &parameters)?;
+    let parameters = random_parameters(&config.model, seed);
+    let mut trainer = Trainer::new(cores, &config, &dataset, &parameters)?;
     let mut judge = Judge { name, rows: Vec::new(), complaint: String::new() };
-    let (steps, first_step_s) = judge.steps(&mut trainer, &recipe, &dataset, &parameters)?;
+    let (steps, first_step_s) = judge.steps(&mut trainer, &config, &dataset, &parameters)?;
     let order = trainer.order(0);
     let last = order.chunks(BATCH as usize).next_back().unwrap_or_default();
-    judge.passes(&mut trainer, &recipe, &dataset.train, last, STEPS - 1)?;
+    judge.passes(&mut trainer, &config, &dataset.train, last, STEPS - 1)?;
     let outcome = if judge.complaint.is_empty() { Outcome::Passed } else { Outcome::Failed };
     let duration_s = start.elapsed().as_secs_f64();
     let check = result::Check { outcome, kernels: judge.rows, steps, duration_s };
@@ -113,7 +113,7 @@ impl Judge<'_> {
     fn steps(
         &mut self,
         trainer: &mut Trainer<'_>,
-        recipe: &Recipe,
+        config: &TrainingConfig,
         dataset: &Dataset,
         parameters: &[f32],
     ) -> Result<(Vec<StepCheck>, f64)> {
@@ -123,8 +123,8 @@ impl Judge<'_> {
         let mut sums = trainer.training_steps(first, 0);
         let first_step_s = start.elapsed().as_secs_f64();
         sums.extend(trainer.training_steps(rest, 1));
-        let key = stream_key(recipe.seed, Stream::Dropout);
-        let mut network = Network::new(recipe.model.clone(), recipe.training, parameters, key);
+        let key = stream_key(config.seed, Stream::Dropout);
+        let mut network = Network::new(config.model.clone(), config.training, parameters, key);
         let mut losses = Vec::new();
         for (step, indices) in (0..).zip(order.chunks(BATCH as usize)) {
             let (pixels, labels) = reference::batch_gather(&dataset.train.images, &dataset.train.labels, indices);
@@ -146,26 +146,26 @@ impl Judge<'_> {
     fn passes(
         &mut self,
         trainer: &mut Trainer<'_>,
-        recipe: &Recipe,
+        config: &TrainingConfig,
         split: &Split,
         indices: &[u32],
         step: u32,
     ) -> Result<()> {
         let trace = trainer.trace(indices, step);
         let (pixels, labels) = reference::batch_gather(&split.images, &split.labels, indices);
-        let scene = Scene { recipe, parameters: wide(&trainer.parameters()), trace: &trace, pixels, labels, step };
+        let scene = Scene { config, parameters: wide(&trainer.parameters()), trace: &trace, pixels, labels, step };
         scene.features_forward(self)?;
         scene.dense_forward(self)?;
         scene.loss(self)?;
         scene.dense_backward(self)?;
         scene.features_backward(self)?;
         let (mut parameters, mut velocities) = (scene.parameters, wide(&trainer.velocities()));
-        let training = &recipe.training;
+        let training = &config.training;
         let (rate, momentum) = (f64::from(training.learning_rate_at(step)), f64::from(training.momentum));
         let gradients = wide(&trace.gradients);
         reference::sgd_update(&mut parameters, &mut velocities, &gradients, rate, momentum);
         trainer.training_steps(indices, step);
-        let everything = Layer { name: "parameters", ..recipe.model.layer("loss").clone() };
+        let everything = Layer { name: "parameters", ..config.model.layer("loss").clone() };
         let found = [trainer.parameters(), trainer.velocities()].concat();
         self.pass("sgd_update", &everything, &found, &[parameters, velocities].concat())
     }
@@ -173,7 +173,7 @@ impl Judge<'_> {
 
 /// What a step found and left.
 struct Scene<'a> {
-    recipe: &'a Recipe,
+    config: &'a TrainingConfig,
     parameters: Vec<f64>,
     trace: &'a Trace,
     pixels: Vec<f64>,
@@ -185,15 +185,15 @@ const DENSE: [&str; 3] = ["fc1", "fc2", "fc3"];
 
 impl Scene<'_> {
     fn layer(&self, name: &str) -> &Layer {
-        self.recipe.model.layer(name)
+        self.config.model.layer(name)
     }
 
     fn parameter(&self, layer: &str, part: &str) -> &[f64] {
-        &self.parameters[self.recipe.model.parameter(&format!("{layer}.{part}")).range()]
+        &self.parameters[self.config.model.parameter(&format!("{layer}.{part}")).range()]
     }
 
     fn gradient(&self, layer: &str, part: &str) -> &[f32] {
-        &self.trace.gradients[self.recipe.model.parameter(&format!("{layer}.{part}")).range()]
+        &self.trace.gradients[self.config.model.parameter(&format!("{layer}.{part}")).range()]
     }
 
     fn dropout(&self) -> ([u32; 2], u32, f32) {
@@ -201,12 +201,12 @@ impl Scene<'_> {
             Operation::Dropout { rate } => rate,
             _ => 0.0,
         };
-        (stream_key(self.recipe.seed, Stream::Dropout), self.step, rate)
+        (stream_key(self.config.seed, Stream::Dropout), self.step, rate)
     }
 
     fn features_forward(&self, judge: &mut Judge<'_>) -> Result<()> {
         let pooled1 = wide(&self.trace.pooled1);
-        for (conv, pool, x, found, places) in [
+        for (conv, pool, x, found, argmax) in [
             ("conv1", "pool1", &self.pixels, &self.trace.pooled1, &self.trace.argmax1),
             ("conv2", "pool2", &pooled1, &self.trace.pooled2, &self.trace.argmax2),
         ] {
@@ -221,7 +221,7 @@ impl Scene<'_> {
             judge.pass("conv_forward", conv, found, &y)?;
             // Rounding may decide a near tie otherwise: what counts is that the chosen place holds a maximum.
             let chosen: Vec<f32> =
-                (0..).zip(places).map(|(index, &place)| z[place_in(pool, index, place)] as f32).collect();
+                (0..).zip(argmax).map(|(index, &place)| z[place_in(pool, index, place)] as f32).collect();
             judge.row("max_pool_forward", pool, &chosen, &y, tolerance::of("conv_forward")?);
         }
         let (key, step, rate) = self.dropout();

@@ -3,14 +3,14 @@
 use super::dense::{Column, Finish, Product};
 use super::dropout::Dropout;
 use super::features_backward::{FirstBackward, SecondBackward};
-use super::features_forward::{FirstForward, Pixels, Places, SecondForward};
+use super::features_forward::{Argmax, FirstForward, Pixels, SecondForward};
 use super::layout::{All, DENSE, Forward, PLANE1, PLANE2, Sizes, Tensors};
 use super::simd::{Block, LANES, Level, ZERO, blocks};
 use crate::data::Split;
 use crate::model::{CLASSES, IMAGE_SIDE};
 use crate::trainer::Metrics;
 
-/// Images of a chunk. Fixed, so that sums are cut in the same places for any number of threads.
+/// Images of a chunk. Fixed, so that sums are cut at the same positions for any number of threads.
 pub const IMAGES: usize = 8;
 
 /// What the images of a chunk leave for the update.
@@ -38,11 +38,11 @@ pub struct Scratch {
     /// The output of pool1, `[image][block][position]`.
     pub pooled1: Vec<[Block; PLANE1]>,
     /// Where its maxima stood.
-    pub places1: Vec<Places<PLANE1>>,
+    pub argmax1: Vec<Argmax<PLANE1>>,
     /// The output of pool2, `[image][block][position]`.
     pub pooled2: Vec<[Block; PLANE2]>,
     /// Where its maxima stood.
-    pub places2: Vec<Places<PLANE2>>,
+    pub argmax2: Vec<Argmax<PLANE2>>,
     /// The gradient of pool1's output, `[image][block][position]`.
     pub dpooled1: Vec<[Block; PLANE1]>,
     /// The rows of the chunk as columns.
@@ -74,9 +74,9 @@ impl Scratch {
         Self {
             pixels: vec![[[0.0; IMAGE_SIDE]; IMAGE_SIDE]; IMAGES],
             pooled1: vec![[ZERO; PLANE1]; IMAGES * blocks1],
-            places1: vec![[[0; LANES]; PLANE1]; IMAGES * blocks1],
+            argmax1: vec![[[0; LANES]; PLANE1]; IMAGES * blocks1],
             pooled2: vec![[ZERO; PLANE2]; IMAGES * blocks2],
-            places2: vec![[[0; LANES]; PLANE2]; IMAGES * blocks2],
+            argmax2: vec![[[0; LANES]; PLANE2]; IMAGES * blocks2],
             dpooled1: vec![[ZERO; PLANE1]; IMAGES * blocks1],
             columns: columns.clone(),
             dcolumns: columns,
@@ -124,7 +124,7 @@ impl Chunk {
             self.dense_forward(network, scratch, layer);
         }
         for (image, index) in indices.iter().enumerate() {
-            self.judge(image, split.labels[*index as usize]);
+            self.softmax_cross_entropy(image, split.labels[*index as usize]);
         }
     }
 
@@ -137,14 +137,14 @@ impl Chunk {
             weight: &forward.conv1,
             bias: &parameters.conv.conv1_bias,
             pooled: &mut scratch.pooled1[first.clone()],
-            places: &mut scratch.places1[first.clone()],
+            argmax: &mut scratch.argmax1[first.clone()],
         });
         level.run(SecondForward {
             x: &scratch.pooled1[first],
             weight: &forward.conv2,
             bias: &parameters.conv.conv2_bias,
             pooled: &mut scratch.pooled2[second.clone()],
-            places: &mut scratch.places2[second.clone()],
+            argmax: &mut scratch.argmax2[second.clone()],
         });
         let features = self.rows[0][part(image, blocks(sizes.units[0]))].as_flattened_mut();
         let channels = features[..sizes.units[0]].as_chunks_mut::<PLANE2>().0;
@@ -184,7 +184,7 @@ impl Chunk {
     }
 
     /// The loss of an image, whether it is classified correctly, and the gradient of its loss by the logits.
-    fn judge(&mut self, image: usize, label: u8) {
+    fn softmax_cross_entropy(&mut self, image: usize, label: u8) {
         let label = usize::from(label);
         let logits = self.rows[DENSE][image];
         let best = (1..CLASSES).fold(0, |best, class| if logits[class] > logits[best] { class } else { best });
@@ -203,7 +203,7 @@ impl Chunk {
     /// The backward pass after [`Chunk::forward`], for the mean loss of a batch of `batch` images.
     pub fn backward(&mut self, network: Network<'_>, scratch: &mut Scratch, batch: usize) {
         for (image, gradients) in self.gradients[DENSE].iter_mut().enumerate() {
-            // Places without an image add nothing.
+            // Argmax without an image add nothing.
             let share = if image < self.images { 1.0 / batch as f32 } else { 0.0 };
             gradients.iter_mut().for_each(|gradient| *gradient *= share);
             for (column, gradient) in scratch.dcolumns[DENSE].iter_mut().zip(&*gradients) {
@@ -240,7 +240,7 @@ impl Chunk {
         let features = part(image, blocks(sizes.units[0]));
         level.run(SecondBackward {
             x: &scratch.pooled1[first.clone()],
-            places: &scratch.places2[second],
+            argmax: &scratch.argmax2[second],
             features: &self.rows[0][features.clone()].as_flattened()[..sizes.units[0]],
             dfeatures: &self.gradients[0][features].as_flattened()[..sizes.units[0]],
             scale: 1.0 / (1.0 - sizes.dropout),
@@ -251,7 +251,7 @@ impl Chunk {
         level.run(FirstBackward {
             pixels: &scratch.pixels[image],
             pooled: &scratch.pooled1[first.clone()],
-            places: &scratch.places1[first.clone()],
+            argmax: &scratch.argmax1[first.clone()],
             dpooled: &scratch.dpooled1[first],
             gradients: &mut self.conv,
         });

@@ -1,13 +1,13 @@
 //! One training on the host's cores.
 
-use crate::bench::engine::{Engine, begun};
-use crate::bench::ledger::{Activity, Ledger};
+use crate::bench::host_timeline::{Activity, HostTimeline};
+use crate::bench::target::{TrainingEngine, begun};
 use crate::bench::{Chunk, Pace};
 use crate::cpu::{Cores, Trainer};
 use crate::data::Dataset;
 use crate::error::{Error, Result};
 use crate::result::{Commands, Measured};
-use crate::trainer::{Metrics, Recipe};
+use crate::trainer::{Metrics, TrainingConfig};
 use std::ops::ControlFlow;
 use web_time::Instant;
 
@@ -15,9 +15,9 @@ use web_time::Instant;
 const EVALUATED_AT_ONCE: u32 = 2000;
 
 /// One training on the host's cores.
-pub(super) struct CoresEngine<'a> {
+pub(super) struct CpuEngine<'a> {
     cores: &'a Cores,
-    recipe: &'a Recipe,
+    config: &'a TrainingConfig,
     /// There once the training was begun.
     trainer: Option<Trainer<'a>>,
     order: Vec<u32>,
@@ -26,23 +26,24 @@ pub(super) struct CoresEngine<'a> {
     pace: Pace,
 }
 
-impl<'a> CoresEngine<'a> {
-    pub(super) fn new(cores: &'a Cores, recipe: &'a Recipe) -> Self {
+impl<'a> CpuEngine<'a> {
+    pub(super) fn new(cores: &'a Cores, config: &'a TrainingConfig) -> Self {
         let (order, metrics) = (Vec::new(), Vec::new());
-        Self { cores, recipe, trainer: None, order, steps_before: 0, metrics, pace: Pace::default() }
+        Self { cores, config, trainer: None, order, steps_before: 0, metrics, pace: Pace::default() }
     }
 }
 
-impl Engine for CoresEngine<'_> {
-    async fn begin(&mut self, dataset: &Dataset, parameters: &[f32], ledger: &mut Ledger) -> Result<()> {
-        let trainer = ledger.time(Activity::Upload, || Trainer::new(self.cores, self.recipe, dataset, parameters))?;
+impl TrainingEngine for CpuEngine<'_> {
+    async fn begin(&mut self, dataset: &Dataset, parameters: &[f32], host_timeline: &mut HostTimeline) -> Result<()> {
+        let trainer =
+            host_timeline.time(Activity::Upload, || Trainer::new(self.cores, self.config, dataset, parameters))?;
         self.trainer = Some(trainer);
         Ok(())
     }
 
-    async fn begin_epoch(&mut self, epoch: u32, ledger: &mut Ledger) -> Result<()> {
+    async fn begin_epoch(&mut self, epoch: u32, host_timeline: &mut HostTimeline) -> Result<()> {
         let trainer = begun(self.trainer.as_ref())?;
-        self.order = ledger.time(Activity::Shuffle, || trainer.order(epoch));
+        self.order = host_timeline.time(Activity::Shuffle, || trainer.order(epoch));
         self.steps_before = epoch * trainer.steps_per_epoch();
         self.metrics.clear();
         Ok(())
@@ -51,26 +52,26 @@ impl Engine for CoresEngine<'_> {
     async fn steps(
         &mut self,
         count: u32,
-        ledger: &mut Ledger,
+        host_timeline: &mut HostTimeline,
         report: &mut dyn FnMut(Chunk) -> ControlFlow<()>,
     ) -> Result<()> {
         let trainer = begun(self.trainer.as_mut())?;
-        let batch = self.recipe.training.batch as usize;
+        let batch = self.config.training.batch as usize;
         let mut first = 0;
         while first < count {
             let steps = self.pace.steps().min(count - first);
             let end = ((first + steps) as usize * batch).min(self.order.len());
             let start = Instant::now();
-            let begun = ledger.begin();
+            let begun = host_timeline.begin();
             let images = &self.order[first as usize * batch..end];
             self.metrics.extend(trainer.training_steps(images, self.steps_before + first));
-            ledger.end(begun, Activity::Wait, true, Some(first));
+            host_timeline.end(begun, Activity::Wait, true, Some(first));
             let chunk = Chunk { first, steps, duration_s: start.elapsed().as_secs_f64() };
             self.pace.observe(steps, chunk.duration_s);
             first += steps;
-            let begun = ledger.begin();
+            let begun = host_timeline.begin();
             let stop = report(chunk).is_break();
-            ledger.end(begun, Activity::Report, false, Some(chunk.first));
+            host_timeline.end(begun, Activity::Report, false, Some(chunk.first));
             if stop {
                 return Err(Error::Interrupted);
             }
@@ -88,7 +89,7 @@ impl Engine for CoresEngine<'_> {
         for first in (0..trainer.test_images()).step_by(EVALUATED_AT_ONCE as usize) {
             let start = Instant::now();
             sums.push(trainer.evaluate(first..trainer.test_images().min(first + EVALUATED_AT_ONCE)));
-            let batch = self.recipe.training.batch;
+            let batch = self.config.training.batch;
             let steps = EVALUATED_AT_ONCE.div_ceil(batch);
             let chunk = Chunk { first: first / batch, steps, duration_s: start.elapsed().as_secs_f64() };
             if report(chunk).is_break() {

@@ -3,7 +3,7 @@
 //! A pool hands its gradient to one position of four, and a ReLU to none where its output is 0: the products with the other
 //! positions are left out. Lanes are input channels of conv2, and taps of conv1.
 
-use super::features_forward::{Pixels, Places};
+use super::features_forward::{Argmax, Pixels};
 use super::layout::{PLANE1, PLANE2, SIDE1, SIDE2, TAPS2, Tensors};
 use super::simd::{Block, Kernel, LANES, Wide, ZERO};
 use pulp::Simd;
@@ -21,7 +21,7 @@ pub struct SecondBackward<'a> {
     /// The output of pool1, `[block][position]`.
     pub x: &'a [[Block; PLANE1]],
     /// Where the maxima of pool2 stood.
-    pub places: &'a [Places<PLANE2>],
+    pub argmax: &'a [Argmax<PLANE2>],
     /// The features after dropout, `[channel][position]`; those that are 0 pass no gradient.
     pub features: &'a [f32],
     /// Their gradient.
@@ -39,14 +39,14 @@ pub struct SecondBackward<'a> {
 impl Kernel for SecondBackward<'_> {
     #[inline(always)]
     fn run<S: Simd, const V: usize>(self, simd: S) {
-        let Self { x, places, features, dfeatures, scale, weight, dx, gradients } = self;
+        let Self { x, argmax, features, dfeatures, scale, weight, dx, gradients } = self;
         dx.fill([ZERO; PLANE1]);
         let outputs = LANES * gradients.conv2_bias.len();
         let channels = features.as_chunks::<PLANE2>().0.iter().zip(dfeatures.as_chunks::<PLANE2>().0);
         for (output, (features, dfeatures)) in channels.enumerate() {
             let (block, lane) = (output / LANES, output % LANES);
             let mut room = [(0, 0.0); PLANE2];
-            let entries = entries(features, dfeatures, scale, &places[block], lane, &mut room);
+            let entries = entries(features, dfeatures, scale, &argmax[block], lane, &mut room);
             gradients.conv2_bias[block][lane] += entries.iter().map(|entry| entry.1).sum::<f32>();
             for (input_block, (x, dx)) in x.iter().zip(&mut *dx).enumerate() {
                 let place = input_block * outputs + output;
@@ -63,7 +63,7 @@ fn entries<'a>(
     features: &[f32; PLANE2],
     dfeatures: &[f32; PLANE2],
     scale: f32,
-    places: &Places<PLANE2>,
+    argmax: &Argmax<PLANE2>,
     lane: usize,
     room: &'a mut [Entry; PLANE2],
 ) -> &'a [Entry] {
@@ -71,7 +71,7 @@ fn entries<'a>(
     for row in 0..SIDE2 {
         for column in 0..SIDE2 {
             let position = row * SIDE2 + column;
-            let place = usize::from(places[position][lane]);
+            let place = usize::from(argmax[position][lane]);
             let corner = (2 * row + place / 2) * SIDE1 + 2 * column + place % 2;
             room[count] = (corner, dfeatures[position] * scale);
             count += usize::from(features[position] > 0.0);
@@ -136,7 +136,7 @@ pub struct FirstBackward<'a> {
     /// The output of pool1, `[block][position]`.
     pub pooled: &'a [[Block; PLANE1]],
     /// Where its maxima stood.
-    pub places: &'a [Places<PLANE1>],
+    pub argmax: &'a [Argmax<PLANE1>],
     /// Its gradient.
     pub dpooled: &'a [[Block; PLANE1]],
     /// Where the gradients of conv1's weight and bias are added.
@@ -150,9 +150,9 @@ impl Kernel for FirstBackward<'_> {
         for row in 0..SIDE1 {
             gather_patches(self.pixels, row, &mut patches);
             let range = row * SIDE1..(row + 1) * SIDE1;
-            let blocks = self.pooled.iter().zip(self.places).zip(self.dpooled).zip(&mut self.gradients.conv1_bias);
+            let blocks = self.pooled.iter().zip(self.argmax).zip(self.dpooled).zip(&mut self.gradients.conv1_bias);
             let kernels = self.gradients.conv1_weight.as_chunks_mut::<LANES>().0;
-            for ((((pooled, places), dpooled), dbias), dweight) in blocks.zip(kernels) {
+            for ((((pooled, argmax), dpooled), dbias), dweight) in blocks.zip(kernels) {
                 let mut passed = [ZERO; SIDE1];
                 let mut sum = Wide::<S, V>::load(simd, dbias);
                 let values = dpooled[range.clone()].iter().zip(&pooled[range.clone()]);
@@ -162,11 +162,11 @@ impl Kernel for FirstBackward<'_> {
                     gradient.store(passed);
                 }
                 sum.store(dbias);
-                let places = places[range.clone()].first_chunk().expect("a row has its places");
+                let argmax = argmax[range.clone()].first_chunk().expect("a row has positions");
                 if V == 1 {
-                    channels::<S, V, LANES>(simd, &patches, places, &passed, dweight);
+                    channels::<S, V, LANES>(simd, &patches, argmax, &passed, dweight);
                 } else {
-                    channels::<S, V, 4>(simd, &patches, places, &passed, dweight);
+                    channels::<S, V, 4>(simd, &patches, argmax, &passed, dweight);
                 }
             }
         }
@@ -192,7 +192,7 @@ fn gather_patches(pixels: &Pixels, row: usize, patches: &mut [[Block; 4]; SIDE1]
 fn channels<S: Simd, const V: usize, const C: usize>(
     simd: S,
     patches: &[[Block; 4]; SIDE1],
-    places: &[[u8; LANES]; SIDE1],
+    argmax: &[[u8; LANES]; SIDE1],
     gradients: &[Block; SIDE1],
     dweight: &mut [Block; LANES],
 ) {
@@ -202,11 +202,11 @@ fn channels<S: Simd, const V: usize, const C: usize>(
             sums[channel] = Wide::load(simd, &dweight[channel]);
         }
         for column in 0..SIDE1 {
-            let places = &places[column].as_chunks::<C>().0[group];
+            let argmax = &argmax[column].as_chunks::<C>().0[group];
             let gradients = &gradients[column].as_chunks::<C>().0[group];
             for channel in 0..C {
                 // A place is below 4. To mask it would be done for all channels at once, and taking them apart again is slow.
-                if let Some(patch) = patches[column].get(usize::from(places[channel])) {
+                if let Some(patch) = patches[column].get(usize::from(argmax[channel])) {
                     sums[channel] = sums[channel].plus_scaled(simd, gradients[channel], Wide::load(simd, patch));
                 }
             }

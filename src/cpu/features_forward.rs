@@ -12,7 +12,7 @@ use pulp::Simd;
 pub type Pixels = [[f32; IMAGE_SIDE]; IMAGE_SIDE];
 
 /// Where in its window each maximum stood, 0 to 3 row by row.
-pub type Places<const PLANE: usize> = [[u8; LANES]; PLANE];
+pub type Argmax<const PLANE: usize> = [[u8; LANES]; PLANE];
 
 /// conv1, ReLU and pool1 of one image.
 pub struct FirstForward<'a> {
@@ -25,7 +25,7 @@ pub struct FirstForward<'a> {
     /// The output, `[channel block][position]`.
     pub pooled: &'a mut [[Block; PLANE1]],
     /// Of the output's shape.
-    pub places: &'a mut [Places<PLANE1>],
+    pub argmax: &'a mut [Argmax<PLANE1>],
 }
 
 impl Kernel for FirstForward<'_> {
@@ -39,8 +39,8 @@ impl FirstForward<'_> {
     /// Computes `W` windows at a time, which lie over `N` = 2 `W` + 3 columns.
     #[inline(always)]
     fn windows<S: Simd, const V: usize, const W: usize, const N: usize>(self, simd: S) {
-        let outputs = self.pooled.iter_mut().zip(self.places);
-        for ((weight, bias), (pooled, places)) in self.weight.iter().zip(self.bias).zip(outputs) {
+        let outputs = self.pooled.iter_mut().zip(self.argmax);
+        for ((weight, bias), (pooled, argmax)) in self.weight.iter().zip(self.bias).zip(outputs) {
             for row in 0..SIDE1 {
                 for first in (0..SIDE1).step_by(W) {
                     let mut sums = [[Wide::<S, V>::load(simd, bias); 4]; W];
@@ -60,7 +60,7 @@ impl FirstForward<'_> {
                     }
                     for (window, sums) in sums.into_iter().enumerate() {
                         let position = row * SIDE1 + first + window;
-                        largest(simd, sums, &mut places[position]).rectified(simd).store(&mut pooled[position]);
+                        largest(simd, sums, &mut argmax[position]).rectified(simd).store(&mut pooled[position]);
                     }
                 }
             }
@@ -79,7 +79,7 @@ pub struct SecondForward<'a> {
     /// The output, `[output block][position]`.
     pub pooled: &'a mut [[Block; PLANE2]],
     /// Of the output's shape.
-    pub places: &'a mut [Places<PLANE2>],
+    pub argmax: &'a mut [Argmax<PLANE2>],
 }
 
 impl Kernel for SecondForward<'_> {
@@ -94,8 +94,8 @@ impl SecondForward<'_> {
     #[inline(always)]
     fn windows<S: Simd, const V: usize, const W: usize, const N: usize>(self, simd: S) {
         let weights = self.weight.chunks_exact(self.x.len());
-        let outputs = self.pooled.iter_mut().zip(self.places);
-        for ((weight, bias), (pooled, places)) in weights.zip(self.bias).zip(outputs) {
+        let outputs = self.pooled.iter_mut().zip(self.argmax);
+        for ((weight, bias), (pooled, argmax)) in weights.zip(self.bias).zip(outputs) {
             for row in 0..SIDE2 {
                 for first in (0..SIDE2).step_by(W) {
                     let mut sums = [[Wide::<S, V>::load(simd, bias); 4]; W];
@@ -110,7 +110,7 @@ impl SecondForward<'_> {
                     }
                     for (window, sums) in sums.into_iter().enumerate() {
                         let position = row * SIDE2 + first + window;
-                        largest(simd, sums, &mut places[position]).rectified(simd).store(&mut pooled[position]);
+                        largest(simd, sums, &mut argmax[position]).rectified(simd).store(&mut pooled[position]);
                     }
                 }
             }

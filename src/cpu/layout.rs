@@ -88,7 +88,7 @@ impl Sizes {
             Ok(sizes)
         } else {
             Err(Error::Usage(
-                "the CPU lane trains the pinned network alone, at any --width: choose a GPU adapter".into(),
+                "the CPU target trains the pinned network alone, at any --width: choose a GPU adapter".into(),
             ))
         }
     }

@@ -1,4 +1,4 @@
-//! The CPU lane: the same network, trained on the cores of the host.
+//! The CPU target: the same network, trained on the cores of the host.
 //!
 //! **The same bits for any number of threads.** A batch is cut into chunks of eight images, whatever the threads. A chunk goes
 //! through the whole network, forward and backward, on one thread, which keeps its activations in its own cache; it leaves the
@@ -14,17 +14,21 @@
 //! **Only what is needed.** A convolution is computed where its pool looks, in registers until the largest of a window is known. On
 //! the way back a gradient touches one position of each window, and those that a ReLU or dropout has set to 0 are left out.
 
+pub mod check;
 mod chunk;
 mod dense;
 mod dropout;
+mod engine;
 mod features_backward;
 mod features_forward;
 mod layout;
 mod simd;
+mod target;
 mod trace;
 mod trainer;
 mod update;
 
 pub use simd::Level;
+pub use target::{CpuTarget, NAME, NOT_PROFILED};
 pub use trace::Trace;
 pub use trainer::{Cores, Trainer};

@@ -165,9 +165,9 @@ impl<S: Simd, const V: usize> Wide<S, V> {
     }
 }
 
-/// The largest of four blocks lane by lane, and which of them held it, the first of equals; the indices go to `places`.
+/// The largest of four blocks lane by lane, and which of them held it, the first of equals; the indices go to `argmax`.
 #[inline(always)]
-pub fn largest<S: Simd, const V: usize>(simd: S, of: [Wide<S, V>; 4], places: &mut [u8; LANES]) -> Wide<S, V> {
+pub fn largest<S: Simd, const V: usize>(simd: S, of: [Wide<S, V>; 4], argmax: &mut [u8; LANES]) -> Wide<S, V> {
     let mut best = of[0];
     let mut index = [0u32; LANES];
     let indices = S::as_mut_simd_u32s(&mut index).0;
@@ -181,7 +181,7 @@ pub fn largest<S: Simd, const V: usize>(simd: S, of: [Wide<S, V>; 4], places: &m
         *index = place;
     }
     for lane in 0..LANES {
-        places[lane] = index[lane] as u8;
+        argmax[lane] = index[lane] as u8;
     }
     best
 }

@@ -1,24 +1,21 @@
-//! The CPU lane of the protocol: the network of [`crate::cpu`], checked, trained and described as an adapter is.
+//! The host's cores as a training target, checked, trained and described as an adapter is.
 
-pub mod check;
-mod engine;
-
-use crate::bench::check::Report;
-use crate::bench::engine::{Engine, Lane, LastTraining, Opened};
+use super::{Cores, Level, check, engine};
+use crate::bench::target::{LastTraining, OpenedTarget, TrainingEngine, TrainingTarget};
 use crate::bench::{Job, Observer, ProfileOptions};
-use crate::cpu::{Cores, Level};
+use crate::check::Report;
 use crate::error::{Error, Result};
 use crate::result::{Adapter, AdapterKind, Measured, RunResult, Timeline, TimestampGrade};
-use crate::trainer::Recipe;
+use crate::trainer::TrainingConfig;
 use std::collections::BTreeMap;
 use web_time::Instant;
 
-/// The name of the lane where an adapter is named, of its backend, and of its plan.
+/// The name of the target where an adapter is named, of its backend, and of its plan.
 pub const NAME: &str = "cpu";
 
 /// The cores of the host, to train on.
 #[derive(Debug)]
-pub struct OnCores {
+pub struct CpuTarget {
     /// Name of the processor.
     pub name: String,
     /// Threads to start.
@@ -29,13 +26,13 @@ pub struct OnCores {
 
 /// The threads, started.
 #[derive(Debug)]
-pub struct OpenedCores<'a> {
-    lane: &'a OnCores,
+pub struct OpenedCpu<'a> {
+    target: &'a CpuTarget,
     cores: Cores,
-    recipe: Recipe,
+    config: TrainingConfig,
 }
 
-impl OnCores {
+impl CpuTarget {
     /// `threads` threads on this machine, whose processor is called `name`; without a number as many as there are cores.
     ///
     /// # Errors
@@ -62,7 +59,7 @@ impl OnCores {
         format!("{} ({NAME}, {threads}, {})", self.name, Level::detect().name())
     }
 
-    /// The lane as results describe an adapter.
+    /// The target as results describe an adapter.
     pub fn describe(&self) -> Adapter {
         let none = "the program computes by itself, without a driver";
         Adapter {
@@ -82,16 +79,16 @@ impl OnCores {
     }
 }
 
-impl Lane for OnCores {
-    type Opened<'a> = OpenedCores<'a>;
+impl TrainingTarget for CpuTarget {
+    type Opened<'a> = OpenedCpu<'a>;
 
     async fn open(
         &self,
         _job: &Job<'_>,
-        recipe: &Recipe,
+        config: &TrainingConfig,
         result: &mut RunResult,
         observer: &mut dyn Observer,
-    ) -> Result<OpenedCores<'_>> {
+    ) -> Result<OpenedCpu<'_>> {
         observer.phase("device");
         let start = Instant::now();
         let cores = Cores::start(self.threads, Level::detect())?;
@@ -100,17 +97,17 @@ impl Lane for OnCores {
         result.plan.tuning.insert("threads".to_owned(), self.threads.to_string());
         result.plan.tuning.insert("simd".to_owned(), cores.level().name().to_owned());
         result.warnings.extend(self.remark());
-        Ok(OpenedCores { lane: self, cores, recipe: recipe.clone() })
+        Ok(OpenedCpu { target: self, cores, config: config.clone() })
     }
 }
 
-impl Opened for OpenedCores<'_> {
+impl OpenedTarget for OpenedCpu<'_> {
     async fn check(&self) -> Result<Report> {
-        check::check(&self.cores, &self.recipe, &self.lane.name)
+        check::check(&self.cores, &self.config, &self.target.name)
     }
 
-    fn engine(&self) -> impl Engine {
-        engine::CoresEngine::new(&self.cores, &self.recipe)
+    fn engine(&self) -> impl TrainingEngine {
+        engine::CpuEngine::new(&self.cores, &self.config)
     }
 
     async fn profile(
@@ -121,13 +118,13 @@ impl Opened for OpenedCores<'_> {
         result: &mut RunResult,
         _observer: &mut dyn Observer,
     ) -> Result<Timeline> {
-        let reason = "the CPU lane is timed as a whole, not by kernel";
+        let reason = "the CPU target is timed as a whole, not by kernel";
         result.profile = Measured::missing(reason);
         result.account = Measured::missing(reason);
         Ok(Timeline { events: Vec::new(), alignment_ns: 0.0 })
     }
 }
 
-/// What to say where a profile of the lane is asked for.
+/// What to say where a profile of the target is asked for.
 pub const NOT_PROFILED: &str =
-    "the CPU lane is timed as a whole, not by kernel: leave the profile out, or choose an adapter with --adapter";
+    "the CPU target is timed as a whole, not by kernel: leave the profile out, or choose an adapter with --adapter";

@@ -45,9 +45,9 @@ impl Trace {
         for image in 0..chunk.images {
             let (first, second) = (image * sizes.blocks1(), image * sizes.blocks2());
             planes::<f32, PLANE1>(&scratch.pooled1[first..], channels1, |value| self.pooled1.push(value));
-            planes::<u8, PLANE1>(&scratch.places1[first..], channels1, |place| self.argmax1.push(place.into()));
+            planes::<u8, PLANE1>(&scratch.argmax1[first..], channels1, |place| self.argmax1.push(place.into()));
             planes::<f32, PLANE2>(&scratch.pooled2[second..], channels2, |value| self.pooled2.push(value));
-            planes::<u8, PLANE2>(&scratch.places2[second..], channels2, |place| self.argmax2.push(place.into()));
+            planes::<u8, PLANE2>(&scratch.argmax2[second..], channels2, |place| self.argmax2.push(place.into()));
             planes::<f32, PLANE1>(&scratch.dpooled1[first..], channels1, |value| self.dpooled1.push(value));
             self.losses.push(chunk.losses[image] as f32);
             self.correct.push(chunk.correct[image].into());

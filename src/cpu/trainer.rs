@@ -7,7 +7,7 @@ use super::update::{Descent, update};
 use crate::data::{Dataset, Split};
 use crate::error::{Error, Result};
 use crate::rng::{Stream, stream_key};
-use crate::trainer::{Metrics, Recipe};
+use crate::trainer::{Metrics, TrainingConfig};
 use rayon::prelude::*;
 use rayon::{ThreadPool, ThreadPoolBuilder};
 use std::sync::{Mutex, MutexGuard, PoisonError};
@@ -47,7 +47,7 @@ impl Cores {
 /// A training on the cores of the host.
 pub struct Trainer<'a> {
     cores: &'a Cores,
-    recipe: &'a Recipe,
+    config: &'a TrainingConfig,
     train: Split,
     test: Split,
     pub(super) sizes: Sizes,
@@ -64,20 +64,20 @@ impl<'a> Trainer<'a> {
     ///
     /// # Errors
     /// [`Error::Usage`] if the batch does not fit the data or the model is not the pinned CNN at some width.
-    pub fn new(cores: &'a Cores, recipe: &'a Recipe, dataset: &Dataset, parameters: &[f32]) -> Result<Self> {
-        recipe.fits(dataset)?;
-        let sizes = Sizes::of(&recipe.model)?;
+    pub fn new(cores: &'a Cores, config: &'a TrainingConfig, dataset: &Dataset, parameters: &[f32]) -> Result<Self> {
+        config.fits(dataset)?;
+        let sizes = Sizes::of(&config.model)?;
         let parameters = All::from_flat(&sizes, parameters);
         Ok(Self {
             cores,
-            recipe,
+            config,
             train: dataset.train.clone(),
             test: dataset.test.clone(),
             forward: Forward::of(&sizes, &parameters),
             velocities: All::zeros(&sizes),
             parameters,
-            dropout_key: stream_key(recipe.seed, Stream::Dropout),
-            chunks: vec![Chunk::new(&sizes); (recipe.training.batch as usize).div_ceil(IMAGES)],
+            dropout_key: stream_key(config.seed, Stream::Dropout),
+            chunks: vec![Chunk::new(&sizes); (config.training.batch as usize).div_ceil(IMAGES)],
             scratch: (0..cores.threads()).map(|_| Mutex::new(Scratch::new(&sizes))).collect(),
             sizes,
         })
@@ -95,18 +95,18 @@ impl<'a> Trainer<'a> {
 
     /// The order in which epoch `epoch` takes the training images.
     pub fn order(&self, epoch: u32) -> Vec<u32> {
-        self.recipe.order(epoch, self.train.len())
+        self.config.order(epoch, self.train.len())
     }
 
     /// Steps in an epoch.
     pub fn steps_per_epoch(&self) -> u32 {
-        self.recipe.steps_per_epoch(self.train.len())
+        self.config.steps_per_epoch(self.train.len())
     }
 
     /// Trains on the training images at `indices`, a batch for each step; the first is step `first_step` of the training, from 0,
     /// which sets its learning rate and dropout mask. Returns the sums of each step.
     pub fn training_steps(&mut self, indices: &[u32], first_step: u32) -> Vec<Metrics> {
-        let Self { cores, recipe, train, sizes, parameters, velocities, forward, chunks, scratch, .. } = self;
+        let Self { cores, config, train, sizes, parameters, velocities, forward, chunks, scratch, .. } = self;
         let (level, dropout_key) = (cores.level, self.dropout_key);
         cores.pool.install(|| {
             let step = |(indices, step): (&[u32], u32)| {
@@ -118,12 +118,12 @@ impl<'a> Trainer<'a> {
                     chunk.forward(network, scratch, train, images, Some((step, place * IMAGES)));
                     chunk.backward(network, scratch, indices.len());
                 });
-                let training = &recipe.training;
+                let training = &config.training;
                 let descent = Descent { rate: training.learning_rate_at(step), momentum: training.momentum };
                 update(level, sizes, chunks, descent, (parameters, velocities, forward));
                 chunks.iter().map(Chunk::metrics).sum()
             };
-            indices.chunks(recipe.training.batch as usize).zip(first_step..).map(step).collect()
+            indices.chunks(config.training.batch as usize).zip(first_step..).map(step).collect()
         })
     }
 

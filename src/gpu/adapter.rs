@@ -1,6 +1,6 @@
 //! Which adapters there are, in the order of preference, and the choice of one.
 
-use super::compiled::{Compiled, Shelf};
+use super::pipeline_cache::{PipelineCacheData, PipelineCacheStore};
 use crate::error::{Error, Result};
 use serde::{Deserialize, Serialize};
 
@@ -199,7 +199,7 @@ pub struct Adapters {
     infos: Vec<AdapterInfo>,
     handles: Vec<wgpu::Adapter>,
     instance: wgpu::Instance,
-    pub(super) shelf: Shelf,
+    pub(super) store: PipelineCacheStore,
 }
 
 impl Adapters {
@@ -232,7 +232,7 @@ impl Adapters {
             infos: handles.iter().enumerate().map(describe).collect(),
             handles,
             instance,
-            shelf: Shelf::default(),
+            store: PipelineCacheStore::default(),
         })
     }
 
@@ -247,13 +247,13 @@ impl Adapters {
     }
 
     /// From now on, devices opened on `adapter` find pipelines that others have compiled, and those of `kept` to begin with.
-    pub fn keep_pipelines(&self, adapter: &AdapterInfo, kept: Compiled) {
-        self.shelf.put(adapter, kept);
+    pub fn keep_pipelines(&self, adapter: &AdapterInfo, kept: PipelineCacheData) {
+        self.store.put(adapter, kept);
     }
 
     /// All that was compiled on `adapter` and those it began with; `None` without [`Adapters::keep_pipelines`].
-    pub fn kept_pipelines(&self, adapter: &AdapterInfo) -> Option<Compiled> {
-        self.shelf.get(adapter)
+    pub fn kept_pipelines(&self, adapter: &AdapterInfo) -> Option<PipelineCacheData> {
+        self.store.get(adapter)
     }
 
     /// The handle of an adapter of this list, to open a device on: a browser's serves for one device only.

@@ -1,7 +1,7 @@
 //! One opened device: limits, errors, submissions, readback.
 
 use super::adapter::{AdapterInfo, Adapters};
-use super::compiled::{self, PipelineCache};
+use super::pipeline_cache::{self, PipelineCache};
 use super::pipelines::Bound;
 use super::{Timestamps, timestamps, wait};
 use crate::error::{Error, Result};
@@ -106,7 +106,7 @@ impl Gpu {
             return Err(Error::Adapter(format!("the adapter {} {words}", adapter.name)));
         }
         let features = if needs.subgroups { features | wgpu::Features::SUBGROUP } else { features };
-        let keeping = compiled::feature(&handle, adapters.kept_pipelines(adapter).is_some());
+        let keeping = pipeline_cache::feature(&handle, adapters.kept_pipelines(adapter).is_some());
         let descriptor = wgpu::DeviceDescriptor {
             label: Some("gpubench"),
             required_limits: limits,
@@ -135,10 +135,10 @@ impl Gpu {
         let submitted = Default::default();
         let checked = needs.checked;
         let adapter = adapter.clone();
-        let cache = Err(compiled::OFF);
+        let cache = Err(pipeline_cache::OFF);
         let mut gpu = Self { device, queue, adapter, workgroup_limit, step_stride, checked, cache, failure, submitted };
         gpu.cache = match keeping {
-            Ok(_) => PipelineCache::open(&gpu, &adapters.shelf).await,
+            Ok(_) => PipelineCache::open(&gpu, &adapters.store).await,
             Err(words) => Err(words),
         };
         Ok(gpu)

@@ -1,4 +1,4 @@
-//! Compiled pipelines that outlive the device they were compiled on, where the backend has a pipeline cache.
+//! PipelineCacheData pipelines that outlive the device they were compiled on, where the backend has a pipeline cache.
 
 use super::adapter::AdapterInfo;
 use super::device::Gpu;
@@ -10,7 +10,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 /// What the driver keeps of pipelines, and which pipelines they are.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct Compiled {
+pub struct PipelineCacheData {
     /// In a form that only this driver reads.
     data: Vec<u8>,
     /// The hash of all that each pipeline was made from.
@@ -30,7 +30,7 @@ struct Header {
 const SCHEMA: &str = "gpubench.pipelines";
 const SCHEMA_VERSION: u32 = 1;
 
-impl Compiled {
+impl PipelineCacheData {
     /// The bytes to keep, which say that they belong to `subject`: a line of JSON, then what the driver gave.
     ///
     /// # Errors
@@ -50,7 +50,7 @@ impl Compiled {
         Ok(bytes)
     }
 
-    /// Reads what [`Compiled::to_bytes`] wrote for the same `subject`.
+    /// Reads what [`PipelineCacheData::to_bytes`] wrote for the same `subject`.
     ///
     /// # Errors
     /// [`Error::Data`] if the bytes are something else, belong to another subject, or have changed since.
@@ -74,21 +74,21 @@ impl Compiled {
 
 /// What was compiled on the adapters of one list, by the adapter's index; nothing for an adapter that keeps nothing.
 #[derive(Clone, Default)]
-pub(super) struct Shelf(Arc<Mutex<HashMap<usize, Compiled>>>);
+pub(super) struct PipelineCacheStore(Arc<Mutex<HashMap<usize, PipelineCacheData>>>);
 
-impl Shelf {
-    fn open(&self) -> MutexGuard<'_, HashMap<usize, Compiled>> {
+impl PipelineCacheStore {
+    fn open(&self) -> MutexGuard<'_, HashMap<usize, PipelineCacheData>> {
         // A thread that panicked has left whole entries behind: they are replaced, never changed in place.
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Puts `compiled` in the place of what there was for `adapter`.
-    pub(super) fn put(&self, adapter: &AdapterInfo, compiled: Compiled) {
+    pub(super) fn put(&self, adapter: &AdapterInfo, compiled: PipelineCacheData) {
         self.open().insert(adapter.index, compiled);
     }
 
     /// What there is for `adapter`.
-    pub(super) fn get(&self, adapter: &AdapterInfo) -> Option<Compiled> {
+    pub(super) fn get(&self, adapter: &AdapterInfo) -> Option<PipelineCacheData> {
         self.open().get(&adapter.index).cloned()
     }
 }
@@ -111,7 +111,7 @@ pub(super) fn feature(adapter: &wgpu::Adapter, asked: bool) -> std::result::Resu
 /// A device's pipeline cache.
 pub(super) struct PipelineCache {
     cache: wgpu::PipelineCache,
-    shelf: Shelf,
+    store: PipelineCacheStore,
     /// What the cache held when it was opened.
     found: BTreeSet<String>,
     /// What was compiled since.
@@ -155,12 +155,12 @@ impl Used {
 }
 
 impl PipelineCache {
-    /// A cache that begins with what is on the shelf for the adapter of `gpu`.
+    /// A cache that begins with what is on the store for the adapter of `gpu`.
     ///
     /// # Errors
     /// In words, why there is none.
-    pub(super) async fn open(gpu: &Gpu, shelf: &Shelf) -> std::result::Result<Self, &'static str> {
-        let Compiled { data, mut pipelines } = shelf.get(&gpu.adapter).ok_or(OFF)?;
+    pub(super) async fn open(gpu: &Gpu, store: &PipelineCacheStore) -> std::result::Result<Self, &'static str> {
+        let PipelineCacheData { data, mut pipelines } = store.get(&gpu.adapter).ok_or(OFF)?;
         let known = (!data.is_empty()).then_some(&data[..]);
         let cache = match gpu.attempt(|| create(&gpu.device, known)).await {
             Ok(cache) => cache,
@@ -171,7 +171,7 @@ impl PipelineCache {
         if 2 * bytes(&cache) < data.len() {
             pipelines.clear();
         }
-        Ok(Self { cache, shelf: shelf.clone(), found: pipelines, used: Mutex::default() })
+        Ok(Self { cache, store: store.clone(), found: pipelines, used: Mutex::default() })
     }
 
     /// What pipelines are compiled with.
@@ -184,14 +184,14 @@ impl PipelineCache {
         bytes(&self.cache)
     }
 
-    /// Puts on the shelf what the cache holds after `pipelines` were compiled, if that is more than the `bytes_before`.
+    /// Puts on the store what the cache holds after `pipelines` were compiled, if that is more than the `bytes_before`.
     pub(super) fn keep(&self, adapter: &AdapterInfo, pipelines: &BTreeSet<String>, bytes_before: usize) {
         let data = self.cache.get_data().unwrap_or_default();
         let mut used = self.used.lock().unwrap_or_else(PoisonError::into_inner);
         if used.count(pipelines, &self.found, data.len() > bytes_before) {
             used.held.extend(pipelines.iter().cloned());
             let pipelines = self.found.union(&used.held).cloned().collect();
-            self.shelf.put(adapter, Compiled { data, pipelines });
+            self.store.put(adapter, PipelineCacheData { data, pipelines });
         }
     }
 
@@ -209,7 +209,7 @@ fn bytes(cache: &wgpu::PipelineCache) -> usize {
 fn create(device: &wgpu::Device, data: Option<&[u8]>) -> wgpu::PipelineCache {
     let descriptor = wgpu::PipelineCacheDescriptor { label: Some("gpubench"), data, fallback: true };
     // SAFETY: `data` were returned by `wgpu::PipelineCache::get_data`: in this process, or in an earlier one, and then they are unchanged
-    // since, as `Compiled::from_bytes` has proved with their SHA-256. wgpu and the driver refuse those of another device or driver.
+    // since, as `PipelineCacheData::from_bytes` has proved with their SHA-256. wgpu and the driver refuse those of another device or driver.
     unsafe { device.create_pipeline_cache(&descriptor) }
 }
 
@@ -219,10 +219,10 @@ mod tests {
 
     #[test]
     fn what_was_kept_is_read_and_all_else_refused() {
-        let kept = Compiled { data: vec![0, 10, 255, 10], pipelines: ["a".to_owned(), "b".to_owned()].into() };
+        let kept = PipelineCacheData { data: vec![0, 10, 255, 10], pipelines: ["a".to_owned(), "b".to_owned()].into() };
         let bytes = kept.to_bytes("this adapter").unwrap();
-        assert_eq!(Compiled::from_bytes(&bytes, "this adapter"), Ok(kept));
-        let says = |bytes: &[u8], subject| Compiled::from_bytes(bytes, subject).unwrap_err().to_string();
+        assert_eq!(PipelineCacheData::from_bytes(&bytes, "this adapter"), Ok(kept));
+        let says = |bytes: &[u8], subject| PipelineCacheData::from_bytes(bytes, subject).unwrap_err().to_string();
         assert!(says(&bytes, "that adapter").contains("another adapter"));
         assert!(says(b"", "this adapter").contains("no pipelines"));
         assert!(says(b"{}\n", "this adapter").contains("no pipelines"));
@@ -233,7 +233,7 @@ mod tests {
             let mut damaged = bytes.clone();
             damaged[place] ^= 1;
             // A name that was damaged is that of no pipeline; everything else is refused.
-            let read = Compiled::from_bytes(&damaged, "this adapter");
+            let read = PipelineCacheData::from_bytes(&damaged, "this adapter");
             assert!(read.is_err() || read.is_ok_and(|read| read.data == [0, 10, 255, 10]), "byte {place}");
         }
     }

@@ -1,8 +1,8 @@
 //! The compiled kernels of a plan.
 
 use super::buffers::Buffers;
-use super::compiled::PipelineCache;
 use super::device::Gpu;
+use super::pipeline_cache::PipelineCache;
 use crate::error::{Error, Result};
 use crate::hash::sha256_hex;
 use crate::kernels::{Access, Binding, Dispatch, Kernel, Plan, Step};

@@ -74,7 +74,7 @@ pub fn longer(length: u64, elapsed_ns: f64, enough_ns: f64, longest: u64) -> Opt
 ///
 /// Times that are 0, negative or not finite are dropped. A figure is missing, with the reason, where too few are left, where
 /// twice the work does not take about twice the time, or where no device could do what the figure says.
-pub fn judge(quantity: &Quantity, length: u64, pairs: &[[f64; 2]]) -> Peak {
+pub fn evaluate(quantity: &Quantity, length: u64, pairs: &[[f64; 2]]) -> Peak {
     let usable = |time: f64| time.is_finite() && time > 0.0;
     let kept: Vec<[f64; 2]> = pairs.iter().copied().filter(|pair| pair.iter().all(|time| usable(*time))).collect();
     let samples: Vec<f64> = kept.iter().filter_map(|pair| value(quantity, length, *pair)).collect();
@@ -152,7 +152,7 @@ pub async fn measure(quantity: &Quantity, clock: Clock, mut time: impl AsyncFnMu
         while pairs.len() < SAMPLES && (pairs.len() < LEAST_SAMPLES || round_start.elapsed() < BUDGET) {
             pairs.push([time(length).await?, time(2 * length).await?]);
         }
-        let peak = judge(quantity, length, &pairs);
+        let peak = evaluate(quantity, length, &pairs);
         if peak.median.value().is_some() || round == ROUNDS {
             return Ok(peak);
         }

@@ -144,7 +144,7 @@ fn sampled(sampling: &Sampling) -> String {
 /// How the repeating ended, where more than one training was asked for.
 fn repeating(result: &RunResult) -> Option<String> {
     let repeating = result.repeating.value()?;
-    let steady = &result.settings.steady;
+    let steady = &result.settings.stopping;
     let target = steady.target_ci_pct.value.value();
     if result.settings.repeat.value == 1 && target.is_none() {
         return None;
@@ -169,7 +169,7 @@ fn repeating(result: &RunResult) -> Option<String> {
 }
 
 fn soak(result: &RunResult) -> Option<String> {
-    result.settings.steady.soak_min.value.value()?;
+    result.settings.stopping.soak_min.value.value()?;
     Some(or_reason(&result.soak, |soak| {
         let throttling = first_load(result).map(|load| or_reason(&load.gpu.throttling, throttled));
         let percent = |figure: &Measured<f64>| or_reason(figure, |pct| format!("{} %", fixed(*pct, 2)));

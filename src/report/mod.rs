@@ -6,7 +6,6 @@
 mod account;
 mod compare;
 mod devices;
-mod frames;
 mod html;
 mod load;
 mod numbers;
@@ -23,10 +22,10 @@ mod tuning;
 
 pub use compare::{ComparedFigure, ResultComparison, compare, compare_text};
 pub use devices::devices_text;
-pub use frames::{Group, LeftOut, Part, Stored, Tables};
 pub use html::{STYLE as HTML_STYLE, fragment as html_fragment, html};
 pub use peaks::text as peaks_text;
 pub use published::{Frame, Published, parse as parse_published, published};
+pub use published::{Group, LeftOut, LoadedResult, Part, Tables};
 pub use rows::{Comparison, Row, comparison};
 pub use trace::chrome_trace;
 pub use tuning::tuning_text;

@@ -147,7 +147,7 @@ fn comparable_time(result: &RunResult) -> Measured<f64> {
         && settings.batch.value == standard.batch
         && settings.steps.value.value().is_none()
         && !settings.quick.value
-        && settings.steady.soak_min.value.value().is_none()
+        && settings.stopping.soak_min.value.value().is_none()
         && result.data.train_images == STANDARD_IMAGES;
     if same_work {
         result.summary.train_s.clone()

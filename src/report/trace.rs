@@ -106,9 +106,9 @@ fn thread(event: &Event) -> (u32, String) {
         Track::TimedHost | Track::ProfiledHost => (1, "host"),
         Track::ProfiledDevice => (2, "device"),
     };
-    match event.lane {
+    match event.sub_track {
         0 => (number, name.to_owned()),
-        lane => (number + lane, format!("{name}, at the same time ({lane})")),
+        sub_track => (number + sub_track, format!("{name}, at the same time ({sub_track})")),
     }
 }
 

@@ -1,6 +1,6 @@
 //! The time account of a timed training: where every second of its wall time went.
 
-use super::Measured;
+use super::{Measured, no_device_time_factor};
 use serde::{Deserialize, Serialize};
 
 /// wall = kernels + gaps + encoding and submission + upload and readback + host + rest, in seconds of one timed training.
@@ -29,7 +29,7 @@ pub struct Account {
     /// What the profile's device times were multiplied by, where the device is the host's own processor: its speed changes with whatever
     /// else runs, so that a step between the profiled ones takes another time than in the training. This is the ratio of the two times,
     /// training to profile, by the host's clock with commands in flight.
-    #[serde(default = "no_factor")]
+    #[serde(default = "no_device_time_factor")]
     pub device_time_factor: Measured<f64>,
     /// What the host did in all, hidden behind the device or not.
     pub host: HostTimes,
@@ -101,14 +101,4 @@ impl Account {
     pub fn rest_pct(&self) -> f64 {
         100.0 * self.rest_s / self.wall_s
     }
-}
-
-/// Why device times were not multiplied by anything.
-pub fn no_factor() -> Measured<f64> {
-    Measured::missing("device times are the profile's own")
-}
-
-/// An account, or why there is none, where nobody asked for one.
-pub fn no_account() -> Measured<Account> {
-    Measured::missing("it rests on a profile; `gpubench profile` or --profile takes one")
 }

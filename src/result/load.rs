@@ -133,13 +133,3 @@ impl GpuLoad {
         }
     }
 }
-
-/// What stands in the place of a load that was not measured.
-pub fn no_load() -> Measured<Load> {
-    Measured::missing("not measured by the version that made this file")
-}
-
-/// What stands in the place of a sum of buffers that was not told.
-pub fn no_buffers() -> Measured<u64> {
-    Measured::missing("not counted by the version that made this file")
-}

@@ -14,28 +14,30 @@ mod environment;
 mod json;
 mod load;
 mod measured;
+mod missing;
 mod parallel;
 mod peaks;
 mod phases;
 mod profile;
 mod settings;
-mod steady;
+mod stopping;
 mod summary;
 mod sweep;
 mod timeline;
 mod tuning;
 
-pub use account::{Account, HostTimes, TrainingBound, Verdict, no_account, no_factor};
+pub use account::{Account, HostTimes, TrainingBound, Verdict};
 pub use check::{Check, KernelCheck, Outcome, StepCheck};
 pub use environment::{Adapter, AdapterKind, Cpu, Environment, TimestampGrade, Tool};
-pub use load::{Energy, GpuLoad, Load, Sampling, Spread, Throttling, no_buffers, no_load};
+pub use load::{Energy, GpuLoad, Load, Sampling, Spread, Throttling};
 pub use measured::Measured;
-pub use parallel::{Member, Parallel, Synchronisation, not_parallel};
+pub use missing::*;
+pub use parallel::{Member, Parallel, Synchronisation};
 pub use peaks::{Facts, PEAK_FACTS, PEAKS_SCHEMA, PEAKS_SCHEMA_VERSION, Peak, PeakKind, Peaks, Subject, Unit};
 pub use phases::Phases;
 pub use profile::{Bound, KernelTime, Method, Profile};
 pub use settings::{Origin, Setting, Settings};
-pub use steady::{Repeating, RepeatingEnd, Soak, Steady, no_repeating, no_soak};
+pub use stopping::{Repeating, RepeatingEnd, Soak, StoppingRule};
 pub use sweep::{Sweep, SweepFit, SweepPoint, SweepVariable};
 pub use timeline::{Event, Timeline, Track};
 pub use tuning::{Candidate, TUNING_SCHEMA, TUNING_SCHEMA_VERSION, Tuning};
@@ -98,7 +100,7 @@ pub struct RunResult {
     #[serde(default = "no_tuning")]
     pub tuning: Measured<Tuning>,
     /// How the repeating of the training ended; may be left out.
-    #[serde(default = "no_repeating")]
+    #[serde(default = "not_recorded")]
     pub repeating: Measured<Repeating>,
     /// Epoch after epoch of a long training; may be left out.
     #[serde(default = "no_soak")]
@@ -106,26 +108,6 @@ pub struct RunResult {
     /// How several devices shared the training; may be left out.
     #[serde(default = "not_parallel")]
     pub parallel: Measured<Parallel>,
-}
-
-/// What stands in the place of a search for the fastest plan that was not made.
-pub fn no_tuning() -> Measured<Tuning> {
-    Measured::missing("the plan was named, or is the one shipped for this adapter")
-}
-
-/// What stands in the place of peaks that nobody asked for.
-pub fn no_peaks() -> Measured<Peaks> {
-    Measured::missing("not asked for; `gpubench peaks`, `gpubench profile` or --profile measures them")
-}
-
-/// What stands in the place of a sweep that nobody asked for.
-pub fn no_sweep() -> Measured<Sweep> {
-    Measured::missing("not asked for; `gpubench sweep` makes one")
-}
-
-/// What stands in the place of a profile that nobody asked for.
-pub fn not_profiled() -> Measured<Profile> {
-    Measured::missing("not asked for; `gpubench profile` or --profile takes one")
 }
 
 /// How a run ended.
@@ -224,13 +206,13 @@ pub struct Repeat {
     /// Error rate on the test images after the last epoch, in percent.
     pub final_test_error_pct: Measured<f64>,
     /// What was handed to the device, evaluations included.
-    #[serde(default = "not_counted")]
+    #[serde(default = "not_recorded")]
     pub commands: Measured<Commands>,
     /// Bytes of all buffers that the training made on the device.
-    #[serde(default = "no_buffers")]
+    #[serde(default = "not_recorded")]
     pub device_buffer_bytes: Measured<u64>,
     /// What the training used of the machine.
-    #[serde(default = "no_load")]
+    #[serde(default = "not_recorded")]
     pub load: Measured<Load>,
 }
 
@@ -245,11 +227,6 @@ pub struct Commands {
     pub submissions: u64,
     /// Timestamps: 0 in a timed training.
     pub timestamps: u64,
-}
-
-/// What stands in the place of commands that were not counted.
-pub fn not_counted() -> Measured<Commands> {
-    Measured::missing("not counted by the version that made this file")
 }
 
 /// One pass over the training images.
@@ -320,17 +297,17 @@ pub struct Summary {
     /// Share of the training time in which the GPU's kernels were at work, in percent, by this program's own time account.
     pub gpu_busy_pct: Measured<f64>,
     /// Share of the training time in which the GPU was busy by its driver's word, in percent: the median of the repeats.
-    #[serde(default = "summary::not_measured")]
+    #[serde(default = "not_recorded")]
     pub driver_gpu_busy_pct: Measured<f64>,
     /// Mean number of CPU cores in use by this process: the median of the repeats.
     pub cpus_used: Measured<f64>,
     /// Load of the machine's busiest CPU core, in percent: the median of the repeats.
     pub busiest_cpu_pct: Measured<f64>,
     /// Energy of 1,000 training images beyond the idle power, J: the median of the repeats.
-    #[serde(default = "summary::not_measured")]
+    #[serde(default = "not_recorded")]
     pub net_j_per_1000_images: Measured<f64>,
     /// Bytes of all buffers that a training made on the device.
-    #[serde(default = "no_buffers")]
+    #[serde(default = "not_recorded")]
     pub device_buffer_bytes: Measured<u64>,
     /// Largest resident memory of the process, in bytes.
     pub peak_host_memory_bytes: Measured<u64>,

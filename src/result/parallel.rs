@@ -53,8 +53,3 @@ impl Parallel {
         self.members.iter().map(|member| member.alone_step_s.value().map(|step_s| 1.0 / step_s)).sum()
     }
 }
-
-/// What stands in the place of it where one device trained.
-pub fn not_parallel() -> Measured<Parallel> {
-    Measured::missing("one device trained")
-}

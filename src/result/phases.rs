@@ -1,6 +1,6 @@
 //! How long each part of a run took.
 
-use super::Measured;
+use super::{Measured, not_recorded};
 use serde::{Deserialize, Serialize};
 
 /// Seconds spent in each part of a run. Warm and cold are never mixed: `train_s` is the first repeat's.
@@ -28,13 +28,13 @@ pub struct Phases {
     /// too. What a program costs that is told its plan is the cold total less these three.
     pub cold_total_s: Measured<f64>,
     /// Finding the fastest plan, or reading it from the cache.
-    #[serde(default = "not_timed")]
+    #[serde(default = "not_recorded")]
     pub tune_s: Measured<f64>,
     /// Measuring the adapter's peaks, or reading them from the cache.
-    #[serde(default = "not_timed")]
+    #[serde(default = "not_recorded")]
     pub peaks_s: Measured<f64>,
     /// Measuring the power without work, before the first training.
-    #[serde(default = "not_timed")]
+    #[serde(default = "not_recorded")]
     pub idle_s: Measured<f64>,
 }
 
@@ -57,9 +57,4 @@ impl Default for Phases {
             idle_s: missing(),
         }
     }
-}
-
-/// What stands in the place of the time of a phase that older versions did not tell.
-fn not_timed() -> Measured<f64> {
-    Measured::missing("not timed by the version that made this file")
 }

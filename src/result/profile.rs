@@ -1,6 +1,6 @@
 //! Where the time of a training step goes, as results tell it.
 
-use super::{Commands, Measured};
+use super::{Commands, Measured, not_recorded};
 use serde::{Deserialize, Serialize};
 
 /// Device time for each kernel, from a run of its own with a timestamp before and after every dispatch.
@@ -24,10 +24,10 @@ pub struct Profile {
     /// Median time from the first timestamp of a step to its last, in nanoseconds; missing without timestamps.
     pub span_ns: Measured<f64>,
     /// Median device time of a step with timestamps only before and after the whole step, in nanoseconds.
-    #[serde(default = "not_in_this_version")]
+    #[serde(default = "not_recorded")]
     pub undisturbed_step_ns: Measured<f64>,
     /// What was handed to the device in all profiled steps.
-    #[serde(default = "super::not_counted")]
+    #[serde(default = "not_recorded")]
     pub commands: Measured<Commands>,
     /// What cannot be true in these figures, a sentence each: a rate above the measured peak, kernels above the wall.
     #[serde(default)]
@@ -47,10 +47,6 @@ impl Profile {
 
 fn finest() -> Measured<String> {
     Measured::missing("the finest method was used")
-}
-
-fn not_in_this_version<T>() -> Measured<T> {
-    Measured::missing("not measured by the version that made this file")
 }
 
 /// How kernel times were taken.
@@ -127,13 +123,13 @@ pub struct KernelTime {
     /// 10^9 bytes per second at the median, by the model's count.
     pub gbyte_per_s: Measured<f64>,
     /// Share of the measured multiply-add rate, in per cent.
-    #[serde(default = "not_in_this_version")]
+    #[serde(default = "not_recorded")]
     pub peak_flop_pct: Measured<f64>,
     /// Share of the measured bandwidth for as many bytes as one call touches, in per cent.
-    #[serde(default = "not_in_this_version")]
+    #[serde(default = "not_recorded")]
     pub peak_bandwidth_pct: Measured<f64>,
     /// What bounds it from below.
-    #[serde(default = "not_in_this_version")]
+    #[serde(default = "not_recorded")]
     pub bound: Measured<Bound>,
     /// Samples that were dropped because they were 0 or negative.
     pub dropped: u32,

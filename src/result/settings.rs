@@ -1,6 +1,6 @@
 //! What was asked for, and where each wish came from.
 
-use super::{Measured, Steady};
+use super::{Measured, StoppingRule};
 use serde::{Deserialize, Serialize};
 
 /// Where the value of a setting came from.
@@ -73,6 +73,6 @@ pub struct Settings {
     /// Whether a short run was asked for.
     pub quick: Setting<bool>,
     /// Pauses between trainings, and when to make no more.
-    #[serde(default)]
-    pub steady: Steady,
+    #[serde(default, rename = "steady")]
+    pub stopping: StoppingRule,
 }

@@ -5,7 +5,7 @@ use serde::{Deserialize, Serialize};
 
 /// What was asked for about repeating.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-pub struct Steady {
+pub struct StoppingRule {
     /// Seconds of pause between two trainings.
     pub cooldown_s: Setting<f64>,
     /// Half width of the 95 % interval of the median, in percent of the median, at which no more trainings are made.
@@ -16,7 +16,7 @@ pub struct Steady {
     pub soak_min: Setting<Measured<f64>>,
 }
 
-impl Default for Steady {
+impl Default for StoppingRule {
     fn default() -> Self {
         let none = || Setting::default(Measured::missing("not asked for"));
         Self { cooldown_s: Setting::default(0.0), target_ci_pct: none(), max_time_s: none(), soak_min: none() }
@@ -72,14 +72,4 @@ pub struct Soak {
     pub drift_pct_per_hour: Measured<f64>,
     /// Standard error of that slope, in the same unit.
     pub drift_error_pct_per_hour: Measured<f64>,
-}
-
-/// What stands in the place of a soak that nobody asked for.
-pub fn no_soak() -> Measured<Soak> {
-    Measured::missing("not asked for; --soak makes one")
-}
-
-/// What stands in the place of how the repeating ended.
-pub fn no_repeating() -> Measured<Repeating> {
-    Measured::missing("not told by the version that made this file")
 }

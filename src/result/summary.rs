@@ -1,19 +1,9 @@
 //! The figures of the table, computed from the timed trainings.
 
-use super::{Interval, Load, Measured, Repeat, Summary};
+use super::{Interval, Load, Measured, Repeat, Summary, no_gpu_busy};
 use crate::stats;
 
 const NOT_YET: &str = "the run has not come this far";
-
-/// What stands in the place of a figure that older versions did not measure.
-pub(super) fn not_measured() -> Measured<f64> {
-    Measured::missing("not measured by the version that made this file")
-}
-
-/// What stands in the place of the GPU's load where there is no time account.
-fn no_gpu_busy() -> Measured<f64> {
-    Measured::missing("this program's own figure rests on a profile; `gpubench profile` or --profile takes one")
-}
 
 /// The median of a figure over the repeats that have it, or why the first one has none.
 fn median_of(repeats: &[Repeat], figure: impl Fn(&Repeat) -> Measured<f64>) -> Measured<f64> {
@@ -138,9 +128,9 @@ mod tests {
             samples: Vec::new(),
             parameters_sha256: Measured::missing("not read back"),
             final_test_error_pct: error_pct.into(),
-            commands: crate::result::not_counted(),
+            commands: crate::result::not_recorded(),
             device_buffer_bytes: Measured::Value(1000),
-            load: crate::result::no_load(),
+            load: crate::result::not_recorded(),
         }
     }
 

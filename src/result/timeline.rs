@@ -34,5 +34,5 @@ pub struct Event {
     /// The training step it belongs to, if it belongs to one.
     pub step: Option<u32>,
     /// Number of the row within its track: dispatches that ran at the same time have rows of their own.
-    pub lane: u32,
+    pub sub_track: u32,
 }

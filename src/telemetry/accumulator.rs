@@ -9,7 +9,7 @@ const NEVER_READ: &str = "the training ended before anything was read";
 
 /// All readings of one training.
 #[derive(Debug, Default)]
-pub(super) struct Tally {
+pub(super) struct Accumulator {
     /// Readings.
     pub(super) readings: u32,
     busy_pct: Series,
@@ -27,7 +27,7 @@ pub(super) struct Tally {
     counter_reason: Option<String>,
 }
 
-impl Tally {
+impl Accumulator {
     /// A stretch of the training's clock begins; what `reading` tells of the time before is not counted.
     pub(super) fn start(&mut self, reading: &Reading) {
         self.stretch = Some(reading.energy_j.clone());
@@ -140,30 +140,30 @@ mod tests {
 
     #[test]
     fn energy_is_counted_within_stretches_only() {
-        let mut tally = Tally::default();
+        let mut accumulator = Accumulator::default();
         for (begin, end) in [(100.0, 130.0), (500.0, 512.0)] {
-            tally.start(&reading(900.0, begin.into(), &[]));
-            tally.add(&reading(50.0, (begin + 1.0).into(), &["power limit"]));
-            tally.stop(&reading(70.0, end.into(), &[]));
+            accumulator.start(&reading(900.0, begin.into(), &[]));
+            accumulator.add(&reading(50.0, (begin + 1.0).into(), &["power limit"]));
+            accumulator.stop(&reading(70.0, end.into(), &[]));
         }
-        assert_eq!(tally.energy_j(), Measured::Value(42.0));
-        assert_eq!(tally.mean_w(), Measured::Value(60.0), "what was read before a stretch does not count");
-        let load = tally.gpu_load(Measured::Value("made up".into()));
+        assert_eq!(accumulator.energy_j(), Measured::Value(42.0));
+        assert_eq!(accumulator.mean_w(), Measured::Value(60.0), "what was read before a stretch does not count");
+        let load = accumulator.gpu_load(Measured::Value("made up".into()));
         assert_eq!(load.power_w, Measured::Value(Spread { lowest: 50.0, mean: 60.0, highest: 70.0 }));
         let throttling = Throttling { share_pct: 50.0, reasons: vec!["power limit".into()] };
         assert_eq!(load.throttling, Measured::Value(throttling));
-        assert_eq!((tally.readings, load.busy_pct), (4, Measured::missing("not told")));
+        assert_eq!((accumulator.readings, load.busy_pct), (4, Measured::missing("not told")));
     }
 
     #[test]
     fn a_counter_that_fails_once_makes_no_sum_and_nothing_read_has_a_reason() {
-        let mut tally = Tally::default();
-        tally.start(&reading(1.0, 1.0.into(), &[]));
-        tally.stop(&reading(1.0, Measured::missing("it broke"), &[]));
-        tally.start(&reading(1.0, 1.0.into(), &[]));
-        tally.stop(&reading(1.0, 9.0.into(), &[]));
-        assert_eq!(tally.energy_j(), Measured::missing("it broke"));
-        assert_eq!(Tally::default().energy_j(), Measured::missing(NEVER_READ));
-        assert_eq!(Tally::default().mean_w(), Measured::missing(NEVER_READ));
+        let mut accumulator = Accumulator::default();
+        accumulator.start(&reading(1.0, 1.0.into(), &[]));
+        accumulator.stop(&reading(1.0, Measured::missing("it broke"), &[]));
+        accumulator.start(&reading(1.0, 1.0.into(), &[]));
+        accumulator.stop(&reading(1.0, 9.0.into(), &[]));
+        assert_eq!(accumulator.energy_j(), Measured::missing("it broke"));
+        assert_eq!(Accumulator::default().energy_j(), Measured::missing(NEVER_READ));
+        assert_eq!(Accumulator::default().mean_w(), Measured::missing(NEVER_READ));
     }
 }

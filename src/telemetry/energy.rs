@@ -1,7 +1,7 @@
 //! The energy of a training, and what of it is due to the training.
 
+use super::accumulator::Accumulator;
 use super::sensor::{Reading, Sensor};
-use super::tally::Tally;
 use crate::result::{Energy, Measured};
 use std::time::{Duration, Instant};
 
@@ -22,32 +22,37 @@ pub(super) fn idle(sensor: &mut dyn Sensor, seconds: f64) -> Measured<Idle> {
     let pause = Duration::from_secs_f64(seconds / f64::from(IDLE_READINGS));
     let begun = Instant::now();
     let first = sensor.read();
-    let mut tally = Tally::default();
-    tally.start(&first);
+    let mut accumulator = Accumulator::default();
+    accumulator.start(&first);
     for _ in 1..IDLE_READINGS {
         std::thread::sleep(pause);
-        tally.add(&sensor.read());
+        accumulator.add(&sensor.read());
     }
     std::thread::sleep(pause);
-    tally.stop(&sensor.read());
-    of_readings(&tally, begun.elapsed().as_secs_f64())
+    accumulator.stop(&sensor.read());
+    of_readings(&accumulator, begun.elapsed().as_secs_f64())
 }
 
-fn of_readings(tally: &Tally, seconds: f64) -> Measured<Idle> {
-    match tally.energy_j() {
+fn of_readings(accumulator: &Accumulator, seconds: f64) -> Measured<Idle> {
+    match accumulator.energy_j() {
         Measured::Value(joules) => Measured::Value(Idle { power_w: joules / seconds, method: "the counter" }),
         Measured::Missing { .. } => {
-            tally.mean_w().map(|power_w| Idle { power_w, method: "the mean of readings of power" })
+            accumulator.mean_w().map(|power_w| Idle { power_w, method: "the mean of readings of power" })
         }
     }
 }
 
-/// The energy of a training of `window_s` seconds whose readings are `tally`.
-pub(super) fn energy(tally: &Tally, subject: &str, window_s: f64, idle: &Measured<Idle>) -> Measured<Energy> {
-    let (total_j, method) = match (tally.energy_j(), tally.mean_w()) {
+/// The energy of a training of `window_s` seconds whose readings are `accumulator`.
+pub(super) fn energy(
+    accumulator: &Accumulator,
+    subject: &str,
+    window_s: f64,
+    idle: &Measured<Idle>,
+) -> Measured<Energy> {
+    let (total_j, method) = match (accumulator.energy_j(), accumulator.mean_w()) {
         (Measured::Value(joules), _) => (joules, "growth of the energy counter over the training's clock".to_owned()),
         (_, Measured::Value(watts)) => {
-            let method = format!("mean of {} readings of power times the training's clock", tally.readings);
+            let method = format!("mean of {} readings of power times the training's clock", accumulator.readings);
             (watts * window_s, method)
         }
         // Where there is no counter, the reason may be that of the power, or the other way round: both are told, once.
@@ -109,12 +114,12 @@ mod tests {
         }
     }
 
-    fn tally(power_w: Measured<f64>, energy: Measured<(f64, f64)>) -> Tally {
+    fn accumulator(power_w: Measured<f64>, energy: Measured<(f64, f64)>) -> Accumulator {
         let reading = |energy_j| Reading { power_w: power_w.clone(), energy_j, ..Reading::missing("not told") };
-        let mut tally = Tally::default();
-        tally.start(&reading(energy.clone().map(|(begin, _)| begin)));
-        tally.stop(&reading(energy.map(|(_, end)| end)));
-        tally
+        let mut accumulator = Accumulator::default();
+        accumulator.start(&reading(energy.clone().map(|(begin, _)| begin)));
+        accumulator.stop(&reading(energy.map(|(_, end)| end)));
+        accumulator
     }
 
     #[test]
@@ -131,7 +136,7 @@ mod tests {
     #[test]
     fn energy_is_the_counters_growth_less_the_idle_power() {
         let idle = Measured::Value(Idle { power_w: 50.0, method: "the counter" });
-        let counted = energy(&tally(999.0.into(), Measured::Value((1000.0, 3000.0))), "a board", 10.0, &idle);
+        let counted = energy(&accumulator(999.0.into(), Measured::Value((1000.0, 3000.0))), "a board", 10.0, &idle);
         let counted = counted.value().unwrap();
         assert_eq!((counted.total_j, counted.net_j.clone()), (2000.0, Measured::Value(1500.0)));
         assert!(counted.method.contains("counter") && counted.method.contains("idle power"), "{}", counted.method);
@@ -141,11 +146,11 @@ mod tests {
     fn without_a_counter_it_is_power_times_time_and_without_either_it_is_missing() {
         let none = Measured::missing("no counter");
         let unknown = Measured::missing("not measured");
-        let by_power = energy(&tally(200.0.into(), none.clone()), "a board", 10.0, &unknown);
+        let by_power = energy(&accumulator(200.0.into(), none.clone()), "a board", 10.0, &unknown);
         let by_power = by_power.value().unwrap();
         assert_eq!((by_power.total_j, by_power.net_j.clone()), (2000.0, Measured::missing("not measured")));
         assert!(by_power.method.contains("readings of power") && !by_power.method.contains("idle"));
-        let nothing = energy(&tally(Measured::missing("no sensor"), none), "a board", 10.0, &unknown);
+        let nothing = energy(&accumulator(Measured::missing("no sensor"), none), "a board", 10.0, &unknown);
         assert_eq!(nothing.reason(), Some("no counter; no sensor"));
     }
 }

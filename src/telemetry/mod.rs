@@ -1,19 +1,20 @@
 //! What a timed training uses of the machine, measured beside it: the kernel's counters at the borders of its clock, and the
 //! device's sensors there and on a thread of its own.
 
+mod accumulator;
 mod energy;
+pub mod environment;
 mod host;
 pub mod nvml;
 mod powercap;
 mod sampler;
 pub mod sensor;
 mod sysfs;
-mod tally;
 
-use super::environment::peak_host_memory_bytes;
-use crate::bench::load::Probe;
+use crate::bench::probe::Probe;
 use crate::gpu::AdapterInfo;
 use crate::result::{Load, Measured};
+use environment::peak_host_memory_bytes;
 use host::HostWindow;
 use sampler::{Sampled, Sampler};
 use sensor::{Absent, Sensor};

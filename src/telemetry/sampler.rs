@@ -1,9 +1,9 @@
 //! The thread that reads a device's sensor while a training runs.
 
+use super::accumulator::Accumulator;
 use super::energy::{self, Idle};
 use super::host::thread_cpu_s;
 use super::sensor::{Reading, Sensor};
-use super::tally::Tally;
 use crate::result::{Energy, GpuLoad, Measured, Sampling};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard};
 use std::thread::JoinHandle;
@@ -30,7 +30,7 @@ struct Shared {
 
 struct State {
     sensor: Box<dyn Sensor>,
-    tally: Tally,
+    accumulator: Accumulator,
     running: bool,
     ended: bool,
 }
@@ -50,7 +50,7 @@ impl Shared {
             state = waited.0;
             if waited.1.timed_out() && state.running && !state.ended {
                 let reading = state.sensor.read();
-                state.tally.add(&reading);
+                state.accumulator.add(&reading);
             }
         }
         thread_cpu_s()
@@ -71,7 +71,7 @@ impl Sampler {
     /// Reads `sensor`, once now to find out whether it tells anything.
     pub(super) fn new(mut sensor: Box<dyn Sensor>) -> Self {
         let silent = Some(sensor.read()).filter(|reading| !reading.tells_anything());
-        let state = State { sensor, tally: Tally::default(), running: false, ended: false };
+        let state = State { sensor, accumulator: Accumulator::default(), running: false, ended: false };
         let shared = Arc::new(Shared { state: Mutex::new(state), changed: Condvar::new() });
         Self { shared, thread: None, silent, idle: None }
     }
@@ -79,9 +79,9 @@ impl Sampler {
     /// A training is about to start; before the first one the power without work is measured, which takes the seconds returned.
     pub(super) fn begin(&mut self) -> Measured<f64> {
         let mut state = self.shared.lock();
-        (state.tally, state.running, state.ended) = (Tally::default(), false, false);
+        (state.accumulator, state.running, state.ended) = (Accumulator::default(), false, false);
         if let Some(reading) = &self.silent {
-            state.tally.add(reading);
+            state.accumulator.add(reading);
             return Measured::missing(NO_POWER);
         }
         let idle_s = match self.idle {
@@ -103,7 +103,7 @@ impl Sampler {
         if self.silent.is_none() {
             let mut state = self.shared.lock();
             let reading = state.sensor.read();
-            state.tally.start(&reading);
+            state.accumulator.start(&reading);
             state.running = true;
             self.shared.changed.notify_all();
         }
@@ -116,7 +116,7 @@ impl Sampler {
             if state.running {
                 state.running = false;
                 let reading = state.sensor.read();
-                state.tally.stop(&reading);
+                state.accumulator.stop(&reading);
             }
         }
     }
@@ -127,9 +127,9 @@ impl Sampler {
         let cpu_s = self.join();
         let state = self.shared.lock();
         let idle = self.idle.clone().unwrap_or_else(|| Measured::missing(NO_POWER));
-        let gpu = state.tally.gpu_load(state.sensor.source());
-        let energy = energy::energy(&state.tally, state.sensor.subject(), window_s, &idle);
-        let readings = state.tally.readings;
+        let gpu = state.accumulator.gpu_load(state.sensor.source());
+        let energy = energy::energy(&state.accumulator, state.sensor.subject(), window_s, &idle);
+        let readings = state.accumulator.readings;
         let sampling = cpu_s.map(|cpu_s| Sampling {
             most_per_s: MOST_PER_S,
             readings,
@@ -163,7 +163,7 @@ impl Drop for Sampler {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::cli::load::sensor::Absent;
+    use crate::telemetry::sensor::Absent;
 
     /// A device that counts how often it was asked, and whose power is that count.
     struct Counting(u32);

@@ -9,7 +9,7 @@ use crate::rng::{Sequence, Stream};
 
 /// What a training run is made of, apart from the data.
 #[derive(Debug, Clone, PartialEq)]
-pub struct Recipe {
+pub struct TrainingConfig {
     /// The network.
     pub model: Model,
     /// The schedule and the optimizer.
@@ -20,7 +20,7 @@ pub struct Recipe {
     pub shuffle: bool,
 }
 
-impl Recipe {
+impl TrainingConfig {
     /// Steps in an epoch over `images` images; the last batch may be smaller than the others.
     pub fn steps_per_epoch(&self, images: usize) -> u32 {
         (images as u32).div_ceil(self.training.batch)
@@ -55,7 +55,7 @@ impl Recipe {
         Ok(())
     }
 
-    /// What the device has to offer for this recipe, `plan` and the data.
+    /// What the device has to offer for this config, `plan` and the data.
     pub fn needs(&self, plan: &Plan, dataset: &Dataset) -> Needs {
         let activations = plan.buffers.iter().map(|buffer| 4 * buffer.length.at(self.training.batch));
         let images = dataset.train.images.len().max(dataset.test.images.len()) as u64;

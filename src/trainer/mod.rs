@@ -8,16 +8,16 @@ use crate::kernels::{Access, Dispatch, Plan, Step};
 use crate::model::IMAGE_PIXELS;
 use std::ops::Range;
 
+mod config;
 mod metrics;
-mod recipe;
 
+pub use config::{Part, Share, TrainingConfig};
 pub use metrics::Metrics;
-pub use recipe::{Part, Recipe, Share};
 
 /// The parameters, the data and everything between, on the device.
 pub struct Trainer<'a> {
     gpu: &'a Gpu,
-    recipe: &'a Recipe,
+    config: &'a TrainingConfig,
     plan: &'a Plan,
     buffers: Buffers,
     training: Vec<Bound>,
@@ -37,11 +37,11 @@ impl<'a> Trainer<'a> {
         gpu: &'a Gpu,
         pipelines: &Pipelines,
         plan: &'a Plan,
-        recipe: &'a Recipe,
+        config: &'a TrainingConfig,
         dataset: &Dataset,
         parameters: &[f32],
     ) -> Result<Self> {
-        let trainer = Self::prepare(gpu, pipelines, plan, recipe, dataset).await?;
+        let trainer = Self::prepare(gpu, pipelines, plan, config, dataset).await?;
         trainer.upload(dataset, parameters);
         Ok(trainer)
     }
@@ -54,16 +54,16 @@ impl<'a> Trainer<'a> {
         gpu: &'a Gpu,
         pipelines: &Pipelines,
         plan: &'a Plan,
-        recipe: &'a Recipe,
+        config: &'a TrainingConfig,
         dataset: &Dataset,
     ) -> Result<Self> {
-        let batch = recipe.training.batch;
-        recipe.fits(dataset)?;
+        let batch = config.training.batch;
+        config.fits(dataset)?;
         for dispatch in plan.training.iter().chain(&plan.evaluation) {
             dispatch.workgroups(batch, gpu.workgroup_limit())?;
         }
         let mut buffers = Buffers::default();
-        for (name, bytes, uniform) in sizes(gpu, plan, recipe, dataset) {
+        for (name, bytes, uniform) in sizes(gpu, plan, config, dataset) {
             buffers.add(gpu, &name, bytes, uniform).await?;
         }
         let bind = |list: &[Dispatch], steps| -> Vec<Bound> {
@@ -73,7 +73,7 @@ impl<'a> Trainer<'a> {
             (bind(&plan.training, inputs::TRAIN_STEPS), bind(&plan.evaluation, inputs::TEST_STEPS));
         Ok(Self {
             gpu,
-            recipe,
+            config,
             plan,
             buffers,
             training,
@@ -85,7 +85,7 @@ impl<'a> Trainer<'a> {
         })
     }
 
-    /// Trains `share` of every batch: the recipe's batch is that of the share, and the order of an epoch is [`Share::order`].
+    /// Trains `share` of every batch: the config's batch is that of the share, and the order of an epoch is [`Share::order`].
     pub fn with_share(self, share: Share) -> Self {
         Self { train_images: share.images(), share: Some(share), ..self }
     }
@@ -111,7 +111,7 @@ impl<'a> Trainer<'a> {
 
     /// Steps in an epoch.
     pub fn steps_per_epoch(&self) -> u32 {
-        self.recipe.steps_per_epoch(self.train_images)
+        self.config.steps_per_epoch(self.train_images)
     }
 
     /// Replaces the parameters and sets the momentum to 0.
@@ -125,12 +125,12 @@ impl<'a> Trainer<'a> {
     /// # Errors
     /// [`crate::Error::Device`] if the device failed.
     pub async fn parameters(&self) -> Result<Vec<f32>> {
-        self.buffers.read(self.gpu, inputs::PARAMETERS, self.recipe.model.parameter_count()).await
+        self.buffers.read(self.gpu, inputs::PARAMETERS, self.config.model.parameter_count()).await
     }
 
     /// The order in which epoch `epoch` takes the training images.
     pub fn order(&self, epoch: u32) -> Vec<u32> {
-        self.recipe.order(epoch, self.train_images)
+        self.config.order(epoch, self.train_images)
     }
 
     /// Writes the order and the step records of epoch `epoch`, counting from 0: all that the host writes in an epoch.
@@ -149,11 +149,11 @@ impl<'a> Trainer<'a> {
     pub fn step_record(&self, index: u32) -> Step {
         Step {
             batch: self.batch_of(index),
-            first: index * self.recipe.training.batch,
+            first: index * self.config.training.batch,
             index: self.steps_before + index,
             slot: index,
-            learning_rate: self.recipe.training.learning_rate_at(self.steps_before + index),
-            first_value: self.share.map_or(0, |share| share.part(index).before * self.recipe.model.dropout_values()),
+            learning_rate: self.config.training.learning_rate_at(self.steps_before + index),
+            first_value: self.share.map_or(0, |share| share.part(index).before * self.config.model.dropout_values()),
         }
     }
 
@@ -169,7 +169,7 @@ impl<'a> Trainer<'a> {
 
     /// Images in step `index` of an epoch.
     pub fn batch_of(&self, index: u32) -> u32 {
-        self.recipe.batch_of(index, self.train_images)
+        self.config.batch_of(index, self.train_images)
     }
 
     /// Encodes the steps `steps` of the epoch that was begun, in their order.
@@ -192,11 +192,11 @@ impl<'a> Trainer<'a> {
             list.iter().map(|dispatch| dispatch.workgroups(batch, self.gpu.workgroup_limit())).collect()
         };
         // All batches but the last are alike.
-        let whole = grids(self.recipe.training.batch)?;
+        let whole = grids(self.config.training.batch)?;
         let mut recording = self.gpu.record();
         for index in batches {
-            let batch = self.recipe.batch_of(index, images);
-            let smaller = if batch == self.recipe.training.batch { None } else { Some(grids(batch)?) };
+            let batch = self.config.batch_of(index, images);
+            let smaller = if batch == self.config.training.batch { None } else { Some(grids(batch)?) };
             for (bound, workgroups) in bound.iter().zip(smaller.as_ref().unwrap_or(&whole)) {
                 recording.dispatch(bound, *workgroups, self.step_offset(index));
             }
@@ -272,8 +272,8 @@ impl<'a> Trainer<'a> {
         let order: Vec<u32> = (0..self.test_images as u32).collect();
         self.buffers.write(self.gpu, inputs::TEST_ORDER, &order);
         let record = |index: u32| Step {
-            batch: self.recipe.batch_of(index, self.test_images),
-            first: index * self.recipe.training.batch,
+            batch: self.config.batch_of(index, self.test_images),
+            first: index * self.config.training.batch,
             slot: index,
             ..Default::default()
         };
@@ -282,7 +282,7 @@ impl<'a> Trainer<'a> {
 
     /// Batches in an evaluation.
     pub fn evaluation_batches(&self) -> u32 {
-        self.recipe.steps_per_epoch(self.test_images)
+        self.config.steps_per_epoch(self.test_images)
     }
 
     /// Encodes the evaluation of the test batches `batches`.
@@ -308,7 +308,7 @@ impl<'a> Trainer<'a> {
     pub async fn evaluation_metrics(&self) -> Result<Metrics> {
         let count = self.evaluation_batches() as usize;
         let sums: Vec<[f32; 2]> = self.buffers.read(self.gpu, inputs::TEST_METRICS, count).await?;
-        let of_batch = |(index, &sums)| metrics(sums, self.recipe.batch_of(index, self.test_images));
+        let of_batch = |(index, &sums)| metrics(sums, self.config.batch_of(index, self.test_images));
         Ok((0..).zip(&sums).map(of_batch).sum())
     }
 }
@@ -318,11 +318,11 @@ fn metrics([loss, correct]: [f32; 2], images: u32) -> Metrics {
 }
 
 /// Every buffer of a run: name, bytes, whether it holds step records.
-fn sizes(gpu: &Gpu, plan: &Plan, recipe: &Recipe, dataset: &Dataset) -> Vec<(String, u64, bool)> {
-    let batch = recipe.training.batch;
+fn sizes(gpu: &Gpu, plan: &Plan, config: &TrainingConfig, dataset: &Dataset) -> Vec<(String, u64, bool)> {
+    let batch = config.training.batch;
     let (train, test) = (dataset.train.len() as u64, dataset.test.len() as u64);
     let (steps, batches) = (train.div_ceil(u64::from(batch)), test.div_ceil(u64::from(batch)));
-    let parameters = 4 * recipe.model.parameter_count() as u64;
+    let parameters = 4 * config.model.parameter_count() as u64;
     let mut sizes: Vec<(String, u64, bool)> =
         plan.buffers.iter().map(|buffer| (buffer.name.clone(), 4 * buffer.length.at(batch), false)).collect();
     let fixed = [

@@ -7,7 +7,7 @@ mod host;
 mod observer;
 mod request;
 
-use crate::bench::{self, Job, Observer, OnAdapter, ProfileOptions};
+use crate::bench::{self, AdapterTarget, Job, Observer, ProfileOptions};
 use crate::data::{Dataset, Identity, idx, synthetic};
 use crate::error::{Error, Result};
 use crate::gpu::{AdapterInfo, Adapters, adapter};
@@ -124,16 +124,16 @@ pub async fn run(request: &str, host: &str, on_event: js_sys::Function) -> std::
     if named.software != chosen.software {
         result.warnings.push("a software adapter computes on the CPU: its times say nothing about a GPU".to_owned());
     }
-    let lane = OnAdapter { adapters: &adapters, adapter: chosen, checked: true };
+    let target = AdapterTarget { adapters: &adapters, adapter: chosen, checked: true };
     let job = Job {
         dataset: &dataset,
         init: None,
         profile: request.profile_steps.map(ProfileOptions::new),
         peaks,
-        probe: &bench::load::NoProbe("a browser does not tell"),
+        probe: &bench::probe::NoProbe("a browser does not tell"),
         started,
     };
-    let outcome = bench::run(&lane, &job, &mut result, &mut observer).await;
+    let outcome = bench::run(&target, &job, &mut result, &mut observer).await;
     result.warnings.extend(observer::warnings());
     if let Ok(finished) = outcome {
         classify::remember(&result, finished.parameters);
@@ -161,7 +161,7 @@ async fn peaks(
         true => ControlFlow::Break(()),
         false => ControlFlow::Continue(()),
     };
-    match bench::peaks::measure(adapters, adapter, &mut progress).await {
+    match peaks::measure(adapters, adapter, &mut progress).await {
         Ok(peaks) => {
             let mut peaks = Peaks { measured_utc: host.now_utc.clone(), ..peaks };
             peaks.subject.adapter = host.name_adapter(adapter).name;

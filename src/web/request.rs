@@ -4,7 +4,7 @@ use crate::data::idx;
 use crate::error::{Error, Result};
 use crate::kernels::plan_named;
 use crate::model::{DROPOUT_RATE, Training};
-use crate::result::{Measured, Origin, Setting, Settings, Steady};
+use crate::result::{Measured, Origin, Setting, Settings, StoppingRule};
 use serde::Deserialize;
 
 /// What stands for the plan that is shipped for the adapter at hand, until that is known.
@@ -126,7 +126,7 @@ impl Request {
             init: Setting::default(Measured::missing("drawn from the seed")),
             plan: Setting::option_or(self.plan.clone(), SHIPPED.to_owned()),
             quick: flag(self.quick, self.quick),
-            steady: Steady::default(),
+            stopping: StoppingRule::default(),
         }
     }
 }

@@ -10,13 +10,13 @@ mod sample;
 
 use divan::Bencher;
 use divan::counter::ItemsCount;
-use gpubench::bench::check::random_dataset;
+use gpubench::check::random_dataset;
 use gpubench::gpu::{Adapters, Gpu, Pipelines};
 use gpubench::kernels::{PLANS, plan_named};
 use gpubench::model::{DROPOUT_RATE, Model, Training};
 use gpubench::rng::{Sequence, Stream};
 use gpubench::stats;
-use gpubench::trainer::{Recipe, Trainer};
+use gpubench::trainer::{Trainer, TrainingConfig};
 use std::fmt;
 
 /// Steps in a submission.
@@ -88,15 +88,16 @@ fn cases_or_any() -> Vec<Case> {
 
 /// Runs `work` with a trainer that is ready for the steps of `case`.
 fn with_trainer(case: &Case, work: impl FnOnce(&Gpu, &Trainer<'_>)) {
-    let recipe = Recipe { model: Model::new(DROPOUT_RATE), training: Training::STANDARD, seed: 1, shuffle: true };
-    let plan = plan_named(case.plan).unwrap().make(&recipe.model, &recipe.training, recipe.seed);
+    let config =
+        TrainingConfig { model: Model::new(DROPOUT_RATE), training: Training::STANDARD, seed: 1, shuffle: true };
+    let plan = plan_named(case.plan).unwrap().make(&config.model, &config.training, config.seed);
     let dataset = random_dataset(IMAGES, 1);
-    let parameters = recipe.model.initial_parameters(recipe.seed);
+    let parameters = config.model.initial_parameters(config.seed);
     pollster::block_on(async {
         let adapters = Adapters::find(case.backend).await.unwrap();
-        let gpu = Gpu::open(&adapters, &adapters.infos()[case.adapter], recipe.needs(&plan, &dataset)).await.unwrap();
+        let gpu = Gpu::open(&adapters, &adapters.infos()[case.adapter], config.needs(&plan, &dataset)).await.unwrap();
         let pipelines = Pipelines::compile(&gpu, &plan).await.unwrap();
-        let mut trainer = Trainer::new(&gpu, &pipelines, &plan, &recipe, &dataset, &parameters).await.unwrap();
+        let mut trainer = Trainer::new(&gpu, &pipelines, &plan, &config, &dataset, &parameters).await.unwrap();
         trainer.begin_epoch(0);
         gpu.wait(gpu.submit(gpu.record())).await.unwrap();
         work(&gpu, &trainer);

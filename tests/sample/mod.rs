@@ -6,7 +6,7 @@ use gpubench::data::Identity;
 use gpubench::result::{
     Adapter, AdapterKind, Check, Cpu, Data, Energy, Environment, Epoch, GpuLoad, KernelCheck, Load, Measured,
     ModelSize, Outcome, Phases, Plan, PlanKernel, Repeat, RunResult, SCHEMA, SCHEMA_VERSION, Sample, Sampling, Setting,
-    Settings, Spread, Status, Steady, StepCheck, Summary, Throttling, TimestampGrade, Tool,
+    Settings, Spread, Status, StepCheck, StoppingRule, Summary, Throttling, TimestampGrade, Tool,
 };
 use std::collections::BTreeMap;
 
@@ -50,7 +50,7 @@ pub fn gpu_run(repeats: u32) -> RunResult {
         account: gpubench::result::no_account(),
         sweep: gpubench::result::no_sweep(),
         tuning: gpubench::result::no_tuning(),
-        repeating: gpubench::result::no_repeating(),
+        repeating: gpubench::result::not_recorded(),
         soak: gpubench::result::no_soak(),
         parallel: gpubench::result::not_parallel(),
     }
@@ -96,7 +96,7 @@ fn repeat(index: u32) -> Repeat {
         samples: vec![Sample { epoch: 1, first_step: 0, steps: 64, duration_s: 0.168 }],
         parameters_sha256: Measured::Value("0f".repeat(32)),
         final_test_error_pct: 0.92.into(),
-        commands: gpubench::result::not_counted(),
+        commands: gpubench::result::not_recorded(),
         device_buffer_bytes: Measured::Value(184_000_000),
         load: Measured::Value(load()),
     }
@@ -149,7 +149,7 @@ fn settings(repeats: u32) -> Settings {
         init: Setting::default(Measured::missing("drawn from the seed")),
         plan: Setting::default("layered".to_owned()),
         quick: Setting::default(false),
-        steady: Steady::default(),
+        stopping: StoppingRule::default(),
     }
 }
 

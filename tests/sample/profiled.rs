@@ -103,7 +103,7 @@ fn profile() -> Profile {
         timed_step_s: 0.124.into(),
         span_ns: 1.25e8.into(),
         undisturbed_step_ns: 1.24e8.into(),
-        commands: gpubench::result::not_counted(),
+        commands: gpubench::result::not_recorded(),
         errors: Vec::new(),
         kernels,
     }
@@ -120,7 +120,7 @@ fn account(kernels_s: f64) -> Account {
         transfer_s: 0.008 * wall_s,
         host_s: 0.004 * wall_s,
         rest_s: wall_s - kernels_s - 0.058 * wall_s,
-        device_time_factor: gpubench::result::no_factor(),
+        device_time_factor: gpubench::result::no_device_time_factor(),
         host: HostTimes {
             wait_s: 0.95 * wall_s,
             encode_s: 0.03 * wall_s,

@@ -8,9 +8,9 @@ mod undisturbed;
 pub use roofline::compare_with_peaks;
 
 use super::account::DeviceStep;
-use super::ledger::nanoseconds;
+use super::host_timeline::nanoseconds;
 use super::train::Bench;
-use super::{Job, Observer, OnAdapter, describe};
+use super::{AdapterTarget, Job, Observer, describe};
 use crate::error::{Error, Result};
 use crate::gpu::{Gpu, Needs, Pipelines, Span, Stopwatch, Timestamps};
 use crate::result::{Measured, Method, Profile, RunResult, Timeline};
@@ -63,7 +63,7 @@ pub struct Profiled {
 /// device's error.
 pub async fn profile(
     job: &Job<'_>,
-    lane: &OnAdapter<'_>,
+    target: &AdapterTarget<'_>,
     bench: &Bench<'_>,
     options: ProfileOptions,
     result: &RunResult,
@@ -71,11 +71,11 @@ pub async fn profile(
 ) -> Result<Profiled> {
     let adapter = &bench.gpu.adapter;
     let grade = grade_to_use(adapter.timestamps, options.grade)?;
-    let needs = Needs { checked: lane.checked, ..bench.recipe.needs(bench.plan, job.dataset) };
-    let gpu = Gpu::open_with_timestamps(lane.adapters, adapter, needs, grade).await?;
+    let needs = Needs { checked: target.checked, ..bench.config.needs(bench.plan, job.dataset) };
+    let gpu = Gpu::open_with_timestamps(target.adapters, adapter, needs, grade).await?;
     let pipelines = Pipelines::compile(&gpu, bench.plan).await?;
-    let initial = job.initial_parameters(&bench.recipe.model, bench.recipe.seed);
-    let mut trainer = Trainer::new(&gpu, &pipelines, bench.plan, bench.recipe, job.dataset, &initial).await?;
+    let initial = job.initial_parameters(&bench.config.model, bench.config.seed);
+    let mut trainer = Trainer::new(&gpu, &pipelines, bench.plan, bench.config, job.dataset, &initial).await?;
     trainer.begin_epoch(0);
     let dispatches = bench.plan.training.len();
     let stopwatch = Stopwatch::new(&gpu, dispatches as u32, options.clock_step_ns);
@@ -86,7 +86,7 @@ pub async fn profile(
         (Err(words), _) => (None, Measured::Value(words)),
     };
     // Only full batches: a smaller one would not be the same kernel call.
-    let full_batches = (job.dataset.train.len() as u32 / bench.recipe.training.batch).max(1);
+    let full_batches = (job.dataset.train.len() as u32 / bench.config.training.batch).max(1);
     let mut session = Session {
         gpu: &gpu,
         trainer: &trainer,
@@ -104,7 +104,7 @@ pub async fn profile(
     let mut profile = figures(&taken, method(stopwatch.as_ref()), bench, result);
     profile.method_note = method_note;
     profile.commands = Measured::Value(describe::commands(Default::default(), gpu.commands()));
-    profile.kernels = kernel_times(&bench.plan.training, &taken.samples, &repeats, bench.recipe.training.batch);
+    profile.kernels = kernel_times(&bench.plan.training, &taken.samples, &repeats, bench.config.training.batch);
     profile.errors.extend(kernels_above_wall(&profile));
     let names: Vec<String> = bench.plan.training.iter().map(|dispatch| dispatch.label()).collect();
     let device_step = device_step(&taken, &profile, adapter.software);
@@ -288,7 +288,7 @@ fn figures(taken: &Taken, method: Method, bench: &Bench<'_>, result: &RunResult)
             Method::HostClock => Measured::missing(none),
             _ => Measured::or_missing(stats::median(&positive), "every sample was 0 or negative"),
         },
-        commands: crate::result::not_counted(),
+        commands: crate::result::not_recorded(),
         errors: Vec::new(),
         kernels: Vec::new(),
     }
@@ -298,8 +298,8 @@ fn figures(taken: &Taken, method: Method, bench: &Bench<'_>, result: &RunResult)
 fn timed_step_s(result: &RunResult, bench: &Bench<'_>) -> Measured<f64> {
     let Some(repeat) = result.repeats.last() else { return Measured::missing("no step was timed") };
     let seconds: f64 = repeat.samples.iter().map(|sample| sample.duration_s).sum();
-    let images = super::train::images_trained(repeat, bench.recipe, result.data.train_images);
-    let batches = images as f64 / f64::from(bench.recipe.training.batch);
+    let images = super::train::images_trained(repeat, bench.config, result.data.train_images);
+    let batches = images as f64 / f64::from(bench.config.training.batch);
     Measured::or_missing((batches > 0.0).then(|| seconds / batches), "no step was timed")
 }
 

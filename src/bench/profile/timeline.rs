@@ -1,6 +1,6 @@
 //! Profiled steps as events of the host and the device on one clock.
 
-use super::super::ledger::Activity;
+use crate::bench::host_timeline::Activity;
 use crate::gpu::Span;
 use crate::result::{Event, Timeline, Track};
 use std::ops::Range;
@@ -64,7 +64,7 @@ fn host_events(step: &StepEvents) -> Vec<Event> {
         begin_ns,
         duration_ns: end_ns - begin_ns,
         step: Some(step.step),
-        lane: 0,
+        sub_track: 0,
     };
     vec![
         event("step", wall_ns.start, wall_ns.end),
@@ -77,16 +77,16 @@ fn host_events(step: &StepEvents) -> Vec<Event> {
 
 /// The dispatches of a step; those whose samples would be dropped are left out here too.
 fn device_events(step: &StepEvents, names: &[String], offset_ns: f64) -> Vec<Event> {
-    // Where each lane ends: dispatches without a dependency between them may run at the same time.
-    let mut lanes: Vec<f64> = Vec::new();
+    // Where each sub-track ends: dispatches without a dependency between them may run at the same time.
+    let mut ends_ns: Vec<f64> = Vec::new();
     let mut events = Vec::new();
     let named = step.spans.iter().zip(&step.repeats).zip(names);
     for ((span, repeats), name) in named.filter(|((span, _), _)| span.duration_ns() > 0.0) {
-        let free = lanes.iter().position(|end_ns| *end_ns <= span.begin_ns);
-        let lane = free.unwrap_or(lanes.len());
-        match lanes.get_mut(lane) {
+        let free = ends_ns.iter().position(|end_ns| *end_ns <= span.begin_ns);
+        let sub_track = free.unwrap_or(ends_ns.len());
+        match ends_ns.get_mut(sub_track) {
             Some(end_ns) => *end_ns = span.end_ns,
-            None => lanes.push(span.end_ns),
+            None => ends_ns.push(span.end_ns),
         }
         events.push(Event {
             track: Track::ProfiledDevice,
@@ -94,7 +94,7 @@ fn device_events(step: &StepEvents, names: &[String], offset_ns: f64) -> Vec<Eve
             begin_ns: span.begin_ns + offset_ns,
             duration_ns: span.duration_ns(),
             step: Some(step.step),
-            lane: lane as u32,
+            sub_track: sub_track as u32,
         });
     }
     events
@@ -138,7 +138,7 @@ mod tests {
         let device: Vec<(&str, u32)> = events
             .iter()
             .filter(|event| event.track == Track::ProfiledDevice)
-            .map(|event| (event.name.as_str(), event.lane))
+            .map(|event| (event.name.as_str(), event.sub_track))
             .collect();
         assert_eq!(device, [("kernel0/layer", 0), ("kernel1/layer", 1), ("kernel3/layer", 0)]);
     }

@@ -1,6 +1,6 @@
 //! Steps as a training makes them, between the profiled ones: nothing between their dispatches, and the next submission ready.
 
-use crate::bench::ledger::nanoseconds;
+use crate::bench::host_timeline::nanoseconds;
 use crate::error::Result;
 use crate::gpu::{Gpu, Stopwatch};
 use crate::trainer::Trainer;

@@ -3,12 +3,12 @@
 //! Sizes are visited in rounds, there and back, so that a machine that slows down does not look like a trend. A size that
 //! cannot be timed is a row with its reason, and the sweep goes on.
 
-mod fit;
-
-use super::drive::{Chunk, Pace, drive};
-use super::ledger::Ledger;
-use super::train::Bench;
-use super::{Observer, check};
+use super::fit;
+use crate::bench::pacing::Pace;
+use crate::bench::step_time::time_steps;
+use crate::bench::train::Bench;
+use crate::bench::{self, Observer};
+use crate::check;
 use crate::data::Dataset;
 use crate::error::{Error, Result};
 use crate::gpu::{AdapterInfo, Adapters, Gpu, Needs, Pipelines};
@@ -17,18 +17,11 @@ use crate::kernels::layered::layered;
 use crate::model::{Model, Training};
 use crate::result::{Measured, Outcome, RunResult, Settings, Status, Summary, Sweep, SweepPoint, SweepVariable};
 use crate::stats;
-use crate::trainer::{Recipe, Trainer};
-use std::ops::{ControlFlow, Range};
+use crate::trainer::TrainingConfig;
 use web_time::Instant;
 
 /// How often each size is visited.
 const ROUNDS: u32 = 3;
-/// Samples of a visit at least; three visits give more than five.
-const SAMPLES: usize = 2;
-/// Steps of a visit that are not timed, at least, in which clocks, caches and the length of submissions settle.
-const WARM_UP_STEPS: u32 = 3;
-/// Part of a visit's time that is not timed either.
-const WARM_UP_SHARE: f64 = 0.1;
 /// Median absolute deviation, as a part of the step time, from which the reader is warned.
 const UNSTEADY: f64 = 0.1;
 /// Why a size has no time while it waits its turn.
@@ -66,13 +59,13 @@ struct Size {
 }
 
 struct Setup {
-    recipe: Recipe,
+    config: TrainingConfig,
     plan: Plan,
     needs: Needs,
 }
 
 /// An opened device, and the compiled kernels of each width that passed its check on it.
-struct Opened {
+struct OpenedTarget {
     gpu: Gpu,
     checked: Vec<(f64, Pipelines)>,
 }
@@ -186,7 +179,7 @@ async fn visits(job: &SweepJob<'_>, result: &mut RunResult, observer: &mut dyn O
                 Ok(()) => {}
             }
             // A device that failed is of no use for the other sizes.
-            opened = opened.filter(|opened: &Opened| opened.gpu.health().is_ok());
+            opened = opened.filter(|opened: &OpenedTarget| opened.gpu.health().is_ok());
             publish(job.sizes.variable(), &sizes, result);
             observer.checkpoint(result)?;
         }
@@ -237,11 +230,11 @@ impl Size {
         };
         let setup = model.and_then(|model| {
             let training = Training { batch, ..Training::STANDARD };
-            let recipe = Recipe { model, training, ..super::recipe(settings) };
-            recipe.fits(dataset)?;
-            let plan = layered(&recipe.model, &training, recipe.seed);
-            let needs = recipe.needs(&plan, dataset);
-            Ok(Setup { recipe, plan, needs })
+            let config = TrainingConfig { model, training, ..bench::training_config(settings) };
+            config.fits(dataset)?;
+            let plan = layered(&config.model, &training, config.seed);
+            let needs = config.needs(&plan, dataset);
+            Ok(Setup { config, plan, needs })
         });
         Self { point, setup, pace: Pace::default() }
     }
@@ -265,7 +258,7 @@ async fn visit(
     sizes: &mut [Size],
     index: usize,
     round: u32,
-    opened: &mut Option<Opened>,
+    opened: &mut Option<OpenedTarget>,
     result: &mut RunResult,
     observer: &mut dyn Observer,
 ) -> Result<()> {
@@ -273,7 +266,7 @@ async fn visit(
         observer.phase("device");
         let start = Instant::now();
         *opened = open(job, sizes).await;
-        result.phases.device_s = super::seconds(start);
+        result.phases.device_s = bench::seconds(start);
     }
     let width = sizes[index].point.width;
     let name = name(job.sizes.variable(), &sizes[index].point);
@@ -290,18 +283,18 @@ async fn visit(
     }
     let Some((_, pipelines)) = opened.checked.iter().find(|(checked, _)| *checked == width) else { return Ok(()) };
     observer.phase(&format!("timing {name}, round {} of {ROUNDS}", round + 1));
-    let bench = Bench { gpu: &opened.gpu, pipelines, plan: &setup.plan, recipe: &setup.recipe };
-    time(&bench, job.dataset, job.seconds / f64::from(ROUNDS), pace, &mut point.samples_s, observer).await
+    let bench = Bench { gpu: &opened.gpu, pipelines, plan: &setup.plan, config: &setup.config };
+    time_steps(&bench, job.dataset, job.seconds / f64::from(ROUNDS), pace, &mut point.samples_s, observer).await
 }
 
 /// Opens a device with room for every size that the adapter has room for; the others fail. `None` if that leaves no size.
-async fn open(job: &SweepJob<'_>, sizes: &mut [Size]) -> Option<Opened> {
+async fn open(job: &SweepJob<'_>, sizes: &mut [Size]) -> Option<OpenedTarget> {
     loop {
         let needs = |size: &Size| size.setup.as_ref().map_or(0, |setup| setup.needs.largest_binding_bytes);
         let largest = sizes.iter_mut().filter(|size| size.setup.is_ok()).max_by_key(|size| needs(size))?;
         let asked = Needs { largest_binding_bytes: needs(largest), ..Needs::default() };
         match Gpu::open(job.adapters, job.adapter, asked).await {
-            Ok(gpu) => return Some(Opened { gpu, checked: Vec::new() }),
+            Ok(gpu) => return Some(OpenedTarget { gpu, checked: Vec::new() }),
             Err(error) => largest.setup = Err(error),
         }
     }
@@ -320,7 +313,7 @@ async fn compile_and_check(
     let pipelines = Pipelines::compile(gpu, &setup.plan).await?;
     let compile_s = start.elapsed().as_secs_f64();
     observer.phase("check");
-    let report = check::check(gpu, &pipelines, &setup.plan, &setup.recipe).await?;
+    let report = check::check(gpu, &pipelines, &setup.plan, &setup.config).await?;
     let phases = &mut result.phases;
     for (phase, more_s) in [(&mut phases.compile_s, compile_s), (&mut phases.check_s, report.check.duration_s)] {
         *phase = (phase.value().unwrap_or(&0.0) + more_s).into();
@@ -335,56 +328,6 @@ async fn compile_and_check(
         result.check = Measured::Value(report.check);
     }
     if passed { Ok(pipelines) } else { Err(Error::Check(report.complaint)) }
-}
-
-/// Trains for `seconds` after some steps of warm-up and adds the mean step time of each submission to `samples_s`.
-///
-/// Only full batches are taken, around the epoch again and again.
-pub(super) async fn time(
-    bench: &Bench<'_>,
-    dataset: &Dataset,
-    seconds: f64,
-    pace: &mut Pace,
-    samples_s: &mut Vec<f64>,
-    observer: &dyn Observer,
-) -> Result<()> {
-    let recipe = bench.recipe;
-    let initial = recipe.model.initial_parameters(recipe.seed);
-    let mut trainer = Trainer::new(bench.gpu, bench.pipelines, bench.plan, recipe, dataset, &initial).await?;
-    trainer.begin_epoch(0);
-    // An empty submission carries the copies to the device, so that they are not counted as part of a step.
-    bench.gpu.wait(bench.gpu.submit(bench.gpu.record())).await?;
-    let full = (dataset.train.len() as u32 / recipe.training.batch).max(1);
-    let encode = |steps: Range<u32>| trainer.encode_steps(steps.map(|step| step % full));
-    let mut ledger = Ledger::new(Instant::now());
-    let enough = samples_s.len() + SAMPLES;
-    let (mut made, mut begun, mut done) = (0, None, false);
-    let start = Instant::now();
-    let report = |chunk: Chunk| {
-        made += chunk.steps;
-        match begun {
-            None if made >= WARM_UP_STEPS && start.elapsed().as_secs_f64() >= WARM_UP_SHARE * seconds => {
-                begun = Some(Instant::now());
-            }
-            None => {}
-            Some(begun) => {
-                // To the nanosecond: more digits would be noise.
-                samples_s.push((chunk.duration_s / f64::from(chunk.steps) * 1e9).round() / 1e9);
-                done = samples_s.len() >= enough && begun.elapsed().as_secs_f64() >= seconds;
-            }
-        }
-        if done || observer.stop_requested() { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
-    };
-    match drive(bench.gpu, u32::MAX, pace, &mut ledger, encode, report).await {
-        Err(Error::Interrupted) if done => {}
-        ended => return ended,
-    }
-    let losses = trainer.step_metrics(made.min(full)).await?;
-    if losses.iter().all(|metrics| metrics.loss().is_finite()) {
-        Ok(())
-    } else {
-        Err(Error::Check("a loss is not a finite number, so its time is not believed: choose another --seed".into()))
-    }
 }
 
 #[cfg(test)]

@@ -3,17 +3,19 @@
 //! Every plan is tried as shipped, then the parameters of the fastest one after the other: to try all combinations would take
 //! longer than a run.
 
-use super::drive::Pace;
-use super::sweep::time;
-use super::train::Bench;
-use super::{Observer, check};
+use crate::bench::Observer;
+use crate::bench::pacing::Pace;
+use crate::bench::step_time::time_steps;
+use crate::bench::train::Bench;
+use crate::check;
 use crate::data::Dataset;
 use crate::error::{Error, Result};
 use crate::gpu::{AdapterInfo, Adapters, Gpu, Needs, Pipelines};
 use crate::kernels::{self, Choice, PLANS, Plan, fused};
+use crate::peaks;
 use crate::result::{Candidate, Measured, Outcome, Subject, Tuning};
 use crate::stats;
-use crate::trainer::Recipe;
+use crate::trainer::TrainingConfig;
 use web_time::Instant;
 
 /// A plan whose first visit took so many times the fastest's is not visited again.
@@ -31,7 +33,7 @@ pub fn shipped_plan(adapter: &AdapterInfo) -> &'static str {
 
 /// What a tuning of `adapter` belongs to.
 pub fn tuning_subject(adapter: &AdapterInfo) -> Subject {
-    Subject { shader_hash: kernels::shader_hash(), ..super::peaks::subject(adapter) }
+    Subject { shader_hash: kernels::shader_hash(), ..peaks::subject(adapter) }
 }
 
 /// A plan on the device, ready to be timed, or why it cannot be.
@@ -53,12 +55,12 @@ impl Entry {
 /// The search on one adapter.
 struct Search<'a> {
     gpu: Gpu,
-    recipe: &'a Recipe,
+    config: &'a TrainingConfig,
     dataset: Dataset,
     entries: Vec<Entry>,
 }
 
-/// Times a step of every plan that passes its check, and of the fastest with other values of its parameters, for `recipe`, on
+/// Times a step of every plan that passes its check, and of the fastest with other values of its parameters, for `config`, on
 /// random images; the time of the measurement is left to the caller to fill in.
 ///
 /// # Errors
@@ -66,17 +68,17 @@ struct Search<'a> {
 pub async fn tune(
     adapters: &Adapters,
     adapter: &AdapterInfo,
-    recipe: &Recipe,
+    config: &TrainingConfig,
     observer: &mut dyn Observer,
 ) -> Result<Tuning> {
     let start = Instant::now();
-    let dataset = check::random_dataset((BATCHES * recipe.training.batch) as usize, recipe.seed);
+    let dataset = check::random_dataset((BATCHES * config.training.batch) as usize, config.seed);
     let choices: Vec<Choice> = PLANS.iter().map(Choice::shipped).collect();
-    let plans = choices.iter().map(|choice| choice.make(&recipe.model, &recipe.training, recipe.seed));
-    let needs = plans.map(|plan| recipe.needs(&plan, &dataset)).max_by_key(|needs| needs.largest_binding_bytes);
+    let plans = choices.iter().map(|choice| choice.make(&config.model, &config.training, config.seed));
+    let needs = plans.map(|plan| config.needs(&plan, &dataset)).max_by_key(|needs| needs.largest_binding_bytes);
     let needs = Needs { subgroups: adapter.subgroups, ..needs.unwrap_or_default() };
     let gpu = Gpu::open(adapters, adapter, needs).await?;
-    let mut search = Search { gpu, recipe, dataset, entries: Vec::new() };
+    let mut search = Search { gpu, config, dataset, entries: Vec::new() };
     let (bases, variants): (Vec<Choice>, Vec<Choice>) =
         choices.into_iter().partition(|choice| choice.row.base.is_none());
     for choice in bases.into_iter().chain(variants) {
@@ -90,7 +92,7 @@ pub async fn tune(
     Ok(Tuning {
         subject: tuning_subject(adapter),
         measured_utc: String::new(),
-        batch: recipe.training.batch,
+        batch: config.training.batch,
         cached: false,
         duration_s: start.elapsed().as_secs_f64(),
         candidates: search.entries.into_iter().map(candidate).collect(),
@@ -101,10 +103,10 @@ impl Search<'_> {
     /// Compiles, checks and times a plan for the first time.
     async fn add(&mut self, choice: Choice, observer: &mut dyn Observer) -> Result<()> {
         observer.phase(&format!("checking plan {choice}"));
-        let plan = choice.make(&self.recipe.model, &self.recipe.training, self.recipe.seed);
+        let plan = choice.make(&self.config.model, &self.config.training, self.config.seed);
         let pipelines = match self.reason_against(&choice, &plan) {
             Some(reason) => Err(Error::Adapter(reason)),
-            None => compile_and_check(&self.gpu, &plan, self.recipe).await,
+            None => compile_and_check(&self.gpu, &plan, self.config).await,
         };
         self.entries.push(Entry { choice, plan, pipelines, pace: Pace::default(), samples_s: Vec::new() });
         self.visit(self.entries.len() - 1, observer).await
@@ -125,8 +127,8 @@ impl Search<'_> {
         let entry = &mut self.entries[index];
         let Ok(pipelines) = &entry.pipelines else { return Ok(()) };
         observer.phase(&format!("timing plan {}", entry.choice));
-        let bench = Bench { gpu: &self.gpu, pipelines, plan: &entry.plan, recipe: self.recipe };
-        match time(&bench, &self.dataset, VISIT_S, &mut entry.pace, &mut entry.samples_s, observer).await {
+        let bench = Bench { gpu: &self.gpu, pipelines, plan: &entry.plan, config: self.config };
+        match time_steps(&bench, &self.dataset, VISIT_S, &mut entry.pace, &mut entry.samples_s, observer).await {
             Err(Error::Interrupted) => Err(Error::Interrupted),
             Err(error) => {
                 entry.pipelines = Err(error);
@@ -163,9 +165,9 @@ impl Search<'_> {
     }
 }
 
-async fn compile_and_check(gpu: &Gpu, plan: &Plan, recipe: &Recipe) -> Result<Pipelines> {
+async fn compile_and_check(gpu: &Gpu, plan: &Plan, config: &TrainingConfig) -> Result<Pipelines> {
     let pipelines = Pipelines::compile(gpu, plan).await?;
-    let report = check::check(gpu, &pipelines, plan, recipe).await?;
+    let report = check::check(gpu, &pipelines, plan, config).await?;
     match report.check.outcome {
         Outcome::Passed => Ok(pipelines),
         Outcome::Failed => Err(Error::Check(report.complaint)),

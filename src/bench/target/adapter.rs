@@ -1,21 +1,22 @@
 //! Training on one adapter.
 
-use super::drive::{Chunk, Pace, drive};
-use super::engine::{Engine, Lane, LastTraining, NOT_BEGUN, Opened, begun};
-use super::ledger::{Activity, Ledger};
-use super::train::Bench;
-use super::{Job, Observer, ProfileOptions, account, check, describe, profile, seconds, train};
+use super::{LastTraining, NOT_BEGUN, OpenedTarget, TrainingEngine, TrainingTarget, begun};
+use crate::bench::host_timeline::{Activity, HostTimeline};
+use crate::bench::pacing::{Chunk, Pace, drive};
+use crate::bench::train::Bench;
+use crate::bench::{Job, Observer, ProfileOptions, account, describe, profile, seconds, train};
+use crate::check;
 use crate::data::Dataset;
 use crate::error::Result;
 use crate::gpu::{AdapterInfo, Adapters, Commands, Gpu, Needs, Pipelines};
 use crate::kernels::{Plan, plan_named};
 use crate::result::{self, Measured, PeakKind, Profile, RunResult, Timeline};
-use crate::trainer::{Metrics, Recipe, Trainer};
+use crate::trainer::{Metrics, Trainer, TrainingConfig};
 use std::ops::ControlFlow;
 use web_time::Instant;
 
 /// One adapter to train on.
-pub struct OnAdapter<'a> {
+pub struct AdapterTarget<'a> {
     /// The machine's adapters.
     pub adapters: &'a Adapters,
     /// The one to use.
@@ -26,14 +27,14 @@ pub struct OnAdapter<'a> {
 
 /// One adapter, opened, with the plan's kernels compiled.
 pub struct OpenedAdapter<'a> {
-    lane: &'a OnAdapter<'a>,
+    target: &'a AdapterTarget<'a>,
     gpu: Gpu,
     pipelines: Pipelines,
     plan: Plan,
-    recipe: Recipe,
+    config: TrainingConfig,
 }
 
-impl Lane for OnAdapter<'_> {
+impl TrainingTarget for AdapterTarget<'_> {
     type Opened<'a>
         = OpenedAdapter<'a>
     where
@@ -42,33 +43,33 @@ impl Lane for OnAdapter<'_> {
     async fn open(
         &self,
         job: &Job<'_>,
-        recipe: &Recipe,
+        config: &TrainingConfig,
         result: &mut RunResult,
         observer: &mut dyn Observer,
     ) -> Result<OpenedAdapter<'_>> {
         observer.phase("device");
         let start = Instant::now();
-        let plan = plan_named(&result.settings.plan.value)?.make(&recipe.model, &recipe.training, recipe.seed);
-        let needs = Needs { checked: self.checked, ..recipe.needs(&plan, job.dataset) };
+        let plan = plan_named(&result.settings.plan.value)?.make(&config.model, &config.training, config.seed);
+        let needs = Needs { checked: self.checked, ..config.needs(&plan, job.dataset) };
         let gpu = Gpu::open(self.adapters, self.adapter, needs).await?;
         result.phases.device_s = seconds(start);
         result.plan.name = plan.name.to_owned();
         let parameters = plan.parameters.iter().map(|(name, value)| ((*name).to_owned(), value.to_string()));
         result.plan.tuning.extend(parameters);
-        describe::device(result, &gpu, &plan, recipe.training.batch)?;
+        describe::device(result, &gpu, &plan, config.training.batch)?;
 
         observer.phase("compile");
         let start = Instant::now();
         let pipelines = Pipelines::compile(&gpu, &plan).await?;
         result.phases.compile_s = seconds(start);
         result.plan.tuning.insert("pipeline_cache".to_owned(), gpu.pipeline_cache());
-        Ok(OpenedAdapter { lane: self, gpu, pipelines, plan, recipe: recipe.clone() })
+        Ok(OpenedAdapter { target: self, gpu, pipelines, plan, config: config.clone() })
     }
 }
 
 impl OpenedAdapter<'_> {
     fn bench(&self) -> Bench<'_> {
-        Bench { gpu: &self.gpu, pipelines: &self.pipelines, plan: &self.plan, recipe: &self.recipe }
+        Bench { gpu: &self.gpu, pipelines: &self.pipelines, plan: &self.plan, config: &self.config }
     }
 
     /// The time account of the last timed training.
@@ -84,26 +85,26 @@ impl OpenedAdapter<'_> {
             return Measured::missing("the training did not come to its end");
         };
         let steps = repeat.samples.iter().map(|sample| sample.steps).sum();
-        let images = train::images_trained(repeat, &self.recipe, result.data.train_images);
-        let batches = images as f64 / f64::from(self.recipe.training.batch);
+        let images = train::images_trained(repeat, &self.config, result.data.train_images);
+        let batches = images as f64 / f64::from(self.config.training.batch);
         device_step.map(|device| {
             let submit_ns = result.peaks.value().and_then(|peaks| peaks.highest(PeakKind::Submit));
             let submit_s = submit_ns.map(|ns| ns / 1e9);
-            let mut account = account::account(last.ledger, device, submit_s, steps, batches, wall_s);
+            let mut account = account::account(last.host_timeline, device, submit_s, steps, batches, wall_s);
             if let Some(peaks) = result.peaks.value() {
-                account::judge_with_peaks(&mut account, profile, peaks);
+                account::compare_with_peaks(&mut account, profile, peaks);
             }
             account
         })
     }
 }
 
-impl Opened for OpenedAdapter<'_> {
+impl OpenedTarget for OpenedAdapter<'_> {
     async fn check(&self) -> Result<check::Report> {
-        check::check(&self.gpu, &self.pipelines, &self.plan, &self.recipe).await
+        check::check(&self.gpu, &self.pipelines, &self.plan, &self.config).await
     }
 
-    fn engine(&self) -> impl Engine {
+    fn engine(&self) -> impl TrainingEngine {
         DeviceEngine { opened: self, trainer: None, pace: Pace::default(), commands_before: self.gpu.commands() }
     }
 
@@ -115,11 +116,11 @@ impl Opened for OpenedAdapter<'_> {
         result: &mut RunResult,
         observer: &mut dyn Observer,
     ) -> Result<Timeline> {
-        let profiled = profile::profile(job, self.lane, &self.bench(), options, result, observer).await?;
+        let profiled = profile::profile(job, self.target, &self.bench(), options, result, observer).await?;
         let mut figures = profiled.profile;
         result.peaks = job.peaks.clone();
         if let Some(peaks) = job.peaks.value() {
-            profile::compare_with_peaks(&mut figures, peaks, &self.plan.training, self.recipe.training.batch);
+            profile::compare_with_peaks(&mut figures, peaks, &self.plan.training, self.config.training.batch);
         }
         result.account = self.close_account(result, &last, profiled.device_step, &figures);
         result.profile = Measured::Value(figures);
@@ -142,38 +143,38 @@ impl DeviceEngine<'_> {
     }
 }
 
-impl Engine for DeviceEngine<'_> {
-    async fn begin(&mut self, dataset: &Dataset, parameters: &[f32], ledger: &mut Ledger) -> Result<()> {
-        let OpenedAdapter { gpu, pipelines, plan, recipe, .. } = self.opened;
-        let begun = ledger.begin();
-        let trainer = Trainer::prepare(gpu, pipelines, plan, recipe, dataset).await?;
-        ledger.end(begun, Activity::Prepare, false, None);
-        let begun = ledger.begin();
+impl TrainingEngine for DeviceEngine<'_> {
+    async fn begin(&mut self, dataset: &Dataset, parameters: &[f32], host_timeline: &mut HostTimeline) -> Result<()> {
+        let OpenedAdapter { gpu, pipelines, plan, config, .. } = self.opened;
+        let begun = host_timeline.begin();
+        let trainer = Trainer::prepare(gpu, pipelines, plan, config, dataset).await?;
+        host_timeline.end(begun, Activity::Prepare, false, None);
+        let begun = host_timeline.begin();
         trainer.upload(dataset, parameters);
         // An empty submission carries the copies to the device, so that they are not counted as part of the first step.
         gpu.wait(gpu.submit(gpu.record())).await?;
-        ledger.end(begun, Activity::Upload, false, None);
+        host_timeline.end(begun, Activity::Upload, false, None);
         self.trainer = Some(trainer);
         Ok(())
     }
 
-    async fn begin_epoch(&mut self, epoch: u32, ledger: &mut Ledger) -> Result<()> {
+    async fn begin_epoch(&mut self, epoch: u32, host_timeline: &mut HostTimeline) -> Result<()> {
         let trainer = begun(self.trainer.as_mut())?;
-        let order = ledger.time(Activity::Shuffle, || trainer.order(epoch));
-        ledger.time(Activity::Upload, || trainer.begin_epoch_in_order(epoch, &order));
+        let order = host_timeline.time(Activity::Shuffle, || trainer.order(epoch));
+        host_timeline.time(Activity::Upload, || trainer.begin_epoch_in_order(epoch, &order));
         Ok(())
     }
 
     async fn steps(
         &mut self,
         count: u32,
-        ledger: &mut Ledger,
+        host_timeline: &mut HostTimeline,
         report: &mut dyn FnMut(Chunk) -> ControlFlow<()>,
     ) -> Result<()> {
         let mut pace = self.pace;
         let trainer = self.trainer()?;
         let driven =
-            drive(&self.opened.gpu, count, &mut pace, ledger, |range| trainer.encode_steps(range), report).await;
+            drive(&self.opened.gpu, count, &mut pace, host_timeline, |range| trainer.encode_steps(range), report).await;
         self.pace = pace;
         driven
     }
@@ -186,8 +187,8 @@ impl Engine for DeviceEngine<'_> {
         let mut pace = self.pace;
         let trainer = self.trainer()?;
         let encode = |range| trainer.encode_evaluation(range);
-        // An evaluation is no part of the training: what the host does in it is not entered in the training's ledger.
-        let mut unused = Ledger::new(Instant::now());
+        // An evaluation is no part of the training: what the host does in it is not entered in the training's host_timeline.
+        let mut unused = HostTimeline::new(Instant::now());
         drive(&self.opened.gpu, trainer.evaluation_batches(), &mut pace, &mut unused, encode, report).await?;
         let metrics = trainer.evaluation_metrics().await?;
         self.pace = pace;

@@ -1,32 +1,39 @@
 //! What the protocol asks of whatever trains: an adapter, the host's cores, several adapters together.
 
-use super::check::Report;
-use super::drive::Chunk;
-use super::ledger::Ledger;
+mod adapter;
+mod data_parallel;
+
+pub use adapter::AdapterTarget;
+pub(super) use data_parallel::close as close_parallel;
+pub use data_parallel::{DataParallelTarget, Device, OpenedDataParallel, OpenedDevice, Split};
+
+use super::host_timeline::HostTimeline;
+use super::pacing::Chunk;
 use super::{Job, Observer, ProfileOptions};
+use crate::check::Report;
 use crate::data::Dataset;
 use crate::error::{Error, Result};
 use crate::result::{Commands, Measured, RunResult, Timeline};
-use crate::trainer::{Metrics, Recipe};
+use crate::trainer::{Metrics, TrainingConfig};
 use std::ops::ControlFlow;
 
 /// A place to train on, before anything of it is opened.
 #[allow(async_fn_in_trait, reason = "runs are never handed to another thread")]
-pub trait Lane {
+pub trait TrainingTarget {
     /// The same once it is opened.
-    type Opened<'a>: Opened
+    type Opened<'a>: OpenedTarget
     where
         Self: 'a;
 
-    /// Opens and compiles what `recipe` needs, and tells `result` its phases `device_s` and `compile_s`, its plan and what is known of
+    /// Opens and compiles what `config` needs, and tells `result` its phases `device_s` and `compile_s`, its plan and what is known of
     /// the device.
     ///
     /// # Errors
-    /// [`crate::Error::Adapter`] if the place cannot train this recipe, or the device's error.
+    /// [`crate::Error::Adapter`] if the place cannot train this config, or the device's error.
     async fn open(
         &self,
         job: &Job<'_>,
-        recipe: &Recipe,
+        config: &TrainingConfig,
         result: &mut RunResult,
         observer: &mut dyn Observer,
     ) -> Result<Self::Opened<'_>>;
@@ -35,14 +42,14 @@ pub trait Lane {
 /// A training that has come to its end, for the profile and the account made after it.
 pub struct LastTraining<'a> {
     /// What the host did in it.
-    pub ledger: &'a Ledger,
+    pub host_timeline: &'a HostTimeline,
     /// Seconds of the train clock; missing if it was cut short.
     pub wall_s: Measured<f64>,
 }
 
 /// A place that is ready to train.
 #[allow(async_fn_in_trait, reason = "runs are never handed to another thread")]
-pub trait Opened {
+pub trait OpenedTarget {
     /// Compares kernels and training steps with the reference.
     ///
     /// # Errors
@@ -50,9 +57,9 @@ pub trait Opened {
     async fn check(&self) -> Result<Report>;
 
     /// Something to make one training with.
-    fn engine(&self) -> impl Engine;
+    fn engine(&self) -> impl TrainingEngine;
 
-    /// Profiles the recipe's kernels after the timed trainings, of which `last` was the last, and fills `result.profile` and
+    /// Profiles the config's kernels after the timed trainings, of which `last` was the last, and fills `result.profile` and
     /// `result.account`; returns what happened when.
     ///
     /// # Errors
@@ -69,18 +76,18 @@ pub trait Opened {
 
 /// Makes one training, epoch by epoch.
 #[allow(async_fn_in_trait, reason = "runs are never handed to another thread")]
-pub trait Engine {
+pub trait TrainingEngine {
     /// Makes room and copies the data and `parameters` (laid out as the model says) to where they are used. The train clock runs.
     ///
     /// # Errors
     /// [`crate::Error::Device`] if memory runs out.
-    async fn begin(&mut self, dataset: &Dataset, parameters: &[f32], ledger: &mut Ledger) -> Result<()>;
+    async fn begin(&mut self, dataset: &Dataset, parameters: &[f32], host_timeline: &mut HostTimeline) -> Result<()>;
 
     /// Draws the order of epoch `epoch`, from 0, and makes ready for its steps.
     ///
     /// # Errors
     /// [`crate::Error::Device`] if the device failed.
-    async fn begin_epoch(&mut self, epoch: u32, ledger: &mut Ledger) -> Result<()>;
+    async fn begin_epoch(&mut self, epoch: u32, host_timeline: &mut HostTimeline) -> Result<()>;
 
     /// Makes the steps 0 .. `count` of the epoch that was begun, and tells `report` whenever some are done; it may break off.
     ///
@@ -89,7 +96,7 @@ pub trait Engine {
     async fn steps(
         &mut self,
         count: u32,
-        ledger: &mut Ledger,
+        host_timeline: &mut HostTimeline,
         report: &mut dyn FnMut(Chunk) -> ControlFlow<()>,
     ) -> Result<()>;
 
@@ -102,7 +109,7 @@ pub trait Engine {
     /// Loss and right answers on all test images, without dropout; `report` may break it off.
     ///
     /// # Errors
-    /// As [`Engine::steps`].
+    /// As [`TrainingEngine::steps`].
     async fn evaluate(&mut self, report: &mut dyn FnMut(Chunk) -> ControlFlow<()>) -> Result<Metrics>;
 
     /// The parameters, laid out as the model says.
@@ -120,13 +127,13 @@ pub trait Engine {
     }
 }
 
-/// What to say of an engine that was asked for something before [`Engine::begin`].
+/// What to say of an engine that was asked for something before [`TrainingEngine::begin`].
 pub const NOT_BEGUN: &str = "the training was not begun";
 
 /// What an engine has once its training was begun.
 ///
 /// # Errors
-/// [`crate::Error::Device`] if [`Engine::begin`] was left out.
+/// [`crate::Error::Device`] if [`TrainingEngine::begin`] was left out.
 pub fn begun<T>(part: Option<T>) -> Result<T> {
     part.ok_or_else(|| Error::Device(NOT_BEGUN.into()))
 }

@@ -13,7 +13,7 @@ const THREADS: &str = "threads";
 
 /// A result and the name of its file.
 #[derive(Debug, Clone, PartialEq)]
-pub struct Stored {
+pub struct LoadedResult {
     /// Name of the file, without its folder.
     pub file: String,
     /// What it holds.
@@ -24,7 +24,7 @@ pub struct Stored {
 #[derive(Debug, Clone, PartialEq)]
 pub struct LeftOut<'a> {
     /// The result.
-    pub stored: &'a Stored,
+    pub stored: &'a LoadedResult,
     /// Why: "non-standard: 3 epochs instead of 10".
     pub reason: String,
 }
@@ -47,7 +47,7 @@ pub struct Group<'a> {
     /// What they have in common, each with its name.
     identity: Vec<(&'static str, String)>,
     /// The results, in the order they were given; never none.
-    runs: Vec<&'a Stored>,
+    runs: Vec<&'a LoadedResult>,
     /// What tells this row from others that would look like it.
     apart: Vec<String>,
 }
@@ -72,7 +72,7 @@ fn trained(result: &RunResult) -> impl Iterator<Item = f64> {
 }
 
 /// Puts a result into the group of its like, or into one of its own.
-pub(super) fn insert<'a>(groups: &mut Vec<Group<'a>>, stored: &'a Stored) {
+pub(super) fn insert<'a>(groups: &mut Vec<Group<'a>>, stored: &'a LoadedResult) {
     let identity = identity(&stored.result);
     match groups.iter_mut().find(|group| group.identity == identity) {
         Some(group) => group.runs.push(stored),

@@ -6,7 +6,7 @@ use crate::{Error, Result};
 use serde::Deserialize;
 use std::sync::LazyLock;
 
-const FILE: &str = include_str!("../../results/published.csv");
+const FILE: &str = include_str!("../../../results/published.csv");
 
 /// The tables of the published comparison.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
@@ -42,7 +42,7 @@ impl Frame {
 }
 
 /// Whether an adapter computes on the CPU.
-pub(super) fn on_cpu(adapter: &Adapter) -> bool {
+pub(in crate::report) fn on_cpu(adapter: &Adapter) -> bool {
     adapter.software || adapter.kind == AdapterKind::Cpu
 }
 
@@ -163,4 +163,4 @@ impl Record {
 }
 
 /// Why a published row lacks a value.
-pub(super) const NOT_PUBLISHED: &str = "not published";
+pub(in crate::report) const NOT_PUBLISHED: &str = "not published";

@@ -6,12 +6,14 @@
 mod columns;
 mod csv;
 mod group;
+mod history;
 mod layout;
 
-pub use group::{Group, LeftOut, Stored};
+pub use group::{Group, LeftOut, LoadedResult};
+pub use history::{Frame, Published, parse, published};
+pub(in crate::report) use history::{NOT_PUBLISHED, on_cpu};
 
-use super::published::{Frame, Published, on_cpu, published};
-use super::rows::best_of_tensorflow;
+use crate::report::rows::best_of_tensorflow;
 use crate::{Error, Result};
 use columns::{COLUMNS, Cell, Column};
 
@@ -94,7 +96,7 @@ pub struct Tables<'a> {
 
 impl<'a> Tables<'a> {
     /// Makes a row of every group of complete standard results that are alike, and leaves out all others.
-    pub fn of(stored: &'a [Stored]) -> Self {
+    pub fn of(stored: &'a [LoadedResult]) -> Self {
         let mut left_out = Vec::new();
         let mut groups: Vec<Group<'a>> = Vec::new();
         for one in stored {

@@ -2,22 +2,22 @@
 
 use super::OpenedDevice;
 use crate::bench::describe;
-use crate::bench::drive::{Chunk, Pace, drive};
-use crate::bench::engine::{Engine, begun};
-use crate::bench::ledger::{Activity, Ledger};
+use crate::bench::host_timeline::{Activity, HostTimeline};
+use crate::bench::pacing::{Chunk, Pace, drive};
+use crate::bench::target::{TrainingEngine, begun};
 use crate::data::Dataset;
 use crate::error::{Error, Result};
 use crate::gpu::{Commands, Staging, Submission};
 use crate::kernels::plan::inputs;
 use crate::result::{self, Measured, Synchronisation};
-use crate::trainer::{Metrics, Recipe, Trainer};
+use crate::trainer::{Metrics, Trainer, TrainingConfig};
 use std::ops::{ControlFlow, Range};
 use web_time::Instant;
 
 /// One training on several devices, whose parameters and velocities the host keeps.
-pub(super) struct SeveralEngine<'a> {
+pub(super) struct DataParallelEngine<'a> {
     devices: &'a [OpenedDevice],
-    recipe: &'a Recipe,
+    config: &'a TrainingConfig,
     sync: Synchronisation,
     /// One for each device, once the training was begun.
     working: Vec<Working<'a>>,
@@ -37,11 +37,11 @@ struct Working<'a> {
     staging: Staging,
 }
 
-impl<'a> SeveralEngine<'a> {
-    pub(super) fn new(devices: &'a [OpenedDevice], recipe: &'a Recipe, sync: Synchronisation) -> Self {
+impl<'a> DataParallelEngine<'a> {
+    pub(super) fn new(devices: &'a [OpenedDevice], config: &'a TrainingConfig, sync: Synchronisation) -> Self {
         Self {
             devices,
-            recipe,
+            config,
             sync,
             working: Vec::new(),
             parameters: Vec::new(),
@@ -58,57 +58,57 @@ impl<'a> SeveralEngine<'a> {
     }
 
     /// Makes one step: gradients on the devices, their mean and the update on the host.
-    async fn step(&mut self, step: u32, ledger: &mut Ledger) -> Result<()> {
+    async fn step(&mut self, step: u32, host_timeline: &mut HostTimeline) -> Result<()> {
         let mut under_way = Vec::new();
         for one in &self.working {
-            let begun = ledger.begin();
+            let begun = host_timeline.begin();
             one.write_parameters(&self.parameters);
-            ledger.end(begun, Activity::Exchange, false, Some(step));
-            let submission = one.submit(step..step + 1, !under_way.is_empty(), ledger)?;
+            host_timeline.end(begun, Activity::Exchange, false, Some(step));
+            let submission = one.submit(step..step + 1, !under_way.is_empty(), host_timeline)?;
             let arriving = one.staging.read(&one.device.gpu, one.trainer.buffers(), inputs::VELOCITIES);
             under_way.push((submission, arriving));
         }
         let batch = self.batch_of(step);
         let learning_rate =
-            self.recipe.training.learning_rate_at(self.epoch * self.working[0].device.share.steps + step);
+            self.config.training.learning_rate_at(self.epoch * self.working[0].device.share.steps + step);
         self.gradient.fill(0.0);
         for (one, (submission, arriving)) in self.working.iter().zip(under_way) {
-            one.wait(submission, step, ledger).await?;
-            let begun = ledger.begin();
+            one.wait(submission, step, host_timeline).await?;
+            let begun = host_timeline.begin();
             let weight = one.device.share.part(step).images as f32 / batch as f32;
             arriving
                 .finish(&one.device.gpu, |bytes| add_weighted(&mut self.gradient, weight, bytemuck::cast_slice(bytes)))
                 .await
                 .map_err(|error| one.device.blame(error))?;
-            ledger.end(begun, Activity::Exchange, true, Some(step));
+            host_timeline.end(begun, Activity::Exchange, true, Some(step));
         }
-        let begun = ledger.begin();
-        let momentum = self.recipe.training.momentum;
+        let begun = host_timeline.begin();
+        let momentum = self.config.training.momentum;
         for ((parameter, velocity), gradient) in
             self.parameters.iter_mut().zip(&mut self.velocities).zip(&self.gradient)
         {
             *velocity = momentum * *velocity - learning_rate * gradient;
             *parameter += *velocity;
         }
-        ledger.end(begun, Activity::Exchange, false, Some(step));
+        host_timeline.end(begun, Activity::Exchange, false, Some(step));
         Ok(())
     }
 
     /// Makes the steps `steps` on every device by itself.
-    async fn steps_alone(&mut self, steps: Range<u32>, ledger: &mut Ledger) -> Result<()> {
+    async fn steps_alone(&mut self, steps: Range<u32>, host_timeline: &mut HostTimeline) -> Result<()> {
         let mut under_way = Vec::new();
         for one in &self.working {
-            under_way.push(one.submit(steps.clone(), !under_way.is_empty(), ledger)?);
+            under_way.push(one.submit(steps.clone(), !under_way.is_empty(), host_timeline)?);
         }
         for (one, submission) in self.working.iter().zip(under_way) {
-            one.wait(submission, steps.start, ledger).await?;
+            one.wait(submission, steps.start, host_timeline).await?;
         }
         Ok(())
     }
 
     /// Averages what the devices have made of the parameters and velocities, and gives every device the same.
-    async fn agree(&mut self, ledger: &mut Ledger) -> Result<()> {
-        let begun = ledger.begin();
+    async fn agree(&mut self, host_timeline: &mut HostTimeline) -> Result<()> {
+        let begun = host_timeline.begin();
         let images: f32 = self.working.iter().map(|one| one.device.share.images() as f32).sum();
         for (name, mean) in [(inputs::PARAMETERS, &mut self.parameters), (inputs::VELOCITIES, &mut self.velocities)] {
             mean.fill(0.0);
@@ -123,7 +123,7 @@ impl<'a> SeveralEngine<'a> {
             one.write_parameters(&self.parameters);
             one.trainer.buffers().write(&one.device.gpu, inputs::VELOCITIES, &self.velocities);
         }
-        ledger.end(begun, Activity::Exchange, false, None);
+        host_timeline.end(begun, Activity::Exchange, false, None);
         Ok(())
     }
 }
@@ -133,21 +133,21 @@ impl Working<'_> {
         self.trainer.buffers().write(&self.device.gpu, inputs::PARAMETERS, parameters);
     }
 
-    fn submit(&self, steps: Range<u32>, in_flight: bool, ledger: &mut Ledger) -> Result<Submission> {
+    fn submit(&self, steps: Range<u32>, in_flight: bool, host_timeline: &mut HostTimeline) -> Result<Submission> {
         let first = Some(steps.start);
-        let begun = ledger.begin();
+        let begun = host_timeline.begin();
         let encoded = self.trainer.encode_steps(steps)?;
-        ledger.end(begun, Activity::Encode, in_flight, first);
-        let begun = ledger.begin();
+        host_timeline.end(begun, Activity::Encode, in_flight, first);
+        let begun = host_timeline.begin();
         let submission = self.device.gpu.submit_encoded(encoded);
-        ledger.end(begun, Activity::Submit, true, first);
+        host_timeline.end(begun, Activity::Submit, true, first);
         Ok(submission)
     }
 
-    async fn wait(&self, submission: Submission, first: u32, ledger: &mut Ledger) -> Result<()> {
-        let begun = ledger.begin();
+    async fn wait(&self, submission: Submission, first: u32, host_timeline: &mut HostTimeline) -> Result<()> {
+        let begun = host_timeline.begin();
         self.device.gpu.wait(submission).await.map_err(|error| self.device.blame(error))?;
-        ledger.end(begun, Activity::Wait, true, Some(first));
+        host_timeline.end(begun, Activity::Wait, true, Some(first));
         Ok(())
     }
 }
@@ -158,34 +158,35 @@ fn add_weighted(sum: &mut [f32], weight: f32, values: &[f32]) {
     }
 }
 
-impl Engine for SeveralEngine<'_> {
-    async fn begin(&mut self, dataset: &Dataset, parameters: &[f32], ledger: &mut Ledger) -> Result<()> {
+impl TrainingEngine for DataParallelEngine<'_> {
+    async fn begin(&mut self, dataset: &Dataset, parameters: &[f32], host_timeline: &mut HostTimeline) -> Result<()> {
         self.parameters = parameters.to_vec();
         self.velocities = vec![0.0; parameters.len()];
         self.gradient = vec![0.0; parameters.len()];
         for device in self.devices {
-            let OpenedDevice { gpu, pipelines, plan, recipe, share, .. } = device;
-            let begun = ledger.begin();
-            let trainer = Trainer::prepare(gpu, pipelines, plan, recipe, dataset).await;
+            let OpenedDevice { gpu, pipelines, plan, config, share, .. } = device;
+            let begun = host_timeline.begin();
+            let trainer = Trainer::prepare(gpu, pipelines, plan, config, dataset).await;
             let trainer = trainer.map_err(|error| device.blame(error))?.with_share(*share);
             let staging = Staging::new(gpu, size_of_val(parameters) as u64);
-            ledger.end(begun, Activity::Prepare, false, None);
-            let begun = ledger.begin();
+            host_timeline.end(begun, Activity::Prepare, false, None);
+            let begun = host_timeline.begin();
             trainer.upload(dataset, parameters);
             gpu.wait(gpu.submit(gpu.record())).await.map_err(|error| device.blame(error))?;
-            ledger.end(begun, Activity::Upload, false, None);
+            host_timeline.end(begun, Activity::Upload, false, None);
             self.working.push(Working { device, trainer, staging });
         }
         Ok(())
     }
 
-    async fn begin_epoch(&mut self, epoch: u32, ledger: &mut Ledger) -> Result<()> {
+    async fn begin_epoch(&mut self, epoch: u32, host_timeline: &mut HostTimeline) -> Result<()> {
         self.epoch = epoch;
         let images = self.working.iter().map(|one| one.device.share.images()).sum();
-        let order = ledger.time(Activity::Shuffle, || self.recipe.order(epoch, images));
+        let order = host_timeline.time(Activity::Shuffle, || self.config.order(epoch, images));
         for one in &mut self.working {
-            let own = ledger.time(Activity::Shuffle, || one.device.share.order(&order, self.recipe.training.batch));
-            ledger.time(Activity::Upload, || one.trainer.begin_epoch_in_order(epoch, &own));
+            let own =
+                host_timeline.time(Activity::Shuffle, || one.device.share.order(&order, self.config.training.batch));
+            host_timeline.time(Activity::Upload, || one.trainer.begin_epoch_in_order(epoch, &own));
         }
         Ok(())
     }
@@ -193,7 +194,7 @@ impl Engine for SeveralEngine<'_> {
     async fn steps(
         &mut self,
         count: u32,
-        ledger: &mut Ledger,
+        host_timeline: &mut HostTimeline,
         report: &mut dyn FnMut(Chunk) -> ControlFlow<()>,
     ) -> Result<()> {
         let mut next = 0;
@@ -205,20 +206,20 @@ impl Engine for SeveralEngine<'_> {
             match self.sync {
                 Synchronisation::Step => {
                     for step in steps.clone() {
-                        self.step(step, ledger).await?;
+                        self.step(step, host_timeline).await?;
                     }
                 }
-                Synchronisation::Epoch => self.steps_alone(steps.clone(), ledger).await?,
+                Synchronisation::Epoch => self.steps_alone(steps.clone(), host_timeline).await?,
             }
             let made =
                 Chunk { first: steps.start, steps: steps.end - steps.start, duration_s: start.elapsed().as_secs_f64() };
             self.pace.observe(made.steps, made.duration_s);
-            let begun = ledger.begin();
+            let begun = host_timeline.begin();
             stopped = report(made).is_break();
-            ledger.end(begun, Activity::Report, false, Some(made.first));
+            host_timeline.end(begun, Activity::Report, false, Some(made.first));
         }
         if self.sync == Synchronisation::Epoch {
-            self.agree(ledger).await?;
+            self.agree(host_timeline).await?;
         }
         if stopped { Err(Error::Interrupted) } else { Ok(()) }
     }
@@ -238,7 +239,7 @@ impl Engine for SeveralEngine<'_> {
         let one = begun(self.working.first())?;
         one.write_parameters(&self.parameters);
         let encode = |range| one.trainer.encode_evaluation(range);
-        let mut unused = Ledger::new(Instant::now());
+        let mut unused = HostTimeline::new(Instant::now());
         let mut pace = Pace::default();
         let driven =
             drive(&one.device.gpu, one.trainer.evaluation_batches(), &mut pace, &mut unused, encode, report).await;

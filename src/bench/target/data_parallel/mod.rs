@@ -10,10 +10,12 @@ mod split;
 
 pub use split::{Split, shares};
 
-use super::drive::Pace;
-use super::engine::{Engine, Lane, LastTraining, Opened};
-use super::train::Bench;
-use super::{Job, Observer, ProfileOptions, check, describe, sweep};
+use super::{LastTraining, OpenedTarget, TrainingEngine, TrainingTarget};
+use crate::bench::pacing::Pace;
+use crate::bench::step_time::time_steps;
+use crate::bench::train::Bench;
+use crate::bench::{Job, Observer, ProfileOptions, describe};
+use crate::check;
 use crate::data::Dataset;
 use crate::error::{Error, Result};
 use crate::gpu::{AdapterInfo, Adapters, Gpu, Needs, Pipelines};
@@ -21,15 +23,15 @@ use crate::kernels::{Plan, plan_named};
 use crate::model::Training;
 use crate::result::{self, Measured, Outcome, Parallel, RunResult, Synchronisation, Timeline};
 use crate::stats;
-use crate::trainer::{Recipe, Share};
-use engine::SeveralEngine;
+use crate::trainer::{Share, TrainingConfig};
+use engine::DataParallelEngine;
 use web_time::Instant;
 
 /// Seconds for which each device is timed alone.
 const ALONE_S: f64 = 0.5;
 
 /// Several devices to train on.
-pub struct OnSeveral<'a> {
+pub struct DataParallelTarget<'a> {
     /// The machine's adapters.
     pub adapters: &'a Adapters,
     /// The devices, in the order of their parts of a batch.
@@ -60,16 +62,16 @@ pub struct OpenedDevice {
     pipelines: Pipelines,
     plan: Plan,
     /// Its own: the batch is its part of a whole batch, the optimizer what makes gradients or trains by itself.
-    recipe: Recipe,
+    config: TrainingConfig,
     share: Share,
 }
 
 /// Several devices, opened, with their kernels compiled.
-pub struct OpenedSeveral<'a> {
-    lane: &'a OnSeveral<'a>,
+pub struct OpenedDataParallel<'a> {
+    target: &'a DataParallelTarget<'a>,
     /// The devices, in the order of their parts of a batch.
     pub devices: Vec<OpenedDevice>,
-    recipe: Recipe,
+    config: TrainingConfig,
     check: check::Report,
 }
 
@@ -89,25 +91,25 @@ impl OpenedDevice {
     }
 }
 
-impl Lane for OnSeveral<'_> {
+impl TrainingTarget for DataParallelTarget<'_> {
     type Opened<'a>
-        = OpenedSeveral<'a>
+        = OpenedDataParallel<'a>
     where
         Self: 'a;
 
     async fn open(
         &self,
         job: &Job<'_>,
-        recipe: &Recipe,
+        config: &TrainingConfig,
         result: &mut RunResult,
         observer: &mut dyn Observer,
-    ) -> Result<OpenedSeveral<'_>> {
+    ) -> Result<OpenedDataParallel<'_>> {
         let weights: Vec<u32> = self.devices.iter().map(|device| device.weight).collect();
-        let shares = shares(recipe, job.dataset.train.len(), &weights)?;
-        let mut opened = OpenedSeveral {
-            lane: self,
+        let shares = shares(config, job.dataset.train.len(), &weights)?;
+        let mut opened = OpenedDataParallel {
+            target: self,
             devices: Vec::new(),
-            recipe: recipe.clone(),
+            config: config.clone(),
             check: check::Report::nothing_compared(),
         };
         let mut members = Vec::new();
@@ -115,15 +117,15 @@ impl Lane for OnSeveral<'_> {
         for (device, share) in self.devices.iter().zip(shares) {
             observer.phase(&format!("opening {}", device.name));
             let start = Instant::now();
-            let (gpu, whole) = self.open_device(device, recipe, job.dataset).await?;
+            let (gpu, whole) = self.open_device(device, config, job.dataset).await?;
             device_s += start.elapsed().as_secs_f64();
             let start = Instant::now();
-            let own = own_recipe(recipe, share, self.sync);
+            let own = own_recipe(config, share, self.sync);
             let plan = plan_named(&device.plan)?.make(&own.model, &own.training, own.seed);
             let pipelines = Pipelines::compile(&gpu, &plan).await?;
             compile_s += start.elapsed().as_secs_f64();
             observer.phase(&format!("checking {} against the reference", device.name));
-            let ready = OpenedDevice { name: device.name.clone(), gpu, pipelines, plan, recipe: own, share };
+            let ready = OpenedDevice { name: device.name.clone(), gpu, pipelines, plan, config: own, share };
             let alone_step_s = opened.check_and_time(&ready, &whole, job.dataset, observer).await?;
             members.push(result::Member {
                 name: device.name.clone(),
@@ -140,26 +142,31 @@ impl Lane for OnSeveral<'_> {
     }
 }
 
-/// What one device trains when `recipe` is shared out.
-fn own_recipe(recipe: &Recipe, share: Share, sync: Synchronisation) -> Recipe {
+/// What one device trains when `config` is shared out.
+fn own_recipe(config: &TrainingConfig, share: Share, sync: Synchronisation) -> TrainingConfig {
     let batch = share.whole.images;
     let training = match sync {
-        Synchronisation::Step => Training { batch, momentum: 0.0, learning_rate: -1.0, decay: 0.0, ..recipe.training },
-        Synchronisation::Epoch => Training { batch, ..recipe.training },
+        Synchronisation::Step => Training { batch, momentum: 0.0, learning_rate: -1.0, decay: 0.0, ..config.training },
+        Synchronisation::Epoch => Training { batch, ..config.training },
     };
-    Recipe { training, ..recipe.clone() }
+    TrainingConfig { training, ..config.clone() }
 }
 
-impl OnSeveral<'_> {
+impl DataParallelTarget<'_> {
     /// Opens a device, and makes the plan by which it would train whole batches alone.
-    async fn open_device(&self, device: &Device<'_>, recipe: &Recipe, dataset: &Dataset) -> Result<(Gpu, Plan)> {
-        let plan = plan_named(&device.plan)?.make(&recipe.model, &recipe.training, recipe.seed);
-        let needs = Needs { checked: self.checked, ..recipe.needs(&plan, dataset) };
+    async fn open_device(
+        &self,
+        device: &Device<'_>,
+        config: &TrainingConfig,
+        dataset: &Dataset,
+    ) -> Result<(Gpu, Plan)> {
+        let plan = plan_named(&device.plan)?.make(&config.model, &config.training, config.seed);
+        let needs = Needs { checked: self.checked, ..config.needs(&plan, dataset) };
         Ok((Gpu::open(self.adapters, device.adapter, needs).await?, plan))
     }
 }
 
-impl OpenedSeveral<'_> {
+impl OpenedDataParallel<'_> {
     /// Compares the kernels of `device` and its training steps with the reference, and times it alone if they agree.
     async fn check_and_time(
         &mut self,
@@ -170,16 +177,16 @@ impl OpenedSeveral<'_> {
     ) -> Result<Measured<f64>> {
         let gpu = &device.gpu;
         let pipelines = Pipelines::compile(gpu, whole).await?;
-        let report = check::check(gpu, &pipelines, whole, &self.recipe).await?;
+        let report = check::check(gpu, &pipelines, whole, &self.config).await?;
         let passed = report.check.outcome == Outcome::Passed;
         self.check.join(report);
         if !passed {
             return Ok(Measured::missing("its check failed"));
         }
         observer.phase(&format!("timing {} alone", device.name));
-        let bench = Bench { gpu, pipelines: &pipelines, plan: whole, recipe: &self.recipe };
+        let bench = Bench { gpu, pipelines: &pipelines, plan: whole, config: &self.config };
         let (mut pace, mut samples_s) = (Pace::default(), Vec::new());
-        sweep::time(&bench, dataset, ALONE_S, &mut pace, &mut samples_s, observer).await?;
+        time_steps(&bench, dataset, ALONE_S, &mut pace, &mut samples_s, observer).await?;
         Ok(Measured::or_missing(stats::median(&samples_s), "no step was timed"))
     }
 
@@ -190,18 +197,18 @@ impl OpenedSeveral<'_> {
         let mut caches: Vec<String> = self.devices.iter().map(|device| device.gpu.pipeline_cache()).collect();
         caches.dedup();
         result.plan.tuning.insert("pipeline_cache".to_owned(), caches.join(" + "));
-        let steps = self.recipe.steps_per_epoch(dataset.train.len());
-        if self.lane.sync == Synchronisation::Epoch {
+        let steps = self.config.steps_per_epoch(dataset.train.len());
+        if self.target.sync == Synchronisation::Epoch {
             result.standard = false;
             result.non_standard.push("parameters averaged once an epoch".to_owned());
         }
-        let parameters = 4 * self.recipe.model.parameter_count() as u64;
-        let (vectors, exchanges) = match self.lane.sync {
+        let parameters = 4 * self.config.model.parameter_count() as u64;
+        let (vectors, exchanges) = match self.target.sync {
             Synchronisation::Step => (2, steps),
             Synchronisation::Epoch => (4, 1),
         };
         result.parallel = Measured::Value(Parallel {
-            sync: self.lane.sync,
+            sync: self.target.sync,
             bytes_per_exchange: vectors * parameters * members.len() as u64,
             members,
             exchange_s: Measured::missing("the run has not come this far"),
@@ -213,13 +220,13 @@ impl OpenedSeveral<'_> {
     }
 }
 
-impl Opened for OpenedSeveral<'_> {
+impl OpenedTarget for OpenedDataParallel<'_> {
     async fn check(&self) -> Result<check::Report> {
         Ok(self.check.clone())
     }
 
-    fn engine(&self) -> impl Engine {
-        SeveralEngine::new(&self.devices, &self.recipe, self.lane.sync)
+    fn engine(&self) -> impl TrainingEngine {
+        DataParallelEngine::new(&self.devices, &self.config, self.target.sync)
     }
 
     async fn profile(
@@ -235,7 +242,7 @@ impl Opened for OpenedSeveral<'_> {
 }
 
 /// Fills in what a finished training on several devices has shown: `exchange_s` of its `train_s` seconds went into exchanges.
-pub(super) fn close(parallel: &mut Parallel, exchange_s: f64, train_s: f64, steps: u32) {
+pub(in crate::bench) fn close(parallel: &mut Parallel, exchange_s: f64, train_s: f64, steps: u32) {
     parallel.exchange_s = exchange_s.into();
     parallel.exchange_pct = (100.0 * exchange_s / train_s).into();
     let together = f64::from(steps) / train_s;

@@ -1,7 +1,7 @@
 //! Parts of a batch.
 
 use crate::error::{Error, Result};
-use crate::trainer::{Part, Recipe, Share};
+use crate::trainer::{Part, Share, TrainingConfig};
 
 /// How a batch is shared out, such as `3:1`.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -28,14 +28,14 @@ impl std::fmt::Display for Split {
     }
 }
 
-/// The share of each device of the batches of `recipe` over `images` images, in proportion to `weights`.
+/// The share of each device of the batches of `config` over `images` images, in proportion to `weights`.
 ///
 /// # Errors
 /// [`Error::Usage`] if a device would get no image of a batch.
-pub fn shares(recipe: &Recipe, images: usize, weights: &[u32]) -> Result<Vec<Share>> {
-    let steps = recipe.steps_per_epoch(images);
-    let batch = recipe.training.batch;
-    let last = recipe.batch_of(steps - 1, images);
+pub fn shares(config: &TrainingConfig, images: usize, weights: &[u32]) -> Result<Vec<Share>> {
+    let steps = config.steps_per_epoch(images);
+    let batch = config.training.batch;
+    let last = config.batch_of(steps - 1, images);
     if (batch as usize) < weights.len() {
         return Err(Error::Usage(format!(
             "a batch of {batch} cannot be shared between {} devices: choose a larger --batch or fewer --adapters",
@@ -78,9 +78,9 @@ mod tests {
     use super::*;
     use crate::model::{DROPOUT_RATE, Model, Training};
 
-    fn recipe(batch: u32) -> Recipe {
+    fn training_config(batch: u32) -> TrainingConfig {
         let training = Training { batch, ..Training::STANDARD };
-        Recipe { model: Model::new(DROPOUT_RATE), training, seed: 1, shuffle: true }
+        TrainingConfig { model: Model::new(DROPOUT_RATE), training, seed: 1, shuffle: true }
     }
 
     #[test]
@@ -113,7 +113,7 @@ mod tests {
     #[test]
     fn shares_cover_every_image_of_an_epoch_once() {
         let order: Vec<u32> = (0..1000).rev().collect();
-        let shares = shares(&recipe(128), order.len(), &[5, 2, 1]).unwrap();
+        let shares = shares(&training_config(128), order.len(), &[5, 2, 1]).unwrap();
         let mut seen: Vec<u32> = shares.iter().flat_map(|share| share.order(&order, 128)).collect();
         assert_eq!(shares.iter().map(Share::images).sum::<usize>(), 1000);
         assert_eq!(seen[..3], [999, 998, 997]);
@@ -123,7 +123,8 @@ mod tests {
 
     #[test]
     fn nobody_may_be_left_without_work() {
-        let says = |batch, images, weights: &[u32]| shares(&recipe(batch), images, weights).unwrap_err().to_string();
+        let says =
+            |batch, images, weights: &[u32]| shares(&training_config(batch), images, weights).unwrap_err().to_string();
         assert!(says(2, 10, &[1, 1, 1]).contains("cannot be shared between 3 devices"));
         assert!(says(128, 1280, &[1000, 1]).contains("device 2 gets no image of a batch of 128"));
         assert!(says(128, 1281, &[1, 1]).contains("last batch of 1:"));
