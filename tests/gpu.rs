@@ -4,7 +4,7 @@
 
 mod common;
 
-use gpubench::bench::{check, tolerance};
+use gpubench::check::{self, tolerance};
 use gpubench::gpu::{Adapters, Gpu, Needs, Pipelines};
 use gpubench::kernels::{Choice, Dispatch, Plan, all_choices, layered, plan_named};
 use gpubench::model::{DROPOUT_RATE, Model, Training};

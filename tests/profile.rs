@@ -9,6 +9,7 @@ mod common;
 mod sample;
 
 use gpubench::bench::{self, AdapterTarget, Finished, Job, ProfileOptions};
+use gpubench::check;
 use gpubench::gpu::{Adapters, Gpu, Needs, Pipelines, Stopwatch, Timestamps};
 use gpubench::kernels::plan_named;
 use gpubench::model::{DROPOUT_RATE, Model, Training};
@@ -64,7 +65,7 @@ fn profiled(adapters: &Adapters, index: usize, options: ProfileOptions) -> gpube
     settings.steps = Setting::default(Measured::Value(STEPS));
     let environment = sample::gpu_run(1).environment;
     let mut result = bench::begin(settings, environment, &dataset);
-    let lane = AdapterTarget { adapters, adapter, checked: false };
+    let target = AdapterTarget { adapters, adapter, checked: false };
     let job = Job {
         dataset: &dataset,
         init: None,
@@ -73,7 +74,7 @@ fn profiled(adapters: &Adapters, index: usize, options: ProfileOptions) -> gpube
         probe: &bench::probe::NoProbe("not measured in this test"),
         started: Instant::now(),
     };
-    let finished = pollster::block_on(bench::run(&lane, &job, &mut result, &mut common::Silent))?;
+    let finished = pollster::block_on(bench::run(&target, &job, &mut result, &mut common::Silent))?;
     Ok((result, finished))
 }
 
