@@ -91,7 +91,7 @@ fn trained(
     settings.epochs = Setting::default(epochs);
     settings.repeat = Setting::default(repeat);
     settings.stopping = stopping;
-    let mut result = bench::begin(settings, sample::gpu_run(1).environment, &dataset);
+    let mut result = sample::begin(settings, sample::gpu_run(1).environment, &dataset);
     let probe = MachineProbe::with(sensor, Path::new("/proc"));
     let adapters = adapters();
     let target = AdapterTarget { adapters: &adapters, adapter: &adapters.infos()[0], checked: false };

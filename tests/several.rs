@@ -12,7 +12,7 @@ use gpubench::gpu::{Adapters, Gpu, Pipelines};
 use gpubench::kernels::{PLANS, plan_named};
 use gpubench::model::{DROPOUT_RATE, Model, Training};
 use gpubench::result::{Measured, RunResult, Setting, Status, Synchronisation, no_peaks};
-use gpubench::trainer::{Trainer, TrainingConfig};
+use gpubench::trainer::{Stage, Trainer, TrainingConfig};
 use gpubench::{Error, Result};
 use libtest_mimic::{Failed, Trial};
 use serde_json::Value;
@@ -58,7 +58,7 @@ fn result(dataset: &Dataset) -> RunResult {
     let mut settings = sample.settings;
     settings.batch = Setting::default(BATCH);
     settings.epochs = Setting::default(2);
-    bench::begin(settings, sample.environment, dataset)
+    sample::begin(settings, sample.environment, dataset)
 }
 
 fn target<'a>(
@@ -117,7 +117,7 @@ async fn alone(
     let start = config.model.initial_parameters(config.seed);
     let mut trainer = Trainer::new(&gpu, &pipelines, &plan, config, dataset, &start).await?;
     trainer.begin_epoch(0);
-    gpu.wait(trainer.submit_steps(0..steps)?).await?;
+    gpu.wait(trainer.submit(Stage::Training, 0..steps)?).await?;
     let losses = trainer.step_metrics(steps).await?.iter().map(|metrics| metrics.loss() as f32).collect();
     Ok((losses, trainer.parameters().await?))
 }

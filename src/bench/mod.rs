@@ -34,6 +34,9 @@ use std::collections::BTreeMap;
 use target::{LastTraining, OpenedTarget, TrainingTarget};
 use web_time::Instant;
 
+/// What a reader of a software adapter's figures must know.
+const SOFTWARE_ADAPTER: &str = "a software adapter computes on the CPU: its times say nothing about a GPU";
+
 /// What a run works on.
 pub struct Job<'a> {
     /// The data, in host memory.
@@ -97,14 +100,31 @@ pub trait Observer {
     fn checkpoint(&mut self, result: &RunResult) -> Result<()>;
 }
 
+/// What is known of a run before it measures anything.
+pub struct Setup<'a> {
+    /// What was asked for.
+    pub settings: Settings,
+    /// The machine and the program.
+    pub environment: Environment,
+    /// The data, in host memory.
+    pub dataset: &'a Dataset,
+    /// When the run began, RFC 3339 in UTC.
+    pub started_utc: String,
+    /// Seconds that finding the adapter took.
+    pub adapter_s: f64,
+    /// Seconds that reading or drawing the data took.
+    pub data_s: f64,
+}
+
 /// The result of a run that has not measured anything yet.
-pub fn begin(settings: Settings, environment: Environment, dataset: &Dataset) -> RunResult {
+pub fn begin(setup: Setup<'_>) -> RunResult {
+    let Setup { settings, environment, dataset, started_utc, adapter_s, data_s } = setup;
     let mut non_standard = differences_from_standard(&settings, dataset.identity);
     non_standard.extend(difference_in_images(dataset.train.len(), dataset.test.len()));
     let model = Model::new(settings.dropout.value);
     let mut warnings = Vec::new();
     if environment.adapter.software {
-        warnings.push("a software adapter computes on the CPU: its times say nothing about a GPU".to_owned());
+        warnings.push(SOFTWARE_ADAPTER.to_owned());
     }
     RunResult {
         schema: result::SCHEMA.to_owned(),
@@ -114,7 +134,7 @@ pub fn begin(settings: Settings, environment: Environment, dataset: &Dataset) ->
         standard: non_standard.is_empty(),
         non_standard,
         warnings,
-        started_utc: String::new(),
+        started_utc,
         plan: result::Plan { name: settings.plan.value.clone(), tuning: BTreeMap::new(), kernels: Vec::new() },
         settings,
         environment,
@@ -131,7 +151,7 @@ pub fn begin(settings: Settings, environment: Environment, dataset: &Dataset) ->
             training_macs: model.training_macs(),
         },
         check: result::not_reached(),
-        phases: Phases::default(),
+        phases: Phases { adapter_s: adapter_s.into(), data_s: data_s.into(), ..Phases::default() },
         repeats: Vec::new(),
         summary: Summary::default(),
         profile: result::not_profiled(),
@@ -167,7 +187,20 @@ pub async fn run(
     result: &mut RunResult,
     observer: &mut dyn Observer,
 ) -> Result<Finished> {
-    let outcome = stages(target, job, result, observer).await;
+    let outcome: Result<Finished> = async {
+        let config = training_config(&result.settings);
+        config.fits(job.dataset)?;
+        let opened = target.open(job, &config, result, observer).await?;
+        observer.checkpoint(result)?;
+        observer.phase("check");
+        check_first(&opened, result).await?;
+        observer.checkpoint(result)?;
+        let trained = train_repeats(job, &opened, &config, result, observer).await?;
+        let finished = finish(job, &opened, trained, result, observer).await?;
+        validate(result);
+        Ok(finished)
+    }
+    .await;
     if let Err(error) = &outcome {
         result.status = if *error == Error::Interrupted { Status::Partial } else { Status::Failed };
         result.reasons = vec![error.to_string()];
@@ -176,35 +209,27 @@ pub async fn run(
     outcome
 }
 
-async fn stages(
-    target: &impl TrainingTarget,
+/// Profiles after the timed trainings if that was asked for, and gathers what a run leaves beside its result.
+async fn finish(
     job: &Job<'_>,
+    opened: &impl OpenedTarget,
+    trained: train::Trained,
     result: &mut RunResult,
     observer: &mut dyn Observer,
 ) -> Result<Finished> {
-    let config = training_config(&result.settings);
-    config.fits(job.dataset)?;
-    let opened = target.open(job, &config, result, observer).await?;
-    observer.checkpoint(result)?;
-
-    observer.phase("check");
-    check_first(&opened, result).await?;
-    observer.checkpoint(result)?;
-
-    let trained = train_repeats(job, &opened, &config, result, observer).await?;
-    let mut timeline = Timeline { events: trained.host_timeline.events(Track::TimedHost).collect(), alignment_ns: 0.0 };
+    let train::Trained { parameters, host_timeline } = trained;
+    let mut timeline = Timeline { events: host_timeline.events(Track::TimedHost).collect(), alignment_ns: 0.0 };
     if let Some(options) = job.profile {
         observer.phase("profile");
         let wall_s =
             result.repeats.last().map_or(Measured::missing("nothing was trained"), |last| last.train_s.clone());
-        let last = LastTraining { host_timeline: &trained.host_timeline, wall_s };
+        let last = LastTraining { host_timeline: &host_timeline, wall_s };
         let profiled = opened.profile(job, options, last, result, observer).await?;
         timeline.alignment_ns = profiled.alignment_ns;
         timeline.events.extend(profiled.events);
         result.summary.gpu_busy_pct = result.account.clone().map(|account| account.busy_pct());
     }
-    validate(result);
-    Ok(Finished { parameters: trained.parameters, timeline })
+    Ok(Finished { parameters, timeline })
 }
 
 /// Compares kernels and training steps with the reference; no time is reported without it.

@@ -6,7 +6,7 @@ use super::pacing::{Chunk, Pace, drive};
 use super::train::Bench;
 use crate::data::Dataset;
 use crate::error::{Error, Result};
-use crate::trainer::Trainer;
+use crate::trainer::{Stage, Trainer};
 use std::ops::{ControlFlow, Range};
 use web_time::Instant;
 
@@ -35,7 +35,7 @@ pub(super) async fn time_steps(
     // An empty submission carries the copies to the device, so that they are not counted as part of a step.
     bench.gpu.wait(bench.gpu.submit(bench.gpu.record())).await?;
     let full = (dataset.train.len() as u32 / config.training.batch).max(1);
-    let encode = |steps: Range<u32>| trainer.encode_steps(steps.map(|step| step % full));
+    let encode = |steps: Range<u32>| trainer.encode(Stage::Training, steps.map(|step| step % full));
     let mut host_timeline = HostTimeline::new(Instant::now());
     let enough = samples_s.len() + SAMPLES;
     let (mut made, mut begun, mut done) = (0, None, false);

@@ -12,7 +12,7 @@ use crate::model::{CLASSES, IMAGE_PIXELS, Model, Training};
 use crate::reference::{self, Network};
 use crate::result::{self, KernelCheck, Outcome, StepCheck};
 use crate::rng::{self, Sequence, Stream};
-use crate::trainer::{Trainer, TrainingConfig, uses};
+use crate::trainer::{Stage, Trainer, TrainingConfig, uses};
 use expected::{Contents, Expected, expected};
 use tolerance::{Comparison, Tolerance};
 use web_time::Instant;
@@ -177,9 +177,9 @@ impl Checker<'_> {
     async fn check_steps(&mut self, trainer: &mut Trainer<'_>, parameters: &[f32]) -> Result<(Vec<StepCheck>, f64)> {
         trainer.begin_epoch(0);
         let start = Instant::now();
-        self.gpu.wait(trainer.submit_steps(0..1)?).await?;
+        self.gpu.wait(trainer.submit(Stage::Training, 0..1)?).await?;
         let first_step_s = start.elapsed().as_secs_f64();
-        let rest = trainer.submit_steps(1..STEPS)?;
+        let rest = trainer.submit(Stage::Training, 1..STEPS)?;
         // The reference computes while the device does.
         let key = rng::stream_key(self.config.seed, Stream::Dropout);
         let mut network = Network::new(self.config.model.clone(), self.config.training, parameters, key);

@@ -22,6 +22,7 @@ mod session;
 mod stopping;
 mod sweep;
 mod table;
+mod target;
 mod terminal;
 mod tune;
 

@@ -2,7 +2,8 @@
 
 use super::args::{ADAPTER_VARIABLE, BACKEND_VARIABLE, PeaksArgs, option_or_variable};
 use super::cache::{self, Kept};
-use super::{cpu, run, terminal};
+use super::target::{announce, find_adapters};
+use super::{cpu, terminal};
 use crate::error::Result;
 use crate::gpu::{AdapterInfo, Adapters, adapter};
 use crate::report;
@@ -39,9 +40,9 @@ pub fn peaks(args: &PeaksArgs) -> Result<()> {
     let backend = option_or_variable(args.backend.as_ref(), BACKEND_VARIABLE).value;
     let request = option_or_variable(args.adapter.as_ref(), ADAPTER_VARIABLE).value;
     cpu::refuse(&request, "peaks")?;
-    let adapters = pollster::block_on(Adapters::find(backend.value().map(String::as_str)))?;
+    let adapters = find_adapters(&backend)?;
     let adapter = adapter::choose(adapters.infos(), request.value().map(String::as_str))?;
-    run::announce(adapter);
+    announce(adapter);
     let _kept = args.pipelines.guard(&adapters, adapter);
     let peaks = measured(&adapters, adapter)?;
     cache::keep_or_note(&peaks, cache::folder::<Peaks>().as_deref());

@@ -1,17 +1,18 @@
 //! `gpubench sweep`: step time against batch size or width.
 
 use super::args::RunArgs;
-use super::dataset::{self, DataSource};
+use super::dataset::DataSource;
 use super::output::ResultFile;
 use super::pipeline_cache::PipelineCacheArgs;
 use super::progress::TerminalObserver;
-use super::{cpu, run, terminal};
+use super::session::{Session, show};
+use super::target::{announce, find_adapters};
+use super::{cpu, terminal};
 use crate::bench::{self, Observer, Progress, Sizes, SweepJob};
 use crate::error::Result;
-use crate::gpu::{Adapters, adapter};
+use crate::gpu::adapter;
 use crate::kernels::layered;
-use crate::report;
-use crate::result::{Measured, Origin, RunResult, Setting, SweepPoint, SweepVariable};
+use crate::result::{Measured, RunResult, Setting, SweepPoint, SweepVariable};
 use crate::telemetry::environment;
 use clap::{Args, value_parser};
 use std::path::PathBuf;
@@ -127,26 +128,16 @@ pub fn sweep(args: &SweepArgs) -> Result<u8> {
     settings.plan = Setting::default(layered::NAME.to_owned());
     settings.steps = Setting::default(Measured::missing("as many as fill the time of each size"));
     cpu::refuse(&settings.adapter.value, "sweep")?;
-    let adapters = pollster::block_on(Adapters::find(settings.backend.value.value().map(String::as_str)))?;
+    let adapters = find_adapters(&settings.backend.value)?;
     let adapter = adapter::choose(adapters.infos(), settings.adapter.value.value().map(String::as_str))?;
     let adapter_s = started.elapsed().as_secs_f64();
-    run::announce(adapter);
+    announce(adapter);
     let _kept = args.pipelines.guard(&adapters, adapter);
     let sizes = args.sizes();
-    let file = ResultFile::create(&args.output, &adapter.name, settings.seed.value)?;
-    let data_start = Instant::now();
-    let (dataset, origin) = dataset::load(&args.data, dataset::SYNTHETIC_SEED)?;
-    let data_s = data_start.elapsed().as_secs_f64();
-    terminal::talk(&format!("data: {}, from {origin}", dataset.name));
-
-    let mut result = bench::begin(settings, environment::environment(bench::describe_adapter(adapter)), &dataset);
-    result.started_utc = jiff::Timestamp::now().to_string();
-    result.phases.adapter_s = adapter_s.into();
-    result.phases.data_s = data_s.into();
-    if origin.contains(dataset::DATA_VARIABLE) {
-        result.settings.data.origin = Origin::Environment;
-    }
-    let job = SweepJob { adapters: &adapters, adapter, dataset: &dataset, sizes: &sizes, seconds: args.seconds };
+    let (session, file) = Session::begin(&args.as_run(), &adapter.name, settings.seed.value, started)?;
+    let mut result = session.begin_result(settings, bench::describe_adapter(adapter), adapter_s);
+    let job =
+        SweepJob { adapters: &adapters, adapter, dataset: session.dataset(), sizes: &sizes, seconds: args.seconds };
     measure(&job, &mut result, file, args.json)?;
     Ok(0)
 }
@@ -160,11 +151,7 @@ fn measure(job: &SweepJob<'_>, result: &mut RunResult, file: ResultFile, json: b
     let kept = file.write(result);
     let timed = |point: &SweepPoint| point.step_s.value().is_some();
     if outcome.is_ok() || result.sweep.value().is_some_and(|sweep| sweep.points.iter().any(timed)) {
-        terminal::data(&if json {
-            result.to_json()?
-        } else {
-            terminal::paint(&report::text(result, terminal::width()))
-        })?;
+        show(result, json)?;
     }
     terminal::talk(&format!("result: {}", file.path().display()));
     outcome?;

@@ -2,7 +2,8 @@
 
 use super::args::{ADAPTER_VARIABLE, BACKEND_VARIABLE, TuneArgs, option_or_variable};
 use super::cache::{self, Kept};
-use super::{cpu, progress, run, terminal};
+use super::target::{announce, find_adapters};
+use super::{cpu, progress, terminal};
 use crate::bench::{self, Observer, Progress};
 use crate::error::{Error, Result};
 use crate::gpu::{AdapterInfo, Adapters, adapter};
@@ -41,9 +42,9 @@ pub fn tune(args: &TuneArgs) -> Result<()> {
     let backend = option_or_variable(args.backend.as_ref(), BACKEND_VARIABLE).value;
     let request = option_or_variable(args.adapter.as_ref(), ADAPTER_VARIABLE).value;
     cpu::refuse(&request, "tune")?;
-    let adapters = pollster::block_on(Adapters::find(backend.value().map(String::as_str)))?;
+    let adapters = find_adapters(&backend)?;
     let adapter = adapter::choose(adapters.infos(), request.value().map(String::as_str))?;
-    run::announce(adapter);
+    announce(adapter);
     let _kept = args.pipelines.guard(&adapters, adapter);
     let tuning = measured(&adapters, adapter, args.batch)?;
     cache::keep_or_note(&tuning, cache::folder::<Tuning>().as_deref());

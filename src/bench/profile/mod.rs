@@ -15,7 +15,7 @@ use crate::error::{Error, Result};
 use crate::gpu::{Gpu, Needs, Pipelines, Span, Stopwatch, Timestamps};
 use crate::result::{Measured, Method, Profile, RunResult, Timeline};
 use crate::stats;
-use crate::trainer::Trainer;
+use crate::trainer::{Stage, Trainer};
 use kernels::{Samples, clock_step_ns, kernel_times, repeats_for};
 use timeline::{StepClock, StepEvents};
 use undisturbed::{Block, Undisturbed};
@@ -174,7 +174,7 @@ impl Session<'_> {
         for step in 0..WARM_UP_STEPS {
             let start = Instant::now();
             let index = step % self.full_batches;
-            self.gpu.wait(self.trainer.submit_steps(index..index + 1)?).await?;
+            self.gpu.wait(self.trainer.submit(Stage::Training, index..index + 1)?).await?;
             step_s = start.elapsed().as_secs_f64();
         }
         self.calibrate().await?;

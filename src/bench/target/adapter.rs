@@ -11,7 +11,7 @@ use crate::error::Result;
 use crate::gpu::{AdapterInfo, Adapters, Commands, Gpu, Needs, Pipelines};
 use crate::kernels::{Plan, plan_named};
 use crate::result::{self, Measured, PeakKind, Profile, RunResult, Timeline};
-use crate::trainer::{Metrics, Trainer, TrainingConfig};
+use crate::trainer::{Metrics, Stage, Trainer, TrainingConfig};
 use std::ops::ControlFlow;
 use web_time::Instant;
 
@@ -173,8 +173,15 @@ impl TrainingEngine for DeviceEngine<'_> {
     ) -> Result<()> {
         let mut pace = self.pace;
         let trainer = self.trainer()?;
-        let driven =
-            drive(&self.opened.gpu, count, &mut pace, host_timeline, |range| trainer.encode_steps(range), report).await;
+        let driven = drive(
+            &self.opened.gpu,
+            count,
+            &mut pace,
+            host_timeline,
+            |range| trainer.encode(Stage::Training, range),
+            report,
+        )
+        .await;
         self.pace = pace;
         driven
     }
@@ -186,7 +193,7 @@ impl TrainingEngine for DeviceEngine<'_> {
     async fn evaluate(&mut self, report: &mut dyn FnMut(Chunk) -> ControlFlow<()>) -> Result<Metrics> {
         let mut pace = self.pace;
         let trainer = self.trainer()?;
-        let encode = |range| trainer.encode_evaluation(range);
+        let encode = |range| trainer.encode(Stage::Evaluation, range);
         // An evaluation is no part of the training: what the host does in it is not entered in the training's host_timeline.
         let mut unused = HostTimeline::new(Instant::now());
         drive(&self.opened.gpu, trainer.evaluation_batches(), &mut pace, &mut unused, encode, report).await?;
