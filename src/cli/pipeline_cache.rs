@@ -1,4 +1,4 @@
-//! PipelineCacheData pipelines in the user's cache folder, so that a driver need not compile them again.
+//! Pipeline caches as files in the user's cache folder, so that drivers need not compile pipelines again.
 
 use super::cache;
 use super::target::Subject;
@@ -77,7 +77,7 @@ impl PipelineCacheArgs {
                 terminal::talk(&format!("note: {error}: kernels are compiled anew"));
                 PipelineCacheData::default()
             });
-            adapters.keep_pipelines(adapter, kept.clone());
+            adapters.enable_pipeline_cache(adapter, kept.clone());
             (folder, kept)
         });
         PipelineCacheGuard { adapters, adapter, place }
@@ -87,7 +87,7 @@ impl PipelineCacheArgs {
 impl Drop for PipelineCacheGuard<'_> {
     fn drop(&mut self) {
         let Some((folder, before)) = &self.place else { return };
-        let Some(now) = self.adapters.kept_pipelines(self.adapter).filter(|now| now != before) else { return };
+        let Some(now) = self.adapters.pipeline_cache_data(self.adapter).filter(|now| now != before) else { return };
         if let Err(error) = keep(folder, self.adapter, &now) {
             terminal::talk(&format!("note: compiled pipelines cannot be kept for other runs: {error}"));
         }

@@ -6,7 +6,8 @@ use crate::bench::{Chunk, Pace};
 use crate::cpu::{Cores, Trainer};
 use crate::data::Dataset;
 use crate::error::{Error, Result};
-use crate::result::{Commands, Measured};
+use crate::gpu::CommandCounts;
+use crate::result::Measured;
 use crate::trainer::{Metrics, TrainingConfig};
 use std::ops::ControlFlow;
 use web_time::Instant;
@@ -103,7 +104,7 @@ impl TrainingEngine for CpuEngine<'_> {
         Ok(begun(self.trainer.as_ref())?.parameters())
     }
 
-    fn commands(&self) -> Measured<Commands> {
+    fn commands(&self) -> Measured<CommandCounts> {
         Measured::missing("the host's cores take no commands")
     }
 }

@@ -5,7 +5,7 @@ mod sample;
 mod walk;
 
 use crate::error::{Error, Result};
-use crate::gpu::{AdapterInfo, Adapters, Gpu, Transfer, Work};
+use crate::gpu::{AdapterInfo, Adapters, Gpu, RepeatedDispatch, Transfer};
 use crate::kernels::Kernel;
 use crate::kernels::peaks::{
     EMPTY, EMPTY_DEPENDENT, FP16_MULTIPLY_ADD, FP32_MULTIPLY_ADD, STORAGE_COPY, STORAGE_READ, STORAGE_WRITE,
@@ -101,7 +101,14 @@ async fn device_step_ns(rig: &Rig<'_>) -> Result<f64> {
     let ready = rig.idle(&EMPTY, false).await?;
     let mut readings = Vec::new();
     for _ in 0..20 {
-        readings.extend(rig.meter.time(rig.gpu, &ready.work(1)).await?.device_ns.into_iter().flatten());
+        readings.extend(
+            rig.meter
+                .time(rig.gpu, &ready.work(1))
+                .await?
+                .device
+                .into_iter()
+                .flat_map(|span| [span.begin_ns, span.end_ns]),
+        );
     }
     Ok(smallest_step(readings))
 }
@@ -171,7 +178,7 @@ impl Session<'_, '_> {
         };
         sample::measure(&quantity, self.device, async |groups| {
             let (workgroups, dispatches) = Rig::arithmetic_grid(groups);
-            let work = Work { workgroups, ..ready.work(dispatches) };
+            let work = RepeatedDispatch { workgroups, ..ready.work(dispatches) };
             Ok(rig.meter.time(rig.gpu, &work).await?.duration_ns())
         })
         .await
@@ -288,7 +295,7 @@ impl Session<'_, '_> {
 
         self.announce(PeakKind::Pass, None)?;
         let time = async |passes| {
-            let work = Work { passes: passes as u32, ..empty.work(1) };
+            let work = RepeatedDispatch { passes: passes as u32, ..empty.work(1) };
             Ok(rig.meter.time(rig.gpu, &work).await?.duration_ns())
         };
         let pass = sample::measure(&launches(PeakKind::Pass), clock, time).await?;

@@ -3,7 +3,7 @@
 use super::sample;
 use super::walk::{MOST_TURNS, UNROLL, Walk};
 use crate::error::{Error, Result};
-use crate::gpu::{Bound, Buffers, Gpu, Meter, Pipelines, Reading, Work};
+use crate::gpu::{BoundDispatch, Buffers, Gpu, Meter, Pipelines, RepeatedDispatch, Timing};
 use crate::kernels::peaks::{EMPTY_DEPENDENT, STORAGE_READ, WORKGROUP_READ};
 use crate::kernels::{Amount, Dispatch, Grid, Kernel, Plan};
 
@@ -53,7 +53,7 @@ pub struct Rig<'a> {
 
 /// A kernel that is ready to run.
 pub struct Ready {
-    bound: Bound,
+    bound: BoundDispatch,
     kernel: &'static Kernel,
     workgroup: u32,
     groups: u32,
@@ -61,8 +61,8 @@ pub struct Ready {
 
 impl Ready {
     /// One pass of `dispatches`.
-    pub fn work(&self, dispatches: u32) -> Work<'_> {
-        Work { bound: &self.bound, workgroups: self.groups, dispatches, passes: 1 }
+    pub fn work(&self, dispatches: u32) -> RepeatedDispatch<'_> {
+        RepeatedDispatch { bound: &self.bound, workgroups: self.groups, dispatches, passes: 1 }
     }
 }
 
@@ -192,7 +192,7 @@ impl<'a> Rig<'a> {
     ///
     /// # Errors
     /// [`Error::Device`] if the device failed.
-    pub async fn turns(&self, ready: &Ready, turns: u32, salt: u32) -> Result<Reading> {
+    pub async fn turns(&self, ready: &Ready, turns: u32, salt: u32) -> Result<Timing> {
         self.buffers.write(self.gpu, buffer::LENGTH, &[turns, salt, MIX, 0]);
         self.meter.time(self.gpu, &ready.work(1)).await
     }
@@ -224,7 +224,7 @@ impl Rig<'_> {
         const GROUPS: u32 = 5;
         let count = (GROUPS * ready.workgroup) as usize;
         self.buffers.write(self.gpu, buffer::OUTPUT, &vec![f32::NAN; count + 1]);
-        self.meter.time(self.gpu, &Work { workgroups: GROUPS, ..ready.work(1) }).await?;
+        self.meter.time(self.gpu, &RepeatedDispatch { workgroups: GROUPS, ..ready.work(1) }).await?;
         let y: Vec<f32> = self.buffers.read(self.gpu, buffer::OUTPUT, count + 1).await?;
         let chains = (4 * ready.kernel.tile_size("CHAINS")) as f32;
         let steps = (ready.kernel.tile_size("UNROLL") * LOOPS) as f32;
@@ -308,7 +308,7 @@ impl Rig<'_> {
     pub async fn prove_dependent(&self, ready: &Ready) -> Result<()> {
         const DISPATCHES: u32 = 500;
         self.buffers.write(self.gpu, buffer::OUTPUT, &[0u32; 4]);
-        self.meter.time(self.gpu, &Work { passes: 2, ..ready.work(DISPATCHES) }).await?;
+        self.meter.time(self.gpu, &RepeatedDispatch { passes: 2, ..ready.work(DISPATCHES) }).await?;
         let y: Vec<u32> = self.buffers.read(self.gpu, buffer::OUTPUT, 1).await?;
         if y == [2 * DISPATCHES] { Ok(()) } else { Err(disagrees(ready, 0, y[0], 2 * DISPATCHES)) }
     }

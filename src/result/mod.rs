@@ -4,6 +4,7 @@
 //! NaN. Readers ignore fields they do not know and refuse a newer [`SCHEMA_VERSION`].
 
 use crate::data::Identity;
+use crate::gpu::CommandCounts;
 use crate::{Error, Result};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
@@ -207,26 +208,13 @@ pub struct Repeat {
     pub final_test_error_pct: Measured<f64>,
     /// What was handed to the device, evaluations included.
     #[serde(default = "not_recorded")]
-    pub commands: Measured<Commands>,
+    pub commands: Measured<CommandCounts>,
     /// Bytes of all buffers that the training made on the device.
     #[serde(default = "not_recorded")]
     pub device_buffer_bytes: Measured<u64>,
     /// What the training used of the machine.
     #[serde(default = "not_recorded")]
     pub load: Measured<Load>,
-}
-
-/// How many commands of each kind a device was handed.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Commands {
-    /// Kernel launches.
-    pub dispatches: u64,
-    /// Compute passes.
-    pub passes: u64,
-    /// Lists of commands handed over.
-    pub submissions: u64,
-    /// Timestamps: 0 in a timed training.
-    pub timestamps: u64,
 }
 
 /// One pass over the training images.

@@ -1,6 +1,7 @@
 //! Where the time of a training step goes, as results tell it.
 
-use super::{Commands, Measured, not_recorded};
+use super::{Measured, not_recorded};
+use crate::gpu::CommandCounts;
 use serde::{Deserialize, Serialize};
 
 /// Device time for each kernel, from a run of its own with a timestamp before and after every dispatch.
@@ -28,7 +29,7 @@ pub struct Profile {
     pub undisturbed_step_ns: Measured<f64>,
     /// What was handed to the device in all profiled steps.
     #[serde(default = "not_recorded")]
-    pub commands: Measured<Commands>,
+    pub commands: Measured<CommandCounts>,
     /// What cannot be true in these figures, a sentence each: a rate above the measured peak, kernels above the wall.
     #[serde(default)]
     pub errors: Vec<String>,

@@ -10,7 +10,7 @@ pub use roofline::compare_with_peaks;
 use super::account::DeviceStep;
 use super::host_timeline::nanoseconds;
 use super::train::Bench;
-use super::{AdapterTarget, Job, Observer, describe};
+use super::{AdapterTarget, Job, Observer};
 use crate::error::{Error, Result};
 use crate::gpu::{Gpu, Needs, Pipelines, Span, Stopwatch, Timestamps};
 use crate::result::{Measured, Method, Profile, RunResult, Timeline};
@@ -103,7 +103,7 @@ pub async fn profile(
     let taken = session.taken;
     let mut profile = figures(&taken, method(stopwatch.as_ref()), bench, result);
     profile.method_note = method_note;
-    profile.commands = Measured::Value(describe::commands(Default::default(), gpu.commands()));
+    profile.commands = Measured::Value(gpu.commands());
     profile.kernels = kernel_times(&bench.plan.training, &taken.samples, &repeats, bench.config.training.batch);
     profile.errors.extend(kernels_above_wall(&profile));
     let names: Vec<String> = bench.plan.training.iter().map(|dispatch| dispatch.label()).collect();
@@ -130,7 +130,7 @@ fn grade_to_use(offered: Timestamps, asked: Option<Timestamps>) -> Result<Timest
 }
 
 fn method(stopwatch: Option<&Stopwatch>) -> Method {
-    match stopwatch.map(Stopwatch::grade) {
+    match stopwatch.map(Stopwatch::granularity) {
         Some(Timestamps::InsidePasses) => Method::TimestampsInsidePasses,
         Some(Timestamps::InsideEncoders) => Method::TimestampsInsideEncoders,
         Some(Timestamps::PassBoundaries) => Method::TimestampsAtPassBoundaries,

@@ -8,7 +8,7 @@ use crate::bench::{Job, Observer, ProfileOptions, account, describe, profile, se
 use crate::check;
 use crate::data::Dataset;
 use crate::error::Result;
-use crate::gpu::{AdapterInfo, Adapters, Commands, Gpu, Needs, Pipelines};
+use crate::gpu::{AdapterInfo, Adapters, CommandCounts, Gpu, Needs, Pipelines};
 use crate::kernels::{Plan, plan_named};
 use crate::result::{self, Measured, PeakKind, Profile, RunResult, Timeline};
 use crate::trainer::{Metrics, Stage, Trainer, TrainingConfig};
@@ -134,7 +134,7 @@ struct DeviceEngine<'a> {
     /// There once the training was begun.
     trainer: Option<Trainer<'a>>,
     pace: Pace,
-    commands_before: Commands,
+    commands_before: CommandCounts,
 }
 
 impl DeviceEngine<'_> {
@@ -211,7 +211,7 @@ impl TrainingEngine for DeviceEngine<'_> {
         Measured::or_missing(bytes, NOT_BEGUN)
     }
 
-    fn commands(&self) -> Measured<result::Commands> {
-        Measured::Value(describe::commands(self.commands_before, self.opened.gpu.commands()))
+    fn commands(&self) -> Measured<CommandCounts> {
+        Measured::Value(self.opened.gpu.commands() - self.commands_before)
     }
 }

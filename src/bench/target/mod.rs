@@ -13,7 +13,8 @@ use super::{Job, Observer, ProfileOptions};
 use crate::check::Report;
 use crate::data::Dataset;
 use crate::error::{Error, Result};
-use crate::result::{Commands, Measured, RunResult, Timeline};
+use crate::gpu::CommandCounts;
+use crate::result::{Measured, RunResult, Timeline};
 use crate::trainer::{Metrics, TrainingConfig};
 use std::ops::ControlFlow;
 
@@ -119,7 +120,7 @@ pub trait TrainingEngine {
     async fn parameters(&mut self) -> Result<Vec<f32>>;
 
     /// The commands that the device was handed in this training.
-    fn commands(&self) -> Measured<Commands>;
+    fn commands(&self) -> Measured<CommandCounts>;
 
     /// Bytes of all buffers that the training made on its devices; what a device needs to hand them to the host is left out.
     fn buffer_bytes(&self) -> Measured<u64> {
