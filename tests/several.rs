@@ -4,7 +4,7 @@
 
 use assert_cmd::Command;
 use gpubench::bench::host_timeline::{Activity, HostTimeline};
-use gpubench::bench::target::{OpenedTarget, TrainingEngine, TrainingTarget};
+use gpubench::bench::training_target::{OpenedTarget, TrainingEngine, TrainingTarget};
 use gpubench::bench::{self, Chunk, DataParallelTarget, Device, Job, Observer, OpenedDataParallel, Progress};
 use gpubench::check::tolerance;
 use gpubench::data::Dataset;

@@ -1,10 +1,10 @@
 //! `gpubench --adapter all`: the same training on every adapter and on the host's cores, in turn.
 
-use super::args::RunArgs;
 use super::output::ResultFile;
 use super::progress::TerminalObserver;
+use super::run_args::RunArgs;
 use super::session::{INVALID, Session};
-use super::target::{Subject, Trainable, with_target};
+use super::subject::{Subject, Trainable, with_target};
 use super::{cpu, terminal};
 use crate::bench;
 use crate::error::{Error, Result};
@@ -12,9 +12,6 @@ use crate::gpu::Adapters;
 use crate::report;
 use crate::result::{Measured, RunResult, Settings, Status, no_tuning};
 use web_time::Instant;
-
-/// The word that stands for all adapters where one is named.
-pub const NAME: &str = "all";
 
 /// One device and what it has measured so far.
 struct Turn<'a> {
@@ -94,7 +91,7 @@ impl<'a> Turn<'a> {
         }
         let file = self.file.take().ok_or_else(|| Error::Output("the result file is gone".into()))?;
         let mut observer = TerminalObserver::adding_to(file, self.result.take());
-        let _pipeline_caches = args.pipelines.guards(&self.subject);
+        let _pipeline_caches = self.subject.pipeline_cache_guards(args);
         let mut result = session.result(&self.subject);
         let job = session.job(&self.subject, None);
         let outcome = pollster::block_on(async {

@@ -1,37 +1,16 @@
 //! `gpubench --adapter cpu`: training on the host's cores.
 
-use super::args::RunArgs;
-use super::target::{Subject, Trainable, names};
+use super::flags::names;
+use super::run_args::RunArgs;
+use super::subject::{Subject, Trainable};
 use super::terminal;
 use crate::cpu::CpuTarget;
 use crate::error::{Error, Result};
 use crate::gpu::adapter::NONE_FOUND;
 use crate::result::{Measured, Setting, Settings, no_peaks, no_tuning};
 use crate::telemetry::{MachineProbe, environment};
-use clap::Args;
 
 pub use crate::cpu::NAME;
-
-/// Options of the CPU target.
-#[derive(Debug, Clone, Default, Args)]
-pub struct CpuArgs {
-    /// Threads of --adapter cpu [default: as many as there are cores]
-    #[arg(long, value_name = "N")]
-    pub threads: Option<usize>,
-}
-
-/// Refuses the CPU target where `verb` knows adapters alone.
-///
-/// # Errors
-/// [`Error::Usage`] if `request` names the target.
-pub fn refuse(request: &Measured<String>, verb: &str) -> Result<()> {
-    if !names(request, NAME) {
-        return Ok(());
-    }
-    Err(Error::Usage(format!(
-        "gpubench {verb} works through the GPU API alone: leave `--adapter cpu` out, or time the CPU with `gpubench --adapter cpu`"
-    )))
-}
 
 /// What to say where an adapter or backend was asked for and none was found.
 pub fn none_found() -> Error {

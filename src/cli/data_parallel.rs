@@ -1,40 +1,14 @@
 //! `gpubench --adapters A,B`: one training shared between several devices.
 
-use super::args::{AUTO, RunArgs};
-use super::target::{Subject, Trainable};
+use super::flags::AUTO;
+use super::run_args::{DataParallelArgs, RunArgs, Sync};
+use super::subject::{Subject, Trainable};
 use super::terminal;
 use crate::bench::{self, DataParallelTarget, Device, Split};
 use crate::error::{Error, Result};
 use crate::gpu::{AdapterInfo, Adapters, adapter};
 use crate::result::{Adapter, Measured, Origin, Setting, Settings, Synchronisation, no_peaks, no_tuning};
 use crate::telemetry::MachineProbe;
-use clap::{Args, ValueEnum, value_parser};
-
-/// Options of a run on several devices.
-#[derive(Debug, Clone, Default, Args)]
-pub struct DataParallelArgs {
-    /// Train on several adapters together, each on its part of every batch; named as for --adapter, with commas between
-    #[arg(long, value_name = "A,B,...", value_delimiter = ',', conflicts_with = "adapter")]
-    pub adapters: Option<Vec<String>>,
-    /// Parts of a batch for --adapters, in whole numbers with colons between [default: equal parts]
-    #[arg(long, value_name = "3:1")]
-    pub split: Option<Split>,
-    /// When --adapters agree: in every step, or once an epoch, which is different mathematics [default: step]
-    #[arg(long, value_name = "WHEN", value_enum)]
-    pub sync: Option<Sync>,
-    /// Devices to open on each of --adapters, 1 to 16: more than one only shows what sharing costs [default: 1]
-    #[arg(long, value_name = "N", value_parser = value_parser!(u32).range(1..=16))]
-    pub logical_devices: Option<u32>,
-}
-
-/// What `--sync` can ask for.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
-pub enum Sync {
-    /// Gradients are averaged in every step.
-    Step,
-    /// Parameters are averaged once an epoch.
-    Epoch,
-}
 
 /// The devices that share a training as the subject of a run.
 ///

@@ -1,7 +1,6 @@
 //! Pipeline caches as files in the user's cache folder, so that drivers need not compile pipelines again.
 
 use super::cache;
-use super::target::Subject;
 use super::{dataset, output, terminal};
 use crate::bench;
 use crate::error::{Error, Result};
@@ -63,11 +62,6 @@ fn subject(adapter: &AdapterInfo) -> String {
 }
 
 impl PipelineCacheArgs {
-    /// A guard for each adapter of `subject`, as [`PipelineCacheArgs::guard`] makes it.
-    pub fn guards<'a>(self, subject: &Subject<'a>) -> Vec<PipelineCacheGuard<'a>> {
-        subject.adapters().into_iter().map(|(adapters, adapter)| self.guard(adapters, adapter)).collect()
-    }
-
     /// Lets devices on `adapter` use the pipelines of the user's cache folder, and what they compile be kept there. Why a file was not
     /// used, or could not be written, is said on stderr.
     pub fn guard<'a>(self, adapters: &'a Adapters, adapter: &'a AdapterInfo) -> PipelineCacheGuard<'a> {

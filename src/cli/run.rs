@@ -1,10 +1,12 @@
 //! `gpubench run`: the main job.
 
-use super::args::{ListArgs, RunArgs};
+use super::all;
+use super::list::{self, ListArgs};
 use super::progress::TerminalObserver;
+use super::run_args::RunArgs;
 use super::session::Session;
-use super::target::{Target, with_target};
-use super::{all, list};
+use super::subject::with_target;
+use super::target::Target;
 use crate::bench;
 use crate::error::Result;
 use web_time::Instant;
@@ -26,7 +28,7 @@ pub fn run(args: &RunArgs) -> Result<u8> {
         return all::run(args, adapters, settings, started);
     }
     let mut subject = target.open(adapters.as_ref(), args, settings, started)?;
-    let _pipeline_caches = args.pipelines.guards(&subject);
+    let _pipeline_caches = subject.pipeline_cache_guards(args);
     let (session, file) = Session::begin(args, &subject.name, subject.settings.seed.value, started)?;
     subject.choose_plan(args.no_tune)?;
     if args.profiles() {

@@ -1,9 +1,9 @@
 //! What every run does around its measuring: files that may be wrong before it, files to be written after it.
 
-use super::args::RunArgs;
 use super::output::{ResultFile, replace};
 use super::report::{expect_writable, write_html};
-use super::target::Subject;
+use super::run_args::RunArgs;
+use super::subject::Subject;
 use super::{dataset, progress, terminal};
 use crate::bench::{self, Finished, Job, ProfileOptions, Setup};
 use crate::data::{Dataset, synthetic};

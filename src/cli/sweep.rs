@@ -1,16 +1,15 @@
 //! `gpubench sweep`: step time against batch size or width.
 
-use super::args::RunArgs;
 use super::dataset::DataSource;
+use super::flags::AdapterArgs;
 use super::output::ResultFile;
 use super::pipeline_cache::PipelineCacheArgs;
 use super::progress::TerminalObserver;
+use super::run_args::RunArgs;
 use super::session::{Session, show};
-use super::target::{announce, find_adapters};
-use super::{cpu, terminal};
+use super::terminal;
 use crate::bench::{self, Observer, Progress, Sizes, SweepJob};
 use crate::error::Result;
-use crate::gpu::adapter;
 use crate::kernels::layered;
 use crate::result::{Measured, RunResult, Setting, SweepPoint, SweepVariable};
 use crate::telemetry::environment;
@@ -34,12 +33,9 @@ pub struct SweepArgs {
     /// Seconds to time each size
     #[arg(long, value_name = "S", value_parser = seconds, default_value = "1")]
     pub seconds: f64,
-    /// Adapter: its index, a part of its name, vendor or driver (nvidia), or its PCI bus id [default: the fastest kind]
-    #[arg(long, value_name = "WHICH")]
-    pub adapter: Option<String>,
-    /// Backend: vulkan, metal, dx12 or auto
-    #[arg(long, value_name = "NAME")]
-    pub backend: Option<String>,
+    /// Which adapter.
+    #[command(flatten)]
+    pub adapter: AdapterArgs,
     /// Data: auto, synthetic, or a folder with MNIST's four IDX files
     #[arg(long, value_name = "WHAT", default_value = "auto")]
     pub data: DataSource,
@@ -106,8 +102,8 @@ impl SweepArgs {
     /// The options that a sweep shares with a run.
     fn as_run(&self) -> RunArgs {
         RunArgs {
-            adapter: self.adapter.clone(),
-            backend: self.backend.clone(),
+            adapter: self.adapter.adapter.clone(),
+            backend: self.adapter.backend.clone(),
             data: self.data.clone(),
             seed: self.seed,
             json: self.json,
@@ -127,11 +123,9 @@ pub fn sweep(args: &SweepArgs) -> Result<u8> {
     let mut settings = args.as_run().settings();
     settings.plan = Setting::default(layered::NAME.to_owned());
     settings.steps = Setting::default(Measured::missing("as many as fill the time of each size"));
-    cpu::refuse(&settings.adapter.value, "sweep")?;
-    let adapters = find_adapters(&settings.backend.value)?;
-    let adapter = adapter::choose(adapters.infos(), settings.adapter.value.value().map(String::as_str))?;
+    let adapters = args.adapter.find("sweep")?;
+    let adapter = args.adapter.choose(&adapters)?;
     let adapter_s = started.elapsed().as_secs_f64();
-    announce(adapter);
     let _kept = args.pipelines.guard(&adapters, adapter);
     let sizes = args.sizes();
     let (session, file) = Session::begin(&args.as_run(), &adapter.name, settings.seed.value, started)?;

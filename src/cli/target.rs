@@ -1,18 +1,16 @@
 //! What a run trains on: options become a [`Target`] here, once, and a target becomes something to train on.
 
-use super::args::{AUTO, RunArgs};
-use super::{all, cpu, data_parallel, peaks, terminal, tune};
-use crate::bench::{self, AdapterTarget, DataParallelTarget};
-use crate::cpu::CpuTarget;
+use super::flags::{announce, find_adapters, names};
+use super::run_args::RunArgs;
+use super::subject::Subject;
+use super::{cpu, data_parallel, terminal};
 use crate::error::{Error, Result};
-use crate::gpu::{AdapterInfo, Adapters, adapter};
-use crate::kernels::plan_named;
-use crate::result::{Adapter, Measured, Origin, Peaks, Settings, Tuning, no_peaks, no_tuning};
-use crate::telemetry::MachineProbe;
+use crate::gpu::{Adapters, adapter};
+use crate::result::{Measured, Origin, Settings};
 use web_time::Instant;
 
-/// Larger batches are not worth a search for the fastest plan.
-const LARGEST_TUNED_BATCH: u32 = 4096;
+/// The word that stands for all adapters where one is named.
+const ALL: &str = "all";
 
 /// What a run trains on.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -83,7 +81,7 @@ impl Target {
         let target = match args.data_parallel.adapters {
             Some(_) => Target::DataParallel,
             None if names(request, cpu::NAME) => Target::Cpu,
-            None if names(request, all::NAME) => Target::All,
+            None if names(request, ALL) => Target::All,
             None => Target::Adapter,
         };
         target.expect_options(args)?;
@@ -146,148 +144,5 @@ impl Target {
         };
         subject.adapter_s = started.elapsed().as_secs_f64();
         Ok(subject)
-    }
-}
-
-/// Whether an adapter request is `word`.
-pub fn names(request: &Measured<String>, word: &str) -> bool {
-    request.value().is_some_and(|request| request.trim().eq_ignore_ascii_case(word))
-}
-
-/// The machine's adapters on `backend`, or on every backend where none is named.
-///
-/// # Errors
-/// [`Error::Usage`] if there is no such backend.
-pub fn find_adapters(backend: &Measured<String>) -> Result<Adapters> {
-    pollster::block_on(Adapters::find(backend.value().map(String::as_str)))
-}
-
-/// Says on stderr what is measured.
-pub fn announce(adapter: &AdapterInfo) {
-    terminal::talk(&format!("adapter: {}", adapter.line()));
-    if adapter.software {
-        terminal::talk("  (its times say nothing about a GPU)");
-    }
-}
-
-/// Something to train on.
-pub enum Trainable<'a> {
-    /// One adapter.
-    Adapter(AdapterTarget<'a>),
-    /// The host's cores.
-    Cpu(CpuTarget),
-    /// Several devices together.
-    DataParallel(DataParallelTarget<'a>),
-}
-
-/// Evaluates `$body` with the target inside a [`Trainable`] as `$target`: targets differ in type.
-macro_rules! with_target {
-    ($trainable:expr, |$target:ident| $body:expr) => {
-        match $trainable {
-            $crate::cli::target::Trainable::Adapter($target) => $body,
-            $crate::cli::target::Trainable::Cpu($target) => $body,
-            $crate::cli::target::Trainable::DataParallel($target) => $body,
-        }
-    };
-}
-pub(super) use with_target;
-
-/// What a run measures, and what is known of it before it is opened.
-pub struct Subject<'a> {
-    /// What to train on.
-    pub trainable: Trainable<'a>,
-    /// Its name in messages and in the result's file name.
-    pub name: String,
-    /// It as results describe it.
-    pub adapter: Adapter,
-    /// What was asked for.
-    pub settings: Settings,
-    /// Seconds that finding it took.
-    pub adapter_s: f64,
-    /// How its plan was found.
-    pub tuning: Measured<Tuning>,
-    /// Seconds that finding the plan took.
-    pub tune_s: Measured<f64>,
-    /// Its measured ceilings.
-    pub peaks: Measured<Peaks>,
-    /// Seconds that measuring the peaks took.
-    pub peaks_s: Measured<f64>,
-    /// Measures what its trainings use.
-    pub probe: MachineProbe,
-}
-
-impl<'a> Subject<'a> {
-    /// One adapter, not tuned and without peaks.
-    pub fn on_adapter(adapters: &'a Adapters, adapter: &'a AdapterInfo, args: &RunArgs, settings: Settings) -> Self {
-        Self {
-            trainable: Trainable::Adapter(AdapterTarget { adapters, adapter, checked: args.checked }),
-            name: adapter.name.clone(),
-            adapter: bench::describe_adapter(adapter),
-            settings,
-            adapter_s: 0.0,
-            tuning: no_tuning(),
-            tune_s: no_tuning(),
-            peaks: no_peaks(),
-            peaks_s: no_peaks(),
-            probe: MachineProbe::new(&[adapter]),
-        }
-    }
-
-    /// The adapters whose compiled pipelines are worth keeping.
-    pub fn adapters(&self) -> Vec<(&'a Adapters, &'a AdapterInfo)> {
-        match &self.trainable {
-            Trainable::Adapter(target) => vec![(target.adapters, target.adapter)],
-            Trainable::Cpu(_) => Vec::new(),
-            Trainable::DataParallel(target) => {
-                let mut adapters: Vec<(&Adapters, &AdapterInfo)> = Vec::new();
-                for device in &target.devices {
-                    if adapters.iter().all(|(_, adapter)| adapter.index != device.adapter.index) {
-                        adapters.push((target.adapters, device.adapter));
-                    }
-                }
-                adapters
-            }
-        }
-    }
-
-    /// Puts a plan's name in the place of "auto" where one adapter trains: the fastest by measurement, or the one shipped for this
-    /// kind of adapter.
-    ///
-    /// # Errors
-    /// [`Error::Usage`] if there is no such plan, or whatever ended the search.
-    pub fn choose_plan(&mut self, no_tune: bool) -> Result<()> {
-        let Trainable::Adapter(AdapterTarget { adapters, adapter, .. }) = self.trainable else { return Ok(()) };
-        let start = Instant::now();
-        let plan = &mut self.settings.plan.value;
-        if plan != AUTO {
-            return plan_named(plan).map(|_| ());
-        }
-        // Batches so large take longer to try than they save; a batch that cannot be is refused by the run itself.
-        if no_tune || self.settings.batch.value > LARGEST_TUNED_BATCH {
-            bench::shipped_plan(adapter).clone_into(plan);
-            return Ok(());
-        }
-        let tuning = tune::cached_or_measured(adapters, adapter, self.settings.batch.value)?;
-        tuning.best().unwrap_or(bench::shipped_plan(adapter)).clone_into(plan);
-        let source = if tuning.cached { "the fastest, from the cache" } else { "the fastest" };
-        terminal::talk(&format!("plan: {plan} ({source})"));
-        self.tuning = Measured::Value(tuning);
-        self.tune_s = start.elapsed().as_secs_f64().into();
-        Ok(())
-    }
-
-    /// Measures the peaks of one adapter, or takes them from the cache unless `fresh`. A profile can do without, so that a failure
-    /// is told and no more.
-    pub fn measure_peaks(&mut self, fresh: bool) {
-        let Trainable::Adapter(AdapterTarget { adapters, adapter, .. }) = self.trainable else { return };
-        let start = Instant::now();
-        self.peaks = match peaks::for_profile(adapters, adapter, fresh) {
-            Ok(peaks) => Measured::Value(peaks),
-            Err(error) => {
-                terminal::talk(&format!("note: the peaks could not be measured: {error}"));
-                Measured::missing(error.to_string())
-            }
-        };
-        self.peaks_s = self.peaks.clone().map(|_| start.elapsed().as_secs_f64());
     }
 }

@@ -1,10 +1,13 @@
 //! Training on one adapter.
 
-use super::{LastTraining, NOT_BEGUN, OpenedTarget, TrainingEngine, TrainingTarget, begun};
 use crate::bench::host_timeline::{Activity, HostTimeline};
+use crate::bench::job::{Job, seconds};
+use crate::bench::observer::Observer;
 use crate::bench::pacing::{Chunk, Pace, drive};
-use crate::bench::train::Bench;
-use crate::bench::{Job, Observer, ProfileOptions, account, describe, profile, seconds, train};
+use crate::bench::prepared_plan::PreparedPlan;
+use crate::bench::profile_options::ProfileOptions;
+use crate::bench::training_target::{LastTraining, NOT_BEGUN, OpenedTarget, TrainingEngine, TrainingTarget, begun};
+use crate::bench::{account, describe, profile, train};
 use crate::check;
 use crate::data::Dataset;
 use crate::error::Result;
@@ -68,8 +71,8 @@ impl TrainingTarget for AdapterTarget<'_> {
 }
 
 impl OpenedAdapter<'_> {
-    fn bench(&self) -> Bench<'_> {
-        Bench { gpu: &self.gpu, pipelines: &self.pipelines, plan: &self.plan, config: &self.config }
+    fn prepared(&self) -> PreparedPlan<'_> {
+        PreparedPlan { gpu: &self.gpu, pipelines: &self.pipelines, plan: &self.plan, config: &self.config }
     }
 
     /// The time account of the last timed training.
@@ -116,7 +119,16 @@ impl OpenedTarget for OpenedAdapter<'_> {
         result: &mut RunResult,
         observer: &mut dyn Observer,
     ) -> Result<Timeline> {
-        let profiled = profile::profile(job, self.target, &self.bench(), options, result, observer).await?;
+        let profiled = profile::profile(
+            job,
+            self.target.adapters,
+            self.target.checked,
+            &self.prepared(),
+            options,
+            result,
+            observer,
+        )
+        .await?;
         let mut figures = profiled.profile;
         result.peaks = job.peaks.clone();
         if let Some(peaks) = job.peaks.value() {

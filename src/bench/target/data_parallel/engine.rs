@@ -3,7 +3,7 @@
 use super::OpenedDevice;
 use crate::bench::host_timeline::{Activity, HostTimeline};
 use crate::bench::pacing::{Chunk, Pace, drive};
-use crate::bench::target::{TrainingEngine, begun};
+use crate::bench::training_target::{TrainingEngine, begun};
 use crate::data::Dataset;
 use crate::error::{Error, Result};
 use crate::gpu::{CommandCounts, Staging, Submission};
