@@ -34,8 +34,8 @@ pub fn subject<'a>(args: &RunArgs, settings: Settings) -> Result<Subject<'a>> {
     let target = target(args.cpu.threads)?;
     let found = if names(&settings.adapter.value, NAME) { "" } else { "none found, so the CPU target trains: " };
     terminal::talk(&format!("adapter: {found}{}", target.line()));
-    if let Some(remark) = target.remark() {
-        terminal::talk(&format!("  (note: {remark})"));
+    if let Some(warning) = target.oversubscription_warning() {
+        terminal::talk(&format!("  (note: {warning})"));
     }
     Ok(untold_subject(target, settings))
 }
