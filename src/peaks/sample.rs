@@ -90,7 +90,7 @@ pub fn evaluate(quantity: &Quantity, length: u64, pairs: &[[f64; 2]]) -> Peak {
         },
         samples,
     };
-    if let Some(words) = peak.disbelief() {
+    if let Some(words) = peak.implausible() {
         (peak.median, peak.deviation) = (Measured::missing(words.clone()), Measured::missing(words));
     }
     peak
@@ -260,7 +260,7 @@ mod tests {
     #[test]
     fn what_no_device_can_do_is_not_reported() {
         let peak = figure(PeakKind::HostToDevice, Method::Whole, CLOCK, |length| 1e-4 * length as f64);
-        assert!(peak.median.reason().unwrap().contains("beyond belief"), "{peak:?}");
+        assert!(peak.median.reason().unwrap().contains("not plausible"), "{peak:?}");
         assert!(peak.deviation.value().is_none());
     }
 }
