@@ -1,67 +1,68 @@
-//! From times to a figure: how long to measure, what to believe. The judgement knows no device.
+//! From times to a figure: how long to measure, and which results are plausible. Independent of any device.
 
 use crate::error::Result;
 use crate::result::{Measured, Peak, PeakKind, Unit};
 use crate::stats;
 use web_time::{Duration, Instant};
 
-/// Pairs of times behind a figure.
+/// Pairs of times of a figure.
 pub const SAMPLES: usize = 7;
-/// Pairs that are taken even when the time for a figure is up.
+/// The fewest pairs of a figure, taken even after its time is up.
 const LEAST_SAMPLES: usize = 3;
-/// Rounds of [`SAMPLES`] pairs, each twice as long as the one before, where that did not convince.
+/// The most rounds of [`SAMPLES`] pairs; after a round without a plausible figure the next one takes twice as long.
 const ROUNDS: u32 = 3;
-/// How long a round may take before its samples are cut short.
+/// The time of a round after which it takes no more than [`LEAST_SAMPLES`].
 const BUDGET: Duration = Duration::from_millis(1000);
-/// Steps of the clock that the shorter time of a pair must last.
+/// The least length of the shorter time of a pair, in steps of the clock.
 const CLOCK_STEPS: f64 = 100.0;
-/// Twice the work takes about twice the time, or the work was not done: by a compiler that saw through it, or at all.
+/// The plausible ratios of the times of twice the work and of the work; otherwise work was not done, for example because a
+/// compiler removed it.
 const DOUBLING: [f64; 2] = [1.5, 2.6];
 
 /// How a figure follows from the times of n and 2n units of work.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Method {
-    /// From the time of 2n units, to which what surrounds the work adds nothing that matters.
-    Whole,
-    /// From the difference of the two, where what surrounds the work would matter.
+    /// From the time of 2n units, if the overhead around the work is negligible.
+    Total,
+    /// From the difference of the two times, if the overhead is not negligible.
     Difference,
 }
 
-/// A figure to be measured.
+/// A figure to measure.
 #[derive(Debug, Clone, PartialEq)]
-pub struct Quantity {
-    /// What it is.
+pub struct Measurement {
+    /// What it measures.
     pub kind: PeakKind,
-    /// Bytes of memory it goes over.
+    /// Size of the working set in bytes.
     pub bytes: Measured<u64>,
     /// Floating-point operations or bytes of one unit of work; not used for figures in nanoseconds.
     pub per_unit: f64,
-    /// How it follows from times.
+    /// How it follows from the times.
     pub method: Method,
-    /// The most units that can be asked for, twice as many included.
+    /// The most units of one time.
     pub longest: u64,
 }
 
-/// How long a single time must be.
+/// A clock, and how long times by it should be.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Clock {
-    /// Nanoseconds that the shorter time of a pair should last on this device.
+    /// Nanoseconds that the shorter time of a pair should last.
     pub target_ns: f64,
-    /// The clock's step in nanoseconds.
+    /// The resolution of the clock in nanoseconds.
     pub step_ns: f64,
 }
 
 impl Clock {
-    /// Nanoseconds that are long enough.
+    /// Nanoseconds of a sufficiently long time.
     fn enough_ns(self) -> f64 {
         self.target_ns.max(CLOCK_STEPS * self.step_ns)
     }
 }
 
-/// A length to try after `length` took `elapsed_ns`; `None` if that was long enough or nothing longer is possible.
+/// The length to try after `length` took `elapsed_ns`; `None` if that was long enough or is the `longest`.
 ///
-/// It grows at least twofold and at most sixteenfold, so that neither a coarse clock nor a bad one leads far astray.
-pub fn longer(length: u64, elapsed_ns: f64, enough_ns: f64, longest: u64) -> Option<u64> {
+/// It grows by factors between 2 and 16, which limits the effect of a coarse or broken clock.
+pub fn next_length(length: u64, elapsed_ns: f64, enough_ns: f64, longest: u64) -> Option<u64> {
     if elapsed_ns >= enough_ns && elapsed_ns.is_finite() || length >= longest {
         return None;
     }
@@ -72,17 +73,17 @@ pub fn longer(length: u64, elapsed_ns: f64, enough_ns: f64, longest: u64) -> Opt
 
 /// The figure that follows from pairs of times of `length` and of twice `length` units, in nanoseconds.
 ///
-/// Times that are 0, negative or not finite are dropped. A figure is missing, with the reason, where too few are left, where
-/// twice the work does not take about twice the time, or where no device could do what the figure says.
-pub fn evaluate(quantity: &Quantity, length: u64, pairs: &[[f64; 2]]) -> Peak {
-    let usable = |time: f64| time.is_finite() && time > 0.0;
-    let kept: Vec<[f64; 2]> = pairs.iter().copied().filter(|pair| pair.iter().all(|time| usable(*time))).collect();
-    let samples: Vec<f64> = kept.iter().filter_map(|pair| value(quantity, length, *pair)).collect();
-    let median = convincing(&kept, &samples, pairs.len());
+/// Times that are 0, negative or not finite are dropped. A figure is missing, with the reason, if too few are left, if twice the
+/// work does not take about twice the time, or if the figure is not plausible for any device.
+pub fn evaluate(measurement: &Measurement, length: u64, pairs: &[[f64; 2]]) -> Peak {
+    let is_usable = |time: &f64| time.is_finite() && *time > 0.0;
+    let usable: Vec<[f64; 2]> = pairs.iter().copied().filter(|pair| pair.iter().all(is_usable)).collect();
+    let samples: Vec<f64> = usable.iter().filter_map(|pair| value(measurement, length, *pair)).collect();
+    let median = plausible_median(&usable, &samples, pairs.len());
     let reason = median.reason().map(str::to_owned);
     let mut peak = Peak {
-        kind: quantity.kind,
-        bytes: quantity.bytes.clone(),
+        kind: measurement.kind,
+        bytes: measurement.bytes.clone(),
         median,
         deviation: match reason {
             Some(reason) => Measured::missing(reason),
@@ -96,32 +97,32 @@ pub fn evaluate(quantity: &Quantity, length: u64, pairs: &[[f64; 2]]) -> Peak {
     peak
 }
 
-/// One sample, in the unit of the figure; `None` where a difference is not positive.
-fn value(quantity: &Quantity, length: u64, [once_ns, twice_ns]: [f64; 2]) -> Option<f64> {
-    let (units, ns) = match quantity.method {
-        Method::Whole => (2.0 * length as f64, twice_ns),
+/// One sample in the unit of the figure; `None` if a difference is not positive.
+fn value(measurement: &Measurement, length: u64, [once_ns, twice_ns]: [f64; 2]) -> Option<f64> {
+    let (units, ns) = match measurement.method {
+        Method::Total => (2.0 * length as f64, twice_ns),
         Method::Difference => (length as f64, twice_ns - once_ns),
     };
-    let value = match quantity.kind.unit() {
+    let value = match measurement.kind.unit() {
         Unit::Ns => ns / units,
-        Unit::GflopPerS | Unit::GbytePerS => quantity.per_unit * units / ns,
+        Unit::GflopPerS | Unit::GbytePerS => measurement.per_unit * units / ns,
     };
     Some(value).filter(|value| ns > 0.0 && value.is_finite())
 }
 
-/// The median, or why the times do not make one.
-fn convincing(kept: &[[f64; 2]], samples: &[f64], taken: usize) -> Measured<f64> {
+/// The median of the samples, or the reason why the times are not plausible.
+fn plausible_median(usable: &[[f64; 2]], samples: &[f64], taken: usize) -> Measured<f64> {
     if 2 * samples.len() <= taken {
         let dropped = taken - samples.len();
         return Measured::missing(format!("{dropped} of {taken} times were 0, negative or not finite"));
     }
-    // The shortest times are those that nothing else on the machine disturbed; on a machine that is busy all the time there
-    // are none, but what disturbs both times of a pair alike does not change their ratio. Work that was left out shows in both.
-    let shortest = |place: usize| kept.iter().map(|pair| pair[place]).fold(f64::INFINITY, f64::min);
-    let ratios: Vec<f64> = kept.iter().map(|[once, twice]| twice / once).collect();
+    // The shortest times are those that no other load disturbed. On a machine that is always busy there are none, but a load that
+    // affects both times of a pair equally does not change their ratio. Work that was not done is visible in both ratios.
+    let shortest = |index: usize| usable.iter().map(|pair| pair[index]).fold(f64::INFINITY, f64::min);
+    let ratios: Vec<f64> = usable.iter().map(|[once, twice]| twice / once).collect();
     let ratio = shortest(1) / shortest(0);
-    let convincing = [Some(ratio), stats::median(&ratios)];
-    if !convincing.into_iter().flatten().any(|ratio| (DOUBLING[0]..=DOUBLING[1]).contains(&ratio)) {
+    let candidates = [Some(ratio), stats::median(&ratios)];
+    if !candidates.into_iter().flatten().any(|ratio| (DOUBLING[0]..=DOUBLING[1]).contains(&ratio)) {
         return Measured::missing(format!(
             "twice the work took {ratio:.2} times as long: the machine is too busy, or a compiler left work out"
         ));
@@ -129,18 +130,22 @@ fn convincing(kept: &[[f64; 2]], samples: &[f64], taken: usize) -> Measured<f64>
     Measured::or_missing(stats::median(samples), "there is no sample")
 }
 
-/// Measures a figure with `time`, which does so many units of work and returns the nanoseconds they took.
+/// Measures a figure with `time`, which does the given number of units of work and returns their nanoseconds.
 ///
 /// # Errors
 /// Whatever `time` returns.
-pub async fn measure(quantity: &Quantity, clock: Clock, mut time: impl AsyncFnMut(u64) -> Result<f64>) -> Result<Peak> {
-    let longest = (quantity.longest / 2).max(1);
+pub async fn measure(
+    measurement: &Measurement,
+    clock: Clock,
+    mut time: impl AsyncFnMut(u64) -> Result<f64>,
+) -> Result<Peak> {
+    let longest = (measurement.longest / 2).max(1);
     let mut length = 1;
     loop {
-        // The first run of a kind meets cold caches and a driver that compiles: it is not looked at where it is the only one.
+        // The first run includes cold caches and driver compilation: it is repeated if it was long enough.
         let first_ns = time(length).await?;
         let elapsed_ns = if first_ns >= clock.enough_ns() { time(length).await? } else { first_ns };
-        match longer(length, elapsed_ns, clock.enough_ns(), longest) {
+        match next_length(length, elapsed_ns, clock.enough_ns(), longest) {
             Some(next) => length = next,
             None => break,
         }
@@ -152,11 +157,11 @@ pub async fn measure(quantity: &Quantity, clock: Clock, mut time: impl AsyncFnMu
         while pairs.len() < SAMPLES && (pairs.len() < LEAST_SAMPLES || round_start.elapsed() < BUDGET) {
             pairs.push([time(length).await?, time(2 * length).await?]);
         }
-        let peak = evaluate(quantity, length, &pairs);
+        let peak = evaluate(measurement, length, &pairs);
         if peak.median.value().is_some() || round == ROUNDS {
             return Ok(peak);
         }
-        // What disturbs a machine is more even over a longer time.
+        // Disturbances average out over a longer time.
         (round, length) = (round + 1, (2 * length).min(longest));
     }
 }
@@ -167,33 +172,33 @@ mod tests {
 
     const CLOCK: Clock = Clock { target_ns: 1e7, step_ns: 1.0 };
 
-    fn quantity(kind: PeakKind, method: Method) -> Quantity {
-        Quantity { kind, bytes: Measured::Value(64), per_unit: 1e3, method, longest: 1 << 40 }
+    fn measurement(kind: PeakKind, method: Method) -> Measurement {
+        Measurement { kind, bytes: Measured::Value(64), per_unit: 1e3, method, longest: 1 << 40 }
     }
 
-    /// The figure by a clock that tells what `time` says.
+    /// The figure by a clock that reads `time`.
     fn figure(kind: PeakKind, method: Method, clock: Clock, mut time: impl FnMut(u64) -> f64) -> Peak {
         let run = async |length: u64| Ok(time(length));
-        pollster::block_on(measure(&quantity(kind, method), clock, run)).unwrap()
+        pollster::block_on(measure(&measurement(kind, method), clock, run)).unwrap()
     }
 
     #[test]
     fn a_length_grows_until_it_is_long_enough() {
-        assert_eq!(longer(1, 1e6, 1e7, 1 << 40), Some(12));
-        assert_eq!(longer(10, 9e6, 1e7, 1 << 40), Some(20));
-        assert_eq!(longer(10, 1.0, 1e7, 1 << 40), Some(160));
-        assert_eq!(longer(10, 1e7, 1e7, 1 << 40), None);
-        assert_eq!(longer(10, 1.0, 1e7, 50), Some(50));
-        assert_eq!(longer(50, 1.0, 1e7, 50), None);
+        assert_eq!(next_length(1, 1e6, 1e7, 1 << 40), Some(12));
+        assert_eq!(next_length(10, 9e6, 1e7, 1 << 40), Some(20));
+        assert_eq!(next_length(10, 1.0, 1e7, 1 << 40), Some(160));
+        assert_eq!(next_length(10, 1e7, 1e7, 1 << 40), None);
+        assert_eq!(next_length(10, 1.0, 1e7, 50), Some(50));
+        assert_eq!(next_length(50, 1.0, 1e7, 50), None);
         for bad in [0.0, -5.0, f64::NAN, f64::INFINITY, f64::NEG_INFINITY] {
-            assert_eq!(longer(10, bad, 1e7, 1 << 40), Some(160), "{bad}");
+            assert_eq!(next_length(10, bad, 1e7, 1 << 40), Some(160), "{bad}");
         }
     }
 
     #[test]
-    fn an_honest_clock_gives_the_rate_it_was_made_with() {
-        // 1000 units of work take 2 ns, beside 50 ns that surround them.
-        let peak = figure(PeakKind::StorageRead, Method::Whole, CLOCK, |length| 50.0 + 2.0 * length as f64);
+    fn an_accurate_clock_gives_the_true_rate() {
+        // 1000 units of work take 2 ns, plus 50 ns of overhead.
+        let peak = figure(PeakKind::StorageRead, Method::Total, CLOCK, |length| 50.0 + 2.0 * length as f64);
         assert!((peak.median.value().unwrap() - 500.0).abs() < 0.1, "{peak:?}");
         assert_eq!((peak.samples.len(), peak.deviation.value()), (SAMPLES, Some(&0.0)));
         let peak = figure(PeakKind::Pass, Method::Difference, CLOCK, |length| 1e6 + 2.0 * length as f64);
@@ -204,7 +209,7 @@ mod tests {
     fn a_coarse_clock_is_given_more_work() {
         let mut longest = 0;
         let coarse = Clock { step_ns: 1e6, ..CLOCK };
-        let peak = figure(PeakKind::Submit, Method::Whole, coarse, |length| {
+        let peak = figure(PeakKind::Submit, Method::Total, coarse, |length| {
             longest = length.max(longest);
             (length as f64 * 3.0 / 1e6).floor() * 1e6
         });
@@ -215,7 +220,7 @@ mod tests {
     #[test]
     fn broken_clocks_give_a_reason_in_place_of_a_figure() {
         for bad in [0.0, -7.0, f64::NAN, f64::INFINITY, f64::NEG_INFINITY] {
-            for method in [Method::Whole, Method::Difference] {
+            for method in [Method::Total, Method::Difference] {
                 for kind in [PeakKind::StorageRead, PeakKind::Submit] {
                     let peak = figure(kind, method, CLOCK, |_| bad);
                     let reason = peak.median.reason().expect("no figure");
@@ -227,10 +232,10 @@ mod tests {
     }
 
     #[test]
-    fn a_busy_machine_does_not_hide_an_honest_figure() {
+    fn a_busy_machine_does_not_prevent_a_true_figure() {
         let mut call = 0;
-        // Each pair of times is stretched by something else, and the shortest time of all has no partner.
-        let peak = figure(PeakKind::StorageRead, Method::Whole, CLOCK, |length| {
+        // Each pair of times is stretched by a different load, and the shortest times belong to different pairs.
+        let peak = figure(PeakKind::StorageRead, Method::Total, CLOCK, |length| {
             call += 1;
             let stretched = [1.0, 4.0, 3.0, 6.0, 2.5][call / 2 % 5];
             2.0 * stretched * length as f64
@@ -241,7 +246,7 @@ mod tests {
     #[test]
     fn some_bad_times_are_dropped_and_the_others_count() {
         let mut call = 0;
-        let peak = figure(PeakKind::StorageRead, Method::Whole, CLOCK, |length| {
+        let peak = figure(PeakKind::StorageRead, Method::Total, CLOCK, |length| {
             call += 1;
             if call % 9 == 0 { -1.0 } else { 2.0 * length as f64 }
         });
@@ -250,16 +255,16 @@ mod tests {
     }
 
     #[test]
-    fn work_that_was_left_out_is_noticed() {
-        let peak = figure(PeakKind::StorageRead, Method::Whole, CLOCK, |length| 1e7 + 1e-3 * length as f64);
+    fn work_that_was_not_done_is_detected() {
+        let peak = figure(PeakKind::StorageRead, Method::Total, CLOCK, |length| 1e7 + 1e-3 * length as f64);
         assert!(peak.median.reason().unwrap().contains("a compiler left work out"), "{peak:?}");
-        let peak = figure(PeakKind::StorageRead, Method::Whole, CLOCK, |length| (length as f64).powi(2));
+        let peak = figure(PeakKind::StorageRead, Method::Total, CLOCK, |length| (length as f64).powi(2));
         assert!(peak.median.reason().unwrap().contains("twice the work took 4.00 times"), "{peak:?}");
     }
 
     #[test]
-    fn what_no_device_can_do_is_not_reported() {
-        let peak = figure(PeakKind::HostToDevice, Method::Whole, CLOCK, |length| 1e-4 * length as f64);
+    fn a_figure_that_no_device_reaches_is_not_reported() {
+        let peak = figure(PeakKind::HostToDevice, Method::Total, CLOCK, |length| 1e-4 * length as f64);
         assert!(peak.median.reason().unwrap().contains("not plausible"), "{peak:?}");
         assert!(peak.deviation.value().is_none());
     }
