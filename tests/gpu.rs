@@ -174,7 +174,7 @@ fn fifty_losses_agree_with_the_layered_plan(bench: &Bench) -> Result<(), Failed>
         let pipelines = Pipelines::compile(&bench.gpu, &layered).await?;
         let expected: Vec<f64> = losses(&bench.gpu, &layered, &pipelines).await?.into_iter().map(f64::from).collect();
         let found = losses(&bench.gpu, &bench.plan, &bench.pipelines).await?;
-        let compared = tolerance::compare(&found, &expected, tolerance::of("50 steps loss")?);
+        let compared = tolerance::compare(&found, &expected, tolerance::FIFTY_STEPS_LOSS);
         assert!(expected[45] < 0.8 * expected[0], "nothing was learnt: {expected:?}");
         assert!(compared.passed, "{compared:?}");
         Ok(())

@@ -137,9 +137,9 @@ fn the_first_steps_are_those_of_one_device(adapters: &Adapters, index: usize) ->
             let (losses, parameters) = alone(adapters, index, plan, &config, &dataset, 4).await?;
             let target = target(adapters, index, plan, &[3, 1, 2], Synchronisation::Step);
             let (found, moved, _) = together(&target, &config, &dataset, 4).await?;
-            let compared = tolerance::compare(&found, &wide(&losses), tolerance::of("training step loss")?);
+            let compared = tolerance::compare(&found, &wide(&losses), tolerance::STEP_LOSS);
             assert!(compared.passed, "{plan}: {compared:?}");
-            let compared = tolerance::compare(&moved, &wide(&parameters), tolerance::of("training step parameters")?);
+            let compared = tolerance::compare(&moved, &wide(&parameters), tolerance::STEP_PARAMETERS);
             assert!(compared.passed, "{plan}: {compared:?}");
         }
         Ok(())
@@ -153,7 +153,7 @@ fn fifty_losses_are_those_of_one_device(adapters: &Adapters, index: usize) -> st
         let (losses, _) = alone(adapters, index, plan, &config, &dataset, STEPS).await?;
         let target = target(adapters, index, plan, &[3, 1], Synchronisation::Step);
         let (found, _, exchange_s) = together(&target, &config, &dataset, STEPS).await?;
-        let compared = tolerance::compare(&found, &wide(&losses), tolerance::of("50 steps loss")?);
+        let compared = tolerance::compare(&found, &wide(&losses), tolerance::FIFTY_STEPS_LOSS);
         assert!(losses[45] < 0.8 * losses[0], "nothing was learnt: {losses:?}");
         assert!(compared.passed, "{compared:?}");
         assert!(exchange_s > 0.0);
