@@ -2,10 +2,11 @@
 
 use super::trace::Trace;
 use super::trainer::{CpuThreads, Trainer};
-use crate::check::tolerance::{self, Tolerance};
+use crate::check::tolerance;
 use crate::check::{BATCH, LAST_BATCH, NEAR_TIE, Report, STEPS, TRAININGS, random_dataset, random_parameters};
 use crate::data::{Dataset, Split};
 use crate::error::Result;
+use crate::kernels::Tolerance;
 use crate::model::{Layer, Operation, Training};
 use crate::reference::{self, Network};
 use crate::result::{self, KernelCheck, Outcome, StepCheck};
@@ -132,8 +133,8 @@ impl Comparer<'_> {
             losses.push(network.training_step(&pixels, &labels, step).loss_sum / labels.len() as f64);
         }
         let found: Vec<f32> = sums.iter().map(|sums| sums.loss() as f32).collect();
-        self.compare("training: loss", &found, &losses, tolerance::of("training step loss")?);
-        let close = tolerance::of("training step parameters")?;
+        self.compare("training: loss", &found, &losses, tolerance::STEP_LOSS);
+        let close = tolerance::STEP_PARAMETERS;
         self.compare("training: parameters", &trainer.parameters(), &network.parameters, close);
         let row = |(step, (&found, &reference)): (u32, (&f32, &f64))| StepCheck {
             step,

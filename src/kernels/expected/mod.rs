@@ -1,0 +1,251 @@
+//! What the reference says a dispatch must leave in its buffers, given what it found there.
+
+use super::kernel::{Access, Step};
+use super::plan::{Dispatch, Element, inputs};
+use crate::model::{CLASSES, IMAGE_PIXELS, Layer, Model, Operation};
+use crate::reference;
+use std::collections::BTreeMap;
+use std::ops::Range;
+
+mod fused;
+
+/// The contents of the buffers that a dispatch names, by name: 32-bit words.
+pub type Contents = BTreeMap<String, Vec<u32>>;
+
+/// Values that a dispatch must leave in part of a buffer; the rest of the buffer must stay as it was.
+pub struct Expected {
+    /// Name of the buffer.
+    pub buffer: String,
+    /// Index of the first value.
+    pub first: usize,
+    /// What the values are.
+    pub element: Element,
+    /// The values.
+    pub values: Vec<f64>,
+    /// For words of flags, the bits that rounding may decide either way, one word for each value; else empty.
+    pub undecided: Vec<u32>,
+}
+
+/// A dispatch, and what it finds in its buffers.
+pub struct Before<'a> {
+    /// The dispatch.
+    pub dispatch: &'a Dispatch,
+    /// The model that is trained.
+    pub model: &'a Model,
+    /// The record of its step.
+    pub step: &'a Step,
+    /// The contents of its buffers.
+    pub contents: &'a Contents,
+}
+
+/// The answers of the reference, each under its kernel's name.
+impl Before<'_> {
+    pub(super) fn conv_forward(&self) -> Vec<Expected> {
+        let (layer, weight, bias) = self.layer_and_parameters();
+        self.one("y", reference::conv_forward(layer, &self.batch("x", layer.input.elements()), &weight, &bias))
+    }
+
+    pub(super) fn conv_backward_input(&self) -> Vec<Expected> {
+        let (layer, weight, _) = self.layer_and_parameters();
+        self.one("dx", reference::conv_backward_input(layer, &self.batch("dy", layer.output.elements()), &weight))
+    }
+
+    pub(super) fn conv_backward_bias(&self) -> Vec<Expected> {
+        let layer = self.layer();
+        let dbias = reference::conv_backward_bias(layer, &self.batch("dy", layer.output.elements()));
+        vec![self.gradient("bias", dbias)]
+    }
+
+    pub(super) fn max_pool_backward(&self) -> Vec<Expected> {
+        let layer = self.layer();
+        let [dy, y] = ["dy", "y"].map(|binding| self.batch(binding, layer.output.elements()));
+        let argmax = self.words("argmax", 0..self.step.batch as usize * layer.output.elements());
+        self.one("dx", reference::max_pool_backward(layer, &dy, argmax, &y))
+    }
+
+    pub(super) fn dropout_forward(&self) -> Vec<Expected> {
+        let (x, key, rate) = self.dropout_inputs("x");
+        self.one("y", reference::dropout_forward(&x, key, self.step.index, rate))
+    }
+
+    pub(super) fn dropout_backward(&self) -> Vec<Expected> {
+        let (dy, key, rate) = self.dropout_inputs("dy");
+        self.one("dx", reference::dropout_backward(&dy, key, self.step.index, rate))
+    }
+
+    pub(super) fn dense_forward(&self) -> Vec<Expected> {
+        let (layer, weight, bias) = self.layer_and_parameters();
+        self.one("y", reference::dense_forward(layer, &self.batch("x", layer.input.elements()), &weight, &bias))
+    }
+
+    pub(super) fn dense_backward_input(&self) -> Vec<Expected> {
+        let (layer, weight, _) = self.layer_and_parameters();
+        let x = self.batch("x", layer.input.elements());
+        let relu_before = (self.dispatch.constant("RELU_BEFORE") != 0.0).then_some(x.as_slice());
+        let dy = self.batch("dy", layer.output.elements());
+        self.one("dx", reference::dense_backward_input(layer, &dy, &weight, relu_before))
+    }
+
+    pub(super) fn dense_backward_weight(&self) -> Vec<Expected> {
+        let layer = self.layer();
+        let x = self.batch("x", layer.input.elements());
+        let dweight = reference::dense_backward_weight(layer, &x, &self.batch("dy", layer.output.elements()));
+        vec![self.gradient("weight", dweight)]
+    }
+
+    pub(super) fn dense_backward_bias(&self) -> Vec<Expected> {
+        let layer = self.layer();
+        let dbias = reference::dense_backward_bias(layer, &self.batch("dy", layer.output.elements()));
+        vec![self.gradient("bias", dbias)]
+    }
+
+    pub(super) fn softmax_cross_entropy_forward(&self) -> Vec<Expected> {
+        let logits = self.batch("z", CLASSES);
+        let (loss, correct) = reference::softmax_cross_entropy_forward(&logits, &self.targets());
+        let correct = correct.into_iter().map(f64::from).collect();
+        vec![self.written("loss", 0, loss), self.written("correct", 0, correct)]
+    }
+
+    pub(super) fn softmax_cross_entropy_backward(&self) -> Vec<Expected> {
+        self.one("dz", reference::softmax_cross_entropy_backward(&self.batch("z", CLASSES), &self.targets()))
+    }
+
+    pub(super) fn metrics_reduce(&self) -> Vec<Expected> {
+        let correct: Vec<u32> = self.batch("correct", 1).into_iter().map(|value| value as u32).collect();
+        let (loss, correct) = reference::metrics_reduce(&self.batch("loss", 1), &correct);
+        vec![self.written("metrics", 2 * self.step.slot as usize, vec![loss, f64::from(correct)])]
+    }
+
+    fn layer(&self) -> &Layer {
+        self.model.layer(self.dispatch.layer)
+    }
+
+    /// The name of the buffer bound as `binding`, if one is.
+    fn bound(&self, binding: &str) -> Option<&str> {
+        let storage = self.dispatch.kernel.bindings.iter().filter(|bound| bound.access != Access::Step);
+        storage.zip(&self.dispatch.buffers).find(|(bound, _)| bound.name == binding).map(|(_, name)| name.as_str())
+    }
+
+    /// The name of the buffer bound as `binding`.
+    fn buffer(&self, binding: &str) -> &str {
+        self.bound(binding).unwrap_or_else(|| panic!("{} binds {binding}", self.dispatch.label()))
+    }
+
+    fn words(&self, binding: &str, range: Range<usize>) -> &[u32] {
+        &self.contents[self.buffer(binding)][range]
+    }
+
+    fn floats(&self, binding: &str, range: Range<usize>) -> Vec<f64> {
+        self.words(binding, range).iter().map(|&word| f64::from(f32::from_bits(word))).collect()
+    }
+
+    /// The values of the batch's images, `per_image` each.
+    fn batch(&self, binding: &str, per_image: usize) -> Vec<f64> {
+        self.floats(binding, 0..self.step.batch as usize * per_image)
+    }
+
+    fn targets(&self) -> Vec<u8> {
+        self.words("targets", 0..self.step.batch as usize).iter().map(|&label| label as u8).collect()
+    }
+
+    fn range(&self, kind: &str) -> Range<usize> {
+        self.model.parameter(&format!("{}.{kind}", self.dispatch.layer)).range()
+    }
+
+    fn layer_and_parameters(&self) -> (&Layer, Vec<f64>, Vec<f64>) {
+        let [weight, bias] = ["weight", "bias"].map(|kind| self.floats("parameters", self.range(kind)));
+        (self.layer(), weight, bias)
+    }
+
+    fn written(&self, binding: &str, first: usize, values: Vec<f64>) -> Expected {
+        Expected {
+            buffer: self.buffer(binding).to_owned(),
+            first,
+            element: Element::F32,
+            values,
+            undecided: Vec::new(),
+        }
+    }
+
+    fn one(&self, binding: &str, values: Vec<f64>) -> Vec<Expected> {
+        vec![self.written(binding, 0, values)]
+    }
+
+    fn gradient(&self, kind: &str, values: Vec<f64>) -> Expected {
+        Expected {
+            buffer: inputs::GRADIENTS.to_owned(),
+            first: self.range(kind).start,
+            element: Element::F32,
+            values,
+            undecided: Vec::new(),
+        }
+    }
+
+    /// The pixels of the batch, as fractions of 255, and its labels.
+    fn pixels(&self) -> (Vec<f64>, Vec<u8>) {
+        let [images, order] = ["images", "order"].map(|binding| &self.contents[self.buffer(binding)]);
+        // A kernel that needs no labels binds none.
+        let labels = self.bound("labels").map(|name| self.contents[name].iter().map(|&label| label as u8).collect());
+        let labels: Vec<u8> = labels.unwrap_or_else(|| vec![0; 4 * images.len() / IMAGE_PIXELS]);
+        let first = self.step.first as usize;
+        let indices = &order[first..first + self.step.batch as usize];
+        reference::batch_gather(bytemuck::cast_slice(images), &labels, indices)
+    }
+
+    pub(super) fn batch_gather(&self) -> Vec<Expected> {
+        let (pixels, targets) = self.pixels();
+        let targets = targets.into_iter().map(f64::from).collect();
+        let targets = Expected { element: Element::U32, ..self.written("targets", 0, targets) };
+        vec![self.written("x", 0, pixels), targets]
+    }
+
+    pub(super) fn max_pool_forward(&self) -> Vec<Expected> {
+        let layer = self.layer();
+        let (y, argmax) = reference::max_pool_forward(layer, &self.batch("x", layer.input.elements()));
+        let argmax = argmax.into_iter().map(f64::from).collect();
+        vec![self.written("y", 0, y), Expected { element: Element::U32, ..self.written("argmax", 0, argmax) }]
+    }
+
+    /// What a dropout kernel reads from `binding`, the key of its random bits, and the rate.
+    fn dropout_inputs(&self, binding: &str) -> (Vec<f64>, [u32; 2], f32) {
+        let layer = self.layer();
+        let Operation::Dropout { rate } = layer.operation else { panic!("{} drops nothing", layer.name) };
+        let key = ["KEY_LOW", "KEY_HIGH"].map(|name| self.dispatch.constant(name) as u32);
+        (self.batch(binding, layer.input.elements()), key, rate)
+    }
+
+    /// The gradient of each chunk of images by itself.
+    pub(super) fn conv_backward_weight(&self) -> Vec<Expected> {
+        let layer = self.layer();
+        let (inputs, outputs) = (layer.input.elements(), layer.output.elements());
+        let chunk = self.dispatch.constant("CHUNK") as usize;
+        let (x, dy) = (self.batch("x", inputs), self.batch("dy", outputs));
+        let chunks = x.chunks(chunk * inputs).zip(dy.chunks(chunk * outputs));
+        let partial = chunks.flat_map(|(x, dy)| reference::conv_backward_weight(layer, x, dy)).collect();
+        vec![self.written("partial", 0, partial)]
+    }
+
+    pub(super) fn conv_backward_weight_reduce(&self) -> Vec<Expected> {
+        let weights = self.range("weight").len();
+        let chunks = self.step.batch.div_ceil(self.dispatch.constant("CHUNK") as u32) as usize;
+        let mut total = vec![0.0; weights];
+        for partial in self.floats("partial", 0..chunks * weights).chunks(weights) {
+            total.iter_mut().zip(partial).for_each(|(total, value)| *total += value);
+        }
+        vec![self.gradient("weight", total)]
+    }
+
+    pub(super) fn sgd_update(&self) -> Vec<Expected> {
+        self.updated(&self.floats("gradients", 0..self.model.parameter_count()))
+    }
+
+    /// The velocities and parameters after a step down `gradients`.
+    fn updated(&self, gradients: &[f64]) -> Vec<Expected> {
+        let [mut velocities, mut parameters] =
+            ["velocities", "parameters"].map(|binding| self.floats(binding, 0..self.model.parameter_count()));
+        let momentum = f64::from(self.dispatch.constant("MOMENTUM") as f32);
+        let learning_rate = f64::from(self.step.learning_rate);
+        reference::sgd_update(&mut parameters, &mut velocities, gradients, learning_rate, momentum);
+        vec![self.written("velocities", 0, velocities), self.written("parameters", 0, parameters)]
+    }
+}
