@@ -9,7 +9,7 @@ use std::collections::BTreeMap;
 use trace_check::check;
 
 fn event(track: Track, name: &str, begin_ns: f64, duration_ns: f64) -> Event {
-    Event { track, name: name.to_owned(), begin_ns, duration_ns, step: None, lane: 0 }
+    Event { track, name: name.to_owned(), begin_ns, duration_ns, step: None, sub_track: 0 }
 }
 
 /// Two profiled steps of two kernels each inside an event of the step, and a timed training before.

@@ -2,6 +2,7 @@
 //!
 //! Source of the format: "Trace Event Format", <https://docs.google.com/document/d/1CvAClvFfyA5R-PhYUmn5OOQtYMH4h6I0nSsKchNAySU>.
 
+use super::load::load;
 use crate::result::{Event, RunResult, Timeline, Track};
 use crate::{Error, Result};
 use serde::Serialize;
@@ -37,7 +38,7 @@ pub fn chrome_trace(timeline: &Timeline, result: &RunResult) -> Result<String> {
             } else {
                 "n/a (device and host clocks could not be aligned)".to_owned()
             },
-            load: super::load::load(result),
+            load: load(result),
             stamps: result.stamps().join(", "),
         },
     };
