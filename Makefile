@@ -64,3 +64,9 @@ compare-tfjs: web
 bench-gpu bench-cpu compare-webgpu:
 	@[ -n "$$GPUBENCH_BIN" ] || { .ci/setup run && echo "build: the release program (some minutes the first time)" >&2 && cargo build --release --locked --quiet --bin gpubench; }
 	@python3 tests/versus/compare.py $(lastword $(subst -, ,$@)) $(ARGS)
+
+# make pictures       make README.md's pictures anew, from a committed result and from the page, in headless Chromium
+.PHONY: pictures
+pictures: web
+	@cargo build --release --locked --quiet --bin gpubench
+	@docs/pictures/make target/release/gpubench $(PAGE)

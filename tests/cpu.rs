@@ -59,7 +59,7 @@ fn a_wrong_training_parts_from_the_reference() {
     let dataset = random_dataset(5 * 32, 3);
     let start = random_parameters(&config.model, 3);
     let (_, trained) = trained(&Cores::start(1, Level::detect()).unwrap(), &config, &dataset, &start);
-    let close = tolerance::of("training step parameters").unwrap();
+    let close = tolerance::STEP_PARAMETERS;
     for (momentum, agrees) in [(0.9, true), (0.89, false)] {
         let training = Training { momentum, ..config.training };
         let key = stream_key(config.seed, Stream::Dropout);
@@ -134,7 +134,7 @@ fn fifty_losses_agree_with_the_reference() {
     for level in LEVELS {
         let (metrics, _) = trained(&Cores::start(2, level()).unwrap(), &config, &dataset, &start);
         let found: Vec<f32> = metrics.iter().map(|metrics| metrics.loss() as f32).collect();
-        let compared = tolerance::compare(&found, &expected, tolerance::of("50 steps loss").unwrap());
+        let compared = tolerance::compare(&found, &expected, tolerance::FIFTY_STEPS_LOSS);
         assert!(compared.passed, "{}: {compared:?}", level().name());
     }
 }

@@ -4,11 +4,11 @@
 
 mod common;
 
-use gpubench::bench::{check, tolerance};
+use gpubench::check::{self, tolerance};
 use gpubench::gpu::{Adapters, Gpu, Needs, Pipelines};
 use gpubench::kernels::{Choice, Dispatch, Plan, all_choices, layered, plan_named};
 use gpubench::model::{DROPOUT_RATE, Model, Training};
-use gpubench::trainer::{Trainer, TrainingConfig};
+use gpubench::trainer::{Stage, Trainer, TrainingConfig};
 use libtest_mimic::Failed;
 use std::sync::Arc;
 
@@ -67,7 +67,7 @@ async fn trained(bench: &Bench, config: &TrainingConfig, steps: u32, chunk: u32)
     let mut trainer = Trainer::new(&bench.gpu, &bench.pipelines, &bench.plan, config, &dataset, &start).await?;
     trainer.begin_epoch(0);
     for first in (0..steps).step_by(chunk as usize) {
-        bench.gpu.wait(trainer.submit_steps(first..steps.min(first + chunk))?).await?;
+        bench.gpu.wait(trainer.submit(Stage::Training, first..steps.min(first + chunk))?).await?;
     }
     trainer.parameters().await
 }
@@ -89,7 +89,7 @@ fn evaluation_agrees_with_the_reference(bench: &Bench) -> Result<(), Failed> {
         let parameters = check::random_parameters(&bench.config.model, 5);
         let trainer =
             Trainer::new(&bench.gpu, &bench.pipelines, &bench.plan, &bench.config, &dataset, &parameters).await?;
-        bench.gpu.wait(trainer.submit_evaluation(0..trainer.evaluation_batches())?).await?;
+        bench.gpu.wait(trainer.submit(Stage::Evaluation, 0..trainer.evaluation_batches())?).await?;
         let metrics = trainer.evaluation_metrics().await?;
         let network =
             gpubench::reference::Network::new(bench.config.model.clone(), bench.config.training, &parameters, [0, 0]);
@@ -164,7 +164,7 @@ async fn losses(gpu: &Gpu, plan: &Plan, pipelines: &Pipelines) -> Result<Vec<f32
     let start = config.model.initial_parameters(config.seed);
     let mut trainer = Trainer::new(gpu, pipelines, plan, &config, &dataset, &start).await?;
     trainer.begin_epoch(0);
-    gpu.wait(trainer.submit_steps(0..50)?).await?;
+    gpu.wait(trainer.submit(Stage::Training, 0..50)?).await?;
     Ok(trainer.step_metrics(50).await?.iter().map(|metrics| metrics.loss() as f32).collect())
 }
 
@@ -174,7 +174,7 @@ fn fifty_losses_agree_with_the_layered_plan(bench: &Bench) -> Result<(), Failed>
         let pipelines = Pipelines::compile(&bench.gpu, &layered).await?;
         let expected: Vec<f64> = losses(&bench.gpu, &layered, &pipelines).await?.into_iter().map(f64::from).collect();
         let found = losses(&bench.gpu, &bench.plan, &bench.pipelines).await?;
-        let compared = tolerance::compare(&found, &expected, tolerance::of("50 steps loss")?);
+        let compared = tolerance::compare(&found, &expected, tolerance::FIFTY_STEPS_LOSS);
         assert!(expected[45] < 0.8 * expected[0], "nothing was learnt: {expected:?}");
         assert!(compared.passed, "{compared:?}");
         Ok(())

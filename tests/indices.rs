@@ -15,7 +15,7 @@ use gpubench::kernels::{
     Access, Amount, Binding, BufferSpec, Choice, Dispatch, Element, Kernel, Plan, all_choices, plan_named,
 };
 use gpubench::model::{DROPOUT_RATE, Model, Training};
-use gpubench::trainer::{Trainer, TrainingConfig};
+use gpubench::trainer::{Stage, Trainer, TrainingConfig};
 use libtest_mimic::Failed;
 use std::sync::Arc;
 
@@ -139,8 +139,8 @@ fn beyond(gpu: &Gpu, plan: &Plan, config: &TrainingConfig, images: usize) -> gpu
         let start = check::random_parameters(&config.model, config.seed);
         let mut trainer = Trainer::new(gpu, &pipelines, plan, config, &dataset, &start).await?;
         trainer.begin_epoch(0);
-        gpu.wait(trainer.submit_steps(0..trainer.steps_per_epoch())?).await?;
-        gpu.wait(trainer.submit_evaluation(0..trainer.evaluation_batches())?).await?;
+        gpu.wait(trainer.submit(Stage::Training, 0..trainer.steps_per_epoch())?).await?;
+        gpu.wait(trainer.submit(Stage::Evaluation, 0..trainer.evaluation_batches())?).await?;
         Ok(trainer.buffers().read::<u32>(gpu, BEYOND, 1).await?[0])
     })
 }

@@ -10,6 +10,7 @@ mod sample;
 
 use common::{Test, adapters, gpubench, only_result, outcome_of, refused, results};
 use gpubench::bench::{self, AdapterTarget, Job, Observer, ProfileOptions, Progress};
+use gpubench::check;
 use gpubench::report::{html, text};
 use gpubench::result::{Load, Measured, RepeatingEnd, RunResult, Setting, Status, StoppingRule, no_peaks};
 use gpubench::telemetry::MachineProbe;
@@ -77,7 +78,7 @@ impl Sensor for Board {
     }
 }
 
-/// Trains `epochs` epochs of a few random images as `steady` asks for.
+/// Trains `epochs` epochs of a few random images as `stopping` asks for.
 fn trained(
     (repeat, epochs): (u32, u32),
     stopping: StoppingRule,
@@ -89,11 +90,11 @@ fn trained(
     settings.batch = Setting::default(BATCH);
     settings.epochs = Setting::default(epochs);
     settings.repeat = Setting::default(repeat);
-    settings.stopping = steady;
-    let mut result = bench::begin(settings, sample::gpu_run(1).environment, &dataset);
+    settings.stopping = stopping;
+    let mut result = sample::begin(settings, sample::gpu_run(1).environment, &dataset);
     let probe = MachineProbe::with(sensor, Path::new("/proc"));
     let adapters = adapters();
-    let lane = AdapterTarget { adapters: &adapters, adapter: &adapters.infos()[0], checked: false };
+    let target = AdapterTarget { adapters: &adapters, adapter: &adapters.infos()[0], checked: false };
     let job = Job {
         dataset: &dataset,
         init: None,
@@ -102,11 +103,16 @@ fn trained(
         probe: &probe,
         started: Instant::now(),
     };
-    let outcome = pollster::block_on(bench::run(&lane, &job, &mut result, watch)).map(|_| ());
+    let outcome = pollster::block_on(bench::run(&target, &job, &mut result, watch)).map(|_| ());
     (result, outcome)
 }
 
-fn steady(target_ci_pct: Option<f64>, max_time_s: Option<f64>, soak_min: Option<f64>, cooldown_s: f64) -> StoppingRule {
+fn stopping_rule(
+    target_ci_pct: Option<f64>,
+    max_time_s: Option<f64>,
+    soak_min: Option<f64>,
+    cooldown_s: f64,
+) -> StoppingRule {
     let given = |value: Option<f64>| Setting::default(Measured::or_missing(value, "not asked for"));
     StoppingRule {
         cooldown_s: Setting::default(cooldown_s),
@@ -186,7 +192,7 @@ fn what_nobody_tells_says_why() {
 
 fn pauses_lie_between_trainings() {
     let mut watch = Watch::default();
-    let asked = steady(None, None, None, 7.0);
+    let asked = stopping_rule(None, None, None, 7.0);
     let (result, outcome) = trained((3, 1), asked, nobody(), (&mut watch, false));
     outcome.unwrap();
     assert_eq!((watch.pauses, watch.paused_s), (2, 14.0));
@@ -197,7 +203,7 @@ fn pauses_lie_between_trainings() {
 
 fn an_interruption_in_a_pause_keeps_the_trainings() {
     let mut watch = Watch { stop_after_pauses: Some(2), ..Watch::default() };
-    let asked = steady(None, None, None, 1.0);
+    let asked = stopping_rule(None, None, None, 1.0);
     let (result, outcome) = trained((9, 1), asked, nobody(), (&mut watch, false));
     assert_eq!(outcome.unwrap_err().exit_code(), 130);
     assert_eq!((result.status, result.repeats.len()), (Status::Partial, 2));
@@ -206,7 +212,7 @@ fn an_interruption_in_a_pause_keeps_the_trainings() {
 }
 
 fn trainings_end_when_the_interval_is_narrow() {
-    let asked = steady(Some(50.0), Some(200.0), None, 0.0);
+    let asked = stopping_rule(Some(50.0), Some(200.0), None, 0.0);
     let (result, outcome) = trained((7, 1), asked, nobody(), (&mut Watch::default(), false));
     outcome.unwrap();
     let repeating = result.repeating.value().unwrap();
@@ -216,7 +222,7 @@ fn trainings_end_when_the_interval_is_narrow() {
 }
 
 fn trainings_end_when_the_time_is_up() {
-    let asked = steady(Some(0.01), Some(0.1), None, 0.0);
+    let asked = stopping_rule(Some(0.01), Some(0.1), None, 0.0);
     let (result, outcome) = trained((5, 1), asked, nobody(), (&mut Watch::default(), false));
     outcome.unwrap();
     let repeating = result.repeating.value().unwrap();
@@ -226,7 +232,7 @@ fn trainings_end_when_the_time_is_up() {
 }
 
 fn a_soak_trains_epochs_for_its_time() {
-    let asked = steady(None, None, Some(0.02), 0.0);
+    let asked = stopping_rule(None, None, Some(0.02), 0.0);
     let board = Box::new(Board(Instant::now()));
     let (result, outcome) = trained((1, 10), asked, board, (&mut Watch::default(), false));
     outcome.unwrap();
@@ -244,7 +250,7 @@ fn a_soak_trains_epochs_for_its_time() {
 fn an_interrupted_soak_keeps_its_epochs() {
     // The steps of three epochs and a part of the fourth.
     let mut watch = Watch { stop_after_steps: Some(3 * STEPS + 1), ..Watch::default() };
-    let asked = steady(None, None, Some(600.0), 0.0);
+    let asked = stopping_rule(None, None, Some(600.0), 0.0);
     let (result, outcome) = trained((1, 10), asked, nobody(), (&mut watch, false));
     assert_eq!(outcome.unwrap_err().exit_code(), 130);
     assert_eq!(result.status, Status::Partial);

@@ -9,11 +9,12 @@ mod common;
 mod sample;
 
 use gpubench::bench::{self, AdapterTarget, Finished, Job, ProfileOptions};
+use gpubench::check;
 use gpubench::gpu::{Adapters, Gpu, Needs, Pipelines, Stopwatch, Timestamps};
 use gpubench::kernels::plan_named;
 use gpubench::model::{DROPOUT_RATE, Model, Training};
 use gpubench::result::{Bound, Measured, Method, Peak, PeakKind, Peaks, Profile, RunResult, Setting, Subject, Track};
-use gpubench::trainer::{Trainer, TrainingConfig};
+use gpubench::trainer::{Stage, Trainer, TrainingConfig};
 use libtest_mimic::Failed;
 use std::sync::Arc;
 use web_time::Instant;
@@ -63,8 +64,8 @@ fn profiled(adapters: &Adapters, index: usize, options: ProfileOptions) -> gpube
     settings.epochs = Setting::default(1);
     settings.steps = Setting::default(Measured::Value(STEPS));
     let environment = sample::gpu_run(1).environment;
-    let mut result = bench::begin(settings, environment, &dataset);
-    let lane = AdapterTarget { adapters, adapter, checked: false };
+    let mut result = sample::begin(settings, environment, &dataset);
+    let target = AdapterTarget { adapters, adapter, checked: false };
     let job = Job {
         dataset: &dataset,
         init: None,
@@ -73,7 +74,7 @@ fn profiled(adapters: &Adapters, index: usize, options: ProfileOptions) -> gpube
         probe: &bench::probe::NoProbe("not measured in this test"),
         started: Instant::now(),
     };
-    let finished = pollster::block_on(bench::run(&lane, &job, &mut result, &mut common::Silent))?;
+    let finished = pollster::block_on(bench::run(&target, &job, &mut result, &mut common::Silent))?;
     Ok((result, finished))
 }
 
@@ -233,7 +234,7 @@ fn ten_epochs_make_no_more_buffers_than_one(_adapters: &Adapters, index: usize) 
         let mut live = Vec::new();
         for epoch in 0..10 {
             trainer.begin_epoch(epoch);
-            gpu.wait(trainer.submit_steps(0..trainer.steps_per_epoch())?).await?;
+            gpu.wait(trainer.submit(Stage::Training, 0..trainer.steps_per_epoch())?).await?;
             trainer.step_metrics(trainer.steps_per_epoch()).await?;
             live.push(adapters.live_buffers_and_groups().expect("natively it is told"));
         }

@@ -4,16 +4,15 @@
 
 use assert_cmd::Command;
 use gpubench::bench::host_timeline::{Activity, HostTimeline};
-use gpubench::bench::target::{OpenedTarget, TrainingEngine, TrainingTarget};
-use gpubench::bench::{
-    self, Chunk, DataParallelTarget, Device, Job, Observer, OpenedDataParallel, Progress, tolerance,
-};
+use gpubench::bench::training_target::{OpenedTarget, TrainingEngine, TrainingTarget};
+use gpubench::bench::{self, Chunk, DataParallelTarget, Device, Job, Observer, OpenedDataParallel, Progress};
+use gpubench::check::tolerance;
 use gpubench::data::Dataset;
 use gpubench::gpu::{Adapters, Gpu, Pipelines};
 use gpubench::kernels::{PLANS, plan_named};
 use gpubench::model::{DROPOUT_RATE, Model, Training};
 use gpubench::result::{Measured, RunResult, Setting, Status, Synchronisation, no_peaks};
-use gpubench::trainer::{Trainer, TrainingConfig};
+use gpubench::trainer::{Stage, Trainer, TrainingConfig};
 use gpubench::{Error, Result};
 use libtest_mimic::{Failed, Trial};
 use serde_json::Value;
@@ -59,10 +58,10 @@ fn result(dataset: &Dataset) -> RunResult {
     let mut settings = sample.settings;
     settings.batch = Setting::default(BATCH);
     settings.epochs = Setting::default(2);
-    bench::begin(settings, sample.environment, dataset)
+    sample::begin(settings, sample.environment, dataset)
 }
 
-fn lane<'a>(
+fn target<'a>(
     adapters: &'a Adapters,
     index: usize,
     plan: &str,
@@ -84,13 +83,13 @@ fn keep_on(_: Chunk) -> ControlFlow<()> {
 
 /// Losses and parameters of the first `steps` steps on several devices, and seconds of exchange.
 async fn together(
-    lane: &DataParallelTarget<'_>,
+    target: &DataParallelTarget<'_>,
     config: &TrainingConfig,
     dataset: &Dataset,
     steps: u32,
 ) -> Result<(Vec<f32>, Vec<f32>, f64)> {
     let mut result = result(dataset);
-    let opened = lane.open(&job(dataset), config, &mut result, &mut common::Silent).await?;
+    let opened = target.open(&job(dataset), config, &mut result, &mut common::Silent).await?;
     let mut engine = opened.engine();
     let mut host_timeline = HostTimeline::new(Instant::now());
     engine.begin(dataset, &config.model.initial_parameters(config.seed), &mut host_timeline).await?;
@@ -118,7 +117,7 @@ async fn alone(
     let start = config.model.initial_parameters(config.seed);
     let mut trainer = Trainer::new(&gpu, &pipelines, &plan, config, dataset, &start).await?;
     trainer.begin_epoch(0);
-    gpu.wait(trainer.submit_steps(0..steps)?).await?;
+    gpu.wait(trainer.submit(Stage::Training, 0..steps)?).await?;
     let losses = trainer.step_metrics(steps).await?.iter().map(|metrics| metrics.loss() as f32).collect();
     Ok((losses, trainer.parameters().await?))
 }
@@ -136,11 +135,11 @@ fn the_first_steps_are_those_of_one_device(adapters: &Adapters, index: usize) ->
         let offered = PLANS.iter().filter(|row| row.base.is_none() || adapters.infos()[index].subgroups);
         for plan in offered.map(|row| row.name) {
             let (losses, parameters) = alone(adapters, index, plan, &config, &dataset, 4).await?;
-            let lane = lane(adapters, index, plan, &[3, 1, 2], Synchronisation::Step);
-            let (found, moved, _) = together(&lane, &config, &dataset, 4).await?;
-            let compared = tolerance::compare(&found, &wide(&losses), tolerance::of("training step loss")?);
+            let target = target(adapters, index, plan, &[3, 1, 2], Synchronisation::Step);
+            let (found, moved, _) = together(&target, &config, &dataset, 4).await?;
+            let compared = tolerance::compare(&found, &wide(&losses), tolerance::STEP_LOSS);
             assert!(compared.passed, "{plan}: {compared:?}");
-            let compared = tolerance::compare(&moved, &wide(&parameters), tolerance::of("training step parameters")?);
+            let compared = tolerance::compare(&moved, &wide(&parameters), tolerance::STEP_PARAMETERS);
             assert!(compared.passed, "{plan}: {compared:?}");
         }
         Ok(())
@@ -152,9 +151,9 @@ fn fifty_losses_are_those_of_one_device(adapters: &Adapters, index: usize) -> st
         let (config, dataset) = (training_config(0.01), dataset());
         let plan = bench::shipped_plan(&adapters.infos()[index]);
         let (losses, _) = alone(adapters, index, plan, &config, &dataset, STEPS).await?;
-        let lane = lane(adapters, index, plan, &[3, 1], Synchronisation::Step);
-        let (found, _, exchange_s) = together(&lane, &config, &dataset, STEPS).await?;
-        let compared = tolerance::compare(&found, &wide(&losses), tolerance::of("50 steps loss")?);
+        let target = target(adapters, index, plan, &[3, 1], Synchronisation::Step);
+        let (found, _, exchange_s) = together(&target, &config, &dataset, STEPS).await?;
+        let compared = tolerance::compare(&found, &wide(&losses), tolerance::FIFTY_STEPS_LOSS);
         assert!(losses[45] < 0.8 * losses[0], "nothing was learnt: {losses:?}");
         assert!(compared.passed, "{compared:?}");
         assert!(exchange_s > 0.0);
@@ -168,8 +167,8 @@ fn a_run_tells_who_trained_what(adapters: &Adapters, index: usize) -> std::resul
     let plan = bench::shipped_plan(&adapters.infos()[index]);
     for sync in [Synchronisation::Step, Synchronisation::Epoch] {
         let mut result = result(&dataset);
-        let lane = lane(adapters, index, plan, &[2, 1], sync);
-        let finished = pollster::block_on(bench::run(&lane, &job(&dataset), &mut result, &mut common::Silent))?;
+        let target = target(adapters, index, plan, &[2, 1], sync);
+        let finished = pollster::block_on(bench::run(&target, &job(&dataset), &mut result, &mut common::Silent))?;
         assert!(finished.parameters.iter().all(|value| value.is_finite()));
         let parallel = result.parallel.value().ok_or("nothing is told")?;
         let parts: Vec<u32> = parallel.members.iter().map(|member| member.images_per_batch).collect();
@@ -192,9 +191,9 @@ fn a_run_tells_who_trained_what(adapters: &Adapters, index: usize) -> std::resul
     Ok(())
 }
 
-/// Opens as the lane it holds, and leaves behind what ends the second device.
+/// Opens as the target it holds, and leaves behind what ends the second device.
 struct Failing<'a> {
-    lane: DataParallelTarget<'a>,
+    target: DataParallelTarget<'a>,
     ending: EndDevice,
 }
 
@@ -213,7 +212,7 @@ impl TrainingTarget for Failing<'_> {
         result: &mut RunResult,
         observer: &mut dyn Observer,
     ) -> Result<OpenedDataParallel<'_>> {
-        let opened = self.lane.open(job, config, result, observer).await?;
+        let opened = self.target.open(job, config, result, observer).await?;
         *self.ending.lock().expect("nobody panicked") = Some(Box::new(opened.devices[1].gpu().ending()));
         Ok(opened)
     }
@@ -245,8 +244,9 @@ fn a_device_that_is_lost_ends_the_run_and_keeps_its_result(
     let mut result = result(&dataset);
     let plan = bench::shipped_plan(&adapters.infos()[index]);
     let ending = EndDevice::default();
-    let lane = Failing { lane: lane(adapters, index, plan, &[1, 1], Synchronisation::Step), ending: ending.clone() };
-    let outcome = pollster::block_on(bench::run(&lane, &job(&dataset), &mut result, &mut Saboteur(ending)));
+    let target =
+        Failing { target: target(adapters, index, plan, &[1, 1], Synchronisation::Step), ending: ending.clone() };
+    let outcome = pollster::block_on(bench::run(&target, &job(&dataset), &mut result, &mut Saboteur(ending)));
     let error = outcome.err().ok_or("nothing failed")?;
     assert!(matches!(error, Error::Device(_)), "{error}");
     assert!(error.to_string().starts_with("device 2: "), "{error}");

@@ -11,7 +11,7 @@ use gpubench::check;
 use gpubench::gpu::{AdapterInfo, Adapters, Gpu, Pipelines};
 use gpubench::kernels::{Dispatch, PLANS, Plan, layered, plan_named};
 use gpubench::model::{DROPOUT_RATE, Model, Training};
-use gpubench::trainer::{Trainer, TrainingConfig};
+use gpubench::trainer::{Stage, Trainer, TrainingConfig};
 use libtest_mimic::{Failed, Trial};
 use std::sync::Arc;
 
@@ -79,7 +79,7 @@ fn an_epoch_holds_the_launches_of_its_steps_and_nothing_else(
         trainer.begin_epoch(0);
         let before = gpu.commands();
         let steps = trainer.steps_per_epoch();
-        gpu.wait(trainer.submit_steps(0..steps)?).await?;
+        gpu.wait(trainer.submit(Stage::Training, 0..steps)?).await?;
         let after = gpu.commands();
         assert_eq!(steps, 3);
         assert_eq!(after.dispatches - before.dispatches, u64::from(steps) * plan.training.len() as u64);

@@ -1,6 +1,8 @@
 //! Trainings of one device that were made in rounds, with others in between.
 
-use super::{summarise, training_config, validate};
+use super::job::training_config;
+use super::run::summarise;
+use super::validate::validate;
 use crate::result::{RunResult, Status};
 
 /// Adds the trainings of `round`, a run of the same settings on the same device, to `result`.

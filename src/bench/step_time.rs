@@ -1,12 +1,12 @@
 //! The time of a training step by itself: what searches and shares of devices go by.
 
-use super::Observer;
 use super::host_timeline::HostTimeline;
+use super::observer::Observer;
 use super::pacing::{Chunk, Pace, drive};
-use super::train::Bench;
+use super::prepared_plan::PreparedPlan;
 use crate::data::Dataset;
 use crate::error::{Error, Result};
-use crate::trainer::Trainer;
+use crate::trainer::{Stage, Trainer};
 use std::ops::{ControlFlow, Range};
 use web_time::Instant;
 
@@ -21,21 +21,21 @@ const WARM_UP_SHARE: f64 = 0.1;
 ///
 /// Only full batches are taken, around the epoch again and again.
 pub(super) async fn time_steps(
-    bench: &Bench<'_>,
+    prepared: &PreparedPlan<'_>,
     dataset: &Dataset,
     seconds: f64,
     pace: &mut Pace,
     samples_s: &mut Vec<f64>,
     observer: &dyn Observer,
 ) -> Result<()> {
-    let config = bench.config;
+    let config = prepared.config;
     let initial = config.model.initial_parameters(config.seed);
-    let mut trainer = Trainer::new(bench.gpu, bench.pipelines, bench.plan, config, dataset, &initial).await?;
+    let mut trainer = Trainer::new(prepared.gpu, prepared.pipelines, prepared.plan, config, dataset, &initial).await?;
     trainer.begin_epoch(0);
     // An empty submission carries the copies to the device, so that they are not counted as part of a step.
-    bench.gpu.wait(bench.gpu.submit(bench.gpu.record())).await?;
+    prepared.gpu.wait(prepared.gpu.submit(prepared.gpu.record())).await?;
     let full = (dataset.train.len() as u32 / config.training.batch).max(1);
-    let encode = |steps: Range<u32>| trainer.encode_steps(steps.map(|step| step % full));
+    let encode = |steps: Range<u32>| trainer.encode(Stage::Training, steps.map(|step| step % full));
     let mut host_timeline = HostTimeline::new(Instant::now());
     let enough = samples_s.len() + SAMPLES;
     let (mut made, mut begun, mut done) = (0, None, false);
@@ -55,7 +55,7 @@ pub(super) async fn time_steps(
         }
         if done || observer.stop_requested() { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
     };
-    match drive(bench.gpu, u32::MAX, pace, &mut host_timeline, encode, report).await {
+    match drive(prepared.gpu, u32::MAX, pace, &mut host_timeline, encode, report).await {
         Err(Error::Interrupted) if done => {}
         ended => return ended,
     }

@@ -3,6 +3,9 @@
 use crate::result::{Epoch, Measured, Repeat, Repeating, RepeatingEnd, Settings, Soak, Summary};
 use crate::stats::{self, Slope};
 
+/// Seconds of training after which a quick run ends.
+pub const QUICK_TRAIN_S: f64 = 30.0;
+
 /// Trainings before an interval of their median is believed: between the extremes of n samples the median lies with a probability of
 /// 1 - 2^(1 - n), which is above 95 % from 6 on.
 pub const FEWEST_FOR_AN_INTERVAL: u32 = 6;

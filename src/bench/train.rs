@@ -1,40 +1,24 @@
 //! One timed training: upload, epochs, evaluations.
 
 use super::host_timeline::{Activity, HostTimeline};
+use super::observer::{Observer, Progress};
 use super::pacing::Chunk;
 use super::probe::Probe;
-use super::target::TrainingEngine;
-use super::{Observer, Progress};
+use super::stopping::QUICK_TRAIN_S;
+use super::training_target::TrainingEngine;
 use crate::data::Dataset;
 use crate::error::{Error, Result};
-use crate::gpu::{Gpu, Pipelines};
 use crate::hash::sha256_hex;
-use crate::kernels::Plan;
 use crate::result::{Epoch, Measured, Repeat, RunResult, Sample, unfinished};
 use crate::trainer::{Metrics, TrainingConfig};
 use std::ops::ControlFlow;
 use web_time::Instant;
-
-/// Seconds of training after which a quick run ends.
-pub const QUICK_TRAIN_S: f64 = 30.0;
 
 /// Seconds between two writings of a soak's result, which may have thousands of epochs.
 const KEEP_S: f64 = 10.0;
 
 /// Parts of an epoch for which a mean loss is kept.
 const CURVE_PARTS: usize = 32;
-
-/// What every training of a run shares.
-pub struct Bench<'a> {
-    /// The device.
-    pub gpu: &'a Gpu,
-    /// The compiled kernels.
-    pub pipelines: &'a Pipelines,
-    /// The kernels of a step.
-    pub plan: &'a Plan,
-    /// What is trained.
-    pub config: &'a TrainingConfig,
-}
 
 /// Training images that went through the steps of `repeat`, over all epochs.
 pub fn images_trained(repeat: &Repeat, config: &TrainingConfig, train_images: u32) -> u64 {

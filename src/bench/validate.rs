@@ -1,6 +1,6 @@
 //! Whether a finished run may be believed, and whether it is the pinned task.
 
-use super::train::QUICK_TRAIN_S;
+use super::stopping::QUICK_TRAIN_S;
 use crate::data::{Identity, idx};
 use crate::model::{DROPOUT_RATE, Training};
 use crate::result::{Measured, RunResult, Settings, Status};

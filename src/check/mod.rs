@@ -1,20 +1,20 @@
 //! The check before any timing: every kernel, and a few training steps, against the reference on the adapter at hand.
 
-mod expected;
 pub mod tolerance;
 
 use crate::data::{Dataset, Identity, Split};
-use crate::error::Result;
+use crate::error::{Error, Result};
 use crate::gpu::{Gpu, Pipelines};
 use crate::kernels::plan::inputs;
-use crate::kernels::{Access, Dispatch, Element, Plan};
+use crate::kernels::{
+    Access, Before, Contents, Dispatch, Element, Expected, Plan, Tolerance, TrainingKernel, training_kernel,
+};
 use crate::model::{CLASSES, IMAGE_PIXELS, Model, Training};
 use crate::reference::{self, Network};
 use crate::result::{self, KernelCheck, Outcome, StepCheck};
 use crate::rng::{self, Sequence, Stream};
-use crate::trainer::{Trainer, TrainingConfig, uses};
-use expected::{Contents, Expected, expected};
-use tolerance::{Comparison, Tolerance};
+use crate::trainer::{Stage, Trainer, TrainingConfig, uses};
+use tolerance::Comparison;
 use web_time::Instant;
 
 /// Images in the check's full batches: neither a multiple of a tile nor of a workgroup.
@@ -177,9 +177,9 @@ impl Checker<'_> {
     async fn check_steps(&mut self, trainer: &mut Trainer<'_>, parameters: &[f32]) -> Result<(Vec<StepCheck>, f64)> {
         trainer.begin_epoch(0);
         let start = Instant::now();
-        self.gpu.wait(trainer.submit_steps(0..1)?).await?;
+        self.gpu.wait(trainer.submit(Stage::Training, 0..1)?).await?;
         let first_step_s = start.elapsed().as_secs_f64();
-        let rest = trainer.submit_steps(1..STEPS)?;
+        let rest = trainer.submit(Stage::Training, 1..STEPS)?;
         // The reference computes while the device does.
         let key = rng::stream_key(self.config.seed, Stream::Dropout);
         let mut network = Network::new(self.config.model.clone(), self.config.training, parameters, key);
@@ -192,13 +192,10 @@ impl Checker<'_> {
         }
         self.gpu.wait(rest).await?;
         let on_gpu: Vec<f32> = trainer.step_metrics(STEPS).await?.iter().map(|sums| sums.loss() as f32).collect();
-        let compared = tolerance::compare(&on_gpu, &losses, tolerance::of("training step loss")?);
+        let compared = tolerance::compare(&on_gpu, &losses, tolerance::STEP_LOSS);
         self.complain("training", "loss", &compared);
-        let compared = tolerance::compare(
-            &trainer.parameters().await?,
-            &network.parameters,
-            tolerance::of("training step parameters")?,
-        );
+        let compared =
+            tolerance::compare(&trainer.parameters().await?, &network.parameters, tolerance::STEP_PARAMETERS);
         self.complain("training", inputs::PARAMETERS, &compared);
         let row = |(step, (&gpu, &reference)): (usize, (&f32, &f64))| StepCheck {
             step: step as u32,
@@ -221,8 +218,10 @@ impl Checker<'_> {
             let before = self.contents(trainer, dispatch, |_| true).await?;
             self.gpu.wait(trainer.submit_dispatch(place, index)?).await?;
             let after = self.contents(trainer, dispatch, |access| access == Access::Write).await?;
-            let answers = expected(dispatch, &self.config.model, &step, &before)?;
-            rows.push(self.compare(dispatch, &answers, &before, &after)?);
+            let row = row_of(dispatch)?;
+            let (model, step, contents) = (&self.config.model, &step, &before);
+            let answers = (row.reference)(&Before { dispatch, model, step, contents });
+            rows.push(self.compare(dispatch, row.tolerance, &answers, (&before, &after)));
         }
         Ok(rows)
     }
@@ -244,11 +243,10 @@ impl Checker<'_> {
     fn compare(
         &mut self,
         dispatch: &Dispatch,
+        tolerance: Tolerance,
         answers: &[Expected],
-        before: &Contents,
-        after: &Contents,
-    ) -> Result<KernelCheck> {
-        let tolerance = tolerance::of(dispatch.kernel.name)?;
+        (before, after): (&Contents, &Contents),
+    ) -> KernelCheck {
         let mut worst: Option<Comparison> = None;
         for (buffer, after) in after {
             let answer = answers.iter().find(|answer| answer.buffer == *buffer);
@@ -261,7 +259,7 @@ impl Checker<'_> {
             }
         }
         let worst = worst.expect("every kernel writes something");
-        Ok(KernelCheck {
+        KernelCheck {
             kernel: dispatch.kernel.name.to_owned(),
             layer: dispatch.layer.to_owned(),
             outcome: if worst.passed { Outcome::Passed } else { Outcome::Failed },
@@ -269,8 +267,15 @@ impl Checker<'_> {
             worst_index: worst.worst_index as u64,
             tolerance_abs: tolerance.absolute,
             tolerance_rel: tolerance.relative,
-        })
+        }
     }
+}
+
+/// The row of a dispatch's kernel.
+fn row_of(dispatch: &Dispatch) -> Result<&'static TrainingKernel> {
+    let name = dispatch.kernel.name;
+    training_kernel(name)
+        .ok_or_else(|| Error::Check(format!("{name} is no kernel of the training: add it to the table")))
 }
 
 /// Compares the part of a buffer that the reference has an answer for by value, and the rest by its bits.

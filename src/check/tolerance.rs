@@ -1,67 +1,26 @@
-//! How far a device's 32-bit arithmetic may lie from the reference, and the one comparison that uses it.
+//! The one comparison of a device's 32-bit values with the reference's, and the tolerances of whole training steps.
 
 use crate::error::{Error, Result};
-
-/// |gpu - reference| <= `absolute` + `relative` |reference|.
-#[derive(Debug, Clone, Copy, PartialEq)]
-pub struct Tolerance {
-    /// Name of the kernel, or of what else is compared.
-    pub name: &'static str,
-    /// Absolute part.
-    pub absolute: f64,
-    /// Relative part.
-    pub relative: f64,
-}
+use crate::kernels::{Tolerance, training_kernel};
 
 const fn tolerance(name: &'static str, absolute: f64, relative: f64) -> Tolerance {
     Tolerance { name, absolute, relative }
 }
 
-/// One row for each kernel, and for the losses and parameters of a few training steps.
-///
-/// Over 50 steps a maximum or a ReLU that rounding decided otherwise may show in the loss.
-/// Copies, masks and integers are exact. Sums of n products allow for rounding that grows with n; gradients are small
-/// numbers, so their absolute part is smaller than that of activations.
-pub const TOLERANCES: [Tolerance; 30] = [
-    tolerance("batch_gather", 0.0, 2e-7),
-    tolerance("conv_forward", 3e-6, 2e-6),
-    tolerance("max_pool_forward", 0.0, 0.0),
-    tolerance("dropout_forward", 0.0, 2e-7),
-    tolerance("dense_forward", 3e-6, 2e-6),
-    tolerance("softmax_cross_entropy_forward", 2e-6, 1e-5),
-    tolerance("metrics_reduce", 1e-6, 2e-6),
-    tolerance("softmax_cross_entropy_backward", 2e-7, 1e-5),
-    tolerance("dense_backward_input", 2e-7, 2e-6),
-    tolerance("dense_backward_weight", 2e-7, 2e-6),
-    tolerance("dense_backward_bias", 2e-7, 2e-6),
-    tolerance("dropout_backward", 0.0, 2e-7),
-    tolerance("max_pool_backward", 0.0, 0.0),
-    tolerance("conv_backward_input", 2e-7, 2e-6),
-    tolerance("conv_backward_weight", 1e-6, 2e-6),
-    tolerance("conv_backward_weight_reduce", 1e-7, 1e-6),
-    tolerance("conv_backward_bias", 1e-6, 2e-6),
-    tolerance("sgd_update", 1e-8, 5e-7),
-    tolerance("features_forward", 6e-6, 4e-6),
-    tolerance("features_forward_lanes", 6e-6, 4e-6),
-    tolerance("classifier_forward_backward", 6e-6, 1e-5),
-    tolerance("classifier_forward_backward_subgroups", 6e-6, 1e-5),
-    tolerance("classifier_forward_backward_lanes", 6e-6, 1e-5),
-    tolerance("features_backward", 1e-6, 4e-6),
-    tolerance("features_backward_lanes", 1e-6, 4e-6),
-    tolerance("gradient_update", 1e-6, 2e-6),
-    tolerance("gradient_update_lanes", 1e-6, 2e-6),
-    tolerance("training step loss", 1e-5, 1e-5),
-    tolerance("training step parameters", 5e-5, 1e-4),
-    tolerance("50 steps loss", 5e-3, 5e-3),
-];
+/// The losses of a few training steps.
+pub const STEP_LOSS: Tolerance = tolerance("training step loss", 1e-5, 1e-5);
+/// The parameters after a few training steps.
+pub const STEP_PARAMETERS: Tolerance = tolerance("training step parameters", 5e-5, 1e-4);
+/// The losses of fifty steps, over which a maximum or a ReLU that rounding decides otherwise may show.
+pub const FIFTY_STEPS_LOSS: Tolerance = tolerance("50 steps loss", 5e-3, 5e-3);
 
-/// The tolerance of `name`.
+/// The tolerance of the kernel `name`.
 ///
 /// # Errors
-/// [`Error::Check`] if the table has no such row.
+/// [`Error::Check`] if there is no training kernel of that name.
 pub fn of(name: &str) -> Result<Tolerance> {
-    let row = TOLERANCES.iter().find(|row| row.name == name).copied();
-    row.ok_or_else(|| Error::Check(format!("no tolerance is known for {name}: add a row to the table of tolerances")))
+    let row = training_kernel(name).ok_or_else(|| Error::Check(format!("{name} is no kernel of the training")))?;
+    Ok(row.tolerance)
 }
 
 /// Where a device and the reference differ most.
@@ -113,10 +72,8 @@ mod tests {
     use super::*;
 
     #[test]
-    fn every_kernel_has_a_tolerance() {
-        for kernel in crate::kernels::KERNELS {
-            assert!(of(kernel.name).is_ok(), "{}", kernel.name);
-        }
+    fn a_kernel_that_does_not_exist_has_no_tolerance() {
+        assert_eq!(of("conv_forward").unwrap().name, "conv_forward");
         assert!(of("nonsense").is_err());
     }
 

@@ -1,39 +1,21 @@
 //! `gpubench --adapter all`: the same training on every adapter and on the host's cores, in turn.
 
-use super::args::RunArgs;
-use super::cpu;
 use super::output::ResultFile;
 use super::progress::TerminalObserver;
-use super::run::{choose_plan, find_adapters};
-use super::session::{INVALID, Session, Subject};
-use super::terminal;
-use crate::bench::{self, AdapterTarget};
-use crate::cpu::{CpuTarget, NAME};
+use super::run_args::RunArgs;
+use super::session::{INVALID, Session};
+use super::subject::{Subject, Trainable, with_target};
+use super::{cpu, terminal};
+use crate::bench;
 use crate::error::{Error, Result};
-use crate::gpu::{AdapterInfo, Adapters};
+use crate::gpu::Adapters;
 use crate::report;
-use crate::result::{Measured, RunResult, Setting, Settings, Status, no_peaks, no_tuning};
-use crate::telemetry::MachineProbe;
+use crate::result::{Measured, RunResult, Settings, Status, no_tuning};
 use web_time::Instant;
-
-/// The word that stands for all adapters where one is named.
-const ALL: &str = "all";
-
-/// Whether an adapter request asks for all of them.
-pub fn is_named(request: &Measured<String>) -> bool {
-    request.value().is_some_and(|request| request.trim().eq_ignore_ascii_case(ALL))
-}
-
-/// Where a turn is made.
-enum Place<'a> {
-    Adapter(&'a AdapterInfo),
-    Cores(CpuTarget),
-}
 
 /// One device and what it has measured so far.
 struct Turn<'a> {
-    place: Place<'a>,
-    settings: Settings,
+    subject: Subject<'a>,
     file: Option<ResultFile>,
     result: Option<RunResult>,
     /// Why it takes no further turn.
@@ -45,21 +27,23 @@ struct Turn<'a> {
 ///
 /// # Errors
 /// The first device's error once all others are done, or [`Error::Interrupted`]; what was measured is in the result files.
-pub fn run(args: &RunArgs, settings: Settings, started: Instant) -> Result<u8> {
-    refuse_what_one_device_has(args)?;
-    let adapters = find_adapters(&settings)?;
+pub fn run(args: &RunArgs, adapters: &Adapters, mut settings: Settings, started: Instant) -> Result<u8> {
     let adapter_s = started.elapsed().as_secs_f64();
     let session = Session::read(args, started)?;
-    let mut turns = Vec::new();
-    for adapter in adapters.infos() {
-        turns.push(Turn::new(Place::Adapter(adapter), &settings, args)?);
-    }
-    turns.push(Turn::new(Place::Cores(cpu::target(args.cpu.threads)?), &settings, args)?);
     let rounds = settings.repeat.value;
+    settings.repeat.value = 1;
+    let on_adapters =
+        adapters.infos().iter().map(|adapter| Subject::on_adapter(adapters, adapter, args, settings.clone()));
+    let mut subjects: Vec<Subject<'_>> = on_adapters.collect();
+    subjects.push(cpu::untold_subject(cpu::target(args.cpu.threads)?, settings.clone()));
+    let mut turns = Vec::new();
+    for subject in subjects {
+        turns.push(Turn::new(Subject { adapter_s, ..subject }, args)?);
+    }
     'rounds: for round in 0..rounds {
         for turn in turns.iter_mut().filter(|turn| turn.ended.is_none()) {
-            terminal::talk(&format!("round {} of {rounds}: {}", round + 1, turn.place.line()));
-            turn.take(&adapters, adapter_s, &session, args);
+            terminal::talk(&format!("round {} of {rounds}: {}", round + 1, turn.line()));
+            turn.take(&session, args);
             if turn.ended == Some(Error::Interrupted) {
                 break 'rounds;
             }
@@ -72,48 +56,18 @@ pub fn run(args: &RunArgs, settings: Settings, started: Instant) -> Result<u8> {
     }
 }
 
-/// Refuses options that mean one device.
-fn refuse_what_one_device_has(args: &RunArgs) -> Result<()> {
-    let given = [
-        ("--save", args.save.is_some()),
-        ("--profile, --html and --trace", args.profiles() || args.html.is_some()),
-        ("--target-ci", args.stopping.target_ci.is_some()),
-        ("--max-time", args.stopping.max_time.is_some()),
-        ("--cooldown", args.stopping.cooldown.is_some()),
-        ("--soak", args.stopping.soak.is_some()),
-    ];
-    match given.iter().find(|(_, given)| *given) {
-        Some((option, _)) => {
-            Err(Error::Usage(format!("{option} is for one device: leave it out, or name one --adapter instead of all")))
-        }
-        None => Ok(()),
-    }
-}
-
-impl Place<'_> {
-    fn name(&self) -> &str {
-        match self {
-            Place::Adapter(adapter) => &adapter.name,
-            Place::Cores(target) => &target.name,
-        }
+impl<'a> Turn<'a> {
+    fn new(subject: Subject<'a>, args: &RunArgs) -> Result<Self> {
+        let file = ResultFile::create(&args.output, &subject.name, subject.settings.seed.value)?;
+        Ok(Self { subject, file: Some(file), result: None, ended: None })
     }
 
     fn line(&self) -> String {
-        match self {
-            Place::Adapter(adapter) => adapter.line(),
-            Place::Cores(target) => target.line(),
+        match &self.subject.trainable {
+            Trainable::Adapter(target) => target.adapter.line(),
+            Trainable::Cpu(target) => target.line(),
+            Trainable::DataParallel(_) => self.subject.name.clone(),
         }
-    }
-}
-
-impl<'a> Turn<'a> {
-    fn new(place: Place<'a>, settings: &Settings, args: &RunArgs) -> Result<Self> {
-        let file = ResultFile::create(&args.output, place.name(), settings.seed.value)?;
-        let mut settings = Settings { repeat: Setting { value: 1, ..settings.repeat }, ..settings.clone() };
-        if matches!(place, Place::Cores(_)) {
-            settings.plan = Setting::default(NAME.to_owned());
-        }
-        Ok(Self { place, settings, file: Some(file), result: None, ended: None })
     }
 
     fn is_invalid(&self) -> bool {
@@ -121,49 +75,28 @@ impl<'a> Turn<'a> {
     }
 
     /// Trains once and adds that to what was measured before.
-    fn take(&mut self, adapters: &Adapters, adapter_s: f64, session: &Session, args: &RunArgs) {
-        if let Err(error) = self.measure(adapters, adapter_s, session, args) {
+    fn take(&mut self, session: &Session, args: &RunArgs) {
+        if let Err(error) = self.measure(session, args) {
             if error != Error::Interrupted {
-                terminal::talk(&format!("note: {} takes no further turn: {error}", self.place.name()));
+                terminal::talk(&format!("note: {} takes no further turn: {error}", self.subject.name));
             }
             self.ended = Some(error);
         }
     }
 
-    fn measure(&mut self, adapters: &Adapters, adapter_s: f64, session: &Session, args: &RunArgs) -> Result<()> {
-        let (tuning, tune_s) = match &self.place {
-            Place::Adapter(adapter) if self.result.is_none() => {
-                let start = Instant::now();
-                let tuning = choose_plan(&mut self.settings, args.no_tune, adapters, adapter)?;
-                let tune_s = tuning.clone().map(|_| start.elapsed().as_secs_f64());
-                (tuning, tune_s)
-            }
-            _ => (no_tuning(), no_tuning()),
-        };
-        let (adapter, probe) = match &self.place {
-            Place::Adapter(adapter) => (bench::describe_adapter(adapter), MachineProbe::new(&[adapter])),
-            Place::Cores(target) => (target.describe(), MachineProbe::new(&[])),
-        };
-        let subject = Subject {
-            settings: self.settings.clone(),
-            adapter,
-            adapter_s,
-            tuning,
-            tune_s,
-            peaks: no_peaks(),
-            peaks_s: no_peaks(),
-            probe,
-        };
+    fn measure(&mut self, session: &Session, args: &RunArgs) -> Result<()> {
+        match self.result {
+            None => self.subject.choose_plan(args.no_tune)?,
+            Some(_) => (self.subject.tuning, self.subject.tune_s) = (no_tuning(), no_tuning()),
+        }
         let file = self.file.take().ok_or_else(|| Error::Output("the result file is gone".into()))?;
         let mut observer = TerminalObserver::adding_to(file, self.result.take());
-        let (mut result, outcome) = match &self.place {
-            Place::Adapter(adapter) => {
-                let _kept = args.pipelines.guard(adapters, adapter);
-                let target = AdapterTarget { adapters, adapter, checked: args.checked };
-                session.run(&target, subject, None, &mut observer)
-            }
-            Place::Cores(target) => session.run(target, subject, None, &mut observer),
-        };
+        let _pipeline_caches = self.subject.pipeline_cache_guards(args);
+        let mut result = session.result(&self.subject);
+        let job = session.job(&self.subject, None);
+        let outcome = pollster::block_on(async {
+            with_target!(&self.subject.trainable, |target| bench::run(target, &job, &mut result, &mut observer).await)
+        });
         leave_out_what_turns_share(&mut result);
         let result = observer.whole(&result);
         let mut file = observer.finish();

@@ -1,11 +1,20 @@
 //! `gpubench compare`: two results side by side.
 
-use super::args::CompareArgs;
 use super::terminal;
 use crate::error::{Error, Result};
 use crate::report;
 use crate::result::RunResult;
-use std::path::Path;
+use clap::Args;
+use std::path::{Path, PathBuf};
+
+/// Options of `gpubench compare`.
+#[derive(Debug, Args)]
+pub struct CompareArgs {
+    /// Result file to compare with: the native one, say
+    pub first: PathBuf,
+    /// Result file to compare: the browser's, say
+    pub second: PathBuf,
+}
 
 /// Shows how many times as long the second result's steps and kernels take.
 ///

@@ -1,116 +1,56 @@
 //! `gpubench --adapters A,B`: one training shared between several devices.
 
-use super::args::{AUTO, RunArgs};
-use super::session::{Session, Subject};
+use super::flags::AUTO;
+use super::run_args::{DataParallelArgs, RunArgs, Sync};
+use super::subject::{Subject, Trainable};
 use super::terminal;
 use crate::bench::{self, DataParallelTarget, Device, Split};
 use crate::error::{Error, Result};
 use crate::gpu::{AdapterInfo, Adapters, adapter};
-use crate::result::{Adapter, Measured, Origin, Setting, Synchronisation, no_peaks, no_tuning};
+use crate::result::{Adapter, Measured, Origin, Setting, Settings, Synchronisation, no_peaks, no_tuning};
 use crate::telemetry::MachineProbe;
-use clap::{Args, ValueEnum, value_parser};
-use web_time::Instant;
 
-/// Options of a run on several devices.
-#[derive(Debug, Clone, Default, Args)]
-pub struct DataParallelArgs {
-    /// Train on several adapters together, each on its part of every batch; named as for --adapter, with commas between
-    #[arg(long, value_name = "A,B,...", value_delimiter = ',', conflicts_with = "adapter")]
-    pub adapters: Option<Vec<String>>,
-    /// Parts of a batch for --adapters, in whole numbers with colons between [default: equal parts]
-    #[arg(long, value_name = "3:1")]
-    pub split: Option<Split>,
-    /// When --adapters agree: in every step, or once an epoch, which is different mathematics [default: step]
-    #[arg(long, value_name = "WHEN", value_enum)]
-    pub sync: Option<Sync>,
-    /// Devices to open on each of --adapters, 1 to 16: more than one only shows what sharing costs [default: 1]
-    #[arg(long, value_name = "N", value_parser = value_parser!(u32).range(1..=16))]
-    pub logical_devices: Option<u32>,
-}
-
-/// What `--sync` can ask for.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
-pub enum Sync {
-    /// Gradients are averaged in every step.
-    Step,
-    /// Parameters are averaged once an epoch.
-    Epoch,
-}
-
-impl DataParallelArgs {
-    /// Refuses options that mean nothing without `--adapters`.
-    ///
-    /// # Errors
-    /// [`Error::Usage`] naming the option.
-    pub fn refuse_without_adapters(&self) -> Result<()> {
-        let given = [
-            ("--split", self.split.is_some()),
-            ("--sync", self.sync.is_some()),
-            ("--logical-devices", self.logical_devices.is_some()),
-        ];
-        match given.iter().find(|(_, given)| *given) {
-            Some((option, _)) => {
-                Err(Error::Usage(format!("{option} shares a training between adapters: name them with --adapters A,B")))
-            }
-            None => Ok(()),
-        }
-    }
-}
-
-/// Trains on several devices together; returns the exit code.
+/// The devices that share a training as the subject of a run.
 ///
 /// # Errors
-/// Whatever ended the run early; what was measured before is in the result file.
-pub fn run(args: &RunArgs, started: Instant) -> Result<u8> {
-    if args.profiles() {
-        return Err(Error::Usage(
-            "several devices are not profiled at once: leave --adapters out, and profile each with --adapter".into(),
-        ));
-    }
+/// [`Error::Usage`] or [`Error::Adapter`] if the options name no such devices.
+pub fn subject<'a>(args: &RunArgs, adapters: &'a Adapters, mut settings: Settings) -> Result<Subject<'a>> {
     let options = &args.data_parallel;
-    let mut settings = args.settings();
-    let adapters = pollster::block_on(Adapters::find(settings.backend.value.value().map(String::as_str)))?;
-    let chosen = choose(&adapters, options)?;
-    let adapter_s = started.elapsed().as_secs_f64();
-    let devices = devices(&chosen, options, &settings.plan.value)?;
-    let sync = match options.sync {
-        Some(Sync::Epoch) => Synchronisation::Epoch,
-        Some(Sync::Step) | None => Synchronisation::Step,
-    };
+    let devices = devices(&choose(adapters, options)?, options, &settings.plan.value)?;
     for device in &devices {
         terminal::talk(&format!("device: {}, part {}, plan {}", device.name, device.weight, device.plan));
     }
     if devices.iter().any(|device| device.adapter.software) {
         terminal::talk("  (times of a software adapter say nothing about a GPU)");
     }
-    let names = options.adapters.iter().flatten().cloned().collect::<Vec<_>>().join(",");
-    settings.adapter = Setting::new(Measured::Value(names), Origin::Option);
-    let _kept: Vec<_> = chosen.iter().map(|adapter| args.pipelines.guard(&adapters, adapter)).collect();
-    let label = devices.iter().map(|device| device.name.as_str()).collect::<Vec<_>>().join(" + ");
-    let described = described(&label, &devices);
+    let requested = options.adapters.iter().flatten().cloned().collect::<Vec<_>>().join(",");
+    settings.adapter = Setting::new(Measured::Value(requested), Origin::Option);
     let plans: Vec<&str> = devices.iter().map(|device| device.plan.as_str()).collect();
     settings.plan.value =
         if plans.windows(2).all(|pair| pair[0] == pair[1]) { plans[0].into() } else { plans.join(" + ") };
-    let (session, file) = Session::begin(args, &label, settings.seed.value, started)?;
-    let probe = MachineProbe::new(&devices.iter().map(|device| device.adapter).collect::<Vec<_>>());
-    let target = DataParallelTarget { adapters: &adapters, devices, sync, checked: args.checked };
-    let subject = Subject {
+    let name = devices.iter().map(|device| device.name.as_str()).collect::<Vec<_>>().join(" + ");
+    let sync = match options.sync {
+        Some(Sync::Epoch) => Synchronisation::Epoch,
+        Some(Sync::Step) | None => Synchronisation::Step,
+    };
+    Ok(Subject {
+        adapter: described(&name, &devices),
+        name,
         settings,
-        adapter: described,
-        adapter_s,
+        adapter_s: 0.0,
         tuning: no_tuning(),
         tune_s: Measured::missing("the plans were named, or are those shipped"),
         peaks: no_peaks(),
         peaks_s: Measured::missing("no peaks are measured of several devices"),
-        probe,
-    };
-    session.measure(file, &target, subject, args)
+        probe: MachineProbe::new(&devices.iter().map(|device| device.adapter).collect::<Vec<_>>()),
+        trainable: Trainable::DataParallel(DataParallelTarget { adapters, devices, sync, checked: args.checked }),
+    })
 }
 
 /// The adapters that were named, each once.
-fn choose<'a>(adapters: &'a Adapters, several: &DataParallelArgs) -> Result<Vec<&'a AdapterInfo>> {
+fn choose<'a>(adapters: &'a Adapters, options: &DataParallelArgs) -> Result<Vec<&'a AdapterInfo>> {
     let mut chosen: Vec<&AdapterInfo> = Vec::new();
-    for request in several.adapters.iter().flatten() {
+    for request in options.adapters.iter().flatten() {
         if request.trim().is_empty() {
             return Err(Error::Usage(
                 "--adapters has an empty name: give names with commas between, such as 0,1".into(),
@@ -135,15 +75,15 @@ fn choose<'a>(adapters: &'a Adapters, several: &DataParallelArgs) -> Result<Vec<
 }
 
 /// The devices to open on `adapters`, with their parts and plans.
-fn devices<'a>(adapters: &[&'a AdapterInfo], several: &DataParallelArgs, plan: &str) -> Result<Vec<Device<'a>>> {
-    let each = several.logical_devices.unwrap_or(1);
+fn devices<'a>(adapters: &[&'a AdapterInfo], options: &DataParallelArgs, plan: &str) -> Result<Vec<Device<'a>>> {
+    let each = options.logical_devices.unwrap_or(1);
     let count = adapters.len() * each as usize;
     if count < 2 {
         return Err(Error::Usage(
             "one device has nobody to share with: name several --adapters, or add --logical-devices 2".into(),
         ));
     }
-    let weights = match &several.split {
+    let weights = match &options.split {
         Some(Split(weights)) if weights.len() == count => weights.clone(),
         Some(split) => {
             return Err(Error::Usage(format!(

@@ -19,10 +19,6 @@ use crate::model::{CLASSES, IMAGE_PIXELS};
 /// The environment variable that `--data auto` consults first; takes the same values as `--data`.
 pub const DATA_VARIABLE: &str = "GPUBENCH_DATA";
 
-/// The seed of the synthetic digits. It does not follow the training seed, so that runs with different training seeds
-/// train on the same data.
-pub const SYNTHETIC_SEED: u64 = 1;
-
 /// A value of `--data`.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub enum DataSource {
@@ -102,7 +98,7 @@ pub fn cache_folder_of(name: &str) -> Result<PathBuf> {
 
 /// Loads the data `source` names and says why these data were chosen, for people.
 ///
-/// `seed` is that of synthetic digits, usually [`SYNTHETIC_SEED`].
+/// `seed` is that of synthetic digits, usually [`synthetic::SEED`].
 ///
 /// # Errors
 /// [`Error::Data`] if a folder or a file in it is missing or wrong; [`Error::Output`] if the temporary folder cannot be

@@ -1,12 +1,24 @@
 //! `gpubench list`: the adapters of this machine.
 
-use super::args::{BACKEND_VARIABLE, ListArgs, option_or_variable};
+use super::flags::{BACKEND_VARIABLE, find_adapters, option_or_variable};
 use super::{cpu, terminal};
 use crate::cpu::{CpuTarget, NAME};
 use crate::error::{Error, Result};
-use crate::gpu::{AdapterInfo, Adapters, adapter};
+use crate::gpu::{AdapterInfo, adapter};
 use crate::result::Origin;
+use clap::Args;
 use comfy_table::{ContentArrangement, Table, presets};
+
+/// Options of `gpubench list`.
+#[derive(Debug, Args)]
+pub struct ListArgs {
+    /// Print JSON
+    #[arg(long)]
+    pub json: bool,
+    /// Only this backend: vulkan, metal, dx12 or auto
+    #[arg(long, value_name = "NAME")]
+    pub backend: Option<String>,
+}
 
 /// Lists the adapters on stdout, as a table or as JSON.
 ///
@@ -14,7 +26,7 @@ use comfy_table::{ContentArrangement, Table, presets};
 /// [`Error::Usage`] for an unknown backend.
 pub fn list(args: &ListArgs) -> Result<()> {
     let backend = option_or_variable(args.backend.as_ref(), BACKEND_VARIABLE);
-    let adapters = pollster::block_on(Adapters::find(backend.value.value().map(String::as_str)))?;
+    let adapters = find_adapters(&backend.value)?;
     // The host's cores belong to no backend.
     let target = if backend.origin == Origin::Default { Some(cpu::target(None)?) } else { None };
     if args.json {

@@ -1,13 +1,13 @@
 //! The terminal program: one file for each verb.
 
 mod all;
-pub mod args;
 pub mod cache;
 mod compare;
 mod cpu;
 pub mod data;
 pub mod data_parallel;
 pub mod dataset;
+mod flags;
 mod list;
 mod markdown_regions;
 pub mod output;
@@ -17,18 +17,106 @@ mod progress;
 mod report;
 mod result_files;
 mod run;
+mod run_args;
 mod serve;
 mod session;
 mod stopping;
+mod subject;
 mod sweep;
 mod table;
+mod target;
 mod terminal;
 mod tune;
 
 use crate::error::Result;
-use args::{Cli, DataVerb, Verb};
-use clap::Parser;
+use clap::{Parser, Subcommand};
+use run_args::RunArgs;
+use std::path::PathBuf;
 use std::process::ExitCode;
+
+const AFTER_HELP: &str = "\
+Exit codes:
+  0    the run is complete
+  1    a defect of this program
+  2    an option that cannot work
+  3    input data missing or damaged
+  4    no adapter, no such adapter, or one that lacks what the run needs
+  5    the adapter computes otherwise than the reference
+  6    the run ended, but its result is INVALID
+  7    a file could not be written
+  8    the device was lost, ran out of memory or refused a command
+  9    a page that was checked holds other tables than the results give
+  130  interrupted; the partial result was kept
+
+Environment:
+  GPUBENCH_DATA      what --data auto stands for
+  GPUBENCH_PLAN      what --plan stands for where it is not given
+  WGPU_BACKEND       what --backend stands for where it is not given
+  WGPU_ADAPTER_NAME  what --adapter stands for where it is not given
+  GPUBENCH_SYSFS     where Linux's sysfs lies, for power and load, if not in /sys
+  NO_COLOR           no colours";
+
+/// How fast does this device train a real network through the portable GPU API?
+///
+/// Trains a small convolutional network on MNIST with compute shaders, after checking every kernel against a reference,
+/// and shows the time beside published ones.
+#[derive(Debug, Parser)]
+#[command(name = "gpubench", version, args_conflicts_with_subcommands = true, after_help = AFTER_HELP)]
+struct Cli {
+    /// What to do; without, a run.
+    #[command(subcommand)]
+    pub verb: Option<Verb>,
+    /// Options of a run.
+    #[command(flatten)]
+    pub run: RunArgs,
+}
+
+/// What to do.
+#[derive(Debug, Subcommand)]
+enum Verb {
+    /// Train, check and report (what happens without a verb)
+    Run(RunArgs),
+    /// A short training, and where its time goes: device time for each kernel, peaks, a time account
+    Profile(RunArgs),
+    /// What the adapter reaches at best: arithmetic, memory, launches, transfers
+    Peaks(peaks::PeaksArgs),
+    /// The fastest plan on the adapter, found by measurement and kept for other runs
+    Tune(tune::TuneArgs),
+    /// Step time against batch size or width, and the line through it
+    ///
+    /// A size that cannot be timed is a row with its reason. If none can be, the exit code is that of the first one's reason.
+    Sweep(sweep::SweepArgs),
+    /// Show a stored result, as tables or as a page
+    Report(report::ReportArgs),
+    /// Two results side by side: how many times as long the second takes
+    Compare(compare::CompareArgs),
+    /// Many results among the published ones, in the tables of the published comparison
+    ///
+    /// A result file that cannot be read is named, the others are shown, and the exit code is 3.
+    Table(table::TableArgs),
+    /// Serve the browser's page on localhost
+    Serve(serve::ServeArgs),
+    /// List the adapters
+    List(list::ListArgs),
+    /// Fetch or verify MNIST
+    #[command(subcommand)]
+    Data(DataVerb),
+}
+
+/// What to do with data.
+#[derive(Debug, Subcommand)]
+enum DataVerb {
+    /// Download MNIST from public mirrors into the cache folder and verify it
+    Fetch {
+        /// Folder to download to, in place of the user's cache folder
+        folder: Option<PathBuf>,
+    },
+    /// Say of each file whether it is MNIST's own
+    Verify {
+        /// Folder to look at, in place of the user's cache folder
+        folder: Option<PathBuf>,
+    },
+}
 
 /// Runs the program with the arguments of this process.
 pub fn main() -> ExitCode {
@@ -58,7 +146,7 @@ pub fn main() -> ExitCode {
 
 /// Fetches or verifies MNIST; a folder that does not hold MNIST gives exit code 3.
 fn on_data(verb: &DataVerb) -> Result<u8> {
-    let folder = |given: &Option<std::path::PathBuf>| given.clone().map_or_else(dataset::cache_folder, Ok);
+    let folder = |given: &Option<PathBuf>| given.clone().map_or_else(dataset::cache_folder, Ok);
     match verb {
         DataVerb::Fetch { folder: given } => {
             let folder = folder(given)?;

@@ -1,15 +1,34 @@
 //! `gpubench peaks`: what the adapter reaches at best, and the cache of it.
 
-use super::args::{ADAPTER_VARIABLE, BACKEND_VARIABLE, PeaksArgs, option_or_variable};
 use super::cache::{self, Kept};
-use super::{cpu, run, terminal};
+use super::flags::AdapterArgs;
+use super::pipeline_cache::PipelineCacheArgs;
+use super::terminal;
 use crate::error::Result;
-use crate::gpu::{AdapterInfo, Adapters, adapter};
+use crate::gpu::{AdapterInfo, Adapters};
 use crate::report;
 use crate::result::{Peaks, Subject};
+use clap::Args;
 use indicatif::{ProgressBar, ProgressStyle};
 use std::ops::ControlFlow;
 use std::path::Path;
+
+/// Options of `gpubench peaks`.
+#[derive(Debug, Clone, Args)]
+pub struct PeaksArgs {
+    /// Which adapter.
+    #[command(flatten)]
+    pub adapter: AdapterArgs,
+    /// Print JSON
+    #[arg(long)]
+    pub json: bool,
+    /// Say of each figure what it means
+    #[arg(long, conflicts_with = "json")]
+    pub explain: bool,
+    /// Keeping of compiled pipelines.
+    #[command(flatten)]
+    pub pipelines: PipelineCacheArgs,
+}
 
 impl Kept for Peaks {
     const FOLDER: &'static str = "peaks";
@@ -36,12 +55,8 @@ impl Kept for Peaks {
 /// # Errors
 /// [`crate::Error::Adapter`] if there is no such adapter, or whatever ended the measurement.
 pub fn peaks(args: &PeaksArgs) -> Result<()> {
-    let backend = option_or_variable(args.backend.as_ref(), BACKEND_VARIABLE).value;
-    let request = option_or_variable(args.adapter.as_ref(), ADAPTER_VARIABLE).value;
-    cpu::refuse(&request, "peaks")?;
-    let adapters = pollster::block_on(Adapters::find(backend.value().map(String::as_str)))?;
-    let adapter = adapter::choose(adapters.infos(), request.value().map(String::as_str))?;
-    run::announce(adapter);
+    let adapters = args.adapter.find("peaks")?;
+    let adapter = args.adapter.choose(&adapters)?;
     let _kept = args.pipelines.guard(&adapters, adapter);
     let peaks = measured(&adapters, adapter)?;
     cache::keep_or_note(&peaks, cache::folder::<Peaks>().as_deref());

@@ -1,13 +1,27 @@
 //! `gpubench report`: a stored result, shown again.
 
-use super::args::ReportArgs;
 use super::compare::read_result;
 use super::output::{replace, temporary_beside};
 use super::terminal;
 use crate::error::{Error, Result};
 use crate::report;
 use crate::result::RunResult;
-use std::path::Path;
+use clap::Args;
+use std::path::{Path, PathBuf};
+
+/// Options of `gpubench report`.
+#[derive(Debug, Args)]
+pub struct ReportArgs {
+    /// Result file
+    #[arg(value_name = "RESULT.json")]
+    pub result: PathBuf,
+    /// Write the result as a page that needs nothing else
+    #[arg(long, value_name = "FILE")]
+    pub html: Option<PathBuf>,
+    /// Print the result as JSON in place of tables
+    #[arg(long)]
+    pub json: bool,
+}
 
 /// Shows a stored result as the text report or as JSON of the newest schema, and writes its page where one is asked for.
 ///

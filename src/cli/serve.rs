@@ -1,11 +1,22 @@
 //! `gpubench serve`: the browser's page on localhost.
 
-use super::args::ServeArgs;
 use super::terminal;
 use crate::error::{Error, Result};
+use clap::Args;
 use std::fs::File;
 use std::path::{Component, Path, PathBuf};
 use tiny_http::{Header, Request, Response, Server, StatusCode};
+
+/// Options of `gpubench serve`.
+#[derive(Debug, Args)]
+pub struct ServeArgs {
+    /// Folder that `make web` filled
+    #[arg(default_value = "target/page")]
+    pub folder: PathBuf,
+    /// Port; 0 takes any that is free
+    #[arg(long, value_name = "N", default_value_t = 8000)]
+    pub port: u16,
+}
 
 /// Sent with every file. The first two isolate the page from other origins, for which browsers give it finer clocks.
 const HEADERS: [(&str, &str); 5] = [

@@ -1,18 +1,16 @@
 //! What every run does around its measuring: files that may be wrong before it, files to be written after it.
 
-use super::args::RunArgs;
 use super::output::{ResultFile, replace};
-use super::progress::TerminalObserver;
 use super::report::{expect_writable, write_html};
+use super::run_args::RunArgs;
+use super::subject::Subject;
 use super::{dataset, progress, terminal};
-use crate::bench::target::TrainingTarget;
-use crate::bench::{self, Finished, Job, ProfileOptions};
-use crate::data::Dataset;
+use crate::bench::{self, Finished, Job, ProfileOptions, Setup};
+use crate::data::{Dataset, synthetic};
 use crate::error::{Error, Result};
 use crate::model::Model;
 use crate::report;
-use crate::result::{Adapter, Measured, Origin, Peaks, RunResult, Settings, Status, Tuning};
-use crate::telemetry::MachineProbe;
+use crate::result::{Adapter, Origin, RunResult, Settings, Status};
 use crate::telemetry::environment;
 use crate::weights;
 use std::path::Path;
@@ -30,26 +28,6 @@ pub struct Session {
     started: Instant,
 }
 
-/// What a run measures.
-pub struct Subject {
-    /// What was asked for.
-    pub settings: Settings,
-    /// What it runs on.
-    pub adapter: Adapter,
-    /// Seconds that finding it took.
-    pub adapter_s: f64,
-    /// How its plan was found.
-    pub tuning: Measured<Tuning>,
-    /// Seconds that finding the plan took.
-    pub tune_s: Measured<f64>,
-    /// What it reaches at best.
-    pub peaks: Measured<Peaks>,
-    /// Seconds that measuring the peaks took.
-    pub peaks_s: Measured<f64>,
-    /// Who measures what its trainings use.
-    pub probe: MachineProbe,
-}
-
 impl Session {
     /// Reads all files that a run needs, so that what can be wrong with them is found before anything is measured.
     ///
@@ -61,7 +39,7 @@ impl Session {
             expect_writable(path)?;
         }
         let data_start = Instant::now();
-        let (dataset, origin) = dataset::load(&args.data, dataset::SYNTHETIC_SEED)?;
+        let (dataset, origin) = dataset::load(&args.data, synthetic::SEED)?;
         let data_s = data_start.elapsed().as_secs_f64();
         // From here on a stop keeps what there is.
         progress::stop_flag();
@@ -81,66 +59,63 @@ impl Session {
         Ok((Self::read(args, started)?, file))
     }
 
-    /// The result of a run on `subject` that has not measured anything yet.
-    fn result(&self, subject: &Subject) -> RunResult {
-        let environment = environment::environment(subject.adapter.clone());
-        let mut result = bench::begin(subject.settings.clone(), environment, &self.dataset);
-        result.started_utc = jiff::Timestamp::now().to_string();
+    /// The result of a run on `subject` before anything is measured.
+    pub fn result(&self, subject: &Subject<'_>) -> RunResult {
+        let mut result = self.begin_result(subject.settings.clone(), subject.adapter.clone(), subject.adapter_s);
         result.tuning = subject.tuning.clone();
-        result.phases.adapter_s = subject.adapter_s.into();
-        result.phases.data_s = self.data_s.into();
         (result.phases.tune_s, result.phases.peaks_s) = (subject.tune_s.clone(), subject.peaks_s.clone());
+        result
+    }
+
+    /// As [`Session::result`], on `adapter`, which took `adapter_s` seconds to find.
+    pub fn begin_result(&self, settings: Settings, adapter: Adapter, adapter_s: f64) -> RunResult {
+        let mut result = bench::begin(Setup {
+            settings,
+            environment: environment::environment(adapter),
+            dataset: &self.dataset,
+            started_utc: jiff::Timestamp::now().to_string(),
+            adapter_s,
+            data_s: self.data_s,
+        });
         if self.origin.contains(dataset::DATA_VARIABLE) {
             result.settings.data.origin = Origin::Environment;
         }
         result
     }
 
-    /// Measures on `target`, watched by `observer`; the result stands whether it came to its end or not.
-    pub fn run(
-        &self,
-        target: &impl TrainingTarget,
-        subject: Subject,
-        profile: Option<ProfileOptions>,
-        observer: &mut TerminalObserver,
-    ) -> (RunResult, Result<Finished>) {
-        let mut result = self.result(&subject);
-        let job = Job {
+    /// The data, in host memory.
+    pub fn dataset(&self) -> &Dataset {
+        &self.dataset
+    }
+
+    /// What the protocol is asked to do on `subject`.
+    pub fn job<'a>(&'a self, subject: &'a Subject<'_>, profile: Option<ProfileOptions>) -> Job<'a> {
+        Job {
             dataset: &self.dataset,
             init: self.init.clone(),
             profile,
-            peaks: subject.peaks,
+            peaks: subject.peaks.clone(),
             probe: &subject.probe,
             started: self.started,
-        };
-        let outcome = pollster::block_on(bench::run(target, &job, &mut result, observer));
-        result.summary.peak_host_memory_bytes = environment::peak_host_memory_bytes();
-        (result, outcome)
+        }
     }
 
-    /// Measures on `target`, shows the result, also that of a run which ended early if it has trained at all, and writes what was
-    /// asked for; returns the exit code.
+    /// Shows `result`, also that of a run which ended early if it has trained at all, and writes what was asked for; returns the
+    /// exit code.
     ///
     /// # Errors
     /// Whatever ended the run early; what was measured before is in the result file.
-    pub fn measure(
+    pub fn finish(
         self,
-        file: ResultFile,
-        target: &impl TrainingTarget,
-        subject: Subject,
+        mut file: ResultFile,
+        mut result: RunResult,
+        outcome: Result<Finished>,
         args: &RunArgs,
     ) -> Result<u8> {
-        let mut observer = TerminalObserver::new(file);
-        let profile = args.profiles().then(|| args.profile_options());
-        let (result, outcome) = self.run(target, subject, profile, &mut observer);
-        let mut file = observer.finish();
+        result.summary.peak_host_memory_bytes = environment::peak_host_memory_bytes();
         let kept = file.write(&result);
         if outcome.is_ok() || !result.repeats.is_empty() {
-            terminal::data(&if args.json {
-                result.to_json()?
-            } else {
-                terminal::paint(&report::text(&result, terminal::width()))
-            })?;
+            show(&result, args.json)?;
         }
         terminal::talk(&format!("result: {}", file.path().display()));
         let Finished { parameters, timeline } = outcome?;
@@ -158,6 +133,17 @@ impl Session {
         }
         Ok(if result.status == Status::Invalid { INVALID } else { 0 })
     }
+}
+
+/// Prints a result on stdout: as JSON, or as tables.
+///
+/// # Errors
+/// [`Error::Output`] if stdout cannot be written.
+pub fn show(result: &RunResult, json: bool) -> Result<()> {
+    terminal::data(&match json {
+        true => result.to_json()?,
+        false => terminal::paint(&report::text(result, terminal::width())),
+    })
 }
 
 fn read_weights(path: &Path) -> Result<Vec<f32>> {

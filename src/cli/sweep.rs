@@ -1,17 +1,17 @@
 //! `gpubench sweep`: step time against batch size or width.
 
-use super::args::RunArgs;
-use super::dataset::{self, DataSource};
+use super::dataset::DataSource;
+use super::flags::AdapterArgs;
 use super::output::ResultFile;
 use super::pipeline_cache::PipelineCacheArgs;
 use super::progress::TerminalObserver;
-use super::{cpu, run, terminal};
+use super::run_args::RunArgs;
+use super::session::{Session, show};
+use super::terminal;
 use crate::bench::{self, Observer, Progress, Sizes, SweepJob};
 use crate::error::Result;
-use crate::gpu::{Adapters, adapter};
 use crate::kernels::layered;
-use crate::report;
-use crate::result::{Measured, Origin, RunResult, Setting, SweepPoint, SweepVariable};
+use crate::result::{Measured, RunResult, Setting, SweepPoint, SweepVariable};
 use crate::telemetry::environment;
 use clap::{Args, value_parser};
 use std::path::PathBuf;
@@ -33,12 +33,9 @@ pub struct SweepArgs {
     /// Seconds to time each size
     #[arg(long, value_name = "S", value_parser = seconds, default_value = "1")]
     pub seconds: f64,
-    /// Adapter: its index, a part of its name, vendor or driver (nvidia), or its PCI bus id [default: the fastest kind]
-    #[arg(long, value_name = "WHICH")]
-    pub adapter: Option<String>,
-    /// Backend: vulkan, metal, dx12 or auto
-    #[arg(long, value_name = "NAME")]
-    pub backend: Option<String>,
+    /// Which adapter.
+    #[command(flatten)]
+    pub adapter: AdapterArgs,
     /// Data: auto, synthetic, or a folder with MNIST's four IDX files
     #[arg(long, value_name = "WHAT", default_value = "auto")]
     pub data: DataSource,
@@ -105,8 +102,8 @@ impl SweepArgs {
     /// The options that a sweep shares with a run.
     fn as_run(&self) -> RunArgs {
         RunArgs {
-            adapter: self.adapter.clone(),
-            backend: self.backend.clone(),
+            adapter: self.adapter.adapter.clone(),
+            backend: self.adapter.backend.clone(),
             data: self.data.clone(),
             seed: self.seed,
             json: self.json,
@@ -126,27 +123,15 @@ pub fn sweep(args: &SweepArgs) -> Result<u8> {
     let mut settings = args.as_run().settings();
     settings.plan = Setting::default(layered::NAME.to_owned());
     settings.steps = Setting::default(Measured::missing("as many as fill the time of each size"));
-    cpu::refuse(&settings.adapter.value, "sweep")?;
-    let adapters = pollster::block_on(Adapters::find(settings.backend.value.value().map(String::as_str)))?;
-    let adapter = adapter::choose(adapters.infos(), settings.adapter.value.value().map(String::as_str))?;
+    let adapters = args.adapter.find("sweep")?;
+    let adapter = args.adapter.choose(&adapters)?;
     let adapter_s = started.elapsed().as_secs_f64();
-    run::announce(adapter);
     let _kept = args.pipelines.guard(&adapters, adapter);
     let sizes = args.sizes();
-    let file = ResultFile::create(&args.output, &adapter.name, settings.seed.value)?;
-    let data_start = Instant::now();
-    let (dataset, origin) = dataset::load(&args.data, dataset::SYNTHETIC_SEED)?;
-    let data_s = data_start.elapsed().as_secs_f64();
-    terminal::talk(&format!("data: {}, from {origin}", dataset.name));
-
-    let mut result = bench::begin(settings, environment::environment(bench::describe_adapter(adapter)), &dataset);
-    result.started_utc = jiff::Timestamp::now().to_string();
-    result.phases.adapter_s = adapter_s.into();
-    result.phases.data_s = data_s.into();
-    if origin.contains(dataset::DATA_VARIABLE) {
-        result.settings.data.origin = Origin::Environment;
-    }
-    let job = SweepJob { adapters: &adapters, adapter, dataset: &dataset, sizes: &sizes, seconds: args.seconds };
+    let (session, file) = Session::begin(&args.as_run(), &adapter.name, settings.seed.value, started)?;
+    let mut result = session.begin_result(settings, bench::describe_adapter(adapter), adapter_s);
+    let job =
+        SweepJob { adapters: &adapters, adapter, dataset: session.dataset(), sizes: &sizes, seconds: args.seconds };
     measure(&job, &mut result, file, args.json)?;
     Ok(0)
 }
@@ -160,11 +145,7 @@ fn measure(job: &SweepJob<'_>, result: &mut RunResult, file: ResultFile, json: b
     let kept = file.write(result);
     let timed = |point: &SweepPoint| point.step_s.value().is_some();
     if outcome.is_ok() || result.sweep.value().is_some_and(|sweep| sweep.points.iter().any(timed)) {
-        terminal::data(&if json {
-            result.to_json()?
-        } else {
-            terminal::paint(&report::text(result, terminal::width()))
-        })?;
+        show(result, json)?;
     }
     terminal::talk(&format!("result: {}", file.path().display()));
     outcome?;

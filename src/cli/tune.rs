@@ -1,17 +1,36 @@
 //! `gpubench tune`: the fastest plan on an adapter, found once and kept.
 
-use super::args::{ADAPTER_VARIABLE, BACKEND_VARIABLE, TuneArgs, option_or_variable};
 use super::cache::{self, Kept};
-use super::{cpu, progress, run, terminal};
+use super::flags::AdapterArgs;
+use super::pipeline_cache::PipelineCacheArgs;
+use super::{progress, terminal};
 use crate::bench::{self, Observer, Progress};
 use crate::error::{Error, Result};
-use crate::gpu::{AdapterInfo, Adapters, adapter};
+use crate::gpu::{AdapterInfo, Adapters};
 use crate::model::{DROPOUT_RATE, Model, Training};
 use crate::report;
 use crate::result::{RunResult, Subject, Tuning};
 use crate::trainer::TrainingConfig;
+use clap::{Args, value_parser};
 use indicatif::{ProgressBar, ProgressStyle};
 use std::sync::atomic::Ordering;
+
+/// Options of `gpubench tune`.
+#[derive(Debug, Clone, Args)]
+pub struct TuneArgs {
+    /// Which adapter.
+    #[command(flatten)]
+    pub adapter: AdapterArgs,
+    /// Images in a step
+    #[arg(long, value_name = "N", value_parser = value_parser!(u32).range(1..=60_000), default_value_t = Training::STANDARD.batch)]
+    pub batch: u32,
+    /// Print JSON
+    #[arg(long)]
+    pub json: bool,
+    /// Keeping of compiled pipelines.
+    #[command(flatten)]
+    pub pipelines: PipelineCacheArgs,
+}
 
 impl Kept for Tuning {
     const FOLDER: &'static str = "tuning";
@@ -38,12 +57,8 @@ impl Kept for Tuning {
 /// # Errors
 /// [`Error::Adapter`] if there is no such adapter, or whatever ended the search.
 pub fn tune(args: &TuneArgs) -> Result<()> {
-    let backend = option_or_variable(args.backend.as_ref(), BACKEND_VARIABLE).value;
-    let request = option_or_variable(args.adapter.as_ref(), ADAPTER_VARIABLE).value;
-    cpu::refuse(&request, "tune")?;
-    let adapters = pollster::block_on(Adapters::find(backend.value().map(String::as_str)))?;
-    let adapter = adapter::choose(adapters.infos(), request.value().map(String::as_str))?;
-    run::announce(adapter);
+    let adapters = args.adapter.find("tune")?;
+    let adapter = args.adapter.choose(&adapters)?;
     let _kept = args.pipelines.guard(&adapters, adapter);
     let tuning = measured(&adapters, adapter, args.batch)?;
     cache::keep_or_note(&tuning, cache::folder::<Tuning>().as_deref());

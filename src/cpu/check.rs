@@ -1,10 +1,11 @@
 //! The check of the CPU target before any timing: every layer's pass, and a few training steps, against the reference.
 
-use crate::check::tolerance::{self, Tolerance};
+use crate::check::tolerance;
 use crate::check::{BATCH, LAST_BATCH, NEAR_TIE, Report, STEPS, TRAININGS, random_dataset, random_parameters};
 use crate::cpu::{Cores, Trace, Trainer};
 use crate::data::{Dataset, Split};
 use crate::error::Result;
+use crate::kernels::Tolerance;
 use crate::model::{Layer, Operation, Training};
 use crate::reference::{self, Network};
 use crate::result::{self, KernelCheck, Outcome, StepCheck};
@@ -131,8 +132,8 @@ impl Judge<'_> {
             losses.push(network.training_step(&pixels, &labels, step).loss_sum / labels.len() as f64);
         }
         let found: Vec<f32> = sums.iter().map(|sums| sums.loss() as f32).collect();
-        self.compare("training: loss", &found, &losses, tolerance::of("training step loss")?);
-        let close = tolerance::of("training step parameters")?;
+        self.compare("training: loss", &found, &losses, tolerance::STEP_LOSS);
+        let close = tolerance::STEP_PARAMETERS;
         self.compare("training: parameters", &trainer.parameters(), &network.parameters, close);
         let row = |(step, (&found, &reference)): (u32, (&f32, &f64))| StepCheck {
             step,

@@ -1,7 +1,7 @@
 //! One training on the host's cores.
 
 use crate::bench::host_timeline::{Activity, HostTimeline};
-use crate::bench::target::{TrainingEngine, begun};
+use crate::bench::training_target::{TrainingEngine, begun};
 use crate::bench::{Chunk, Pace};
 use crate::cpu::{Cores, Trainer};
 use crate::data::Dataset;

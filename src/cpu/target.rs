@@ -1,7 +1,7 @@
 //! The host's cores as a training target, checked, trained and described as an adapter is.
 
 use super::{Cores, Level, check, engine};
-use crate::bench::target::{LastTraining, OpenedTarget, TrainingEngine, TrainingTarget};
+use crate::bench::training_target::{LastTraining, OpenedTarget, TrainingEngine, TrainingTarget};
 use crate::bench::{Job, Observer, ProfileOptions};
 use crate::check::Report;
 use crate::error::{Error, Result};

@@ -1,23 +1,13 @@
 //! Which plan, with which values of its parameters.
 
-use super::{PLANS, Plan};
+use super::plan::{Parameter, Plan};
+use super::{fused, layered};
 use crate::error::{Error, Result};
 use crate::model::{Model, Training};
 use std::fmt;
 
 /// Makes a plan for a model, its training, the seed of its dropout masks, and the values of its parameters in their order.
 pub type MakePlan = fn(&Model, &Training, u64, &[u32]) -> Plan;
-
-/// A size that changes how a plan divides its work, never what it computes.
-#[derive(Debug, PartialEq, Eq)]
-pub struct Parameter {
-    /// Name, as in `--plan fused:images=2`.
-    pub name: &'static str,
-    /// The values that it may have.
-    pub values: &'static [u32],
-    /// The value that is used where nothing was measured.
-    pub shipped: u32,
-}
 
 /// A row of the table of plans.
 #[derive(Debug)]
@@ -113,6 +103,24 @@ pub fn plan_named(text: &str) -> Result<Choice> {
     }
     Ok(choice)
 }
+
+/// Every plan.
+pub static PLANS: [PlanRow; 4] = [
+    PlanRow {
+        name: layered::NAME,
+        make: |model, training, seed, _| layered::layered(model, training, seed),
+        parameters: &[],
+        base: None,
+    },
+    PlanRow { name: fused::NAME, make: fused::fused, parameters: &fused::PARAMETERS, base: None },
+    PlanRow {
+        name: fused::SUBGROUPS,
+        make: fused::fused_subgroups,
+        parameters: &fused::PARAMETERS,
+        base: Some(fused::NAME),
+    },
+    PlanRow { name: fused::LANES, make: fused::fused_lanes, parameters: &[], base: None },
+];
 
 /// Every plan as shipped, then each with every other value of one parameter: what tests run over.
 pub fn all_choices() -> Vec<Choice> {

@@ -4,8 +4,9 @@
 //! layers, the loss and back ([`CLASSIFIER_FORWARD_BACKWARD`]), one image back through the convolutions
 //! ([`FEATURES_BACKWARD`]); then every parameter's gradient over the batch is made and used at once ([`GRADIENT_UPDATE`]).
 
-use super::plan::inputs;
-use super::*;
+use super::layered;
+use super::plan::{Amount, BufferSpec, Dispatch, Element, Grid, Parameter, Plan, inputs};
+use super::table::*;
 use crate::model::{CLASSES, DROPOUT_RATE, IMAGE_PIXELS, IMAGE_SIDE, Model, Operation, Training};
 use crate::rng;
 

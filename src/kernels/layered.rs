@@ -1,7 +1,8 @@
 //! The plan `layered`: one kernel for each layer and pass, the plan to study and the one that shows time by layer.
 
-use super::plan::inputs;
-use super::*;
+use super::kernel::Kernel;
+use super::plan::{Amount, BufferSpec, Dispatch, Element, Grid, Plan, inputs};
+use super::table::*;
 use crate::model::{CLASSES, IMAGE_PIXELS, Layer, Model, Operation, Shape, Training};
 use crate::rng;
 

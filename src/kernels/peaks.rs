@@ -1,6 +1,6 @@
-//! The kernels that measure what an adapter reaches at best; they train nothing, so they are no rows of [`super::KERNELS`].
+//! The kernels that measure what an adapter reaches at best; they train nothing, so they are no rows of [`super::TRAINING_KERNELS`].
 
-use super::{Access, Binding, Kernel};
+use super::kernel::{Access, Binding, Kernel};
 use crate::hash::sha256_hex;
 
 macro_rules! peak {

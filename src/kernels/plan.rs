@@ -1,6 +1,6 @@
 //! What a plan is: kernels with their constants, buffers, grids and costs, in order.
 
-use super::Kernel;
+use super::kernel::Kernel;
 use crate::error::{Error, Result};
 
 /// A count that depends on the batch size N: `fixed` + `per_image` N + `per_chunk` ceil(N / `chunk`).
@@ -180,6 +180,17 @@ pub mod inputs {
     pub const VELOCITIES: &str = "velocities";
     /// Gradients, laid out as the parameters.
     pub const GRADIENTS: &str = "gradients";
+}
+
+/// A size that changes how a plan divides its work, never what it computes.
+#[derive(Debug, PartialEq, Eq)]
+pub struct Parameter {
+    /// Name, as in `--plan fused:images=2`.
+    pub name: &'static str,
+    /// The values that it may have.
+    pub values: &'static [u32],
+    /// The value that is used where nothing was measured.
+    pub shipped: u32,
 }
 
 #[cfg(test)]

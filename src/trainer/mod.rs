@@ -14,6 +14,15 @@ mod metrics;
 pub use config::{Part, Share, TrainingConfig};
 pub use metrics::Metrics;
 
+/// What a batch is encoded for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Stage {
+    /// A training step.
+    Training,
+    /// A test batch.
+    Evaluation,
+}
+
 /// The parameters, the data and everything between, on the device.
 pub struct Trainer<'a> {
     gpu: &'a Gpu,
@@ -172,24 +181,17 @@ impl<'a> Trainer<'a> {
         self.config.batch_of(index, self.train_images)
     }
 
-    /// Encodes the steps `steps` of the epoch that was begun, in their order.
+    /// Encodes the batches `batches` of `stage` in their order: steps of the epoch that was begun, or test batches.
     ///
     /// # Errors
     /// [`crate::Error::Usage`] if a grid exceeds the adapter's limit, which [`Trainer::new`] has ruled out.
-    pub fn encode_steps(&self, steps: impl IntoIterator<Item = u32>) -> Result<Encoded> {
-        self.encode(&self.plan.training, &self.training, self.train_images, steps)
-    }
-
-    /// Encodes `list` once for each batch of `images` images in `batches`.
-    fn encode(
-        &self,
-        list: &[Dispatch],
-        bound: &[Bound],
-        images: usize,
-        batches: impl IntoIterator<Item = u32>,
-    ) -> Result<Encoded> {
+    pub fn encode(&self, stage: Stage, batches: impl IntoIterator<Item = u32>) -> Result<Encoded> {
+        let (dispatches, bound, images) = match stage {
+            Stage::Training => (&self.plan.training, &self.training, self.train_images),
+            Stage::Evaluation => (&self.plan.evaluation, &self.evaluation, self.test_images),
+        };
         let grids = |batch: u32| -> Result<Vec<[u32; 3]>> {
-            list.iter().map(|dispatch| dispatch.workgroups(batch, self.gpu.workgroup_limit())).collect()
+            dispatches.iter().map(|dispatch| dispatch.workgroups(batch, self.gpu.workgroup_limit())).collect()
         };
         // All batches but the last are alike.
         let whole = grids(self.config.training.batch)?;
@@ -204,12 +206,12 @@ impl<'a> Trainer<'a> {
         Ok(recording.finish())
     }
 
-    /// Encodes the steps `steps` of the epoch that was begun and hands them to the device.
+    /// As [`Trainer::encode`], and hands the batches to the device.
     ///
     /// # Errors
-    /// As [`Trainer::encode_steps`].
-    pub fn submit_steps(&self, steps: impl IntoIterator<Item = u32>) -> Result<Submission> {
-        Ok(self.gpu.submit_encoded(self.encode_steps(steps)?))
+    /// As [`Trainer::encode`].
+    pub fn submit(&self, stage: Stage, batches: impl IntoIterator<Item = u32>) -> Result<Submission> {
+        Ok(self.gpu.submit_encoded(self.encode(stage, batches)?))
     }
 
     /// Hands one dispatch of step `index` of the epoch that was begun to the device, for checks that look inside a step.
@@ -226,7 +228,7 @@ impl<'a> Trainer<'a> {
     /// Adds a span for each dispatch of step `index` to `recording`, each dispatch as often as `repeats` says for its place.
     ///
     /// # Errors
-    /// As [`Trainer::encode_steps`].
+    /// As [`Trainer::encode`].
     pub fn record_kernels(&self, recording: &mut TimedRecording<'_>, index: u32, repeats: &[u32]) -> Result<()> {
         for ((dispatch, bound), &repeats) in self.plan.training.iter().zip(&self.training).zip(repeats) {
             let workgroups = dispatch.workgroups(self.batch_of(index), self.gpu.workgroup_limit())?;
@@ -241,7 +243,7 @@ impl<'a> Trainer<'a> {
     /// Adds the steps `steps` to `recording` as one span.
     ///
     /// # Errors
-    /// As [`Trainer::encode_steps`].
+    /// As [`Trainer::encode`].
     pub fn record_steps(&self, recording: &mut TimedRecording<'_>, steps: Range<u32>) -> Result<()> {
         recording.span(|span| {
             for index in steps {
@@ -283,22 +285,6 @@ impl<'a> Trainer<'a> {
     /// Batches in an evaluation.
     pub fn evaluation_batches(&self) -> u32 {
         self.config.steps_per_epoch(self.test_images)
-    }
-
-    /// Encodes the evaluation of the test batches `batches`.
-    ///
-    /// # Errors
-    /// As [`Trainer::encode_steps`].
-    pub fn encode_evaluation(&self, batches: Range<u32>) -> Result<Encoded> {
-        self.encode(&self.plan.evaluation, &self.evaluation, self.test_images, batches)
-    }
-
-    /// Encodes the evaluation of the test batches `batches` and hands it to the device.
-    ///
-    /// # Errors
-    /// As [`Trainer::encode_steps`].
-    pub fn submit_evaluation(&self, batches: Range<u32>) -> Result<Submission> {
-        Ok(self.gpu.submit_encoded(self.encode_evaluation(batches)?))
     }
 
     /// Reads the outcome of an evaluation of all test images.

@@ -7,7 +7,7 @@ mod host;
 mod observer;
 mod request;
 
-use crate::bench::{self, AdapterTarget, Job, Observer, ProfileOptions};
+use crate::bench::{self, AdapterTarget, Job, Observer, ProfileOptions, Setup};
 use crate::data::{Dataset, Identity, idx, synthetic};
 use crate::error::{Error, Result};
 use crate::gpu::{AdapterInfo, Adapters, adapter};
@@ -20,9 +20,6 @@ use std::cell::RefCell;
 use std::ops::ControlFlow;
 use wasm_bindgen::prelude::*;
 use web_time::Instant;
-
-/// The seed of the synthetic digits, as natively.
-const SYNTHETIC_SEED: u64 = 1;
 
 thread_local! {
     /// What was measured for the first profile, kept for those after it: an adapter's peaks do not change while a page is open.
@@ -116,14 +113,15 @@ pub async fn run(request: &str, host: &str, on_event: js_sys::Function) -> std::
     if settings.plan.value == request::SHIPPED {
         settings.plan.value = bench::shipped_plan(&named).to_owned();
     }
-    let mut result = bench::begin(settings, host.environment(bench::describe_adapter(&named)), &dataset);
-    result.started_utc = host.now_utc.clone();
-    result.phases.adapter_s = adapter_s.into();
-    result.phases.data_s = data_s.into();
+    let mut result = bench::begin(Setup {
+        settings,
+        environment: host.environment(bench::describe_adapter(&named)),
+        dataset: &dataset,
+        started_utc: host.now_utc.clone(),
+        adapter_s,
+        data_s,
+    });
     result.warnings.extend(host.warnings());
-    if named.software != chosen.software {
-        result.warnings.push("a software adapter computes on the CPU: its times say nothing about a GPU".to_owned());
-    }
     let target = AdapterTarget { adapters: &adapters, adapter: chosen, checked: true };
     let job = Job {
         dataset: &dataset,
@@ -177,7 +175,7 @@ async fn peaks(
 fn dataset(request: &Request) -> Result<Dataset> {
     if request.data != "files" {
         let (train, test) = request.images();
-        return Ok(synthetic::digits(SYNTHETIC_SEED, train, test));
+        return Ok(synthetic::digits(synthetic::SEED, train, test));
     }
     let files = FILES.with_borrow(|files| files.clone());
     if files.iter().any(Vec::is_empty) {

@@ -16,7 +16,7 @@ use gpubench::kernels::{PLANS, plan_named};
 use gpubench::model::{DROPOUT_RATE, Model, Training};
 use gpubench::rng::{Sequence, Stream};
 use gpubench::stats;
-use gpubench::trainer::{Trainer, TrainingConfig};
+use gpubench::trainer::{Stage, Trainer, TrainingConfig};
 use std::fmt;
 
 /// Steps in a submission.
@@ -107,7 +107,9 @@ fn with_trainer(case: &Case, work: impl FnOnce(&Gpu, &Trainer<'_>)) {
 /// Encodes the steps; what comes of it is thrown away.
 fn encode(bencher: Bencher<'_, '_>, case: &Case) {
     with_trainer(case, |_, trainer| {
-        bencher.counter(ItemsCount::new(case.steps)).bench_local(|| trainer.encode_steps(0..case.steps).unwrap());
+        bencher
+            .counter(ItemsCount::new(case.steps))
+            .bench_local(|| trainer.encode(Stage::Training, 0..case.steps).unwrap());
     });
 }
 
@@ -123,7 +125,7 @@ fn encode_without_driver_or_caches(bencher: Bencher<'_, '_>, case: &Case) {
     with_trainer(case, |_, trainer| {
         let others_turn = || divan::black_box(&mut other).iter_mut().for_each(|word| *word += 1);
         let bencher = bencher.counter(ItemsCount::new(case.steps)).with_inputs(others_turn);
-        bencher.bench_local_values(|()| trainer.encode_steps(0..case.steps).unwrap());
+        bencher.bench_local_values(|()| trainer.encode(Stage::Training, 0..case.steps).unwrap());
     });
 }
 
@@ -132,7 +134,7 @@ fn encode_without_driver_or_caches(bencher: Bencher<'_, '_>, case: &Case) {
 fn encode_submit_wait_without_driver(bencher: Bencher<'_, '_>, case: &Case) {
     with_trainer(case, |gpu, trainer| {
         bencher.counter(ItemsCount::new(case.steps)).bench_local(|| {
-            let submission = gpu.submit_encoded(trainer.encode_steps(0..case.steps).unwrap());
+            let submission = gpu.submit_encoded(trainer.encode(Stage::Training, 0..case.steps).unwrap());
             pollster::block_on(gpu.wait(submission)).unwrap();
         });
     });

@@ -236,3 +236,11 @@ fn phases() -> Phases {
         idle_s: Measured::missing("no sensor tells the power"),
     }
 }
+
+#[allow(dead_code, reason = "not every test file that includes this module needs it")]
+/// The result of a run on `dataset` before anything is measured.
+pub fn begin(settings: Settings, environment: Environment, dataset: &gpubench::data::Dataset) -> RunResult {
+    let started_utc = "2026-01-01T00:00:00Z".to_owned();
+    let setup = gpubench::bench::Setup { settings, environment, dataset, started_utc, adapter_s: 0.1, data_s: 0.2 };
+    gpubench::bench::begin(setup)
+}

@@ -8,43 +8,26 @@ mod undisturbed;
 pub use roofline::compare_with_peaks;
 
 use super::account::DeviceStep;
+use super::describe;
 use super::host_timeline::nanoseconds;
-use super::train::Bench;
-use super::{AdapterTarget, Job, Observer, describe};
+use super::job::Job;
+use super::observer::Observer;
+use super::prepared_plan::PreparedPlan;
+use super::profile_options::ProfileOptions;
 use crate::error::{Error, Result};
-use crate::gpu::{Gpu, Needs, Pipelines, Span, Stopwatch, Timestamps};
+use crate::gpu::{Adapters, Gpu, Needs, Pipelines, Span, Stopwatch, Timestamps};
 use crate::result::{Measured, Method, Profile, RunResult, Timeline};
 use crate::stats;
-use crate::trainer::Trainer;
+use crate::trainer::{Stage, Trainer};
 use kernels::{Samples, clock_step_ns, kernel_times, repeats_for};
 use timeline::{StepClock, StepEvents};
 use undisturbed::{Block, Undisturbed};
 use web_time::Instant;
 
-/// Steps profiled where nothing else is asked for.
-pub const PROFILED_STEPS: u32 = 50;
 /// Steps before them that are not counted, in which clocks and caches settle.
 const WARM_UP_STEPS: u32 = 3;
 /// Rounds of finding out how often a kernel has to be repeated.
 const CALIBRATIONS: u32 = 6;
-
-/// How to profile.
-#[derive(Debug, Clone, Copy, PartialEq)]
-pub struct ProfileOptions {
-    /// Steps to profile, at least 1.
-    pub steps: u32,
-    /// The grade of timestamps to use, if it is not to be the finest.
-    pub grade: Option<Timestamps>,
-    /// Round timestamps to steps of so many nanoseconds, as browsers do.
-    pub clock_step_ns: Option<f64>,
-}
-
-impl ProfileOptions {
-    /// The finest way of profiling `steps` steps.
-    pub fn new(steps: u32) -> Self {
-        Self { steps, grade: None, clock_step_ns: None }
-    }
-}
 
 /// What profiling leaves.
 pub struct Profiled {
@@ -63,21 +46,22 @@ pub struct Profiled {
 /// device's error.
 pub async fn profile(
     job: &Job<'_>,
-    target: &AdapterTarget<'_>,
-    bench: &Bench<'_>,
+    adapters: &Adapters,
+    checked: bool,
+    prepared: &PreparedPlan<'_>,
     options: ProfileOptions,
     result: &RunResult,
     observer: &mut dyn Observer,
 ) -> Result<Profiled> {
-    let adapter = &bench.gpu.adapter;
+    let adapter = &prepared.gpu.adapter;
     let grade = grade_to_use(adapter.timestamps, options.grade)?;
-    let needs = Needs { checked: target.checked, ..bench.config.needs(bench.plan, job.dataset) };
-    let gpu = Gpu::open_with_timestamps(target.adapters, adapter, needs, grade).await?;
-    let pipelines = Pipelines::compile(&gpu, bench.plan).await?;
-    let initial = job.initial_parameters(&bench.config.model, bench.config.seed);
-    let mut trainer = Trainer::new(&gpu, &pipelines, bench.plan, bench.config, job.dataset, &initial).await?;
+    let needs = Needs { checked, ..prepared.config.needs(prepared.plan, job.dataset) };
+    let gpu = Gpu::open_with_timestamps(adapters, adapter, needs, grade).await?;
+    let pipelines = Pipelines::compile(&gpu, prepared.plan).await?;
+    let initial = job.initial_parameters(&prepared.config.model, prepared.config.seed);
+    let mut trainer = Trainer::new(&gpu, &pipelines, prepared.plan, prepared.config, job.dataset, &initial).await?;
     trainer.begin_epoch(0);
-    let dispatches = bench.plan.training.len();
+    let dispatches = prepared.plan.training.len();
     let stopwatch = Stopwatch::new(&gpu, dispatches as u32, options.clock_step_ns);
     let (stopwatch, method_note) = match (stopwatch, options.grade) {
         (Ok(stopwatch), None) => (Some(stopwatch), Measured::missing("the finest method was used")),
@@ -86,7 +70,7 @@ pub async fn profile(
         (Err(words), _) => (None, Measured::Value(words)),
     };
     // Only full batches: a smaller one would not be the same kernel call.
-    let full_batches = (job.dataset.train.len() as u32 / bench.config.training.batch).max(1);
+    let full_batches = (job.dataset.train.len() as u32 / prepared.config.training.batch).max(1);
     let mut session = Session {
         gpu: &gpu,
         trainer: &trainer,
@@ -101,12 +85,12 @@ pub async fn profile(
     session.run(options.steps, observer).await?;
     let repeats = session.repeats.clone();
     let taken = session.taken;
-    let mut profile = figures(&taken, method(stopwatch.as_ref()), bench, result);
+    let mut profile = figures(&taken, method(stopwatch.as_ref()), prepared, result);
     profile.method_note = method_note;
     profile.commands = Measured::Value(describe::commands(Default::default(), gpu.commands()));
-    profile.kernels = kernel_times(&bench.plan.training, &taken.samples, &repeats, bench.config.training.batch);
+    profile.kernels = kernel_times(&prepared.plan.training, &taken.samples, &repeats, prepared.config.training.batch);
     profile.errors.extend(kernels_above_wall(&profile));
-    let names: Vec<String> = bench.plan.training.iter().map(|dispatch| dispatch.label()).collect();
+    let names: Vec<String> = prepared.plan.training.iter().map(|dispatch| dispatch.label()).collect();
     let device_step = device_step(&taken, &profile, adapter.software);
     Ok(Profiled { profile, device_step, timeline: timeline::timeline(&taken.events, &names) })
 }
@@ -174,7 +158,7 @@ impl Session<'_> {
         for step in 0..WARM_UP_STEPS {
             let start = Instant::now();
             let index = step % self.full_batches;
-            self.gpu.wait(self.trainer.submit_steps(index..index + 1)?).await?;
+            self.gpu.wait(self.trainer.submit(Stage::Training, index..index + 1)?).await?;
             step_s = start.elapsed().as_secs_f64();
         }
         self.calibrate().await?;
@@ -272,7 +256,7 @@ fn whole_ns(spans: &[Span]) -> Option<f64> {
 }
 
 /// The figures of the whole step; those of kernels are left empty.
-fn figures(taken: &Taken, method: Method, bench: &Bench<'_>, result: &RunResult) -> Profile {
+fn figures(taken: &Taken, method: Method, prepared: &PreparedPlan<'_>, result: &RunResult) -> Profile {
     let none = "the adapter takes no timestamps";
     let positive: Vec<f64> = taken.blocks.iter().filter(|block| block.is_usable()).map(Block::step_ns).collect();
     Profile {
@@ -282,7 +266,7 @@ fn figures(taken: &Taken, method: Method, bench: &Bench<'_>, result: &RunResult)
         clock_step_ns: Measured::or_missing(clock_step_ns(&mut taken.ticks_ns.clone()), none),
         dropped: taken.samples.iter().map(|samples| samples.dropped).sum(),
         profiled_step_s: Measured::or_missing(stats::median(&taken.step_s), "no step was profiled"),
-        timed_step_s: timed_step_s(result, bench),
+        timed_step_s: timed_step_s(result, prepared),
         span_ns: Measured::or_missing(stats::median(&taken.span_ns), none),
         undisturbed_step_ns: match method {
             Method::HostClock => Measured::missing(none),
@@ -295,11 +279,11 @@ fn figures(taken: &Taken, method: Method, bench: &Bench<'_>, result: &RunResult)
 }
 
 /// The mean time of a full batch in the last timed training, uploads left out.
-fn timed_step_s(result: &RunResult, bench: &Bench<'_>) -> Measured<f64> {
+fn timed_step_s(result: &RunResult, prepared: &PreparedPlan<'_>) -> Measured<f64> {
     let Some(repeat) = result.repeats.last() else { return Measured::missing("no step was timed") };
     let seconds: f64 = repeat.samples.iter().map(|sample| sample.duration_s).sum();
-    let images = super::train::images_trained(repeat, bench.config, result.data.train_images);
-    let batches = images as f64 / f64::from(bench.config.training.batch);
+    let images = super::train::images_trained(repeat, prepared.config, result.data.train_images);
+    let batches = images as f64 / f64::from(prepared.config.training.batch);
     Measured::or_missing((batches > 0.0).then(|| seconds / batches), "no step was timed")
 }
 

@@ -3,7 +3,7 @@
 use crate::bench::host_timeline::nanoseconds;
 use crate::error::Result;
 use crate::gpu::{Gpu, Stopwatch};
-use crate::trainer::Trainer;
+use crate::trainer::{Stage, Trainer};
 use std::ops::Range;
 use web_time::Instant;
 
@@ -88,7 +88,7 @@ impl<'a> Undisturbed<'a> {
                     self.trainer.record_steps(&mut recording, range)?;
                     recording.finish()
                 }
-                None => self.trainer.encode_steps(range)?,
+                None => self.trainer.encode(Stage::Training, range)?,
             };
             submissions.push(self.gpu.submit_encoded(encoded));
         }

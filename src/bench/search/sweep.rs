@@ -4,10 +4,11 @@
 //! cannot be timed is a row with its reason, and the sweep goes on.
 
 use super::fit;
+use crate::bench::job::{seconds, training_config};
+use crate::bench::observer::Observer;
 use crate::bench::pacing::Pace;
+use crate::bench::prepared_plan::PreparedPlan;
 use crate::bench::step_time::time_steps;
-use crate::bench::train::Bench;
-use crate::bench::{self, Observer};
 use crate::check;
 use crate::data::Dataset;
 use crate::error::{Error, Result};
@@ -230,7 +231,7 @@ impl Size {
         };
         let setup = model.and_then(|model| {
             let training = Training { batch, ..Training::STANDARD };
-            let config = TrainingConfig { model, training, ..bench::training_config(settings) };
+            let config = TrainingConfig { model, training, ..training_config(settings) };
             config.fits(dataset)?;
             let plan = layered(&config.model, &training, config.seed);
             let needs = config.needs(&plan, dataset);
@@ -266,7 +267,7 @@ async fn visit(
         observer.phase("device");
         let start = Instant::now();
         *opened = open(job, sizes).await;
-        result.phases.device_s = bench::seconds(start);
+        result.phases.device_s = seconds(start);
     }
     let width = sizes[index].point.width;
     let name = name(job.sizes.variable(), &sizes[index].point);
@@ -283,8 +284,8 @@ async fn visit(
     }
     let Some((_, pipelines)) = opened.checked.iter().find(|(checked, _)| *checked == width) else { return Ok(()) };
     observer.phase(&format!("timing {name}, round {} of {ROUNDS}", round + 1));
-    let bench = Bench { gpu: &opened.gpu, pipelines, plan: &setup.plan, config: &setup.config };
-    time_steps(&bench, job.dataset, job.seconds / f64::from(ROUNDS), pace, &mut point.samples_s, observer).await
+    let prepared = PreparedPlan { gpu: &opened.gpu, pipelines, plan: &setup.plan, config: &setup.config };
+    time_steps(&prepared, job.dataset, job.seconds / f64::from(ROUNDS), pace, &mut point.samples_s, observer).await
 }
 
 /// Opens a device with room for every size that the adapter has room for; the others fail. `None` if that leaves no size.

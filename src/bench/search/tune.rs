@@ -3,10 +3,10 @@
 //! Every plan is tried as shipped, then the parameters of the fastest one after the other: to try all combinations would take
 //! longer than a run.
 
-use crate::bench::Observer;
+use crate::bench::observer::Observer;
 use crate::bench::pacing::Pace;
+use crate::bench::prepared_plan::PreparedPlan;
 use crate::bench::step_time::time_steps;
-use crate::bench::train::Bench;
 use crate::check;
 use crate::data::Dataset;
 use crate::error::{Error, Result};
@@ -127,8 +127,8 @@ impl Search<'_> {
         let entry = &mut self.entries[index];
         let Ok(pipelines) = &entry.pipelines else { return Ok(()) };
         observer.phase(&format!("timing plan {}", entry.choice));
-        let bench = Bench { gpu: &self.gpu, pipelines, plan: &entry.plan, config: self.config };
-        match time_steps(&bench, &self.dataset, VISIT_S, &mut entry.pace, &mut entry.samples_s, observer).await {
+        let prepared = PreparedPlan { gpu: &self.gpu, pipelines, plan: &entry.plan, config: self.config };
+        match time_steps(&prepared, &self.dataset, VISIT_S, &mut entry.pace, &mut entry.samples_s, observer).await {
             Err(Error::Interrupted) => Err(Error::Interrupted),
             Err(error) => {
                 entry.pipelines = Err(error);

@@ -1,17 +1,20 @@
 //! Training on one adapter.
 
-use super::{LastTraining, NOT_BEGUN, OpenedTarget, TrainingEngine, TrainingTarget, begun};
 use crate::bench::host_timeline::{Activity, HostTimeline};
+use crate::bench::job::{Job, seconds};
+use crate::bench::observer::Observer;
 use crate::bench::pacing::{Chunk, Pace, drive};
-use crate::bench::train::Bench;
-use crate::bench::{Job, Observer, ProfileOptions, account, describe, profile, seconds, train};
+use crate::bench::prepared_plan::PreparedPlan;
+use crate::bench::profile_options::ProfileOptions;
+use crate::bench::training_target::{LastTraining, NOT_BEGUN, OpenedTarget, TrainingEngine, TrainingTarget, begun};
+use crate::bench::{account, describe, profile, train};
 use crate::check;
 use crate::data::Dataset;
 use crate::error::Result;
 use crate::gpu::{AdapterInfo, Adapters, Commands, Gpu, Needs, Pipelines};
 use crate::kernels::{Plan, plan_named};
 use crate::result::{self, Measured, PeakKind, Profile, RunResult, Timeline};
-use crate::trainer::{Metrics, Trainer, TrainingConfig};
+use crate::trainer::{Metrics, Stage, Trainer, TrainingConfig};
 use std::ops::ControlFlow;
 use web_time::Instant;
 
@@ -68,8 +71,8 @@ impl TrainingTarget for AdapterTarget<'_> {
 }
 
 impl OpenedAdapter<'_> {
-    fn bench(&self) -> Bench<'_> {
-        Bench { gpu: &self.gpu, pipelines: &self.pipelines, plan: &self.plan, config: &self.config }
+    fn prepared(&self) -> PreparedPlan<'_> {
+        PreparedPlan { gpu: &self.gpu, pipelines: &self.pipelines, plan: &self.plan, config: &self.config }
     }
 
     /// The time account of the last timed training.
@@ -116,7 +119,16 @@ impl OpenedTarget for OpenedAdapter<'_> {
         result: &mut RunResult,
         observer: &mut dyn Observer,
     ) -> Result<Timeline> {
-        let profiled = profile::profile(job, self.target, &self.bench(), options, result, observer).await?;
+        let profiled = profile::profile(
+            job,
+            self.target.adapters,
+            self.target.checked,
+            &self.prepared(),
+            options,
+            result,
+            observer,
+        )
+        .await?;
         let mut figures = profiled.profile;
         result.peaks = job.peaks.clone();
         if let Some(peaks) = job.peaks.value() {
@@ -173,8 +185,15 @@ impl TrainingEngine for DeviceEngine<'_> {
     ) -> Result<()> {
         let mut pace = self.pace;
         let trainer = self.trainer()?;
-        let driven =
-            drive(&self.opened.gpu, count, &mut pace, host_timeline, |range| trainer.encode_steps(range), report).await;
+        let driven = drive(
+            &self.opened.gpu,
+            count,
+            &mut pace,
+            host_timeline,
+            |range| trainer.encode(Stage::Training, range),
+            report,
+        )
+        .await;
         self.pace = pace;
         driven
     }
@@ -186,7 +205,7 @@ impl TrainingEngine for DeviceEngine<'_> {
     async fn evaluate(&mut self, report: &mut dyn FnMut(Chunk) -> ControlFlow<()>) -> Result<Metrics> {
         let mut pace = self.pace;
         let trainer = self.trainer()?;
-        let encode = |range| trainer.encode_evaluation(range);
+        let encode = |range| trainer.encode(Stage::Evaluation, range);
         // An evaluation is no part of the training: what the host does in it is not entered in the training's host_timeline.
         let mut unused = HostTimeline::new(Instant::now());
         drive(&self.opened.gpu, trainer.evaluation_batches(), &mut pace, &mut unused, encode, report).await?;

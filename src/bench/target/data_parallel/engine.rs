@@ -4,13 +4,13 @@ use super::OpenedDevice;
 use crate::bench::describe;
 use crate::bench::host_timeline::{Activity, HostTimeline};
 use crate::bench::pacing::{Chunk, Pace, drive};
-use crate::bench::target::{TrainingEngine, begun};
+use crate::bench::training_target::{TrainingEngine, begun};
 use crate::data::Dataset;
 use crate::error::{Error, Result};
 use crate::gpu::{Commands, Staging, Submission};
 use crate::kernels::plan::inputs;
 use crate::result::{self, Measured, Synchronisation};
-use crate::trainer::{Metrics, Trainer, TrainingConfig};
+use crate::trainer::{Metrics, Stage, Trainer, TrainingConfig};
 use std::ops::{ControlFlow, Range};
 use web_time::Instant;
 
@@ -136,7 +136,7 @@ impl Working<'_> {
     fn submit(&self, steps: Range<u32>, in_flight: bool, host_timeline: &mut HostTimeline) -> Result<Submission> {
         let first = Some(steps.start);
         let begun = host_timeline.begin();
-        let encoded = self.trainer.encode_steps(steps)?;
+        let encoded = self.trainer.encode(Stage::Training, steps)?;
         host_timeline.end(begun, Activity::Encode, in_flight, first);
         let begun = host_timeline.begin();
         let submission = self.device.gpu.submit_encoded(encoded);
@@ -238,7 +238,7 @@ impl TrainingEngine for DataParallelEngine<'_> {
     async fn evaluate(&mut self, report: &mut dyn FnMut(Chunk) -> ControlFlow<()>) -> Result<Metrics> {
         let one = begun(self.working.first())?;
         one.write_parameters(&self.parameters);
-        let encode = |range| one.trainer.encode_evaluation(range);
+        let encode = |range| one.trainer.encode(Stage::Evaluation, range);
         let mut unused = HostTimeline::new(Instant::now());
         let mut pace = Pace::default();
         let driven =

@@ -10,11 +10,14 @@ mod split;
 
 pub use split::{Split, shares};
 
-use super::{LastTraining, OpenedTarget, TrainingEngine, TrainingTarget};
+use crate::bench::describe;
+use crate::bench::job::Job;
+use crate::bench::observer::Observer;
 use crate::bench::pacing::Pace;
+use crate::bench::prepared_plan::PreparedPlan;
+use crate::bench::profile_options::ProfileOptions;
 use crate::bench::step_time::time_steps;
-use crate::bench::train::Bench;
-use crate::bench::{Job, Observer, ProfileOptions, describe};
+use crate::bench::training_target::{LastTraining, OpenedTarget, TrainingEngine, TrainingTarget};
 use crate::check;
 use crate::data::Dataset;
 use crate::error::{Error, Result};
@@ -184,9 +187,9 @@ impl OpenedDataParallel<'_> {
             return Ok(Measured::missing("its check failed"));
         }
         observer.phase(&format!("timing {} alone", device.name));
-        let bench = Bench { gpu, pipelines: &pipelines, plan: whole, config: &self.config };
+        let prepared = PreparedPlan { gpu, pipelines: &pipelines, plan: whole, config: &self.config };
         let (mut pace, mut samples_s) = (Pace::default(), Vec::new());
-        time_steps(&bench, dataset, ALONE_S, &mut pace, &mut samples_s, observer).await?;
+        time_steps(&prepared, dataset, ALONE_S, &mut pace, &mut samples_s, observer).await?;
         Ok(Measured::or_missing(stats::median(&samples_s), "no step was timed"))
     }
 

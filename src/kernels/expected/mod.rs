@@ -1,8 +1,7 @@
 //! What the reference says a dispatch must leave in its buffers, given what it found there.
 
-use crate::error::{Error, Result};
-use crate::kernels::plan::inputs;
-use crate::kernels::{Access, Dispatch, Element, Step};
+use super::kernel::{Access, Step};
+use super::plan::{Dispatch, Element, inputs};
 use crate::model::{CLASSES, IMAGE_PIXELS, Layer, Model, Operation};
 use crate::reference;
 use std::collections::BTreeMap;
@@ -27,94 +26,96 @@ pub struct Expected {
     pub undecided: Vec<u32>,
 }
 
-/// What a dispatch has before it: its buffers, the model, the step.
-struct Scene<'a> {
-    dispatch: &'a Dispatch,
-    model: &'a Model,
-    step: &'a Step,
-    before: &'a Contents,
+/// A dispatch, and what it finds in its buffers.
+pub struct Before<'a> {
+    /// The dispatch.
+    pub dispatch: &'a Dispatch,
+    /// The model that is trained.
+    pub model: &'a Model,
+    /// The record of its step.
+    pub step: &'a Step,
+    /// The contents of its buffers.
+    pub contents: &'a Contents,
 }
 
-/// The reference's answer to `dispatch` in `step` on the contents `before`.
-///
-/// # Errors
-/// [`Error::Check`] if the kernel has no reference.
-pub fn expected(dispatch: &Dispatch, model: &Model, step: &Step, before: &Contents) -> Result<Vec<Expected>> {
-    let scene = Scene { dispatch, model, step, before };
-    let one = |binding: &str, values: Vec<f64>| Ok(vec![scene.written(binding, 0, values)]);
-    match dispatch.kernel.name {
-        "batch_gather" => Ok(scene.batch_gather()),
-        "conv_forward" => {
-            let (layer, weight, bias) = scene.layer_and_parameters();
-            one("y", reference::conv_forward(layer, &scene.batch("x", layer.input.elements()), &weight, &bias))
-        }
-        "conv_backward_input" => {
-            let (layer, weight, _) = scene.layer_and_parameters();
-            one("dx", reference::conv_backward_input(layer, &scene.batch("dy", layer.output.elements()), &weight))
-        }
-        "conv_backward_weight" => Ok(scene.conv_backward_weight()),
-        "conv_backward_weight_reduce" => Ok(scene.conv_backward_weight_reduce()),
-        "conv_backward_bias" => {
-            let layer = scene.layer();
-            let dbias = reference::conv_backward_bias(layer, &scene.batch("dy", layer.output.elements()));
-            Ok(vec![scene.gradient("bias", dbias)])
-        }
-        "max_pool_forward" => Ok(scene.max_pool_forward()),
-        "max_pool_backward" => {
-            let layer = scene.layer();
-            let [dy, y] = ["dy", "y"].map(|binding| scene.batch(binding, layer.output.elements()));
-            let argmax = scene.words("argmax", 0..step.batch as usize * layer.output.elements());
-            one("dx", reference::max_pool_backward(layer, &dy, argmax, &y))
-        }
-        "dropout_forward" | "dropout_backward" => Ok(scene.dropout()),
-        "dense_forward" => {
-            let (layer, weight, bias) = scene.layer_and_parameters();
-            one("y", reference::dense_forward(layer, &scene.batch("x", layer.input.elements()), &weight, &bias))
-        }
-        "dense_backward_input" => {
-            let (layer, weight, _) = scene.layer_and_parameters();
-            let x = scene.batch("x", layer.input.elements());
-            let relu_before = (dispatch.constant("RELU_BEFORE") != 0.0).then_some(x.as_slice());
-            let dy = scene.batch("dy", layer.output.elements());
-            one("dx", reference::dense_backward_input(layer, &dy, &weight, relu_before))
-        }
-        "dense_backward_weight" => {
-            let layer = scene.layer();
-            let x = scene.batch("x", layer.input.elements());
-            let dweight = reference::dense_backward_weight(layer, &x, &scene.batch("dy", layer.output.elements()));
-            Ok(vec![scene.gradient("weight", dweight)])
-        }
-        "dense_backward_bias" => {
-            let layer = scene.layer();
-            let dbias = reference::dense_backward_bias(layer, &scene.batch("dy", layer.output.elements()));
-            Ok(vec![scene.gradient("bias", dbias)])
-        }
-        "softmax_cross_entropy_forward" => {
-            let (loss, correct) =
-                reference::softmax_cross_entropy_forward(&scene.batch("z", CLASSES), &scene.targets());
-            let correct = correct.into_iter().map(f64::from).collect();
-            Ok(vec![scene.written("loss", 0, loss), scene.written("correct", 0, correct)])
-        }
-        "softmax_cross_entropy_backward" => {
-            one("dz", reference::softmax_cross_entropy_backward(&scene.batch("z", CLASSES), &scene.targets()))
-        }
-        "metrics_reduce" => {
-            let correct: Vec<u32> = scene.batch("correct", 1).into_iter().map(|value| value as u32).collect();
-            let (loss, correct) = reference::metrics_reduce(&scene.batch("loss", 1), &correct);
-            Ok(vec![scene.written("metrics", 2 * step.slot as usize, vec![loss, f64::from(correct)])])
-        }
-        "sgd_update" => Ok(scene.sgd_update()),
-        "features_forward" | "features_forward_lanes" => Ok(scene.features_forward()),
-        "classifier_forward_backward"
-        | "classifier_forward_backward_subgroups"
-        | "classifier_forward_backward_lanes" => Ok(scene.classifier_forward_backward()),
-        "features_backward" | "features_backward_lanes" => Ok(scene.features_backward()),
-        "gradient_update" | "gradient_update_lanes" => Ok(scene.gradient_update()),
-        other => Err(Error::Check(format!("no reference is known for the kernel {other}: add one"))),
+/// The answers of the reference, each under its kernel's name.
+impl Before<'_> {
+    pub(super) fn conv_forward(&self) -> Vec<Expected> {
+        let (layer, weight, bias) = self.layer_and_parameters();
+        self.one("y", reference::conv_forward(layer, &self.batch("x", layer.input.elements()), &weight, &bias))
     }
-}
 
-impl Scene<'_> {
+    pub(super) fn conv_backward_input(&self) -> Vec<Expected> {
+        let (layer, weight, _) = self.layer_and_parameters();
+        self.one("dx", reference::conv_backward_input(layer, &self.batch("dy", layer.output.elements()), &weight))
+    }
+
+    pub(super) fn conv_backward_bias(&self) -> Vec<Expected> {
+        let layer = self.layer();
+        let dbias = reference::conv_backward_bias(layer, &self.batch("dy", layer.output.elements()));
+        vec![self.gradient("bias", dbias)]
+    }
+
+    pub(super) fn max_pool_backward(&self) -> Vec<Expected> {
+        let layer = self.layer();
+        let [dy, y] = ["dy", "y"].map(|binding| self.batch(binding, layer.output.elements()));
+        let argmax = self.words("argmax", 0..self.step.batch as usize * layer.output.elements());
+        self.one("dx", reference::max_pool_backward(layer, &dy, argmax, &y))
+    }
+
+    pub(super) fn dropout_forward(&self) -> Vec<Expected> {
+        let (x, key, rate) = self.dropout_inputs("x");
+        self.one("y", reference::dropout_forward(&x, key, self.step.index, rate))
+    }
+
+    pub(super) fn dropout_backward(&self) -> Vec<Expected> {
+        let (dy, key, rate) = self.dropout_inputs("dy");
+        self.one("dx", reference::dropout_backward(&dy, key, self.step.index, rate))
+    }
+
+    pub(super) fn dense_forward(&self) -> Vec<Expected> {
+        let (layer, weight, bias) = self.layer_and_parameters();
+        self.one("y", reference::dense_forward(layer, &self.batch("x", layer.input.elements()), &weight, &bias))
+    }
+
+    pub(super) fn dense_backward_input(&self) -> Vec<Expected> {
+        let (layer, weight, _) = self.layer_and_parameters();
+        let x = self.batch("x", layer.input.elements());
+        let relu_before = (self.dispatch.constant("RELU_BEFORE") != 0.0).then_some(x.as_slice());
+        let dy = self.batch("dy", layer.output.elements());
+        self.one("dx", reference::dense_backward_input(layer, &dy, &weight, relu_before))
+    }
+
+    pub(super) fn dense_backward_weight(&self) -> Vec<Expected> {
+        let layer = self.layer();
+        let x = self.batch("x", layer.input.elements());
+        let dweight = reference::dense_backward_weight(layer, &x, &self.batch("dy", layer.output.elements()));
+        vec![self.gradient("weight", dweight)]
+    }
+
+    pub(super) fn dense_backward_bias(&self) -> Vec<Expected> {
+        let layer = self.layer();
+        let dbias = reference::dense_backward_bias(layer, &self.batch("dy", layer.output.elements()));
+        vec![self.gradient("bias", dbias)]
+    }
+
+    pub(super) fn softmax_cross_entropy_forward(&self) -> Vec<Expected> {
+        let logits = self.batch("z", CLASSES);
+        let (loss, correct) = reference::softmax_cross_entropy_forward(&logits, &self.targets());
+        let correct = correct.into_iter().map(f64::from).collect();
+        vec![self.written("loss", 0, loss), self.written("correct", 0, correct)]
+    }
+
+    pub(super) fn softmax_cross_entropy_backward(&self) -> Vec<Expected> {
+        self.one("dz", reference::softmax_cross_entropy_backward(&self.batch("z", CLASSES), &self.targets()))
+    }
+
+    pub(super) fn metrics_reduce(&self) -> Vec<Expected> {
+        let correct: Vec<u32> = self.batch("correct", 1).into_iter().map(|value| value as u32).collect();
+        let (loss, correct) = reference::metrics_reduce(&self.batch("loss", 1), &correct);
+        vec![self.written("metrics", 2 * self.step.slot as usize, vec![loss, f64::from(correct)])]
+    }
+
     fn layer(&self) -> &Layer {
         self.model.layer(self.dispatch.layer)
     }
@@ -131,7 +132,7 @@ impl Scene<'_> {
     }
 
     fn words(&self, binding: &str, range: Range<usize>) -> &[u32] {
-        &self.before[self.buffer(binding)][range]
+        &self.contents[self.buffer(binding)][range]
     }
 
     fn floats(&self, binding: &str, range: Range<usize>) -> Vec<f64> {
@@ -166,6 +167,10 @@ impl Scene<'_> {
         }
     }
 
+    fn one(&self, binding: &str, values: Vec<f64>) -> Vec<Expected> {
+        vec![self.written(binding, 0, values)]
+    }
+
     fn gradient(&self, kind: &str, values: Vec<f64>) -> Expected {
         Expected {
             buffer: inputs::GRADIENTS.to_owned(),
@@ -178,45 +183,39 @@ impl Scene<'_> {
 
     /// The pixels of the batch, as fractions of 255, and its labels.
     fn pixels(&self) -> (Vec<f64>, Vec<u8>) {
-        let [images, order] = ["images", "order"].map(|binding| &self.before[self.buffer(binding)]);
+        let [images, order] = ["images", "order"].map(|binding| &self.contents[self.buffer(binding)]);
         // A kernel that needs no labels binds none.
-        let labels = self.bound("labels").map(|name| self.before[name].iter().map(|&label| label as u8).collect());
+        let labels = self.bound("labels").map(|name| self.contents[name].iter().map(|&label| label as u8).collect());
         let labels: Vec<u8> = labels.unwrap_or_else(|| vec![0; 4 * images.len() / IMAGE_PIXELS]);
         let first = self.step.first as usize;
         let indices = &order[first..first + self.step.batch as usize];
         reference::batch_gather(bytemuck::cast_slice(images), &labels, indices)
     }
 
-    fn batch_gather(&self) -> Vec<Expected> {
+    pub(super) fn batch_gather(&self) -> Vec<Expected> {
         let (pixels, targets) = self.pixels();
         let targets = targets.into_iter().map(f64::from).collect();
         let targets = Expected { element: Element::U32, ..self.written("targets", 0, targets) };
         vec![self.written("x", 0, pixels), targets]
     }
 
-    fn max_pool_forward(&self) -> Vec<Expected> {
+    pub(super) fn max_pool_forward(&self) -> Vec<Expected> {
         let layer = self.layer();
         let (y, argmax) = reference::max_pool_forward(layer, &self.batch("x", layer.input.elements()));
         let argmax = argmax.into_iter().map(f64::from).collect();
         vec![self.written("y", 0, y), Expected { element: Element::U32, ..self.written("argmax", 0, argmax) }]
     }
 
-    fn dropout(&self) -> Vec<Expected> {
+    /// What a dropout kernel reads from `binding`, the key of its random bits, and the rate.
+    fn dropout_inputs(&self, binding: &str) -> (Vec<f64>, [u32; 2], f32) {
         let layer = self.layer();
-        let Operation::Dropout { rate } = layer.operation else { return Vec::new() };
+        let Operation::Dropout { rate } = layer.operation else { panic!("{} drops nothing", layer.name) };
         let key = ["KEY_LOW", "KEY_HIGH"].map(|name| self.dispatch.constant(name) as u32);
-        let elements = layer.input.elements();
-        if self.dispatch.kernel.name == "dropout_forward" {
-            let y = reference::dropout_forward(&self.batch("x", elements), key, self.step.index, rate);
-            vec![self.written("y", 0, y)]
-        } else {
-            let dx = reference::dropout_backward(&self.batch("dy", elements), key, self.step.index, rate);
-            vec![self.written("dx", 0, dx)]
-        }
+        (self.batch(binding, layer.input.elements()), key, rate)
     }
 
     /// The gradient of each chunk of images by itself.
-    fn conv_backward_weight(&self) -> Vec<Expected> {
+    pub(super) fn conv_backward_weight(&self) -> Vec<Expected> {
         let layer = self.layer();
         let (inputs, outputs) = (layer.input.elements(), layer.output.elements());
         let chunk = self.dispatch.constant("CHUNK") as usize;
@@ -226,7 +225,7 @@ impl Scene<'_> {
         vec![self.written("partial", 0, partial)]
     }
 
-    fn conv_backward_weight_reduce(&self) -> Vec<Expected> {
+    pub(super) fn conv_backward_weight_reduce(&self) -> Vec<Expected> {
         let weights = self.range("weight").len();
         let chunks = self.step.batch.div_ceil(self.dispatch.constant("CHUNK") as u32) as usize;
         let mut total = vec![0.0; weights];
@@ -236,7 +235,7 @@ impl Scene<'_> {
         vec![self.gradient("weight", total)]
     }
 
-    fn sgd_update(&self) -> Vec<Expected> {
+    pub(super) fn sgd_update(&self) -> Vec<Expected> {
         self.updated(&self.floats("gradients", 0..self.model.parameter_count()))
     }
 

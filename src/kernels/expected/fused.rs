@@ -1,15 +1,15 @@
-//! The reference's answers to the kernels of the fused plans, composed of the functions that judge single layers.
+//! The reference's answers to the kernels of the fused plans, composed of the functions for single layers.
 
-use super::{Expected, Scene};
-use crate::kernels::Element;
+use super::{Before, Expected};
+use crate::kernels::plan::Element;
 use crate::model::{CLASSES, IMAGE_PIXELS, Layer, Operation};
 use crate::reference;
 
 /// Values of a window that lie nearer to each other may come out in another order in 32 bits.
 const UNDECIDED: f64 = 1e-5;
 
-impl Scene<'_> {
-    pub(super) fn features_forward(&self) -> Vec<Expected> {
+impl Before<'_> {
+    pub(in crate::kernels) fn features_forward(&self) -> Vec<Expected> {
         let (pixels, targets) = self.pixels();
         let [pool1, pool2] = ["pool1", "pool2"].map(|name| self.model.layer(name));
         let conv1 = self.convolution("conv1", &pixels);
@@ -36,7 +36,7 @@ impl Scene<'_> {
         ]
     }
 
-    pub(super) fn classifier_forward_backward(&self) -> Vec<Expected> {
+    pub(in crate::kernels) fn classifier_forward_backward(&self) -> Vec<Expected> {
         let [fc1, fc2, fc3] = ["fc1", "fc2", "fc3"].map(|name| self.model.layer(name));
         let [weight1, weight2, weight3] = ["fc1", "fc2", "fc3"].map(|name| self.parameter(name, "weight"));
         let features = self.batch("features", fc1.input.elements());
@@ -63,7 +63,7 @@ impl Scene<'_> {
     }
 
     /// The gradient of each image by itself.
-    pub(super) fn features_backward(&self) -> Vec<Expected> {
+    pub(in crate::kernels) fn features_backward(&self) -> Vec<Expected> {
         let [conv1, pool1, conv2, pool2] = ["conv1", "pool1", "conv2", "pool2"].map(|name| self.model.layer(name));
         let (pixels, _) = self.pixels();
         let y1 = self.batch("pool1", pool1.output.elements());
@@ -87,7 +87,7 @@ impl Scene<'_> {
         vec![self.written("partial", 0, partial)]
     }
 
-    pub(super) fn gradient_update(&self) -> Vec<Expected> {
+    pub(in crate::kernels) fn gradient_update(&self) -> Vec<Expected> {
         let [fc1, fc2, fc3] = ["fc1", "fc2", "fc3"].map(|name| self.model.layer(name));
         let (units1, units2) = (fc1.output.elements(), fc2.output.elements());
         let features = self.batch("features", fc1.input.elements());

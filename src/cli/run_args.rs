@@ -1,198 +1,16 @@
-//! The arguments of the program, and what they amount to together with the environment.
+//! The options of a run, and the settings that they amount to together with the environment.
 
-use super::cpu::CpuArgs;
-use super::data_parallel::DataParallelArgs;
 use super::dataset::DataSource;
+use super::flags::{ADAPTER_VARIABLE, AUTO, BACKEND_VARIABLE, PLAN_VARIABLE, option_or_variable};
 use super::pipeline_cache::PipelineCacheArgs;
 use super::stopping::StoppingArgs;
-use super::sweep::SweepArgs;
-use super::table::TableArgs;
-use crate::bench::{PROFILED_STEPS, ProfileOptions};
+use crate::bench::{PROFILED_STEPS, ProfileOptions, Split};
 use crate::gpu::Timestamps;
 use crate::kernels::plan_named;
 use crate::model::{DROPOUT_RATE, Training};
 use crate::result::{Measured, Origin, Setting, Settings};
-use clap::{Args, Parser, Subcommand, value_parser};
+use clap::{Args, ValueEnum, value_parser};
 use std::path::PathBuf;
-
-/// The environment variable that names a backend where `--backend` does not.
-pub const BACKEND_VARIABLE: &str = "WGPU_BACKEND";
-/// The environment variable that names an adapter where `--adapter` does not.
-pub const ADAPTER_VARIABLE: &str = "WGPU_ADAPTER_NAME";
-
-/// The environment variable that names a plan where `--plan` does not.
-pub const PLAN_VARIABLE: &str = "GPUBENCH_PLAN";
-/// The plan that stands for the fastest one.
-pub const AUTO: &str = "auto";
-
-const AFTER_HELP: &str = "\
-Exit codes:
-  0    the run is complete
-  1    a defect of this program
-  2    an option that cannot work
-  3    input data missing or damaged
-  4    no adapter, no such adapter, or one that lacks what the run needs
-  5    the adapter computes otherwise than the reference
-  6    the run ended, but its result is INVALID
-  7    a file could not be written
-  8    the device was lost, ran out of memory or refused a command
-  9    a page that was checked holds other tables than the results give
-  130  interrupted; the partial result was kept
-
-Environment:
-  GPUBENCH_DATA      what --data auto stands for
-  GPUBENCH_PLAN      what --plan stands for where it is not given
-  WGPU_BACKEND       what --backend stands for where it is not given
-  WGPU_ADAPTER_NAME  what --adapter stands for where it is not given
-  GPUBENCH_SYSFS     where Linux's sysfs lies, for power and load, if not in /sys
-  NO_COLOR           no colours";
-
-/// How fast does this device train a real network through the portable GPU API?
-///
-/// Trains a small convolutional network on MNIST with compute shaders, after checking every kernel against a reference,
-/// and shows the time beside published ones.
-#[derive(Debug, Parser)]
-#[command(name = "gpubench", version, args_conflicts_with_subcommands = true, after_help = AFTER_HELP)]
-pub struct Cli {
-    /// What to do; without, a run.
-    #[command(subcommand)]
-    pub verb: Option<Verb>,
-    /// Options of a run.
-    #[command(flatten)]
-    pub run: RunArgs,
-}
-
-/// What to do.
-#[derive(Debug, Subcommand)]
-pub enum Verb {
-    /// Train, check and report (what happens without a verb)
-    Run(RunArgs),
-    /// A short training, and where its time goes: device time for each kernel, peaks, a time account
-    Profile(RunArgs),
-    /// What the adapter reaches at best: arithmetic, memory, launches, transfers
-    Peaks(PeaksArgs),
-    /// The fastest plan on the adapter, found by measurement and kept for other runs
-    Tune(TuneArgs),
-    /// Step time against batch size or width, and the line through it
-    ///
-    /// A size that cannot be timed is a row with its reason. If none can be, the exit code is that of the first one's reason.
-    Sweep(SweepArgs),
-    /// Show a stored result, as tables or as a page
-    Report(ReportArgs),
-    /// Two results side by side: how many times as long the second takes
-    Compare(CompareArgs),
-    /// Many results among the published ones, in the tables of the published comparison
-    ///
-    /// A result file that cannot be read is named, the others are shown, and the exit code is 3.
-    Table(TableArgs),
-    /// Serve the browser's page on localhost
-    Serve(ServeArgs),
-    /// List the adapters
-    List(ListArgs),
-    /// Fetch or verify MNIST
-    #[command(subcommand)]
-    Data(DataVerb),
-}
-
-/// What to do with data.
-#[derive(Debug, Subcommand)]
-pub enum DataVerb {
-    /// Download MNIST from public mirrors into the cache folder and verify it
-    Fetch {
-        /// Folder to download to, in place of the user's cache folder
-        folder: Option<PathBuf>,
-    },
-    /// Say of each file whether it is MNIST's own
-    Verify {
-        /// Folder to look at, in place of the user's cache folder
-        folder: Option<PathBuf>,
-    },
-}
-
-/// Options of `gpubench compare`.
-#[derive(Debug, Args)]
-pub struct CompareArgs {
-    /// Result file to compare with: the native one, say
-    pub first: PathBuf,
-    /// Result file to compare: the browser's, say
-    pub second: PathBuf,
-}
-
-/// Options of `gpubench serve`.
-#[derive(Debug, Args)]
-pub struct ServeArgs {
-    /// Folder that `make web` filled
-    #[arg(default_value = "target/page")]
-    pub folder: PathBuf,
-    /// Port; 0 takes any that is free
-    #[arg(long, value_name = "N", default_value_t = 8000)]
-    pub port: u16,
-}
-
-/// Options of `gpubench list`.
-#[derive(Debug, Args)]
-pub struct ListArgs {
-    /// Print JSON
-    #[arg(long)]
-    pub json: bool,
-    /// Only this backend: vulkan, metal, dx12 or auto
-    #[arg(long, value_name = "NAME")]
-    pub backend: Option<String>,
-}
-
-/// Options of `gpubench peaks`.
-#[derive(Debug, Clone, Args)]
-pub struct PeaksArgs {
-    /// Adapter: its index, a part of its name, vendor or driver (nvidia), or its PCI bus id [default: the fastest kind]
-    #[arg(long, value_name = "WHICH")]
-    pub adapter: Option<String>,
-    /// Backend: vulkan, metal, dx12 or auto
-    #[arg(long, value_name = "NAME")]
-    pub backend: Option<String>,
-    /// Print JSON
-    #[arg(long)]
-    pub json: bool,
-    /// Say of each figure what it means
-    #[arg(long, conflicts_with = "json")]
-    pub explain: bool,
-    /// Keeping of compiled pipelines.
-    #[command(flatten)]
-    pub pipelines: PipelineCacheArgs,
-}
-
-/// Options of `gpubench tune`.
-#[derive(Debug, Clone, Args)]
-pub struct TuneArgs {
-    /// Adapter: its index, a part of its name, vendor or driver (nvidia), or its PCI bus id [default: the fastest kind]
-    #[arg(long, value_name = "WHICH")]
-    pub adapter: Option<String>,
-    /// Backend: vulkan, metal, dx12 or auto
-    #[arg(long, value_name = "NAME")]
-    pub backend: Option<String>,
-    /// Images in a step
-    #[arg(long, value_name = "N", value_parser = value_parser!(u32).range(1..=60_000), default_value_t = Training::STANDARD.batch)]
-    pub batch: u32,
-    /// Print JSON
-    #[arg(long)]
-    pub json: bool,
-    /// Keeping of compiled pipelines.
-    #[command(flatten)]
-    pub pipelines: PipelineCacheArgs,
-}
-
-/// Options of `gpubench report`.
-#[derive(Debug, Args)]
-pub struct ReportArgs {
-    /// Result file
-    #[arg(value_name = "RESULT.json")]
-    pub result: PathBuf,
-    /// Write the result as a page that needs nothing else
-    #[arg(long, value_name = "FILE")]
-    pub html: Option<PathBuf>,
-    /// Print the result as JSON in place of tables
-    #[arg(long)]
-    pub json: bool,
-}
 
 /// Options of a run.
 #[derive(Debug, Clone, Default, Args)]
@@ -313,15 +131,38 @@ fn dropout_rate(text: &str) -> Result<f32, String> {
     if (0.0..1.0).contains(&rate) { Ok(rate) } else { Err("a dropout rate lies from 0 to below 1".to_owned()) }
 }
 
-/// An option, else an environment variable, else nothing.
-pub fn option_or_variable(option: Option<&String>, variable: &str) -> Setting<Measured<String>> {
-    if let Some(value) = option {
-        return Setting::new(Measured::Value(value.clone()), Origin::Option);
-    }
-    match std::env::var(variable).ok().filter(|value| !value.is_empty()) {
-        Some(value) => Setting::new(Measured::Value(value), Origin::Environment),
-        None => Setting::default(Measured::missing("any")),
-    }
+/// Options of a run on several devices.
+#[derive(Debug, Clone, Default, Args)]
+pub struct DataParallelArgs {
+    /// Train on several adapters together, each on its part of every batch; named as for --adapter, with commas between
+    #[arg(long, value_name = "A,B,...", value_delimiter = ',', conflicts_with = "adapter")]
+    pub adapters: Option<Vec<String>>,
+    /// Parts of a batch for --adapters, in whole numbers with colons between [default: equal parts]
+    #[arg(long, value_name = "3:1")]
+    pub split: Option<Split>,
+    /// When --adapters agree: in every step, or once an epoch, which is different mathematics [default: step]
+    #[arg(long, value_name = "WHEN", value_enum)]
+    pub sync: Option<Sync>,
+    /// Devices to open on each of --adapters, 1 to 16: more than one only shows what sharing costs [default: 1]
+    #[arg(long, value_name = "N", value_parser = value_parser!(u32).range(1..=16))]
+    pub logical_devices: Option<u32>,
+}
+
+/// What `--sync` can ask for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum Sync {
+    /// Gradients are averaged in every step.
+    Step,
+    /// Parameters are averaged once an epoch.
+    Epoch,
+}
+
+/// Options of the CPU target.
+#[derive(Debug, Clone, Default, Args)]
+pub struct CpuArgs {
+    /// Threads of --adapter cpu [default: as many as there are cores]
+    #[arg(long, value_name = "N")]
+    pub threads: Option<usize>,
 }
 
 impl RunArgs {

@@ -1,0 +1,128 @@
+//! What a run is asked for, and its result before anything is measured.
+
+use super::probe::Probe;
+use super::profile_options::ProfileOptions;
+use super::stopping;
+use super::validate::{difference_in_images, differences_from_standard};
+use crate::data::Dataset;
+use crate::model::{Model, Training};
+use crate::result::{self, Environment, Measured, Peaks, Phases, RunResult, Settings, Status, Summary, Timeline};
+use crate::trainer::TrainingConfig;
+use std::collections::BTreeMap;
+use web_time::Instant;
+
+/// What a reader of a software adapter's figures must know.
+const SOFTWARE_ADAPTER: &str = "a software adapter computes on the CPU: its times say nothing about a GPU";
+
+/// What a run works on.
+pub struct Job<'a> {
+    /// The data, in host memory.
+    pub dataset: &'a Dataset,
+    /// Initial parameters, laid out as the model says; drawn from the seed where there are none.
+    pub init: Option<Vec<f32>>,
+    /// How to profile after the timed trainings, if at all.
+    pub profile: Option<ProfileOptions>,
+    /// What the adapter reaches at best, to compare the profile with.
+    pub peaks: Measured<Peaks>,
+    /// Who measures what each timed training uses of the machine.
+    pub probe: &'a dyn Probe,
+    /// When the program started, for the cold total.
+    pub started: Instant,
+}
+
+impl Job<'_> {
+    /// The parameters to start from, laid out as `model` says.
+    pub(super) fn initial_parameters(&self, model: &Model, seed: u64) -> Vec<f32> {
+        self.init.clone().unwrap_or_else(|| model.initial_parameters(seed))
+    }
+}
+
+/// What a run leaves beside its result.
+pub struct Finished {
+    /// The trained parameters, laid out as the model says.
+    pub parameters: Vec<f32>,
+    /// What happened when in the last timed training, and in the profiled steps if there were any.
+    pub timeline: Timeline,
+}
+
+/// What is known of a run before it measures anything.
+pub struct Setup<'a> {
+    /// What was asked for.
+    pub settings: Settings,
+    /// The machine and the program.
+    pub environment: Environment,
+    /// The data, in host memory.
+    pub dataset: &'a Dataset,
+    /// When the run began, RFC 3339 in UTC.
+    pub started_utc: String,
+    /// Seconds that finding the adapter took.
+    pub adapter_s: f64,
+    /// Seconds that reading or drawing the data took.
+    pub data_s: f64,
+}
+
+/// The result of a run that has not measured anything yet.
+pub fn begin(setup: Setup<'_>) -> RunResult {
+    let Setup { settings, environment, dataset, started_utc, adapter_s, data_s } = setup;
+    let mut non_standard = differences_from_standard(&settings, dataset.identity);
+    non_standard.extend(difference_in_images(dataset.train.len(), dataset.test.len()));
+    let model = Model::new(settings.dropout.value);
+    let mut warnings = Vec::new();
+    if environment.adapter.software {
+        warnings.push(SOFTWARE_ADAPTER.to_owned());
+    }
+    RunResult {
+        schema: result::SCHEMA.to_owned(),
+        schema_version: result::SCHEMA_VERSION,
+        status: Status::Partial,
+        reasons: vec!["the run is under way".to_owned()],
+        standard: non_standard.is_empty(),
+        non_standard,
+        warnings,
+        started_utc,
+        plan: result::Plan { name: settings.plan.value.clone(), tuning: BTreeMap::new(), kernels: Vec::new() },
+        settings,
+        environment,
+        data: result::Data {
+            identity: dataset.identity,
+            name: dataset.name.clone(),
+            source: Measured::or_missing(dataset.source.clone(), "drawn by this program"),
+            train_images: dataset.train.len() as u32,
+            test_images: dataset.test.len() as u32,
+        },
+        model: result::ModelSize {
+            parameters: model.parameter_count() as u64,
+            forward_macs: model.forward_macs(),
+            training_macs: model.training_macs(),
+        },
+        check: result::not_reached(),
+        phases: Phases { adapter_s: adapter_s.into(), data_s: data_s.into(), ..Phases::default() },
+        repeats: Vec::new(),
+        summary: Summary::default(),
+        profile: result::not_profiled(),
+        peaks: result::no_peaks(),
+        account: result::no_account(),
+        sweep: result::no_sweep(),
+        tuning: result::no_tuning(),
+        parallel: result::not_parallel(),
+        repeating: result::not_reached(),
+        soak: result::no_soak(),
+    }
+}
+
+/// What `settings` ask to be trained.
+pub fn training_config(settings: &Settings) -> TrainingConfig {
+    let soaks = settings.stopping.soak_min.value.value().is_some();
+    let epochs = if soaks { stopping::SOAK_EPOCHS } else { settings.epochs.value };
+    TrainingConfig {
+        model: Model::new(settings.dropout.value),
+        training: Training { batch: settings.batch.value, epochs, ..Training::STANDARD },
+        seed: settings.seed.value,
+        shuffle: settings.shuffle.value,
+    }
+}
+
+/// The seconds since `start`.
+pub(super) fn seconds(start: Instant) -> Measured<f64> {
+    start.elapsed().as_secs_f64().into()
+}

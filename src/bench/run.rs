@@ -1,0 +1,158 @@
+//! The protocol of a run: open, compile, check, train, evaluate, validate.
+
+use super::host_timeline::{Activity, HostTimeline};
+use super::job::{Finished, Job, seconds, training_config};
+use super::observer::Observer;
+use super::target::close_parallel;
+use super::training_target::{LastTraining, OpenedTarget, TrainingTarget};
+use super::validate::validate;
+use super::{probe, stopping, train};
+use crate::error::{Error, Result};
+use crate::result::{self, Measured, Outcome, RunResult, Status, Summary, Timeline, Track};
+use crate::trainer::TrainingConfig;
+use web_time::Instant;
+
+/// Runs the benchmark that `result.settings` ask for on `target` and fills `result` stage by stage.
+///
+/// # Errors
+/// Whatever ended the run early; `result` then holds what was measured before, and its status says so.
+pub async fn run(
+    target: &impl TrainingTarget,
+    job: &Job<'_>,
+    result: &mut RunResult,
+    observer: &mut dyn Observer,
+) -> Result<Finished> {
+    let outcome: Result<Finished> = async {
+        let config = training_config(&result.settings);
+        config.fits(job.dataset)?;
+        let opened = target.open(job, &config, result, observer).await?;
+        observer.checkpoint(result)?;
+        observer.phase("check");
+        check_first(&opened, result).await?;
+        observer.checkpoint(result)?;
+        let trained = train_repeats(job, &opened, &config, result, observer).await?;
+        let finished = finish(job, &opened, trained, result, observer).await?;
+        validate(result);
+        Ok(finished)
+    }
+    .await;
+    if let Err(error) = &outcome {
+        result.status = if *error == Error::Interrupted { Status::Partial } else { Status::Failed };
+        result.reasons = vec![error.to_string()];
+    }
+    observer.checkpoint(result)?;
+    outcome
+}
+
+/// Profiles after the timed trainings if that was asked for, and gathers what a run leaves beside its result.
+async fn finish(
+    job: &Job<'_>,
+    opened: &impl OpenedTarget,
+    trained: train::Trained,
+    result: &mut RunResult,
+    observer: &mut dyn Observer,
+) -> Result<Finished> {
+    let train::Trained { parameters, host_timeline } = trained;
+    let mut timeline = Timeline { events: host_timeline.events(Track::TimedHost).collect(), alignment_ns: 0.0 };
+    if let Some(options) = job.profile {
+        observer.phase("profile");
+        let wall_s =
+            result.repeats.last().map_or(Measured::missing("nothing was trained"), |last| last.train_s.clone());
+        let last = LastTraining { host_timeline: &host_timeline, wall_s };
+        let profiled = opened.profile(job, options, last, result, observer).await?;
+        timeline.alignment_ns = profiled.alignment_ns;
+        timeline.events.extend(profiled.events);
+        result.summary.gpu_busy_pct = result.account.clone().map(|account| account.busy_pct());
+    }
+    Ok(Finished { parameters, timeline })
+}
+
+/// Compares kernels and training steps with the reference; no time is reported without it.
+async fn check_first(opened: &impl OpenedTarget, result: &mut RunResult) -> Result<()> {
+    let report = opened.check().await?;
+    result.phases.check_s = report.check.duration_s.into();
+    result.phases.first_step_s = report.first_step_s.into();
+    let passed = report.check.outcome == Outcome::Passed;
+    result.warnings.extend(Some(report.remark).filter(|remark| !remark.is_empty()).map(str::to_owned));
+    result.check = Measured::Value(report.check);
+    if passed { Ok(()) } else { Err(Error::Check(report.complaint)) }
+}
+
+/// Trains until nobody asks for more.
+async fn train_repeats(
+    job: &Job<'_>,
+    opened: &impl OpenedTarget,
+    config: &TrainingConfig,
+    result: &mut RunResult,
+    observer: &mut dyn Observer,
+) -> Result<train::Trained> {
+    let initial = job.initial_parameters(&config.model, config.seed);
+    let mut begun = None;
+    for repeat in 0.. {
+        observer.phase("train");
+        let idle_s = job.probe.begin();
+        if repeat == 0 {
+            result.phases.idle_s = idle_s;
+        }
+        let begun = *begun.get_or_insert_with(Instant::now);
+        let mut engine = opened.engine();
+        let (dataset, origin, probe) = (job.dataset, job.started, job.probe);
+        let training = train::Training { config, dataset, initial: &initial, repeat, origin, probe };
+        let trained = train::train_once(&mut engine, &training, result, observer).await;
+        enter_load(result, config, job.probe.end());
+        let trained = trained?;
+        if repeat == 0 {
+            result.phases.cold_total_s = seconds(job.started);
+        }
+        summarise(result, config);
+        close_data_parallel(result, &trained.host_timeline);
+        let elapsed_s = begun.elapsed().as_secs_f64();
+        let ended = stopping::ended(&result.settings, &result.summary, repeat + 1, elapsed_s);
+        let state = ended.unwrap_or(result::RepeatingEnd::Unfinished);
+        result.repeating = Measured::Value(stopping::repeating(&result.repeats, &result.summary, elapsed_s, state));
+        observer.checkpoint(result)?;
+        if ended.is_some() {
+            return Ok(trained);
+        }
+        if result.settings.stopping.cooldown_s.value > 0.0 {
+            observer.phase("cool down");
+            observer.wait(result.settings.stopping.cooldown_s.value);
+        }
+        if observer.stop_requested() {
+            break;
+        }
+    }
+    Err(Error::Interrupted)
+}
+
+/// Enters what the last training used, also where it broke off, and what a soak says.
+fn enter_load(result: &mut RunResult, config: &TrainingConfig, load: Measured<result::Load>) {
+    let epoch_images = result.data.train_images;
+    let soaks = result.settings.stopping.soak_min.value.value().is_some();
+    if let Some(last) = result.repeats.last_mut() {
+        let images = train::images_trained(last, config, epoch_images);
+        probe::attach(last, load, images, epoch_images);
+        if soaks {
+            result.soak = stopping::soak(&last.epochs);
+        }
+    }
+}
+
+/// Computes the figures of the table from the repeats so far.
+pub(super) fn summarise(result: &mut RunResult, config: &TrainingConfig) {
+    let Some(first) = result.repeats.first() else { return };
+    result.phases.train_s = first.train_s.clone();
+    result.phases.evaluate_s = first.evaluate_s.clone();
+    let images = train::images_trained(first, config, result.data.train_images);
+    result.summary = Summary::of(&result.repeats, images, result.model.training_macs, config.seed);
+}
+
+/// Tells how well the last timed training went on several devices, if there were several.
+fn close_data_parallel(result: &mut RunResult, host_timeline: &HostTimeline) {
+    let RunResult { parallel: Measured::Value(parallel), repeats, .. } = result else { return };
+    let Some(last) = repeats.last() else { return };
+    if let Some(&train_s) = last.train_s.value() {
+        let exchange_s = host_timeline.seconds(|interval| interval.activity == Activity::Exchange);
+        close_parallel(parallel, exchange_s, train_s, last.samples.iter().map(|sample| sample.steps).sum());
+    }
+}

@@ -1,0 +1,86 @@
+//! A kernel as data: its WGSL text, its bindings and constants, and the record of the step it works on.
+
+/// How a kernel uses what is bound in one place.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Access {
+    /// A storage buffer that is only read.
+    Read,
+    /// A storage buffer that is written, and perhaps read.
+    Write,
+    /// The beginning of a buffer that is only read, as a uniform: so many vec4s as the tile of the same name in capitals says.
+    Uniform,
+    /// The step record, a uniform at a dynamic offset.
+    Step,
+}
+
+/// One binding of a kernel, in group 0 at the place of its row.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Binding {
+    /// Name of the variable in the WGSL file.
+    pub name: &'static str,
+    /// How it is used.
+    pub access: Access,
+}
+
+impl Binding {
+    /// Name of the constant that says how many vec4s of a uniform the kernel sees.
+    pub fn length_name(&self) -> String {
+        self.name.to_uppercase()
+    }
+}
+
+/// One kernel: a WGSL file whose stem is its name and its entry point.
+#[derive(Debug, PartialEq, Eq)]
+pub struct Kernel {
+    /// File stem, entry point, reference function, label and key of the profile.
+    pub name: &'static str,
+    /// Text of the WGSL file.
+    pub source: &'static str,
+    /// Texts appended to it, from `shaders/shared`.
+    pub shared: &'static [&'static str],
+    /// Bindings 0, 1, 2, ... of group 0.
+    pub bindings: &'static [Binding],
+    /// Names of the override constants; none has a default.
+    pub constants: &'static [&'static str],
+    /// Tile sizes that are written into the WGSL file as constants, by name; the grid follows from them.
+    pub tile: &'static [(&'static str, u32)],
+}
+
+impl Kernel {
+    /// The whole WGSL text: the kernel's file first, so that line numbers in messages stay true.
+    pub fn wgsl(&self) -> String {
+        std::iter::once(self.source).chain(self.shared.iter().copied()).collect::<Vec<_>>().join("\n")
+    }
+
+    /// Whether invocations exchange values without memory, which an adapter need not offer. WGSL's directive for it is unknown to
+    /// wgpu, so that only the text tells.
+    pub fn needs_subgroups(&self) -> bool {
+        std::iter::once(self.source).chain(self.shared.iter().copied()).any(|text| text.contains("subgroupShuffle"))
+    }
+
+    /// The size of the tile called `name`.
+    ///
+    /// # Panics
+    /// If there is none.
+    pub fn tile_size(&self, name: &str) -> u32 {
+        self.tile.iter().find(|(tile, _)| *tile == name).expect("the kernel has a tile of this name").1
+    }
+}
+
+/// What the host writes for each step; the twin of `Step` in `shaders/shared/step.wgsl`.
+#[repr(C)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, bytemuck::Pod, bytemuck::Zeroable)]
+pub struct Step {
+    /// Images in this batch.
+    pub batch: u32,
+    /// Place of the batch's first image in the epoch's order.
+    pub first: u32,
+    /// Training steps before this one, over all epochs.
+    pub index: u32,
+    /// Where `metrics_reduce` leaves this step's sums.
+    pub slot: u32,
+    /// Learning rate of this step.
+    pub learning_rate: f32,
+    /// Values of the dropout layer in the images of the batch that other devices train before this one's.
+    pub first_value: u32,
+}

@@ -1,0 +1,232 @@
+//! The kernel table: one row for each WGSL file of the training, with what it does and how far it may lie from the reference.
+
+use super::expected::{Before, Expected};
+use super::kernel::{Access, Binding, Kernel};
+use crate::hash::sha256_hex;
+
+const STEP: &str = include_str!("../../shaders/shared/step.wgsl");
+const THREEFRY: &str = include_str!("../../shaders/shared/threefry.wgsl");
+const DROPOUT: &str = include_str!("../../shaders/shared/dropout.wgsl");
+const IMAGE: &str = include_str!("../../shaders/shared/image.wgsl");
+const WINDOW: &str = include_str!("../../shaders/shared/window.wgsl");
+const BLOCKS: &str = include_str!("../../shaders/shared/blocks.wgsl");
+const MEET: &str = include_str!("../../shaders/shared/meet.wgsl");
+const WAYS_BACK: &str = include_str!("../../shaders/shared/ways_back.wgsl");
+const UNITS: &str = include_str!("../../shaders/shared/units.wgsl");
+const CLASSIFY: &str = include_str!("../../shaders/shared/classify.wgsl");
+const DENSE: &str = include_str!("../../shaders/shared/dense.wgsl");
+const WHOLE_BATCH: &str = include_str!("../../shaders/shared/whole_batch.wgsl");
+const ROWS: &str = include_str!("../../shaders/shared/rows.wgsl");
+const QUADRUPLES: &str = include_str!("../../shaders/shared/quadruples.wgsl");
+const JUDGE: &str = include_str!("../../shaders/shared/judge.wgsl");
+const UPDATE: &str = include_str!("../../shaders/shared/update.wgsl");
+
+macro_rules! kernel {
+    (
+        $identifier:ident = $name:literal ($($binding:ident: $access:ident),*),
+        shared [$($shared:ident),*],
+        constants [$($constant:ident),*],
+        tile [$($tile:ident = $size:literal),*]
+    ) => {
+        #[doc = concat!("`shaders/", $name, ".wgsl`, whose header says what it computes.")]
+        pub static $identifier: Kernel = Kernel {
+            name: $name,
+            source: include_str!(concat!("../../shaders/", $name, ".wgsl")),
+            shared: &[STEP, $($shared),*],
+            bindings: &[
+                $(Binding { name: stringify!($binding), access: Access::$access },)*
+                Binding { name: "step", access: Access::Step },
+            ],
+            constants: &["WORKGROUP", $(stringify!($constant)),*],
+            tile: &[$((stringify!($tile), $size)),*],
+        };
+    };
+}
+
+kernel!(BATCH_GATHER = "batch_gather" (images: Read, labels: Read, order: Read, x: Write, targets: Write),
+    shared [], constants [PIXELS], tile []);
+kernel!(CONV_FORWARD = "conv_forward" (x: Read, parameters: Read, y: Write),
+    shared [],
+    constants [IN_CHANNELS, IN_HEIGHT, IN_WIDTH, OUT_CHANNELS, OUT_HEIGHT, OUT_WIDTH, KERNEL, WEIGHT, BIAS],
+    tile [COLUMNS = 5, CHANNELS = 4]);
+kernel!(CONV_BACKWARD_INPUT = "conv_backward_input" (dy: Read, parameters: Read, dx: Write),
+    shared [],
+    constants [IN_CHANNELS, IN_HEIGHT, IN_WIDTH, OUT_CHANNELS, OUT_HEIGHT, OUT_WIDTH, KERNEL, WEIGHT],
+    tile [COLUMNS = 4, CHANNELS = 4]);
+kernel!(CONV_BACKWARD_WEIGHT = "conv_backward_weight" (x: Read, dy: Read, partial: Write),
+    shared [],
+    constants [IN_CHANNELS, IN_HEIGHT, IN_WIDTH, OUT_CHANNELS, OUT_HEIGHT, OUT_WIDTH, KERNEL, CHUNK],
+    tile [CHANNELS = 4, TAPS = 4]);
+kernel!(CONV_BACKWARD_WEIGHT_REDUCE = "conv_backward_weight_reduce" (partial: Read, gradients: Write),
+    shared [], constants [ELEMENTS, WEIGHT, CHUNK], tile []);
+kernel!(CONV_BACKWARD_BIAS = "conv_backward_bias" (dy: Read, gradients: Write),
+    shared [], constants [OUT_CHANNELS, POSITIONS, BIAS], tile []);
+kernel!(MAX_POOL_FORWARD = "max_pool_forward" (x: Read, y: Write, argmax: Write),
+    shared [], constants [CHANNELS, IN_HEIGHT, IN_WIDTH, OUT_HEIGHT, OUT_WIDTH, WINDOW], tile []);
+kernel!(MAX_POOL_BACKWARD = "max_pool_backward" (dy: Read, argmax: Read, y: Read, dx: Write),
+    shared [], constants [CHANNELS, IN_HEIGHT, IN_WIDTH, OUT_HEIGHT, OUT_WIDTH, WINDOW], tile []);
+kernel!(DROPOUT_FORWARD = "dropout_forward" (x: Read, y: Write),
+    shared [DROPOUT, THREEFRY], constants [ELEMENTS, KEY_LOW, KEY_HIGH, THRESHOLD, SCALE], tile []);
+kernel!(DROPOUT_BACKWARD = "dropout_backward" (dy: Read, dx: Write),
+    shared [DROPOUT, THREEFRY], constants [ELEMENTS, KEY_LOW, KEY_HIGH, THRESHOLD, SCALE], tile []);
+kernel!(DENSE_FORWARD = "dense_forward" (x: Read, parameters: Read, y: Write),
+    shared [], constants [IN, OUT, WEIGHT, BIAS, RELU], tile [IMAGES = 4, UNITS = 4]);
+kernel!(DENSE_BACKWARD_INPUT = "dense_backward_input" (dy: Read, parameters: Read, x: Read, dx: Write),
+    shared [], constants [IN, OUT, WEIGHT, RELU_BEFORE], tile [IMAGES = 4, FEATURES = 4]);
+kernel!(DENSE_BACKWARD_WEIGHT = "dense_backward_weight" (x: Read, dy: Read, gradients: Write),
+    shared [], constants [IN, OUT, WEIGHT], tile [UNITS = 4, FEATURES = 4]);
+kernel!(DENSE_BACKWARD_BIAS = "dense_backward_bias" (dy: Read, gradients: Write),
+    shared [], constants [OUT, BIAS], tile []);
+kernel!(SOFTMAX_CROSS_ENTROPY_FORWARD = "softmax_cross_entropy_forward"
+    (z: Read, targets: Read, loss: Write, correct: Write),
+    shared [], constants [CLASSES], tile []);
+kernel!(SOFTMAX_CROSS_ENTROPY_BACKWARD = "softmax_cross_entropy_backward" (z: Read, targets: Read, dz: Write),
+    shared [], constants [CLASSES], tile []);
+kernel!(METRICS_REDUCE = "metrics_reduce" (loss: Read, correct: Read, metrics: Write),
+    shared [], constants [], tile []);
+kernel!(SGD_UPDATE = "sgd_update" (gradients: Read, velocities: Write, parameters: Write),
+    shared [], constants [ELEMENTS, MOMENTUM], tile []);
+kernel!(FEATURES_FORWARD = "features_forward"
+    (images: Read, labels: Read, order: Read, parameters: Read, pool1: Write, places: Write, features: Write, targets: Write),
+    shared [IMAGE, BLOCKS, MEET, WINDOW, DROPOUT, THREEFRY],
+    constants [SIDE, CHANNELS1, POOL1, CHANNELS2, POOL2, CONV1_WEIGHT, CONV1_BIAS, CONV2_WEIGHT, CONV2_BIAS,
+        KEY_LOW, KEY_HIGH, THRESHOLD, SCALE],
+    tile []);
+kernel!(FEATURES_FORWARD_LANES = "features_forward_lanes"
+    (images: Read, labels: Read, order: Read, convolutions: Uniform, pool1: Write, places: Write, features: Write, targets: Write),
+    shared [ROWS, WINDOW, DROPOUT, THREEFRY],
+    constants [SIDE, CHANNELS1, POOL1, CHANNELS2, POOL2, CONV1_WEIGHT, CONV1_BIAS, CONV2_WEIGHT, CONV2_BIAS,
+        KEY_LOW, KEY_HIGH, THRESHOLD, SCALE],
+    tile [CONVOLUTIONS = 1292]);
+kernel!(CLASSIFIER_FORWARD_BACKWARD = "classifier_forward_backward"
+    (features: Read, targets: Read, parameters: Read, hidden: Write, deltas: Write, dfeatures: Write, outcome: Write),
+    shared [CLASSIFY, UNITS, MEET],
+    constants [FEATURES, UNITS1, UNITS2, CLASSES, FC1_WEIGHT, FC1_BIAS, FC2_WEIGHT, FC2_BIAS, FC3_WEIGHT, FC3_BIAS, SCALE,
+        IMAGES],
+    tile []);
+kernel!(CLASSIFIER_FORWARD_BACKWARD_SUBGROUPS = "classifier_forward_backward_subgroups"
+    (features: Read, targets: Read, parameters: Read, hidden: Write, deltas: Write, dfeatures: Write, outcome: Write),
+    shared [CLASSIFY, UNITS, MEET],
+    constants [FEATURES, UNITS1, UNITS2, CLASSES, FC1_WEIGHT, FC1_BIAS, FC2_WEIGHT, FC2_BIAS, FC3_WEIGHT, FC3_BIAS, SCALE,
+        IMAGES],
+    tile []);
+kernel!(CLASSIFIER_FORWARD_BACKWARD_LANES = "classifier_forward_backward_lanes"
+    (features: Read, targets: Read, parameters: Read, hidden: Write, deltas: Write, dfeatures: Write, outcome: Write),
+    shared [QUADRUPLES, JUDGE],
+    constants [FEATURES, UNITS1, UNITS2, CLASSES, FC1_WEIGHT, FC1_BIAS, FC2_WEIGHT, FC2_BIAS, FC3_WEIGHT, FC3_BIAS, SCALE],
+    tile [IMAGES = 8]);
+kernel!(FEATURES_BACKWARD = "features_backward"
+    (images: Read, order: Read, parameters: Read, pool1: Read, places: Read, dfeatures: Read, partial: Write),
+    shared [WAYS_BACK, IMAGE, MEET],
+    constants [SIDE, CHANNELS1, POOL1, CHANNELS2, POOL2, CONV2_WEIGHT, PARTIAL],
+    tile []);
+kernel!(FEATURES_BACKWARD_LANES = "features_backward_lanes"
+    (images: Read, order: Read, convolutions: Uniform, pool1: Read, places: Read, dfeatures: Read, partial: Write),
+    shared [ROWS, WINDOW],
+    constants [SIDE, CHANNELS1, POOL1, CHANNELS2, POOL2, CONV2_WEIGHT, PARTIAL],
+    tile [CONVOLUTIONS = 1292]);
+kernel!(GRADIENT_UPDATE = "gradient_update"
+    (features: Read, hidden: Read, deltas: Read, outcome: Read, partial: Read, metrics: Write, velocities: Write, parameters: Write),
+    shared [DENSE, WHOLE_BATCH],
+    constants [FEATURES, UNITS1, UNITS2, CLASSES, FC1_WEIGHT, FC1_BIAS, FC2_WEIGHT, FC2_BIAS, FC3_WEIGHT, FC3_BIAS,
+        CONV1, CONV2, MOMENTUM, INPUTS],
+    tile []);
+kernel!(GRADIENT_UPDATE_LANES = "gradient_update_lanes"
+    (features: Read, hidden: Read, deltas: Read, outcome: Read, partial: Read, metrics: Write, velocities: Write, parameters: Write),
+    shared [DENSE, UPDATE],
+    constants [FEATURES, UNITS1, UNITS2, CLASSES, FC1_WEIGHT, FC1_BIAS, FC2_WEIGHT, FC2_BIAS, FC3_WEIGHT, FC3_BIAS,
+        CONV1, CONV2, MOMENTUM],
+    tile []);
+
+/// The pass of a training step that a kernel belongs to.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Pass {
+    /// From pixels to losses.
+    Forward,
+    /// Forward and backward in one kernel.
+    ForwardBackward,
+    /// From losses to gradients.
+    Backward,
+    /// From gradients to parameters.
+    Update,
+}
+
+/// How far a device's 32-bit arithmetic may lie from the reference: |gpu - reference| <= `absolute` + `relative` |reference|.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Tolerance {
+    /// Name of the kernel, or of what else is compared.
+    pub name: &'static str,
+    /// Absolute part.
+    pub absolute: f64,
+    /// Relative part.
+    pub relative: f64,
+}
+
+/// A kernel of the training, and what is right for it.
+#[derive(Debug)]
+pub struct TrainingKernel {
+    /// The kernel.
+    pub kernel: &'static Kernel,
+    /// The pass that it belongs to.
+    pub pass: Pass,
+    /// How far it may lie from the reference.
+    pub tolerance: Tolerance,
+    /// What the reference says that a dispatch leaves in its buffers.
+    pub reference: fn(&Before<'_>) -> Vec<Expected>,
+}
+
+macro_rules! training_kernels {
+    ($($kernel:ident: $pass:ident, ($absolute:literal, $relative:literal), $reference:ident;)*) => {
+        /// Every kernel of the training, in the order of a step.
+        ///
+        /// Copies, masks and integers are exact. Sums of n products allow for rounding that grows with n; gradients are small
+        /// numbers, so that their absolute part is smaller than that of activations.
+        pub static TRAINING_KERNELS: &[TrainingKernel] = &[$(TrainingKernel {
+            kernel: &$kernel,
+            pass: Pass::$pass,
+            tolerance: Tolerance { name: $kernel.name, absolute: $absolute, relative: $relative },
+            reference: |before| before.$reference(),
+        }),*];
+    };
+}
+
+training_kernels! {
+    BATCH_GATHER: Forward, (0.0, 2e-7), batch_gather;
+    CONV_FORWARD: Forward, (3e-6, 2e-6), conv_forward;
+    MAX_POOL_FORWARD: Forward, (0.0, 0.0), max_pool_forward;
+    DROPOUT_FORWARD: Forward, (0.0, 2e-7), dropout_forward;
+    DENSE_FORWARD: Forward, (3e-6, 2e-6), dense_forward;
+    SOFTMAX_CROSS_ENTROPY_FORWARD: Forward, (2e-6, 1e-5), softmax_cross_entropy_forward;
+    METRICS_REDUCE: Forward, (1e-6, 2e-6), metrics_reduce;
+    SOFTMAX_CROSS_ENTROPY_BACKWARD: Backward, (2e-7, 1e-5), softmax_cross_entropy_backward;
+    DENSE_BACKWARD_INPUT: Backward, (2e-7, 2e-6), dense_backward_input;
+    DENSE_BACKWARD_WEIGHT: Backward, (2e-7, 2e-6), dense_backward_weight;
+    DENSE_BACKWARD_BIAS: Backward, (2e-7, 2e-6), dense_backward_bias;
+    DROPOUT_BACKWARD: Backward, (0.0, 2e-7), dropout_backward;
+    MAX_POOL_BACKWARD: Backward, (0.0, 0.0), max_pool_backward;
+    CONV_BACKWARD_INPUT: Backward, (2e-7, 2e-6), conv_backward_input;
+    CONV_BACKWARD_WEIGHT: Backward, (1e-6, 2e-6), conv_backward_weight;
+    CONV_BACKWARD_WEIGHT_REDUCE: Backward, (1e-7, 1e-6), conv_backward_weight_reduce;
+    CONV_BACKWARD_BIAS: Backward, (1e-6, 2e-6), conv_backward_bias;
+    SGD_UPDATE: Update, (1e-8, 5e-7), sgd_update;
+    FEATURES_FORWARD: Forward, (6e-6, 4e-6), features_forward;
+    FEATURES_FORWARD_LANES: Forward, (6e-6, 4e-6), features_forward;
+    CLASSIFIER_FORWARD_BACKWARD: ForwardBackward, (6e-6, 1e-5), classifier_forward_backward;
+    CLASSIFIER_FORWARD_BACKWARD_SUBGROUPS: ForwardBackward, (6e-6, 1e-5), classifier_forward_backward;
+    CLASSIFIER_FORWARD_BACKWARD_LANES: ForwardBackward, (6e-6, 1e-5), classifier_forward_backward;
+    FEATURES_BACKWARD: Backward, (1e-6, 4e-6), features_backward;
+    FEATURES_BACKWARD_LANES: Backward, (1e-6, 4e-6), features_backward;
+    GRADIENT_UPDATE: Update, (1e-6, 2e-6), gradient_update;
+    GRADIENT_UPDATE_LANES: Update, (1e-6, 2e-6), gradient_update;
+}
+
+/// The row of the training kernel called `name`.
+pub fn training_kernel(name: &str) -> Option<&'static TrainingKernel> {
+    TRAINING_KERNELS.iter().find(|row| row.kernel.name == name)
+}
+
+/// SHA-256, in hexadecimal, of all WGSL texts in the order of the table: which shaders a result was made with.
+pub fn shader_hash() -> String {
+    let texts: String = TRAINING_KERNELS.iter().map(|row| row.kernel.wgsl()).collect();
+    sha256_hex(texts.as_bytes())
+}
