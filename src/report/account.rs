@@ -46,8 +46,8 @@ fn verdict(account: &Account) -> Facts {
 pub(super) fn device_times(account: &Account) -> Option<String> {
     let factor = three_digits(*account.device_time_factor.value()?);
     Some(format!(
-        "those of the profile x {factor}: the ratio of the time of a step in the training to that beside the profile, on the \
-         same processor"
+        "those of the profile x {factor}: the time of a step in the training divided by that beside the profile, on \
+         the same processor"
     ))
 }
 

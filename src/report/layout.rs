@@ -27,8 +27,8 @@ pub(super) struct Table {
 }
 
 impl Table {
-    /// A table with a row for each of `values`, whose first `text_columns` columns hold text and all others numbers. `cells`
-    /// adds the reasons for missing values to the notes.
+    /// A table with a row for each of `values`, whose first `text_columns` columns hold text and all others numbers.
+    /// `cells` adds the reasons for missing values to the notes.
     pub fn of<T>(
         headings: &[&'static str],
         text_columns: usize,

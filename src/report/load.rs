@@ -150,7 +150,8 @@ fn soak(result: &RunResult) -> Option<String> {
         let throttling = first_load(result).map(|load| or_reason(&load.gpu.throttling, throttled));
         let percent = |figure: &Measured<f64>| or_reason(figure, |pct| format!("{} %", fixed(*pct, 2)));
         format!(
-            "{} epochs: fastest {} s (epoch {}), median {} s, slowest {} s (epoch {}), drift {} an hour, standard error {}; {}",
+            "{} epochs: fastest {} s (epoch {}), median {} s, slowest {} s (epoch {}), drift {} an hour, standard \
+             error {}; {}",
             soak.epochs,
             three_digits(soak.best_s),
             soak.best_epoch,

@@ -8,7 +8,8 @@ use crate::result::{Bound, KernelTime, Measured, PeakKind, Peaks, Profile, RunRe
 const ALL_FROM_WIDTH: u16 = 98;
 const GAP: u16 = 1;
 
-/// Headings of columns that are dropped if they say nothing: if no kernel serves several layers, or is called more than once.
+/// Headings of columns that are dropped if they say nothing: if no kernel serves several layers, or is called more than
+/// once.
 const LAYER: &str = "layer";
 const CALLS: &str = "calls";
 
@@ -119,7 +120,7 @@ fn commands(result: &RunResult) -> String {
     or_reason(result.repeats.last().map_or(&none, |repeat| &repeat.commands), |commands| {
         let per_step: u32 = result.plan.kernels.iter().map(|kernel| kernel.dispatches_per_step).sum();
         format!(
-            "{per_step} dispatches a step; the timed training submitted {} dispatches in {} submissions with {} timestamps",
+            "{per_step} dispatches a step; the timed training made {} in {} submissions with {} timestamps",
             three_digits(commands.dispatches as f64),
             three_digits(commands.submissions as f64),
             commands.timestamps

@@ -5,8 +5,8 @@ use super::numbers::{Notes, as_given, finite, fixed, percent_of, three_digits};
 use crate::result::{Measured, RunResult, Sweep, SweepFit, SweepPoint, SweepVariable};
 
 const GAP: u16 = 2;
-const LEGEND: &str = "step: median over the samples, each the mean of steps submitted together. spread: median absolute \
-    deviation of the samples, in per cent of the step.";
+const LEGEND: &str = "step: median over the samples, each the mean of steps submitted together. spread: median \
+    absolute deviation of the samples, in percent of the step.";
 
 /// The sweep of a result that holds no training.
 pub(super) fn without_training(result: &RunResult) -> Option<&Sweep> {
@@ -117,8 +117,8 @@ mod tests {
         };
         assert_eq!(
             words(SweepVariable::Batch, &fit),
-            "Each step costs 0.410 ms before any work; ever larger batches approach 9.60 GFLOP/s, half of it at batch 37; \
-             none of the 6 sizes lies further than 3.2 % from this line."
+            "Each step costs 0.410 ms before any work; ever larger batches approach 9.60 GFLOP/s, half of it at batch \
+             37; none of the 6 sizes lies further than 3.2 % from this line."
         );
         let two = SweepFit { points: 2, half_rate_at: Measured::missing("it is unknown"), ..fit };
         let text = words(SweepVariable::Width, &two);

@@ -9,8 +9,8 @@ pub const DEFAULT_WIDTH: u16 = 100;
 
 /// The report of a result for a terminal of `width` columns.
 ///
-/// The report of a training has its summary, epochs, phases, profile and the published rows; that of a sweep has the table
-/// of its sizes instead. No line is wider than `width`, from 80 columns on. There are no colours in it.
+/// The report of a training has its summary, epochs, phases, profile and the published rows; that of a sweep has the
+/// table of its sizes instead. No line is wider than `width`, from 80 columns on. There are no colours in it.
 pub fn text(result: &RunResult, width: u16) -> String {
     let summary = [summary::headline(result, width), layout::facts(summary::facts(result), width)];
     let details = match sweep::without_training(result) {

@@ -31,7 +31,7 @@ pub(super) fn section(account: &Account) -> Markup {
         ))
         @if parts.iter().any(|(_, seconds)| *seconds < 0.0) {
             p class="note" {
-                "A negative part means that kernels overlapped, or that more was explained than there was; the bar leaves it out."
+                "A negative part means that kernels overlapped, or that the parts exceed the whole; the bar omits it."
             }
         }
         @if let Some(words) = device_times(account) { p class="note" { "Device times: " (words) "." } }

@@ -30,7 +30,8 @@ impl Series {
         Self { class, name, points: epochs.iter().filter_map(point).collect() }
     }
 
-    /// Training loss within the epochs, each part of an epoch at its middle; by whole epochs in files without such parts.
+    /// Training loss within the epochs, each part of an epoch at its middle; by whole epochs in files without such
+    /// parts.
     fn of_training_loss(epochs: &[Epoch]) -> Self {
         let (class, name) = ("forward", "training loss (with dropout)");
         let of_epoch = |epoch: &Epoch| {

@@ -21,7 +21,8 @@ pub(super) enum Pass {
 impl Pass {
     pub(super) const ALL: [Pass; 3] = [Pass::Forward, Pass::Backward, Pass::Update];
 
-    /// The pass of the kernel `name`, which contains that of its pass; the gathering of a batch comes before the forward pass.
+    /// The pass of the kernel `name`, which contains that of its pass; the gathering of a batch comes before the
+    /// forward pass.
     pub(super) fn of(name: &str) -> Self {
         if name.contains("backward") {
             Pass::Backward
@@ -59,8 +60,8 @@ const COLUMNS: [Column; 7] = [
     Column { heading: "bound by", class: "bound" },
 ];
 
-const CAPTION: &str = "Device time of each kernel in a training step, by layer and pass. What bounds a kernel stands with the \
-    share of that peak it reaches.";
+const CAPTION: &str = "Device time of each kernel in a training step, by layer and pass. What bounds a kernel \
+    stands with the share of that peak it reaches.";
 
 /// The kernels of one layer, each with its number among all, the longest being 1.
 struct Layer<'a> {

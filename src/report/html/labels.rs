@@ -62,7 +62,8 @@ pub(super) fn width_px(text: &str) -> f64 {
     text.chars().count() as f64 * TEXT_PX * LETTER_WIDTH
 }
 
-/// Labels for `points`, inside `bounds` and clear of `obstacles`; earlier points have priority. `None` if there is no room.
+/// Labels for `points`, inside `bounds` and clear of `obstacles`; earlier points have priority. `None` if there is no
+/// room.
 pub(super) fn place(points: &[Point], obstacles: &[Rect], bounds: &Rect) -> Vec<Option<Label>> {
     let mut taken: Vec<Rect> = points.iter().map(|point| Rect::around(point.x, point.y, point.radius)).collect();
     taken.extend(obstacles);

@@ -1,7 +1,7 @@
 //! A result as a self-contained HTML page, without scripts or other files.
 //!
-//! The page is well-formed XML, so that a test can parse it. Every drawing is SVG with a title, a description and a table of
-//! its figures.
+//! The page is well-formed XML, so that a test can parse it. Every drawing is SVG with a title, a description and a
+//! table of its figures.
 
 mod account;
 mod curves;

@@ -96,7 +96,8 @@ impl Range {
         self.high
     }
 
-    /// Round numbers within the range: multiples of powers of ten by 1, 2 and 5 while there are few of them, else by 1 and 3 or 1.
+    /// Round numbers within the range: multiples of powers of ten by 1, 2 and 5 while there are few of them, else by 1
+    /// and 3 or 1.
     fn ticks(&self) -> Vec<f64> {
         if !self.logarithmic {
             let step = linear_step(self.high);

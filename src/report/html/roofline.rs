@@ -1,6 +1,7 @@
 //! The roofline: the rate of each kernel, against the limit for its arithmetic intensity on this adapter.
 //!
-//! Source: S. Williams, A. Waterman and D. Patterson, "Roofline: an insightful visual performance model", CACM 52(4), 2009.
+//! Source: S. Williams, A. Waterman and D. Patterson, "Roofline: an insightful visual performance model", CACM 52(4),
+//! 2009.
 
 use super::kernels::Pass;
 use super::labels::{self, Label, Point, Rect};
@@ -93,8 +94,8 @@ pub(super) fn section(profile: &Profile, peaks: &Measured<Peaks>) -> Markup {
             p {
                 "Each kernel is a point with its number from the list above, as large as its share of the time."
                 @if !roofs.bandwidths.is_empty() || roofs.peak_gflop_per_s.is_some() {
-                    " The roofs are what this adapter reached through this API: under a slope memory is the limit, under the "
-                    "level arithmetic."
+                    " The roofs are what this adapter reached through this API: below a slope memory is the limit, "
+                    "below the level arithmetic."
                 }
             }
             p class="key" {
@@ -172,7 +173,8 @@ fn mark(pass: Pass, x: f64, y: f64, radius: f64) -> Markup {
             let half = radius * 1.25;
             let (left, right, top, bottom) = (px(x - half), px(x + half), px(y - half), px(y + half));
             let (x, y) = (px(x), px(y));
-            html! { polygon class=(class) points={ (x) "," (top) " " (right) "," (y) " " (x) "," (bottom) " " (left) "," (y) } {} }
+            let points = format!("{x},{top} {right},{y} {x},{bottom} {left},{y}");
+            html! { polygon class=(class) points=(points) {} }
         }
     }
 }

@@ -89,11 +89,7 @@ pub(super) const COLUMNS: [Column; 16] = [
         heading: "tool",
         is_text: true,
         published: |row, _| Cell::Text(row.tool.clone()),
-        ours: |group, _| {
-            Cell::Text(
-                [vec![group.tool()], group.stamps().into_iter().map(str::to_owned).collect()].concat().join("\n"),
-            )
-        },
+        ours: |group, _| Cell::Text(group.tool()),
         ..PLAIN
     },
     Column {
@@ -145,8 +141,8 @@ pub(super) const COLUMNS: [Column; 16] = [
         key: "ratio_to_tensorflow",
         heading: "vs\nTF",
         tables: &[BY_TOOL, BY_GPU, GPU_AGAINST_CPU],
-        meaning: "vs TF: time divided by that of Keras (tensorflow) on the same device; that of gpubench on a GPU by its \
-            shortest on a GPU, on a CPU by its shortest on a CPU.",
+        meaning: "vs TF: time divided by that of Keras (tensorflow) on the same device; that of gpubench on a GPU by \
+            its shortest on a GPU, on a CPU by its shortest on a CPU.",
         published: |row, table| {
             let ratio = table.tensorflow_beside(row).map(|other| row.train_s / other.train_s);
             Cell::Number(Measured::or_missing(ratio, "no row of TensorFlow on this device"))
@@ -252,7 +248,8 @@ fn of_parallel(result: &RunResult, figure: impl Fn(&Parallel) -> &Measured<f64>)
     }
 }
 
-/// Scaling efficiency in percent: the time on one device, divided by the number of devices times the time on all of them.
+/// Scaling efficiency in percent: the time on one device, divided by the number of devices times the time on all of
+/// them.
 fn scaling_pct(row: &PublishedRow, others: &[&PublishedRow]) -> Measured<f64> {
     if row.device_count <= 1 {
         return Measured::missing(ONE_DEVICE);

@@ -13,8 +13,8 @@ const NOTE: &str = "note";
 const MISSING: &str = "missing";
 
 impl Tables<'_> {
-    /// Views as comma-separated values with one heading. A missing value is an empty field, and its reason stands in the
-    /// last column as `key: reason; key: reason`. Excluded results have only the reason for their exclusion there.
+    /// Views as comma-separated values with one heading. A missing value is an empty field, and its reason stands in
+    /// the last column as `key: reason; key: reason`. Excluded results have only the reason for their exclusion there.
     ///
     /// # Errors
     /// [`Error::Output`] if they cannot be written, which does not happen in memory.

@@ -207,14 +207,9 @@ impl<'a> Group<'a> {
         device(self.first())
     }
 
-    /// This program, its version and plan, and its build profile unless that is `release`.
+    /// This program, its version and plan; then, on lines of their own, the stamps of results that are not standard.
     pub fn tool(&self) -> String {
-        tool(self.first())
-    }
-
-    /// What a reader must know before using a figure of this row, `INVALID` first; empty for standard results.
-    pub fn stamps(&self) -> Vec<&'static str> {
-        self.first().stamps()
+        [vec![tool(self.first())], self.first().stamps().into_iter().map(str::to_owned).collect()].concat().join("\n")
     }
 
     /// Number of devices that train together.

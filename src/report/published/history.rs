@@ -40,7 +40,8 @@ impl PublishedTable {
         }
     }
 
-    /// The table that shows a run on `adapter`: the one with CPUs if the adapter computes on the CPU, else the one by tool.
+    /// The table that shows a run on `adapter`: the one with CPUs if the adapter computes on the CPU, else the one by
+    /// tool.
     pub fn of(adapter: &Adapter) -> Self {
         if on_cpu(adapter) { Self::GpuAgainstCpu } else { Self::ByTool }
     }
@@ -100,7 +101,8 @@ pub fn published_rows() -> &'static [PublishedRow] {
 /// Reads published rows from the text of a file like `results/published.csv`.
 ///
 /// # Errors
-/// [`Error::Data`], with the line, if a column is missing, unknown or misplaced, or a value has the wrong type or is out of range.
+/// [`Error::Data`], with the line, if a column is missing, unknown or misplaced, or a value has the wrong type or is
+/// out of range.
 pub fn parse_published(text: &str) -> Result<Vec<PublishedRow>> {
     let mut reader = csv::Reader::from_reader(text.as_bytes());
     let wrong =

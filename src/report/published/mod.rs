@@ -1,7 +1,7 @@
 //! Results among the published rows of 2016-17.
 //!
-//! [`Tables::of`] turns many results into rows, [`Tables::of_run`] a single one. [`Tables::text`], [`Tables::markdown`],
-//! [`Tables::csv`] and the HTML page show the same columns, which one table of columns defines.
+//! [`Tables::of`] turns many results into rows, [`Tables::of_run`] a single one. [`Tables::text`],
+//! [`Tables::markdown`], [`Tables::csv`] and the HTML page show the same columns, which one table of columns defines.
 
 mod columns;
 mod csv;

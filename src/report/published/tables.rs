@@ -82,8 +82,8 @@ impl<'a> Tables<'a> {
         TableRows::new(view, groups)
     }
 
-    /// The columns of a table. A narrow terminal goes without sources, and for a single run without the columns that the
-    /// report tells elsewhere.
+    /// The columns of a table. A narrow terminal goes without sources, and for a single run without the columns that
+    /// the report tells elsewhere.
     fn columns(&self, view: TableView, medium: Medium) -> impl Iterator<Item = &'static Column> {
         let is_run = self.is_run;
         let is_dispensable = move |key| key == SOURCE || (is_run && TOLD_ELSEWHERE.contains(&key));

@@ -134,7 +134,8 @@ impl<'a> TableRows<'a> {
         ours.chain(self.published.iter().map(|row| Row::Published(row)))
     }
 
-    /// The published row that the column `vs TF` compares a group with: TensorFlow's shortest time on the same kind of device.
+    /// The published row that the column `vs TF` compares a group with: TensorFlow's shortest time on the same kind of
+    /// device.
     pub fn tensorflow(&self, group: &Group<'_>) -> Option<&'static PublishedRow> {
         let same_kind = |row: &&&PublishedRow| row.tool == TENSORFLOW && (row.device_count == 0) == group.on_cpu();
         let rows = self.published.iter().filter(same_kind);
