@@ -4,7 +4,7 @@
 //! at the start of their lines, and what stands between them is made anew.
 
 use crate::error::{Error, Result};
-use crate::report::Part;
+use crate::report::TableView;
 use std::ops::Range;
 
 const BEGIN: &str = "<!-- gpubench table";
@@ -16,7 +16,7 @@ pub struct Region {
     /// Name of what it shows.
     pub name: String,
     /// What it shows.
-    pub parts: Vec<Part>,
+    pub parts: Vec<TableView>,
     /// Number of the line of its first marker, from 1.
     pub line: usize,
     /// The bytes between the lines of its markers.
@@ -64,13 +64,13 @@ fn endless(marked: &Region) -> Error {
 }
 
 /// What a first marker asks for.
-fn named(line: &str, number: usize) -> Result<(String, Vec<Part>)> {
+fn named(line: &str, number: usize) -> Result<(String, Vec<TableView>)> {
     let inner =
         line.strip_prefix(BEGIN).and_then(|rest| rest.strip_prefix(':')).and_then(|rest| rest.strip_suffix("-->"));
     let name = inner
         .and_then(|inner| inner.trim().strip_prefix("frame="))
         .ok_or_else(|| Error::Data(format!("line {number} is no marker of a table; write {BEGIN}: frame=NAME -->")))?;
-    let parts = Part::named(name).map_err(|error| Error::Data(format!("line {number}: {error}")))?;
+    let parts = TableView::named(name).map_err(|error| Error::Data(format!("line {number}: {error}")))?;
     Ok((name.to_owned(), parts))
 }
 
@@ -109,7 +109,7 @@ mod tests {
             let marked = find(&page).unwrap();
             let found: Vec<(&str, usize)> = marked.iter().map(|one| (one.name.as_str(), one.line)).collect();
             assert_eq!(found, [("by-tool", 3), ("all", 8)]);
-            assert_eq!((marked[0].parts.len(), &marked[1].parts), (1, &Part::all()));
+            assert_eq!((marked[0].parts.len(), &marked[1].parts), (1, &TableView::all()));
             let content = |one: &Region| format!("\n{}\n\n", one.name);
             assert_eq!(first_difference(&page, &marked, content).map(|one| one.line), Some(3));
             let new = replaced(&page, &marked, content);
