@@ -1,6 +1,6 @@
 //! One training on several devices.
 
-use super::OpenedDevice;
+use super::device::OpenedDevice;
 use crate::bench::host_timeline::{Activity, HostTimeline};
 use crate::bench::pacing::{Chunk, Pace, drive};
 use crate::bench::training_target::{TrainingEngine, begun};

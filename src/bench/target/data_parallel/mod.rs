@@ -5,9 +5,11 @@
 //! -1 its velocities become the gradient itself, whatever the plan. With [`Synchronisation::Epoch`] every device trains by
 //! itself, and the parameters and velocities are averaged at the end of an epoch.
 
+mod device;
 mod engine;
 mod split;
 
+pub use device::OpenedDevice;
 pub use split::{Split, shares};
 
 use crate::bench::describe;
@@ -58,17 +60,6 @@ pub struct Device<'a> {
     pub weight: u32,
 }
 
-/// One device, opened.
-pub struct OpenedDevice {
-    name: String,
-    gpu: Gpu,
-    pipelines: Pipelines,
-    plan: Plan,
-    /// Its own: the batch is its part of a whole batch, the optimizer what makes gradients or trains by itself.
-    config: TrainingConfig,
-    share: Share,
-}
-
 /// Several devices, opened, with their kernels compiled.
 pub struct OpenedDataParallel<'a> {
     target: &'a DataParallelTarget<'a>,
@@ -76,22 +67,6 @@ pub struct OpenedDataParallel<'a> {
     pub devices: Vec<OpenedDevice>,
     config: TrainingConfig,
     check: check::Report,
-}
-
-impl OpenedDevice {
-    /// Its device.
-    pub fn gpu(&self) -> &Gpu {
-        &self.gpu
-    }
-
-    /// Says which device an error is of.
-    fn blame(&self, error: Error) -> Error {
-        match error {
-            Error::Device(words) => Error::Device(format!("{}: {words}", self.name)),
-            Error::Adapter(words) => Error::Adapter(format!("{}: {words}", self.name)),
-            other => other,
-        }
-    }
 }
 
 impl TrainingTarget for DataParallelTarget<'_> {
