@@ -124,3 +124,14 @@ fn files_and_shaders_stay_within_their_budgets() {
         }
     }
 }
+
+#[test]
+fn tests_stay_within_the_budget_of_a_file() {
+    let mut paths = Vec::new();
+    sources(&Path::new(ROOT).join("tests"), &mut paths);
+    assert!(paths.len() > 50, "only {} files were found: the search is broken", paths.len());
+    for path in paths {
+        let lines = fs::read_to_string(&path).unwrap().lines().count();
+        assert!(lines <= 400, "{} has {lines} lines: find the missing idea", path.display());
+    }
+}
