@@ -5,7 +5,7 @@
 use assert_cmd::Command;
 use gpubench::bench::host_timeline::{Activity, HostTimeline};
 use gpubench::bench::training_target::{OpenedTarget, TrainingEngine, TrainingTarget};
-use gpubench::bench::{self, Chunk, DataParallelTarget, Device, Job, Observer, OpenedDataParallel, Progress};
+use gpubench::bench::{self, DataParallelTarget, Device, Job, Observer, OpenedDataParallel, Progress, StepChunk};
 use gpubench::check::tolerance;
 use gpubench::data::Dataset;
 use gpubench::gpu::{Adapters, Gpu, Pipelines};
@@ -77,7 +77,7 @@ fn target<'a>(
     DataParallelTarget { adapters, devices: weights.iter().enumerate().map(device).collect(), sync, checked: false }
 }
 
-fn keep_on(_: Chunk) -> ControlFlow<()> {
+fn keep_on(_: StepChunk) -> ControlFlow<()> {
     ControlFlow::Continue(())
 }
 

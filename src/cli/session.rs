@@ -69,7 +69,7 @@ impl Session {
 
     /// As [`Session::result`], on `adapter`, which took `adapter_s` seconds to find.
     pub fn begin_result(&self, settings: Settings, adapter: Adapter, adapter_s: f64) -> RunResult {
-        let mut result = bench::begin(Setup {
+        let mut result = bench::initial_result(Setup {
             settings,
             environment: environment::environment(adapter),
             dataset: &self.dataset,

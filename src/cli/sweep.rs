@@ -193,7 +193,7 @@ fn line(variable: SweepVariable, point: &SweepPoint) -> String {
     };
     match &point.step_s {
         Measured::Value(step_s) => format!("{name}: about {:.3} ms a step", 1e3 * step_s),
-        Measured::Missing { reason } if reason == bench::SWEEP_NOT_YET => String::new(),
+        Measured::Missing { reason } if reason == bench::SWEEP_NOT_REACHED => String::new(),
         Measured::Missing { reason } => format!("{name}: n/a ({reason})"),
     }
 }

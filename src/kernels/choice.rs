@@ -44,7 +44,7 @@ impl Choice {
     }
 
     /// This one with every other value of its parameter number `place`.
-    pub fn others(&self, place: usize) -> Vec<Self> {
+    pub fn alternatives(&self, place: usize) -> Vec<Self> {
         let values = self.row.parameters[place].values.iter().filter(|&&value| value != self.values[place]);
         let with = |&value: &u32| {
             let mut choice = self.clone();
@@ -125,7 +125,8 @@ pub static PLANS: [PlanRow; 4] = [
 /// Every plan as shipped, then each with every other value of one parameter: what tests run over.
 pub fn all_choices() -> Vec<Choice> {
     let shipped: Vec<Choice> = PLANS.iter().map(Choice::shipped).collect();
-    let others = |choice: &Choice| (0..choice.values.len()).flat_map(|place| choice.others(place)).collect::<Vec<_>>();
+    let others =
+        |choice: &Choice| (0..choice.values.len()).flat_map(|place| choice.alternatives(place)).collect::<Vec<_>>();
     let others: Vec<Choice> = shipped.iter().flat_map(others).collect();
     shipped.into_iter().chain(others).collect()
 }

@@ -113,7 +113,7 @@ pub async fn run(request: &str, host: &str, on_event: js_sys::Function) -> std::
     if settings.plan.value == request::SHIPPED {
         settings.plan.value = bench::shipped_plan(&named).to_owned();
     }
-    let mut result = bench::begin(Setup {
+    let mut result = bench::initial_result(Setup {
         settings,
         environment: host.environment(bench::describe_adapter(&named)),
         dataset: &dataset,
