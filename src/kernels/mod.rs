@@ -14,4 +14,4 @@ pub use choice::{Choice, MakePlan, PLANS, PlanRow, all_choices, plan_named};
 pub use expected::{Before, Contents, Expected};
 pub use kernel::{Access, Binding, Kernel, Step};
 pub use plan::{Amount, BufferSpec, Dispatch, Element, Grid, Parameter, Plan};
-pub use table::{Pass, TRAINING_KERNELS, Tolerance, TrainingKernel, shader_hash, training_kernel};
+pub use table::{KERNELS, Pass, TRAINING_KERNELS, Tolerance, TrainingKernel, shader_hash, training_kernel};

@@ -187,6 +187,9 @@ macro_rules! training_kernels {
             tolerance: Tolerance { name: $kernel.name, absolute: $absolute, relative: $relative },
             reference: |before| before.$reference(),
         }),*];
+
+        /// The kernels of [`TRAINING_KERNELS`] by themselves.
+        pub static KERNELS: &[&Kernel] = &[$(&$kernel),*];
     };
 }
 
@@ -227,6 +230,6 @@ pub fn training_kernel(name: &str) -> Option<&'static TrainingKernel> {
 
 /// SHA-256, in hexadecimal, of all WGSL texts in the order of the table: which shaders a result was made with.
 pub fn shader_hash() -> String {
-    let texts: String = TRAINING_KERNELS.iter().map(|row| row.kernel.wgsl()).collect();
+    let texts: String = KERNELS.iter().map(|kernel| kernel.wgsl()).collect();
     sha256_hex(texts.as_bytes())
 }

@@ -5,7 +5,8 @@
 
 #![allow(clippy::unwrap_used, reason = "what cannot be had fails the benchmark")]
 
-#[path = "../sample/mod.rs"]
+#[path = "../common/sample/mod.rs"]
+#[allow(dead_code, reason = "the benchmark needs one result of many")]
 mod sample;
 
 use divan::Bencher;

@@ -1,13 +1,9 @@
 //! Files that a visitor gives the page.
 
-use super::site::{ROOT, Site};
+use super::common::mnist;
+use super::site::Site;
 use std::fs;
-use std::path::{Path, PathBuf};
-
-/// Where the four files of MNIST may be.
-pub fn mnist() -> PathBuf {
-    std::env::var_os("GPUBENCH_TEST_MNIST").map_or_else(|| Path::new(ROOT).join("../shared/data/mnist"), PathBuf::from)
-}
+use std::path::PathBuf;
 
 /// A file named after one of MNIST's is taken from the drop, and found to be none; one with another name is not even read.
 pub fn a_file_that_is_none_of_mnists_is_refused(site: &Site) {

@@ -5,6 +5,8 @@
 
 #![allow(clippy::unwrap_used, reason = "what cannot be had fails the test")]
 
+#[path = "../common/mod.rs"]
+mod common;
 mod driver;
 mod files;
 mod run;
@@ -13,6 +15,7 @@ mod without;
 
 use libtest_mimic::{Arguments, Completion, Trial};
 use site::Site;
+use std::process::ExitCode;
 use std::sync::{Arc, OnceLock};
 
 /// A name and what is tested.
@@ -33,7 +36,7 @@ const TESTS: [Test; 9] = [
     ("an_insecure_origin_is_named", without::an_insecure_origin_is_named),
 ];
 
-fn main() {
+fn main() -> ExitCode {
     let mut arguments = Arguments::from_args();
     // Runs at the same time would slow each other down, and one of the tests measures how smoothly the page runs.
     arguments.test_threads = arguments.test_threads.or(Some(1));
@@ -42,7 +45,7 @@ fn main() {
         let site = site.clone();
         Trial::ignorable_test(name, move || {
             let mut reason = site::missing();
-            if name == "mnists_files_are_accepted" && !files::mnist().is_dir() {
+            if name == "mnists_files_are_accepted" && !common::mnist().is_dir() {
                 reason = Some("there are no files of MNIST here");
             }
             if let Some(reason) = reason {
@@ -53,5 +56,8 @@ fn main() {
         })
     };
     let trials = TESTS.into_iter().map(trial).collect();
-    libtest_mimic::run(&arguments, trials).exit();
+    let conclusion = libtest_mimic::run(&arguments, trials);
+    // Ends the server and chromedriver, which a process that merely exits would leave behind.
+    drop(site);
+    conclusion.exit_code()
 }

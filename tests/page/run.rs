@@ -1,5 +1,6 @@
 //! Runs, started and ended in all the ways a visitor has.
 
+use super::common::process::PROGRAM;
 use super::site::{Site, Visit};
 use gpubench::result::{RunResult, Status};
 use serde_json::{Value, json};
@@ -15,7 +16,7 @@ const SHORT: &str = "steps=3&digits=384&seed=3";
 
 /// What the program prints on stdout, asked to do something with a result.
 fn gpubench(arguments: &[&str], results: &[&Path]) -> String {
-    let output = Command::new(env!("CARGO_BIN_EXE_gpubench")).args(arguments).args(results).output().unwrap();
+    let output = Command::new(PROGRAM).args(arguments).args(results).output().unwrap();
     let stderr = String::from_utf8_lossy(&output.stderr);
     assert!(output.status.success(), "{arguments:?}: {stderr}");
     String::from_utf8(output.stdout).unwrap()

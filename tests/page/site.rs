@@ -1,5 +1,7 @@
 //! The page as `gpubench serve` serves it, and a browser that looks at it.
 
+use super::common::ROOT;
+use super::common::process::PROGRAM;
 use super::driver::{Browser, Running, Session, program};
 use gpubench::result::RunResult;
 use serde_json::{Value, json};
@@ -9,9 +11,6 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::time::{Duration, Instant};
 use tempfile::TempDir;
-
-/// The root of this project.
-pub const ROOT: &str = env!("CARGO_MANIFEST_DIR");
 
 /// What all tests share: the server and the driver.
 pub struct Site {
@@ -40,7 +39,7 @@ pub fn missing() -> Option<&'static str> {
 impl Site {
     /// Serves the page and starts chromedriver, each on a port of its own.
     pub fn start() -> Self {
-        let mut serve = Command::new(env!("CARGO_BIN_EXE_gpubench"));
+        let mut serve = Command::new(PROGRAM);
         serve.args(["serve", "--port", "0"]).arg(built());
         let (server, address) = Running::start(&mut serve, |line| line.starts_with("http").then(|| line.to_owned()));
         let (driver, port) = Running::start(Command::new("chromedriver").arg("--port=0"), |line| {

@@ -1,6 +1,7 @@
 //! What the page says where it cannot run, and whether it is up to date.
 
-use super::site::{ROOT, Site, built};
+use super::common::ROOT;
+use super::site::{Site, built};
 use serde_json::json;
 use std::fs;
 use std::path::Path;

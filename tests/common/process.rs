@@ -1,0 +1,102 @@
+//! The program as a process.
+
+use gpubench::result::RunResult;
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+use tempfile::TempDir;
+
+/// The program that is tested.
+pub const PROGRAM: &str = env!("CARGO_BIN_EXE_gpubench");
+
+/// What the drivers compiled is kept from test to test here, as it is on a machine that is in use. A test of what happens without it
+/// sets `MESA_SHADER_CACHE_DIR` to a folder of its own.
+const DRIVER_CACHE: &str = concat!(env!("CARGO_TARGET_TMPDIR"), "/driver-cache");
+
+/// The program in an environment of its own in `folder`, without what the caller's variables would choose.
+pub fn program(folder: &Path) -> Command {
+    let mut command = Command::new(PROGRAM);
+    for variable in [
+        "WGPU_BACKEND",
+        "WGPU_ADAPTER_NAME",
+        "GPUBENCH_DATA",
+        "GPUBENCH_MNIST_MIRROR",
+        "GPUBENCH_PLAN",
+        "GPUBENCH_SYSFS",
+    ] {
+        command.env_remove(variable);
+    }
+    command.env("XDG_CACHE_HOME", folder.join("cache")).env("MESA_SHADER_CACHE_DIR", DRIVER_CACHE);
+    command.env("NODEVICE_SELECT", "1").current_dir(folder);
+    command
+}
+
+/// The same with a plan that is named: each test has a cache of its own, and looking for the fastest plan takes some seconds.
+pub fn gpubench(folder: &Path) -> Command {
+    let mut command = program(folder);
+    command.env("GPUBENCH_PLAN", "layered");
+    command
+}
+
+/// The same where no driver can be found, and without a named plan.
+pub fn without_adapters(folder: &Path) -> Command {
+    let none = folder.join("none.json");
+    let mut command = program(folder);
+    command.env("VK_ICD_FILENAMES", &none).env("VK_DRIVER_FILES", &none);
+    command
+}
+
+/// Runs a command, expects `code`, and gives stdout and stderr.
+pub fn outcome_of(command: &mut Command, code: i32) -> (String, String) {
+    let output = command.output().expect("the program starts");
+    let text = |bytes: &[u8]| String::from_utf8(bytes.to_vec()).expect("UTF-8");
+    let (stdout, stderr) = (text(&output.stdout), text(&output.stderr));
+    assert_eq!(output.status.code(), Some(code), "stdout: {stdout}\nstderr: {stderr}");
+    (stdout, stderr)
+}
+
+/// Runs the program in `folder`, expects `code`, and gives stdout and stderr.
+pub fn outcome(folder: &Path, arguments: &[&str], code: i32) -> (String, String) {
+    outcome_of(gpubench(folder).args(arguments), code)
+}
+
+/// Expects `code` and an error that contains every one of `says`, nothing on stdout, nothing in the usual place of results.
+pub fn refused(arguments: &[&str], code: i32, says: &[&str]) {
+    let folder = TempDir::new().unwrap();
+    let (stdout, stderr) = outcome_of(program(folder.path()).args(arguments), code);
+    assert!(stdout.is_empty(), "{arguments:?}: {stdout}");
+    for says in says {
+        assert!(stderr.contains(says), "{arguments:?}: {says:?} is not in: {stderr}");
+    }
+    assert!(!folder.path().join("results").exists(), "{arguments:?}: {:?}", results(folder.path()));
+}
+
+/// The result files in the usual place.
+pub fn results(folder: &Path) -> Vec<PathBuf> {
+    let Ok(entries) = fs::read_dir(folder.join("results")) else { return Vec::new() };
+    entries.map(|entry| entry.unwrap().path()).collect()
+}
+
+/// The one result file there.
+pub fn only_result(folder: &Path) -> RunResult {
+    let files = results(folder);
+    assert_eq!(files.len(), 1, "{files:?}");
+    RunResult::from_json(&fs::read_to_string(&files[0]).unwrap()).unwrap()
+}
+
+/// Starts `command`, waits until a line on stderr satisfies `ready` and for `pause` after it, interrupts the process as Ctrl-C does,
+/// expects exit code 130, and gives the lines that came after.
+#[cfg(unix)]
+pub fn interrupted(command: &mut Command, ready: impl Fn(&str) -> bool, pause: std::time::Duration) -> Vec<String> {
+    use std::io::{BufRead, BufReader};
+    use std::process::Stdio;
+    let mut child = command.stdout(Stdio::null()).stderr(Stdio::piped()).spawn().unwrap();
+    let mut lines = BufReader::new(child.stderr.take().unwrap()).lines();
+    assert!(lines.any(|line| line.is_ok_and(|line| ready(&line))), "the run has not come as far as it should");
+    std::thread::sleep(pause);
+    let kill = Command::new("kill").args(["-INT", &child.id().to_string()]).status().unwrap();
+    assert!(kill.success(), "kill -INT");
+    let rest: Vec<String> = lines.map_while(Result::ok).collect();
+    assert_eq!(child.wait().unwrap().code(), Some(130), "{rest:?}");
+    rest
+}

@@ -1,0 +1,181 @@
+//! No index of any kernel leaves its array: what allows shaders to run without runtime checks.
+//!
+//! Each kernel is rewritten so that every index into a bound buffer or an array of its workgroup is compared with the array's length
+//! while it runs; those that are too large are counted. Then every plan trains and evaluates, with batches that fill no tile.
+
+use crate::common::named;
+use crate::common::training::with_batch;
+use crate::common::trials::{Outcome, ignored_without_subgroups, on_each};
+use gpubench::check;
+use gpubench::gpu::{Adapters, Gpu, Needs, Pipelines};
+use gpubench::kernels::{
+    Access, Amount, Binding, BufferSpec, Choice, Dispatch, Element, Kernel, Plan, all_choices, plan_named,
+};
+use gpubench::trainer::{Stage, Trainer, TrainingConfig};
+use libtest_mimic::Trial;
+use std::sync::Arc;
+
+/// The buffer that counts indices beyond their array.
+const BEYOND: &str = "beyond";
+
+const GUARD: &str = "
+fn inside(index: u32, length: u32) -> u32 {
+    if index >= length {
+        atomicAdd(&beyond[0], 1u);
+    }
+    return min(index, length - 1u);
+}
+";
+
+/// Names of arrays and the expressions of their lengths.
+fn arrays(kernel: &Kernel, source: &str) -> Vec<(String, String)> {
+    let storage = kernel.bindings.iter().filter(|binding| matches!(binding.access, Access::Read | Access::Write));
+    let mut arrays: Vec<(String, String)> =
+        storage.map(|binding| (binding.name.to_owned(), format!("arrayLength(&{})", binding.name))).collect();
+    for line in source.lines() {
+        // Uniforms have arrays of fixed lengths too, but for the step record.
+        let line = line.trim();
+        let declared = line.strip_prefix("var<workgroup> ").or_else(|| Some(line.split_once("var<uniform> ")?.1));
+        let Some(rest) = declared.filter(|rest| rest.contains(": array<")) else { continue };
+        let (name, kind) = rest.split_once(": array<").expect("workgroup memory holds arrays");
+        let kind = kind.strip_suffix(">;").expect("the declaration ends the line");
+        let (_, length) = kind.rsplit_once(", ").expect("its length comes last");
+        arrays.push((name.to_owned(), length.to_owned()));
+    }
+    arrays
+}
+
+/// `source` with every first index into one of `arrays` put through `inside`; counts them.
+fn guarded(source: &str, arrays: &[(String, String)], count: &mut usize) -> String {
+    let mut out = String::new();
+    let mut rest = source;
+    'next: while let Some(letter) = rest.chars().next() {
+        let before = out.chars().next_back();
+        let begins_word =
+            !before.is_some_and(|letter| letter.is_ascii_alphanumeric() || letter == '_' || letter == '.');
+        for (name, length) in arrays.iter().filter(|_| begins_word) {
+            let Some(index) = rest.strip_prefix(name.as_str()).and_then(|after| after.strip_prefix('[')) else {
+                continue;
+            };
+            let mut depth = 1;
+            let end = index
+                .find(|letter| {
+                    depth += match letter {
+                        '[' => 1,
+                        ']' => -1,
+                        _ => 0,
+                    };
+                    depth == 0
+                })
+                .expect("brackets are closed");
+            *count += 1;
+            out += &format!("{name}[inside(u32({}), {length})]", guarded(&index[..end], arrays, count));
+            rest = &index[end + 1..];
+            continue 'next;
+        }
+        out.push(letter);
+        rest = &rest[letter.len_utf8()..];
+    }
+    out
+}
+
+/// The kernel with its indices counted; it lives as long as the test program.
+fn counting(kernel: &'static Kernel) -> &'static Kernel {
+    let source: String =
+        kernel.wgsl().lines().map(|line| format!("{}\n", line.split("//").next().unwrap_or_default())).collect();
+    let arrays = arrays(kernel, &source);
+    let mut count = 0;
+    let mut source = guarded(&source, &arrays, &mut count);
+    assert!(count > 0, "{} has no index", kernel.name);
+    let place = kernel.bindings.len();
+    source += &format!("\n@group(0) @binding({place}) var<storage, read_write> beyond: array<atomic<u32>>;\n{GUARD}");
+    let bindings: Vec<Binding> =
+        kernel.bindings.iter().copied().chain([Binding { name: BEYOND, access: Access::Write }]).collect();
+    Box::leak(Box::new(Kernel {
+        name: kernel.name,
+        source: source.leak(),
+        shared: &[],
+        bindings: bindings.leak(),
+        constants: kernel.constants,
+        tile: kernel.tile,
+    }))
+}
+
+/// `plan` with all its indices counted.
+fn counting_plan(plan: &Plan) -> Plan {
+    let mut plan = plan.clone();
+    for dispatch in plan.training.iter_mut().chain(&mut plan.evaluation) {
+        dispatch.kernel = counting(dispatch.kernel);
+        dispatch.buffers.push(BEYOND.to_owned());
+    }
+    plan.buffers.push(BufferSpec { name: BEYOND.to_owned(), element: Element::U32, length: Amount::fixed(4) });
+    plan
+}
+
+fn open(adapters: &Adapters, index: usize) -> gpubench::Result<Gpu> {
+    let info = &adapters.infos()[index];
+    let needs = Needs { storage_buffers: 10, checked: true, subgroups: info.subgroups, ..Needs::default() };
+    pollster::block_on(Gpu::open(adapters, info, needs))
+}
+
+/// Trains an epoch whose last batch is smaller and evaluates; gives how many indices were too large.
+fn beyond(gpu: &Gpu, plan: &Plan, config: &TrainingConfig, images: usize) -> gpubench::Result<u32> {
+    pollster::block_on(async {
+        let pipelines = Pipelines::compile(gpu, plan).await?;
+        let dataset = check::random_dataset(images, 3);
+        let start = check::random_parameters(&config.model, config.seed);
+        let mut trainer = Trainer::new(gpu, &pipelines, plan, config, &dataset, &start).await?;
+        trainer.begin_epoch(0);
+        gpu.wait(trainer.submit(Stage::Training, 0..trainer.steps_per_epoch())?).await?;
+        gpu.wait(trainer.submit(Stage::Evaluation, 0..trainer.evaluation_batches())?).await?;
+        Ok(trainer.buffers().read::<u32>(gpu, BEYOND, 1).await?[0])
+    })
+}
+
+fn no_index_leaves_its_array(adapters: &Adapters, index: usize, plan: &str) -> Outcome {
+    let gpu = open(adapters, index)?;
+    for (batch, images) in [(1, 2), (3, 7), (17, 40), (128, 224)] {
+        let config = with_batch(batch);
+        let plan = counting_plan(&plan_named(plan)?.make(&config.model, &config.training, config.seed));
+        let beyond = beyond(&gpu, &plan, &config, images)?;
+        assert_eq!(beyond, 0, "indices beyond their arrays in {} with a batch of {batch}", plan.name);
+    }
+    Ok(())
+}
+
+/// A constant that is wrong makes a kernel read where nothing is: the count must see it.
+fn a_wrong_index_is_counted(adapters: &Adapters, index: usize, plan: &str) -> Outcome {
+    let gpu = open(adapters, index)?;
+    let config = with_batch(3);
+    let mut plan = plan_named(plan)?.make(&config.model, &config.training, config.seed);
+    let wrong = |dispatch: &mut Dispatch| {
+        let names = ["FC3_WEIGHT", "WEIGHT"];
+        if let Some(constant) = dispatch.constants.iter_mut().find(|(name, _)| names.contains(name)) {
+            constant.1 += 70_000.0;
+        }
+    };
+    plan.training.iter_mut().for_each(wrong);
+    assert!(beyond(&gpu, &counting_plan(&plan), &config, 7)? > 0, "nothing was counted");
+    Ok(())
+}
+
+type Test = fn(&Adapters, usize, &str) -> Outcome;
+
+const TESTS: [(&str, Test); 2] = named![no_index_leaves_its_array, a_wrong_index_is_counted];
+
+pub fn trials(adapters: &Arc<Adapters>) -> Vec<Trial> {
+    let tests = |index: usize| {
+        let of_choice = move |choice: Choice| {
+            let plan = choice.to_string();
+            // That wrong indices are counted depends on the kernels alone.
+            let count = if plan == choice.row.name { 2 } else { 1 };
+            let test = move |(name, test): (&'static str, Test)| {
+                let (adapters, plan) = (adapters.clone(), plan.clone());
+                (format!("{name} in {plan}"), move || test(&adapters, index, &plan))
+            };
+            TESTS.into_iter().take(count).map(test).collect::<Vec<_>>()
+        };
+        all_choices().into_iter().flat_map(of_choice).collect()
+    };
+    ignored_without_subgroups(on_each(adapters, TESTS.map(|(name, _)| name), tests), adapters)
+}

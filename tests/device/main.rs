@@ -1,0 +1,61 @@
+//! What depends on what this machine has: adapters above all, then Python and the files of MNIST.
+//!
+//! What is lacking shows as ignored, never as passed, which the standard harness cannot decide while running.
+
+#![allow(clippy::unwrap_used, reason = "what cannot be had fails the test")]
+
+mod cli;
+#[path = "../common/mod.rs"]
+mod common;
+mod data_parallel;
+mod data_parallel_cli;
+mod indices;
+mod kernels;
+mod load;
+mod load_cli;
+mod mnist_files;
+mod peaks;
+mod pipeline_cache;
+mod profile;
+mod stream;
+mod sweep;
+mod versus;
+
+use gpubench::gpu::Adapters;
+use libtest_mimic::{Arguments, Trial, run};
+use std::process::ExitCode;
+use std::sync::Arc;
+
+/// The name of a file, and a function that makes its trials.
+type File = (&'static str, fn(&Arc<Adapters>) -> Vec<Trial>);
+
+/// Tests that may run beside each other.
+const SIDE_BY_SIDE: [File; 11] = [
+    ("kernels", kernels::trials),
+    ("indices", indices::trials),
+    ("data_parallel", data_parallel::trials),
+    ("data_parallel_cli", data_parallel_cli::trials),
+    ("cli", cli::trials),
+    ("profile", profile::trials),
+    ("sweep", sweep::trials),
+    ("stream", stream::trials),
+    ("pipeline_cache", pipeline_cache::trials),
+    ("mnist_files", mnist_files::trials),
+    ("versus", versus::trials),
+];
+
+/// Tests whose measurements nothing may disturb.
+const ONE_BY_ONE: [File; 3] = [("load", load::trials), ("load_cli", load_cli::trials), ("peaks", peaks::trials)];
+
+fn main() -> ExitCode {
+    let adapters = Arc::new(common::trials::adapters());
+    let of_file = |&(file, trials): &File| trials(&adapters).into_iter().map(move |trial| trial.with_kind(file));
+    let mut arguments = Arguments::from_args();
+    let side_by_side = run(&arguments, SIDE_BY_SIDE.iter().flat_map(of_file).collect());
+    arguments.test_threads = Some(1);
+    let one_by_one = run(&arguments, ONE_BY_ONE.iter().flat_map(of_file).collect());
+    match side_by_side.has_failed() || one_by_one.has_failed() {
+        true => ExitCode::from(101),
+        false => ExitCode::SUCCESS,
+    }
+}

@@ -1,0 +1,33 @@
+//! Options of load and repetition, and results that have none of it.
+
+use crate::common::process::{refused, results};
+use crate::common::stored_result;
+use gpubench::report::text;
+use gpubench::result::{RunResult, StoppingRule};
+use std::fs;
+use std::path::Path;
+
+#[test]
+fn impossible_options_say_what_to_choose() {
+    refused(&["--cooldown", "-1"], 2, &["choose seconds from 0 to 3600"]);
+    refused(&["--cooldown", "soon", "--repeat", "2"], 2, &["choose seconds from 0 to 3600"]);
+    refused(&["--target-ci", "0"], 2, &["choose percent from 0.01 to 50"]);
+    refused(&["--target-ci", "NaN"], 2, &["choose percent"]);
+    refused(&["--max-time", "0", "--repeat", "3"], 2, &["choose seconds from 0.1"]);
+    refused(&["--soak", "0"], 2, &["choose minutes from 0.01"]);
+    refused(&["--soak", "1", "--epochs", "3"], 2, &["--soak", "--epochs", "cannot be used with"]);
+    refused(&["--soak", "1", "--repeat", "3"], 2, &["cannot be used with"]);
+    refused(&["--cooldown", "1"], 2, &["--cooldown pauses between trainings", "add --repeat 2 or more"]);
+    refused(&["--max-time", "60"], 2, &["--max-time limits the number of trainings", "or leave --max-time out"]);
+}
+
+#[test]
+fn a_result_of_an_older_version_says_that_it_has_no_load() {
+    let result = RunResult::from_json(&fs::read_to_string(stored_result()).unwrap()).unwrap();
+    let version = |reason: Option<&str>| reason.is_some_and(|reason| reason.contains("version that made this file"));
+    assert!(version(result.repeats[0].load.reason()) && version(result.phases.tune_s.reason()));
+    assert!(version(result.summary.driver_gpu_busy_pct.reason()) && version(result.repeating.reason()));
+    assert_eq!(result.settings.stopping, StoppingRule::default());
+    assert!(text(&result, 100).contains("version that made this file"));
+    assert!(results(Path::new("nowhere")).is_empty());
+}

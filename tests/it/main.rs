@@ -1,0 +1,27 @@
+//! What needs no adapter: the library, the program as a process, reports, the shaders' text, the architecture of the sources.
+
+#![allow(clippy::unwrap_used, reason = "what cannot be had fails the test")]
+
+mod architecture;
+mod cli;
+#[path = "../common/mod.rs"]
+mod common;
+mod counts;
+mod cpu;
+mod cpu_cli;
+mod data;
+mod frames;
+mod golden;
+mod gradients;
+mod html;
+mod load;
+mod output;
+mod peaks;
+mod reference;
+mod report;
+mod shaders;
+mod sweep;
+mod synthetic;
+mod table;
+mod trace;
+mod weights;

@@ -1,0 +1,286 @@
+//! Results as JSON, and as people read them.
+
+use crate::common::sample;
+use gpubench::data::Identity;
+use gpubench::report::{Frame, compare, compare_text, comparison, markdown, parse_published, published, text};
+use gpubench::result::{KernelTime, Measured, Method, Profile, RunResult, SCHEMA_VERSION, Status};
+
+fn value(measured: &Measured<f64>) -> f64 {
+    *measured.value().expect("the value is there")
+}
+
+#[test]
+fn a_result_without_a_profile_reads() {
+    let mut json: serde_json::Value = serde_json::from_str(&sample::gpu_run(1).to_json().unwrap()).unwrap();
+    json.as_object_mut().unwrap().remove("profile");
+    let read = RunResult::from_json(&json.to_string()).unwrap();
+    assert!(read.profile.reason().is_some_and(|reason| reason.contains("gpubench profile")));
+}
+
+#[test]
+fn a_result_survives_json() {
+    for result in [sample::gpu_run(3), sample::software_run()] {
+        let json = result.to_json().unwrap();
+        assert!(!json.contains("null"), "{json}");
+        assert!(RunResult::from_json(&json).unwrap() == result, "{json}");
+    }
+}
+
+#[test]
+fn a_loss_that_is_not_finite_is_missing_in_json() {
+    let mut result = sample::gpu_run(1);
+    result.repeats[0].epochs[0].train_loss = Measured::Value(f64::NAN);
+    let json = result.to_json().unwrap();
+    assert!(!json.contains("null") && !json.contains("NaN"), "{json}");
+    let read = RunResult::from_json(&json).unwrap();
+    assert_eq!(read.repeats[0].epochs[0].train_loss, Measured::missing("not a finite number"));
+}
+
+#[test]
+fn unknown_fields_are_ignored_and_newer_versions_refused() {
+    let result = sample::gpu_run(1);
+    let json = result.to_json().unwrap();
+    let with_more = json.replacen('{', "{\"colour\": \"blue\",", 1);
+    assert!(RunResult::from_json(&with_more).unwrap() == result, "a field nobody knows changes nothing");
+
+    let version = format!("\"schema_version\": {SCHEMA_VERSION}");
+    let newer = json.replacen(&version, &format!("\"schema_version\": {}", SCHEMA_VERSION + 1), 1);
+    assert_ne!(newer, json);
+    let cases = [
+        (newer.as_str(), "use a newer gpubench"),
+        ("{\"schema\": \"other\", \"schema_version\": 1}", "\"other\""),
+        ("{\"schema\": \"gpubench.result\", \"schema_version\": 1}", "missing field"),
+        ("{}", "not a gpubench result"),
+        ("", "not a gpubench result"),
+        (&json[..json.len() / 2], "not a gpubench result"),
+    ];
+    for (text, expected) in cases {
+        let error = RunResult::from_json(text).unwrap_err();
+        assert_eq!(error.exit_code(), 3);
+        assert!(error.to_string().contains(expected), "{error}");
+    }
+}
+
+#[test]
+fn the_published_rows_are_those_of_the_source() {
+    assert_eq!(published().len(), 17);
+    let count = |frame| published().iter().filter(|row| row.frame == frame).count();
+    assert_eq!(Frame::ALL.map(count), [11, 3, 3]);
+    let times = published().iter().map(|row| (row.device.as_str(), row.tool.as_str(), row.train_s));
+    let expected = [
+        ("Tesla K80", "neon", 25.0),
+        ("Tesla K80", "Keras (tensorflow)", 37.0),
+        ("Tesla K80", "R Keras (TF)", 38.0),
+        ("Tesla K80", "Keras (CNTK)", 58.0),
+        ("Tesla K80", "Keras (theano)", 130.0),
+        ("Tesla K80", "mxnet", 50.0),
+        ("GTX 1080 Ti", "Keras (CNTK)", 23.0),
+        ("GTX 1080 Ti", "mxnet", 25.0),
+        ("GTX 1080 Ti", "Keras (tensorflow)", 27.0),
+        ("GTX 1080 Ti", "Keras (theano)", 73.0),
+        ("Tesla V100", "Keras (tensorflow)", 20.0),
+        ("Tesla K80", "Keras (tensorflow)", 37.0),
+        ("Tesla K80", "Keras (tensorflow)", 36.0),
+        ("GRID K520", "Keras (tensorflow)", 56.0),
+        ("Tesla K80", "Keras (tensorflow)", 37.0),
+        ("CPU 4 cores", "Keras (tensorflow)", 326.0),
+        ("CPU 32 cores", "Keras (tensorflow)", 130.0),
+    ];
+    assert_eq!(times.collect::<Vec<_>>(), expected);
+    let neon = &published()[0];
+    assert_eq!((neon.tool.as_str(), neon.train_s, value(&neon.error_pct)), ("neon", 25.0, 0.9));
+    assert_eq!(published()[6].gpu_busy_pct, Measured::missing("not published"));
+    assert!(published()[12].note.contains("only 1 of the 8 GPUs"));
+}
+
+#[test]
+fn a_wrong_table_of_published_rows_is_refused_with_its_line() {
+    let header = include_str!("../../results/published.csv").lines().next().unwrap();
+    let cases = [
+        ("a,b\n1,2\n".to_owned(), "columns must be"),
+        (format!("{header}\nby tool,,K80,1,neon,25,57,1,100\n"), "line: 2"),
+        (format!("{header}\nby colour,,K80,1,neon,25,57,1,100,0.9,\n"), "by colour"),
+        (format!("{header}\nby tool,,K80,1,neon,fast,57,1,100,0.9,\n"), "invalid float"),
+        (format!("{header}\nby tool,,K80,1,neon,0,57,1,100,0.9,\n"), "line 2: a time is above 0"),
+        (format!("{header}\nby tool,,K80,1,neon,NaN,57,1,100,0.9,\n"), "line 2: a time is above 0"),
+        (format!("{header}\nby tool,,K80,1,neon,25,157,1,100,0.9,\n"), "line 2: a percentage lies from 0 to 100"),
+        (format!("{header}\nby tool,,,1,neon,25,57,1,100,0.9,\n"), "must be named"),
+    ];
+    for (text, expected) in cases {
+        let error = parse_published(&text).unwrap_err();
+        assert!(error.to_string().contains(expected), "{error}");
+    }
+}
+
+#[test]
+fn a_gpu_is_compared_with_tools_and_its_ratios_are_those_of_the_times() {
+    let result = sample::gpu_run(5);
+    let table = comparison(&result, Frame::of(&result.environment.adapter));
+    assert_eq!((table.frame, table.rows.len()), (Frame::ByTool, 12));
+    let this = &table.rows[0];
+    assert!(!this.published && table.rows[1..].iter().all(|row| row.published));
+    assert_eq!(value(&this.train_s), 12.5);
+    assert_eq!((value(&this.ratio_to_best), value(&this.ratio_to_tensorflow)), (1.0, 12.5 / 20.0));
+    let neon = &table.rows[1];
+    assert_eq!((value(&neon.ratio_to_best), value(&neon.ratio_to_tensorflow)), (25.0 / 12.5, 25.0 / 37.0));
+}
+
+#[test]
+fn a_software_adapter_is_compared_with_cpus_and_named() {
+    let result = sample::software_run();
+    let table = comparison(&result, Frame::of(&result.environment.adapter));
+    assert_eq!((table.frame, table.rows.len()), (Frame::GpuAgainstCpu, 4));
+    assert_eq!(table.tensorflow.map(|row| row.device.as_str()), Some("CPU 32 cores"));
+    assert_eq!(value(&table.rows[0].ratio_to_best), 1083.4 / 37.0);
+    assert_eq!(value(&table.rows[0].ratio_to_tensorflow), 1083.4 / 130.0);
+    assert!(table.rows[0].device.contains("(software)"));
+    assert!(markdown(&result, table.frame).contains("0.92 (synthetic)"));
+    // The headline and the table both carry the error rate.
+    assert_eq!(text(&result, 120).matches("(synthetic)").count(), 2);
+}
+
+#[test]
+fn an_invalid_run_is_stamped_wherever_its_figures_stand_and_sets_no_best() {
+    let mut result = sample::gpu_run(1);
+    result.status = Status::Invalid;
+    result.reasons = vec!["the test error of 3.20 % is outside the accepted range of 0.4 to 1.5 %".to_owned()];
+    let table = comparison(&result, Frame::ByTool);
+    assert_eq!(table.rows[0].stamps, ["INVALID"]);
+    assert!(table.rows[0].ratio_to_best.reason().is_some_and(|reason| reason.contains("INVALID")));
+    assert_eq!(value(&table.rows[11].ratio_to_best), 1.0, "V100 is the best of what may be compared");
+    let report = text(&result, 100);
+    assert!(report.starts_with("INVALID: "), "{report}");
+    assert!(report.contains("the test error of 3.20 % is outside"), "{report}");
+    // The headline, the reason, the row, and why it is not compared.
+    assert_eq!(report.matches("INVALID").count(), 4, "{report}");
+    assert!(markdown(&result, Frame::ByTool).contains("INVALID"));
+}
+
+#[test]
+fn a_run_that_did_other_work_is_not_compared() {
+    let changes: [fn(&mut RunResult); 4] = [
+        |result| result.settings.epochs.value = 3,
+        |result| result.settings.batch.value = 64,
+        |result| result.settings.steps.value = Measured::Value(100),
+        |result| result.data.train_images = 6_000,
+    ];
+    for change in changes {
+        let mut result = sample::gpu_run(1);
+        result.standard = false;
+        change(&mut result);
+        let this = &comparison(&result, Frame::ByTool).rows[0];
+        assert_eq!(this.stamps, ["non-standard"]);
+        assert!(this.ratio_to_best.reason().is_some_and(|reason| reason.contains("other work")));
+    }
+}
+
+#[test]
+fn a_run_stopped_early_shows_reasons_in_place_of_figures() {
+    let mut result = sample::gpu_run(1);
+    result.status = Status::Partial;
+    result.reasons = vec!["interrupted; the partial result was kept".to_owned()];
+    result.repeats.clear();
+    result.summary = Default::default();
+    result.phases = Default::default();
+    result.check = Measured::missing("the run has not come this far");
+    let report = text(&result, 80);
+    assert!(report.starts_with("PARTIAL: "), "{report}");
+    assert!(report.contains("n/a (the run has not come this far)"), "{report}");
+    assert!(report.contains("interrupted; the partial result was kept"), "{report}");
+}
+
+#[test]
+fn other_data_is_named_beside_the_error_rate() {
+    let mut result = sample::gpu_run(1);
+    result.data.identity = Identity::Other;
+    result.data.name = "data in fashion/".to_owned();
+    assert!(text(&result, 120).contains("0.92 % (other data)"));
+    assert!(markdown(&result, Frame::ByTool).contains("0.92 (other data)"));
+}
+
+#[test]
+fn no_line_is_wider_than_the_terminal_and_no_number_is_broken() {
+    let long = {
+        let mut result = sample::software_run();
+        result.settings.repeat.value = 3;
+        result.repeats[0].epochs =
+            (1..=100).map(|epoch| gpubench::result::Epoch { epoch, ..result.repeats[0].epochs[0].clone() }).collect();
+        result
+    };
+    for result in [sample::gpu_run(5), sample::software_run(), long] {
+        for width in [80, 100, 120] {
+            let report = text(&result, width);
+            for line in report.lines() {
+                assert!(
+                    line.chars().count() <= usize::from(width),
+                    "{} columns at {width}: {line}",
+                    line.chars().count()
+                );
+                assert_eq!(line, line.trim_end());
+            }
+            let time = if result.environment.adapter.software { "1,083" } else { "12.5" };
+            assert!(report.matches(time).count() >= 2, "{report}");
+        }
+    }
+}
+
+fn with_profile(median_ns: f64) -> RunResult {
+    let mut result = sample::gpu_run(1);
+    let time = |kernel: &str, median_ns: f64| KernelTime {
+        kernel: kernel.to_owned(),
+        layer: "conv1".to_owned(),
+        calls_per_step: 1,
+        repeats: 1,
+        median_ns: median_ns.into(),
+        p95_ns: median_ns.into(),
+        share_pct: 50.0.into(),
+        gflop_per_s: 1.0.into(),
+        gbyte_per_s: 1.0.into(),
+        peak_flop_pct: 1.0.into(),
+        peak_bandwidth_pct: 1.0.into(),
+        bound: Measured::missing("not every peak was measured"),
+        dropped: 0,
+        samples_ns: vec![median_ns],
+    };
+    result.profile = Measured::Value(Profile {
+        method: Method::TimestampsAtPassBoundaries,
+        method_note: Measured::missing("the finest method was used"),
+        steps: 1,
+        clock_step_ns: 1.0.into(),
+        dropped: 0,
+        profiled_step_s: 1e-3.into(),
+        timed_step_s: 1e-3.into(),
+        span_ns: 1e6.into(),
+        undisturbed_step_ns: (2.0 * median_ns).into(),
+        commands: gpubench::result::not_recorded(),
+        errors: Vec::new(),
+        kernels: vec![time("conv_forward", median_ns), time("conv_backward_weight", 3.0 * median_ns)],
+    });
+    result
+}
+
+#[test]
+fn two_results_are_compared_kernel_by_kernel() {
+    let (first, mut second) = (with_profile(1000.0), with_profile(1250.0));
+    second.environment.adapter.backend = "webgpu".to_owned();
+    second.environment.tool.shader_hash = "cd".repeat(32);
+    let Measured::Value(profile) = &mut second.profile else { unreachable!() };
+    profile.kernels.pop();
+    let comparison = compare(&first, &second);
+    let ratios: Vec<Option<f64>> = comparison.kernels.iter().map(|figure| figure.ratio().value().copied()).collect();
+    assert_eq!(ratios, [Some(1.25), None]);
+    assert_eq!(comparison.steps[0].ratio().value(), Some(&1.0), "the same samples");
+    assert_eq!(comparison.steps[1].ratio().value(), Some(&1.25));
+    assert!(comparison.differences.iter().any(|difference| difference.starts_with("shaders: ")), "{comparison:?}");
+    let text = compare_text(&first, &second, 100);
+    assert!(text.contains("conv_forward conv1") && text.contains("1.25"), "{text}");
+    assert!(text.contains("this kernel is not in that result's profile"), "{text}");
+}
+
+#[test]
+fn results_without_profiles_say_so_when_compared() {
+    let result = sample::gpu_run(1);
+    let comparison = compare(&result, &result);
+    assert!(comparison.kernels.is_empty());
+    assert!(comparison.steps[1].ratio().reason().is_some_and(|reason| reason.contains("--profile")));
+}
