@@ -73,9 +73,9 @@ async fn run_check(opened: &impl OpenedTarget, result: &mut RunResult) -> Result
     result.phases.check_s = report.check.duration_s.into();
     result.phases.first_step_s = report.first_step_s.into();
     let passed = report.check.outcome == Outcome::Passed;
-    result.warnings.extend(Some(report.remark).filter(|remark| !remark.is_empty()).map(str::to_owned));
+    result.warnings.extend(Some(report.warning).filter(|warning| !warning.is_empty()).map(str::to_owned));
     result.check = Measured::Value(report.check);
-    if passed { Ok(()) } else { Err(Error::Check(report.complaint)) }
+    if passed { Ok(()) } else { Err(Error::Check(report.failure)) }
 }
 
 /// Repeats the timed training until the stopping rule is met.

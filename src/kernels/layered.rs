@@ -1,4 +1,4 @@
-//! The plan `layered`: one kernel for each layer and pass, the plan to study and the one that shows time by layer.
+//! The plan `layered`: one kernel for each layer and pass; the most readable plan, and the one that shows time by layer.
 
 use super::kernel::Kernel;
 use super::plan::{Amount, BufferSpec, Dispatch, Element, Grid, Plan, inputs};
@@ -12,7 +12,7 @@ pub const NAME: &str = "layered";
 /// Invocations in a workgroup: two warps on NVIDIA, one wavefront on AMD's older GPUs, 8 vectors on a software adapter.
 const WORKGROUP: u32 = 64;
 const VALUE: u64 = 4; // bytes
-/// Images whose share of a convolution's weight gradient one workgroup adds up: about this many rows of the output.
+/// A workgroup sums a convolution's weight gradient over a chunk of images: about this many rows of the output.
 const ROWS_PER_CHUNK: usize = 320;
 
 const BATCH_IMAGES: &str = "batch.images";
@@ -20,7 +20,7 @@ const BATCH_LABELS: &str = "batch.labels";
 const LOSS: &str = "loss.loss";
 const CORRECT: &str = "loss.correct";
 
-/// Makes the plan for `model`, with dropout masks drawn under `seed`.
+/// Creates the plan for `model`, with dropout masks drawn from `seed`.
 pub fn layered(model: &Model, training: &Training, seed: u64) -> Plan {
     let builder = Builder { model, key: rng::stream_key(seed, rng::Stream::Dropout) };
     let mut steps = vec![builder.gather([inputs::TRAIN_IMAGES, inputs::TRAIN_LABELS, inputs::TRAIN_ORDER])];
@@ -44,7 +44,7 @@ pub fn layered(model: &Model, training: &Training, seed: u64) -> Plan {
     Plan { name: NAME, parameters: Vec::new(), training: steps, evaluation, buffers: builder.buffers() }
 }
 
-/// The dense layers and the loss, without training, over the features in `x`.
+/// The forward pass of the dense layers and the loss over the features in `x`, for evaluation.
 pub(super) fn classifier(model: &Model, mut x: String, metrics: &str) -> Vec<Dispatch> {
     let layers = model.layers.iter().skip_while(|layer| !matches!(layer.operation, Operation::Dense { .. }));
     let forward = |layer, x: &str| Builder { model, key: [0; 2] }.forward(layer, x, metrics);
@@ -55,7 +55,7 @@ pub(super) fn output_of(layer: &Layer) -> String {
     format!("{}.output", layer.name)
 }
 
-/// The gradient of the loss with respect to what `layer` puts out, before its ReLU where it has one.
+/// The gradient of the loss with respect to the output of `layer`, before its ReLU if it has one.
 fn gradient_of(layer: &Layer) -> String {
     format!("{}.gradient", layer.name)
 }
@@ -97,7 +97,7 @@ impl Builder<'_> {
         self.model.parameter(name).elements()
     }
 
-    /// Where `<layer>.<kind>` starts in the parameter vector.
+    /// Offset of `<layer>.<kind>` in the parameter vector.
     fn offset(&self, layer: &Layer, kind: &str) -> f64 {
         self.model.parameter(&format!("{}.{kind}", layer.name)).offset as f64
     }
@@ -134,7 +134,7 @@ impl Builder<'_> {
         }
     }
 
-    /// The forward pass of `layer` over the values in `input`; after the loss, its sums go to `metrics`.
+    /// The forward pass of `layer` over the buffer `input`; the sums of the loss layer go to `metrics`.
     fn forward(&self, layer: &Layer, input: &str, metrics: &str) -> Vec<Dispatch> {
         match layer.operation {
             Operation::Convolution { kernel } => vec![self.conv_forward(layer, kernel, input)],
@@ -145,7 +145,7 @@ impl Builder<'_> {
         }
     }
 
-    /// The backward pass of `layer`, whose input was in `input` and came out of `before`.
+    /// The backward pass of `layer`, whose input is the buffer `input`, the output of the layer `before`.
     fn backward(&self, layer: &Layer, input: &str, before: Option<&Layer>) -> Vec<Dispatch> {
         match layer.operation {
             Operation::Convolution { kernel } => self.conv_backward(layer, kernel, input, before),
@@ -409,7 +409,7 @@ impl Builder<'_> {
         }
     }
 
-    /// Values of the weight and the bias of `layer`.
+    /// Number of parameters of `layer`, weight and bias.
     fn layer_parameters(&self, layer: &Layer) -> usize {
         self.model.parameters.iter().filter(|parameter| parameter.layer == layer.name).map(|own| own.elements()).sum()
     }

@@ -320,15 +320,15 @@ async fn compile_and_check(
         *phase = (phase.value().unwrap_or(&0.0) + more_s).into();
     }
     let passed = report.check.outcome == Outcome::Passed;
-    if !report.remark.is_empty() {
-        result.warnings.push(format!("width {}: {}", width, report.remark));
+    if !report.warning.is_empty() {
+        result.warnings.push(format!("width {}: {}", width, report.warning));
     }
     // The result holds one check: the first that passed, else the last that failed.
     if result.check.value().is_none_or(|check| check.outcome == Outcome::Failed) {
         result.phases.first_step_s = report.first_step_s.into();
         result.check = Measured::Value(report.check);
     }
-    if passed { Ok(pipelines) } else { Err(Error::Check(report.complaint)) }
+    if passed { Ok(pipelines) } else { Err(Error::Check(report.failure)) }
 }
 
 #[cfg(test)]

@@ -172,7 +172,7 @@ async fn compile_and_check(gpu: &Gpu, plan: &Plan, config: &TrainingConfig) -> R
     let report = check::check(gpu, &pipelines, plan, config).await?;
     match report.check.outcome {
         Outcome::Passed => Ok(pipelines),
-        Outcome::Failed => Err(Error::Check(report.complaint)),
+        Outcome::Failed => Err(Error::Check(report.failure)),
     }
 }
 

@@ -113,7 +113,7 @@ impl TrainingTarget for DataParallelTarget<'_> {
             target: self,
             devices: Vec::new(),
             config: config.clone(),
-            check: check::Report::nothing_compared(),
+            check: check::Report::empty(),
         };
         let mut members = Vec::new();
         let (mut device_s, mut compile_s) = (0.0, 0.0);
@@ -182,7 +182,7 @@ impl OpenedDataParallel<'_> {
         let pipelines = Pipelines::compile(gpu, whole).await?;
         let report = check::check(gpu, &pipelines, whole, &self.config).await?;
         let passed = report.check.outcome == Outcome::Passed;
-        self.check.join(report);
+        self.check.merge(report);
         if !passed {
             return Ok(Measured::missing("its check failed"));
         }
