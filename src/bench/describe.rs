@@ -1,9 +1,9 @@
 //! The device, the program and the plan as results describe them.
 
 use crate::error::Result;
-use crate::gpu::{self, AdapterInfo, Gpu, Timestamps};
+use crate::gpu::{AdapterInfo, Gpu, Timestamps};
 use crate::kernels::{self, Plan};
-use crate::result::{Adapter, AdapterKind, Commands, Measured, PlanKernel, RunResult, TimestampGrade, Tool};
+use crate::result::{Adapter, AdapterKind, Measured, PlanKernel, RunResult, TimestampGrade, Tool};
 use std::collections::BTreeMap;
 
 /// The adapter as results describe it, before it is opened.
@@ -46,16 +46,6 @@ pub fn tool() -> Tool {
         shader_hash: kernels::shader_hash(),
         rustc: known(option_env!("GPUBENCH_RUSTC"), "the compiler did not report its version"),
         profile: if cfg!(debug_assertions) { "debug" } else { "release" }.to_owned(),
-    }
-}
-
-/// The commands that a device was handed between two counts.
-pub fn commands(before: gpu::Commands, after: gpu::Commands) -> Commands {
-    Commands {
-        dispatches: after.dispatches - before.dispatches,
-        passes: after.passes - before.passes,
-        submissions: after.submissions - before.submissions,
-        timestamps: after.timestamps - before.timestamps,
     }
 }
 

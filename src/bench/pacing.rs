@@ -2,7 +2,7 @@
 
 use super::host_timeline::{Activity, HostTimeline};
 use crate::error::{Error, Result};
-use crate::gpu::{Encoded, Gpu, Submission};
+use crate::gpu::{EncodedCommands, Gpu, Submission};
 use std::collections::VecDeque;
 use std::ops::{ControlFlow, Range};
 use web_time::Instant;
@@ -63,7 +63,7 @@ pub async fn submit_paced(
     count: u32,
     pacer: &mut SubmissionPacer,
     host_timeline: &mut HostTimeline,
-    encode: impl Fn(Range<u32>) -> Result<Encoded>,
+    encode: impl Fn(Range<u32>) -> Result<EncodedCommands>,
     mut report: impl FnMut(StepChunk) -> ControlFlow<()>,
 ) -> Result<()> {
     let mut pending: VecDeque<(Submission, Range<u32>)> = VecDeque::new();

@@ -8,7 +8,8 @@ use super::profile_options::ProfileOptions;
 use crate::check::Report;
 use crate::data::Dataset;
 use crate::error::{Error, Result};
-use crate::result::{Commands, Measured, RunResult, Timeline};
+use crate::gpu::CommandCounts;
+use crate::result::{Measured, RunResult, Timeline};
 use crate::trainer::{Metrics, TrainingConfig};
 use std::ops::ControlFlow;
 
@@ -114,7 +115,7 @@ pub trait TrainingEngine {
     async fn parameters(&mut self) -> Result<Vec<f32>>;
 
     /// Counts of the commands submitted in this training.
-    fn commands(&self) -> Measured<Commands>;
+    fn commands(&self) -> Measured<CommandCounts>;
 
     /// Bytes of all buffers that the training allocated on its devices, staging buffers excluded.
     fn buffer_bytes(&self) -> Measured<u64> {

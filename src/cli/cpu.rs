@@ -34,8 +34,8 @@ pub fn subject<'a>(args: &RunArgs, settings: Settings) -> Result<Subject<'a>> {
     let target = target(args.cpu.threads)?;
     let found = if request_is(&settings.adapter.value, NAME) { "" } else { "none found, so the CPU target trains: " };
     terminal::message(&format!("adapter: {found}{}", target.line()));
-    if let Some(remark) = target.remark() {
-        terminal::message(&format!("  (note: {remark})"));
+    if let Some(warning) = target.oversubscription_warning() {
+        terminal::message(&format!("  (note: {warning})"));
     }
     Ok(subject_of(target, settings))
 }

@@ -4,7 +4,7 @@
 //! indentation; the text between them is generated.
 
 use crate::error::{Error, Result};
-use crate::report::Part;
+use crate::report::TableView;
 use std::ops::Range;
 
 const BEGIN: &str = "<!-- gpubench table";
@@ -16,7 +16,7 @@ pub struct Region {
     /// Name of the frame.
     pub name: String,
     /// The tables of the frame.
-    pub parts: Vec<Part>,
+    pub parts: Vec<TableView>,
     /// Line number of its first marker, from 1.
     pub line: usize,
     /// Byte range between the lines of its markers.
@@ -64,13 +64,13 @@ fn unterminated(region: &Region) -> Error {
 }
 
 /// Parses a start marker.
-fn named(line: &str, number: usize) -> Result<(String, Vec<Part>)> {
+fn named(line: &str, number: usize) -> Result<(String, Vec<TableView>)> {
     let inner =
         line.strip_prefix(BEGIN).and_then(|rest| rest.strip_prefix(':')).and_then(|rest| rest.strip_suffix("-->"));
     let name = inner
         .and_then(|inner| inner.trim().strip_prefix("frame="))
         .ok_or_else(|| Error::Data(format!("line {number} is no marker of a table; write {BEGIN}: frame=NAME -->")))?;
-    let parts = Part::named(name).map_err(|error| Error::Data(format!("line {number}: {error}")))?;
+    let parts = TableView::named(name).map_err(|error| Error::Data(format!("line {number}: {error}")))?;
     Ok((name.to_owned(), parts))
 }
 
@@ -109,7 +109,7 @@ mod tests {
             let regions = find(&page).unwrap();
             let found: Vec<(&str, usize)> = regions.iter().map(|one| (one.name.as_str(), one.line)).collect();
             assert_eq!(found, [("by-tool", 3), ("all", 8)]);
-            assert_eq!((regions[0].parts.len(), &regions[1].parts), (1, &Part::all()));
+            assert_eq!((regions[0].parts.len(), &regions[1].parts), (1, &TableView::all()));
             let content = |one: &Region| format!("\n{}\n\n", one.name);
             assert_eq!(first_difference(&page, &regions, content).map(|one| one.line), Some(3));
             let new = replaced(&page, &regions, content);

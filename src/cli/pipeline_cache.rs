@@ -1,4 +1,4 @@
-//! PipelineCacheData pipelines in the user's cache folder, so that a driver need not compile them again.
+//! Pipeline caches as files in the user's cache folder, so that drivers need not compile pipelines again.
 
 use super::cache;
 use super::{dataset, output, terminal};
@@ -70,7 +70,7 @@ impl PipelineCacheArgs {
                 terminal::message(&format!("note: {error}: kernels are compiled anew"));
                 PipelineCacheData::default()
             });
-            adapters.keep_pipelines(adapter, data.clone());
+            adapters.enable_pipeline_cache(adapter, data.clone());
             (folder, data)
         });
         PipelineCacheGuard { adapters, adapter, entry }
@@ -80,7 +80,7 @@ impl PipelineCacheArgs {
 impl Drop for PipelineCacheGuard<'_> {
     fn drop(&mut self) {
         let Some((folder, before)) = &self.entry else { return };
-        let Some(now) = self.adapters.kept_pipelines(self.adapter).filter(|now| now != before) else { return };
+        let Some(now) = self.adapters.pipeline_cache_data(self.adapter).filter(|now| now != before) else { return };
         if let Err(error) = write(folder, self.adapter, &now) {
             terminal::message(&format!("note: compiled pipelines cannot be kept for other runs: {error}"));
         }

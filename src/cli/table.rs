@@ -5,7 +5,7 @@ use super::output::replace;
 use super::result_files::{self, Collected};
 use super::terminal;
 use crate::error::{Error, Result};
-use crate::report::{Part, Tables};
+use crate::report::{TableView, Tables};
 use clap::Args;
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -46,10 +46,10 @@ pub enum Format {
 
 /// The tables that `--frame` chooses.
 #[derive(Debug, Clone)]
-pub struct Chosen(Vec<Part>);
+pub struct Chosen(Vec<TableView>);
 
 fn frame(name: &str) -> std::result::Result<Chosen, String> {
-    Part::named(name).map(Chosen).map_err(|error| error.to_string())
+    TableView::named(name).map(Chosen).map_err(|error| error.to_string())
 }
 
 /// Prints the tables, or updates or checks those in Markdown files.
@@ -64,7 +64,7 @@ pub fn table(args: &TableArgs) -> Result<()> {
     collected.problems.iter().for_each(|problem| terminal::message(&format!("not read: {problem}")));
     let tables = Tables::of(&collected.stored);
     let pages = if args.update.is_empty() { &args.check } else { &args.update };
-    if !pages.is_empty() || !args.frame.0.contains(&Part::LeftOut) {
+    if !pages.is_empty() || !args.frame.0.contains(&TableView::Excluded) {
         report_left_out(&tables);
     }
     if pages.is_empty() {
@@ -102,8 +102,8 @@ fn collect(results: &[PathBuf]) -> Collected {
 
 /// Reports on stderr the results that no table shows.
 fn report_left_out(tables: &Tables<'_>) {
-    for one in &tables.left_out {
-        terminal::message(&format!("left out: {}: {}", one.stored.file, one.reason));
+    for one in &tables.excluded {
+        terminal::message(&format!("left out: {}: {}", one.loaded.file, one.reason));
     }
 }
 

@@ -1,8 +1,9 @@
-//! The check of the CPU target before any timing: every layer's pass, and a few training steps, against the reference.
+//! The check of the CPU target before any timing: the passes of every layer, and a few training steps, against the reference.
 
+use super::trace::Trace;
+use super::trainer::{CpuThreads, Trainer};
 use crate::check::tolerance;
 use crate::check::{BATCH, LAST_BATCH, MAX_ATTEMPTS, NEAR_TIE, Report, STEPS, random_dataset, random_parameters};
-use crate::cpu::{Cores, Trace, Trainer};
 use crate::data::{Dataset, Split};
 use crate::error::Result;
 use crate::kernels::Tolerance;
@@ -13,20 +14,20 @@ use crate::rng::{Stream, stream_key};
 use crate::trainer::TrainingConfig;
 use web_time::Instant;
 
-/// Checks every pass and five training steps of `config` on `cores`, in small batches of seeded random images; `name` is that of
-/// the processor.
+/// Checks every pass and five training steps of `config` on `threads`, in small batches of seeded random images. `name` is the name
+/// of the processor.
 ///
 /// # Errors
-/// Only what keeps the check from being made; a failed comparison is in the report.
-pub fn check(cores: &Cores, config: &TrainingConfig, name: &str) -> Result<Report> {
+/// Errors that prevent the check; a failed comparison is part of the report instead.
+pub fn check(threads: &CpuThreads, config: &TrainingConfig, name: &str) -> Result<Report> {
     let start = Instant::now();
-    let mut report = compare_once(cores, config, name, config.seed)?;
+    let mut report = compare_once(threads, config, name, config.seed)?;
     for again in 1..MAX_ATTEMPTS {
         let passes_agree = report.check.kernels.iter().all(|kernel| kernel.outcome == Outcome::Passed);
         if report.failure.is_empty() || !passes_agree {
             break;
         }
-        let next = compare_once(cores, config, name, config.seed.wrapping_add(again))?;
+        let next = compare_once(threads, config, name, config.seed.wrapping_add(again))?;
         if next.failure.is_empty() {
             report = Report { first_step_s: report.first_step_s, warning: NEAR_TIE, ..next };
         }
@@ -35,50 +36,50 @@ pub fn check(cores: &Cores, config: &TrainingConfig, name: &str) -> Result<Repor
     Ok(report)
 }
 
-/// Checks every pass in one step of `batch` images; returns the complaint.
+/// Checks every pass in one step of `batch` images; returns the complaint, which is empty if the check passed.
 ///
 /// # Errors
 /// As [`check`].
-pub fn check_batch(cores: &Cores, config: &TrainingConfig, batch: u32) -> Result<String> {
+pub fn check_batch(threads: &CpuThreads, config: &TrainingConfig, batch: u32) -> Result<String> {
     let config = TrainingConfig { training: Training { batch, ..config.training }, ..config.clone() };
     let dataset = random_dataset(batch as usize, config.seed);
-    let mut trainer = Trainer::new(cores, &config, &dataset, &random_parameters(&config.model, config.seed))?;
-    let mut judge = Judge { name: "this processor", rows: Vec::new(), complaint: String::new() };
+    let mut trainer = Trainer::new(threads, &config, &dataset, &random_parameters(&config.model, config.seed))?;
+    let mut comparer = Comparer { name: "this processor", rows: Vec::new(), complaint: String::new() };
     let order = trainer.order(0);
-    judge.passes(&mut trainer, &config, &dataset.train, &order, 3)?;
-    Ok(judge.complaint)
+    comparer.passes(&mut trainer, &config, &dataset.train, &order, 3)?;
+    Ok(comparer.complaint)
 }
 
-fn compare_once(cores: &Cores, config: &TrainingConfig, name: &str, seed: u64) -> Result<Report> {
+fn compare_once(threads: &CpuThreads, config: &TrainingConfig, name: &str, seed: u64) -> Result<Report> {
     let start = Instant::now();
     let config = TrainingConfig { training: Training { batch: BATCH, ..config.training }, ..config.clone() };
     let dataset = random_dataset(((STEPS - 1) * BATCH + LAST_BATCH) as usize, seed);
     let parameters = random_parameters(&config.model, seed);
-    let mut trainer = Trainer::new(cores, &config, &dataset, &parameters)?;
-    let mut judge = Judge { name, rows: Vec::new(), complaint: String::new() };
-    let (steps, first_step_s) = judge.steps(&mut trainer, &config, &dataset, &parameters)?;
+    let mut trainer = Trainer::new(threads, &config, &dataset, &parameters)?;
+    let mut comparer = Comparer { name, rows: Vec::new(), complaint: String::new() };
+    let (steps, first_step_s) = comparer.steps(&mut trainer, &config, &dataset, &parameters)?;
     let order = trainer.order(0);
     let last = order.chunks(BATCH as usize).next_back().unwrap_or_default();
-    judge.passes(&mut trainer, &config, &dataset.train, last, STEPS - 1)?;
-    let outcome = if judge.complaint.is_empty() { Outcome::Passed } else { Outcome::Failed };
+    comparer.passes(&mut trainer, &config, &dataset.train, last, STEPS - 1)?;
+    let outcome = if comparer.complaint.is_empty() { Outcome::Passed } else { Outcome::Failed };
     let duration_s = start.elapsed().as_secs_f64();
-    let check = result::Check { outcome, kernels: judge.rows, steps, duration_s };
-    Ok(Report { check, first_step_s, failure: judge.complaint, warning: "" })
+    let check = result::Check { outcome, kernels: comparer.rows, steps, duration_s };
+    Ok(Report { check, first_step_s, failure: comparer.complaint, warning: "" })
 }
 
-struct Judge<'a> {
+struct Comparer<'a> {
     name: &'a str,
     rows: Vec<KernelCheck>,
     complaint: String,
 }
 
-/// Numbers in double precision.
+/// `values` in double precision.
 fn wide(values: &[f32]) -> Vec<f64> {
     values.iter().copied().map(f64::from).collect()
 }
 
-impl Judge<'_> {
-    /// Compares `found` with `expected` and complains of the first that differs.
+impl Comparer<'_> {
+    /// Compares `found` with `expected`; the first difference becomes the complaint.
     fn compare(&mut self, what: &str, found: &[f32], expected: &[f64], tolerance: Tolerance) -> tolerance::Comparison {
         let compared = tolerance::compare(found, expected, tolerance);
         if !compared.passed && self.complaint.is_empty() {
@@ -91,7 +92,7 @@ impl Judge<'_> {
         compared
     }
 
-    /// Adds a row for `kernel` of `layer`.
+    /// Compares an output of `kernel` at `layer` within the kernel's tolerance.
     fn pass(&mut self, kernel: &'static str, layer: &Layer, found: &[f32], expected: &[f64]) -> Result<()> {
         self.row(kernel, layer, found, expected, tolerance::of(kernel)?);
         Ok(())
@@ -110,7 +111,7 @@ impl Judge<'_> {
         });
     }
 
-    /// Trains the check's steps here and in the reference and compares losses and final parameters.
+    /// Runs the check's training steps here and in the reference, and compares losses and final parameters.
     fn steps(
         &mut self,
         trainer: &mut Trainer<'_>,
@@ -143,7 +144,7 @@ impl Judge<'_> {
         Ok(((0..).zip(found.iter().zip(&losses)).map(row).collect(), first_step_s))
     }
 
-    /// Compares what every pass of step `step` leaves with the reference's answer to what it found.
+    /// Compares the output of every pass of step `step` with the reference's output for the same input.
     fn passes(
         &mut self,
         trainer: &mut Trainer<'_>,
@@ -154,26 +155,27 @@ impl Judge<'_> {
     ) -> Result<()> {
         let trace = trainer.trace(indices, step);
         let (pixels, labels) = reference::batch_gather(&split.images, &split.labels, indices);
-        let scene = Scene { config, parameters: wide(&trainer.parameters()), trace: &trace, pixels, labels, step };
-        scene.features_forward(self)?;
-        scene.dense_forward(self)?;
-        scene.loss(self)?;
-        scene.dense_backward(self)?;
-        scene.features_backward(self)?;
-        let (mut parameters, mut velocities) = (scene.parameters, wide(&trainer.velocities()));
+        let traced =
+            TracedStep { config, parameters: wide(&trainer.parameters()), trace: &trace, pixels, labels, step };
+        traced.features_forward(self)?;
+        traced.dense_forward(self)?;
+        traced.loss(self)?;
+        traced.dense_backward(self)?;
+        traced.features_backward(self)?;
+        let (mut parameters, mut velocities) = (traced.parameters, wide(&trainer.velocities()));
         let training = &config.training;
         let (rate, momentum) = (f64::from(training.learning_rate_at(step)), f64::from(training.momentum));
         let gradients = wide(&trace.gradients);
         reference::sgd_update(&mut parameters, &mut velocities, &gradients, rate, momentum);
         trainer.training_steps(indices, step);
-        let everything = Layer { name: "parameters", ..config.model.layer("loss").clone() };
+        let all_parameters = Layer { name: "parameters", ..config.model.layer("loss").clone() };
         let found = [trainer.parameters(), trainer.velocities()].concat();
-        self.pass("sgd_update", &everything, &found, &[parameters, velocities].concat())
+        self.pass("sgd_update", &all_parameters, &found, &[parameters, velocities].concat())
     }
 }
 
-/// What a step found and left.
-struct Scene<'a> {
+/// A training step: its inputs, and its trace to compare.
+struct TracedStep<'a> {
     config: &'a TrainingConfig,
     parameters: Vec<f64>,
     trace: &'a Trace,
@@ -184,7 +186,7 @@ struct Scene<'a> {
 
 const DENSE: [&str; 3] = ["fc1", "fc2", "fc3"];
 
-impl Scene<'_> {
+impl TracedStep<'_> {
     fn layer(&self, name: &str) -> &Layer {
         self.config.model.layer(name)
     }
@@ -205,7 +207,7 @@ impl Scene<'_> {
         (stream_key(self.config.seed, Stream::Dropout), self.step, rate)
     }
 
-    fn features_forward(&self, judge: &mut Judge<'_>) -> Result<()> {
+    fn features_forward(&self, comparer: &mut Comparer<'_>) -> Result<()> {
         let pooled1 = wide(&self.trace.pooled1);
         for (conv, pool, x, found, argmax) in [
             ("conv1", "pool1", &self.pixels, &self.trace.pooled1, &self.trace.argmax1),
@@ -219,48 +221,48 @@ impl Scene<'_> {
                 self.parameter(conv.name, "bias"),
             );
             let (y, _) = reference::max_pool_forward(pool, &z);
-            judge.pass("conv_forward", conv, found, &y)?;
-            // Rounding may decide a near tie otherwise: what counts is that the chosen place holds a maximum.
+            comparer.pass("conv_forward", conv, found, &y)?;
+            // Rounding may decide a near tie differently: what matters is that the chosen position holds a maximum.
             let chosen: Vec<f32> =
-                (0..).zip(argmax).map(|(index, &place)| z[place_in(pool, index, place)] as f32).collect();
-            judge.row("max_pool_forward", pool, &chosen, &y, tolerance::of("conv_forward")?);
+                (0..).zip(argmax).map(|(index, &argmax)| z[argmax_in(pool, index, argmax)] as f32).collect();
+            comparer.row("max_pool_forward", pool, &chosen, &y, tolerance::of("conv_forward")?);
         }
         let (key, step, rate) = self.dropout();
         let dropped = reference::dropout_forward(&wide(&self.trace.pooled2), key, step, rate);
-        judge.pass("dropout_forward", self.layer("dropout"), &self.trace.dense[0], &dropped)
+        comparer.pass("dropout_forward", self.layer("dropout"), &self.trace.dense[0], &dropped)
     }
 
-    fn dense_forward(&self, judge: &mut Judge<'_>) -> Result<()> {
+    fn dense_forward(&self, comparer: &mut Comparer<'_>) -> Result<()> {
         for (name, values) in DENSE.into_iter().zip(self.trace.dense.windows(2)) {
             let (weight, bias) = (self.parameter(name, "weight"), self.parameter(name, "bias"));
             let y = reference::dense_forward(self.layer(name), &wide(&values[0]), weight, bias);
-            judge.pass("dense_forward", self.layer(name), &values[1], &y)?;
+            comparer.pass("dense_forward", self.layer(name), &values[1], &y)?;
         }
         Ok(())
     }
 
-    fn loss(&self, judge: &mut Judge<'_>) -> Result<()> {
+    fn loss(&self, comparer: &mut Comparer<'_>) -> Result<()> {
         let logits = wide(&self.trace.dense[DENSE.len()]);
         let layer = self.layer("loss");
         let (losses, correct) = reference::softmax_cross_entropy_forward(&logits, &self.labels);
         let found: Vec<f32> =
             self.trace.losses.iter().copied().chain(self.trace.correct.iter().map(|&c| c as f32)).collect();
         let expected: Vec<f64> = losses.into_iter().chain(correct.into_iter().map(f64::from)).collect();
-        judge.pass("softmax_cross_entropy_forward", layer, &found, &expected)?;
+        comparer.pass("softmax_cross_entropy_forward", layer, &found, &expected)?;
         let dlogits = reference::softmax_cross_entropy_backward(&logits, &self.labels);
-        judge.pass("softmax_cross_entropy_backward", layer, &self.trace.ddense[DENSE.len()], &dlogits)
+        comparer.pass("softmax_cross_entropy_backward", layer, &self.trace.ddense[DENSE.len()], &dlogits)
     }
 
-    fn dense_backward(&self, judge: &mut Judge<'_>) -> Result<()> {
+    fn dense_backward(&self, comparer: &mut Comparer<'_>) -> Result<()> {
         for (index, name) in DENSE.into_iter().enumerate().rev() {
             let layer = self.layer(name);
             let (x, dy) = (wide(&self.trace.dense[index]), wide(&self.trace.ddense[index + 1]));
             let x_relu = (index > 0).then_some(x.as_slice());
             let dx = reference::dense_backward_input(layer, &dy, self.parameter(name, "weight"), x_relu);
-            judge.pass("dense_backward_input", layer, &self.trace.ddense[index], &dx)?;
+            comparer.pass("dense_backward_input", layer, &self.trace.ddense[index], &dx)?;
             let dweight = reference::dense_backward_weight(layer, &x, &dy);
-            judge.pass("dense_backward_weight", layer, self.gradient(name, "weight"), &dweight)?;
-            judge.pass(
+            comparer.pass("dense_backward_weight", layer, self.gradient(name, "weight"), &dweight)?;
+            comparer.pass(
                 "dense_backward_bias",
                 layer,
                 self.gradient(name, "bias"),
@@ -270,31 +272,36 @@ impl Scene<'_> {
         Ok(())
     }
 
-    fn features_backward(&self, judge: &mut Judge<'_>) -> Result<()> {
+    fn features_backward(&self, comparer: &mut Comparer<'_>) -> Result<()> {
         let trace = self.trace;
         let (key, step, rate) = self.dropout();
         let dfeatures = reference::dropout_backward(&wide(&trace.ddense[0]), key, step, rate);
         let (pooled1, pooled2) = (wide(&trace.pooled1), wide(&trace.pooled2));
         let dy = reference::max_pool_backward(self.layer("pool2"), &dfeatures, &trace.argmax2, &pooled2);
-        self.conv_backward(judge, "conv2", &pooled1, &dy)?;
+        self.conv_backward(comparer, "conv2", &pooled1, &dy)?;
         let dx = reference::conv_backward_input(self.layer("conv2"), &dy, self.parameter("conv2", "weight"));
-        judge.pass("conv_backward_input", self.layer("conv2"), &trace.dpooled1, &dx)?;
+        comparer.pass("conv_backward_input", self.layer("conv2"), &trace.dpooled1, &dx)?;
         let dy = reference::max_pool_backward(self.layer("pool1"), &wide(&trace.dpooled1), &trace.argmax1, &pooled1);
-        self.conv_backward(judge, "conv1", &self.pixels, &dy)
+        self.conv_backward(comparer, "conv1", &self.pixels, &dy)
     }
 
-    fn conv_backward(&self, judge: &mut Judge<'_>, name: &str, x: &[f64], dy: &[f64]) -> Result<()> {
+    fn conv_backward(&self, comparer: &mut Comparer<'_>, name: &str, x: &[f64], dy: &[f64]) -> Result<()> {
         let layer = self.layer(name);
         let dweight = reference::conv_backward_weight(layer, x, dy);
-        judge.pass("conv_backward_weight", layer, self.gradient(name, "weight"), &dweight)?;
-        judge.pass("conv_backward_bias", layer, self.gradient(name, "bias"), &reference::conv_backward_bias(layer, dy))
+        comparer.pass("conv_backward_weight", layer, self.gradient(name, "weight"), &dweight)?;
+        comparer.pass(
+            "conv_backward_bias",
+            layer,
+            self.gradient(name, "bias"),
+            &reference::conv_backward_bias(layer, dy),
+        )
     }
 }
 
-/// The index in a pool's input of place `place`, 2 x row + column, in the window of output `index`.
-fn place_in(pool: &Layer, index: usize, place: u32) -> usize {
+/// The index in a pool's input of the position `argmax`, 2 x row + column, in the window of output `index`.
+fn argmax_in(pool: &Layer, index: usize, argmax: u32) -> usize {
     let (plane, position) = (index / pool.output.positions(), index % pool.output.positions());
-    let row = 2 * (position / pool.output.width) + place as usize / 2;
-    let column = 2 * (position % pool.output.width) + place as usize % 2;
+    let row = 2 * (position / pool.output.width) + argmax as usize / 2;
+    let column = 2 * (position % pool.output.width) + argmax as usize % 2;
     (plane * pool.input.height + row) * pool.input.width + column
 }

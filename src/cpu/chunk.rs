@@ -1,83 +1,80 @@
-//! The images that one thread takes through the network at a time.
+//! A chunk: the images that one thread takes through the network at a time.
 
-use super::dense::{Column, Finish, Product};
+use super::dense::{Column, Epilogue, MatrixProduct};
 use super::dropout::Dropout;
-use super::features_backward::{FirstBackward, SecondBackward};
-use super::features_forward::{Argmax, FirstForward, Pixels, SecondForward};
-use super::layout::{All, DENSE, Forward, PLANE1, PLANE2, Sizes, Tensors};
-use super::simd::{Block, LANES, Level, ZERO, blocks};
+use super::features_backward::{Conv1Backward, Conv2Backward};
+use super::features_forward::{Argmax, Conv1Forward, Conv2Forward, Pixels};
+use super::layout::{CHUNK_IMAGES, ConvParameters, DENSE, ForwardWeights, PLANE1, PLANE2, Parameters, Sizes};
+use super::simd::{Block, LANES, SimdLevel, ZERO, blocks};
 use crate::data::Split;
 use crate::model::{CLASSES, IMAGE_SIDE};
 use crate::trainer::Metrics;
 
-/// Images of a chunk. Fixed, so that sums are cut at the same positions for any number of threads.
-pub const IMAGES: usize = 8;
-
-/// What the images of a chunk leave for the update.
+/// The activations and gradients of a chunk that the parameter update needs.
 #[derive(Debug, Clone)]
 pub struct Chunk {
-    /// How many images there are, at most [`IMAGES`].
+    /// The number of images, at most [`CHUNK_IMAGES`].
     pub images: usize,
     /// The inputs of the dense layers and the logits, each `[image][block]`.
     pub rows: [Vec<Block>; DENSE + 1],
     /// The gradients of [`Chunk::rows`].
     pub gradients: [Vec<Block>; DENSE + 1],
     /// The gradients of the convolutions' parameters.
-    pub conv: Tensors,
+    pub conv: ConvParameters,
     /// The loss of every image in nats.
-    pub losses: [f64; IMAGES],
+    pub losses: [f64; CHUNK_IMAGES],
     /// Whether every image's largest logit is its label's.
-    pub correct: [bool; IMAGES],
+    pub correct: [bool; CHUNK_IMAGES],
 }
 
-/// What a thread needs while it works on a chunk.
+/// The working memory of a thread, reused for every chunk.
 #[derive(Debug, Clone)]
 pub struct Scratch {
     /// `[image]`.
     pub pixels: Vec<Pixels>,
     /// The output of pool1, `[image][block][position]`.
     pub pooled1: Vec<[Block; PLANE1]>,
-    /// Where its maxima stood.
+    /// The positions of its maxima.
     pub argmax1: Vec<Argmax<PLANE1>>,
     /// The output of pool2, `[image][block][position]`.
     pub pooled2: Vec<[Block; PLANE2]>,
-    /// Where its maxima stood.
+    /// The positions of its maxima.
     pub argmax2: Vec<Argmax<PLANE2>>,
     /// The gradient of pool1's output, `[image][block][position]`.
     pub dpooled1: Vec<[Block; PLANE1]>,
-    /// The rows of the chunk as columns.
+    /// [`Chunk::rows`] transposed to columns.
     columns: [Vec<Column>; DENSE + 1],
-    /// The gradients of the chunk as columns.
+    /// [`Chunk::gradients`] transposed to columns.
     dcolumns: [Vec<Column>; DENSE + 1],
 }
 
-/// What the images of a chunk are taken through.
+/// The network in its current state.
 #[derive(Debug, Clone, Copy)]
 pub struct Network<'a> {
-    /// The instructions to use.
-    pub level: Level,
-    /// The sizes.
+    /// The instruction set to use.
+    pub level: SimdLevel,
+    /// The layer sizes.
     pub sizes: &'a Sizes,
     /// The parameters.
-    pub parameters: &'a All,
-    /// Their copies for the forward pass.
-    pub forward: &'a Forward,
+    pub parameters: &'a Parameters,
+    /// The weights in the layout of the forward pass.
+    pub forward: &'a ForwardWeights,
     /// The key of the dropout masks.
     pub dropout_key: [u32; 2],
 }
 
 impl Scratch {
-    /// Room for a network of these sizes.
+    /// Memory for a network of these sizes.
     pub fn new(sizes: &Sizes) -> Self {
         let (blocks1, blocks2) = (sizes.blocks1(), sizes.blocks2());
-        let columns = sizes.units.map(|units| vec![[0.0; IMAGES]; LANES * blocks(units)]);
+        let columns = sizes.units.map(|units| vec![[0.0; CHUNK_IMAGES]; LANES * blocks(units)]);
         Self {
-            pixels: vec![[[0.0; IMAGE_SIDE]; IMAGE_SIDE]; IMAGES],
-            pooled1: vec![[ZERO; PLANE1]; IMAGES * blocks1],
-            argmax1: vec![[[0; LANES]; PLANE1]; IMAGES * blocks1],
-            pooled2: vec![[ZERO; PLANE2]; IMAGES * blocks2],
-            argmax2: vec![[[0; LANES]; PLANE2]; IMAGES * blocks2],
-            dpooled1: vec![[ZERO; PLANE1]; IMAGES * blocks1],
+            pixels: vec![[[0.0; IMAGE_SIDE]; IMAGE_SIDE]; CHUNK_IMAGES],
+            pooled1: vec![[ZERO; PLANE1]; CHUNK_IMAGES * blocks1],
+            argmax1: vec![[[0; LANES]; PLANE1]; CHUNK_IMAGES * blocks1],
+            pooled2: vec![[ZERO; PLANE2]; CHUNK_IMAGES * blocks2],
+            argmax2: vec![[[0; LANES]; PLANE2]; CHUNK_IMAGES * blocks2],
+            dpooled1: vec![[ZERO; PLANE1]; CHUNK_IMAGES * blocks1],
             columns: columns.clone(),
             dcolumns: columns,
         }
@@ -85,22 +82,22 @@ impl Scratch {
 }
 
 impl Chunk {
-    /// Room for a network of these sizes.
+    /// Memory for a network of these sizes.
     pub fn new(sizes: &Sizes) -> Self {
-        let rows = sizes.units.map(|units| vec![ZERO; IMAGES * blocks(units)]);
+        let rows = sizes.units.map(|units| vec![ZERO; CHUNK_IMAGES * blocks(units)]);
         Self {
             images: 0,
             rows: rows.clone(),
             gradients: rows,
-            conv: Tensors::zeros(sizes),
-            losses: [0.0; IMAGES],
-            correct: [false; IMAGES],
+            conv: ConvParameters::zeros(sizes),
+            losses: [0.0; CHUNK_IMAGES],
+            correct: [false; CHUNK_IMAGES],
         }
     }
 
-    /// The forward pass over the images of `split` at `indices`, at most [`IMAGES`].
+    /// The forward pass over the images of `split` at `indices`, at most [`CHUNK_IMAGES`].
     ///
-    /// `dropout` is the training step and the place of the first image in its batch, or `None` without dropout.
+    /// `dropout` is the training step and the index of the first image in its batch, or `None` without dropout.
     pub fn forward(
         &mut self,
         network: Network<'_>,
@@ -131,22 +128,22 @@ impl Chunk {
     /// The features of image `image` from its pixels, by channel and position.
     fn features(&mut self, network: Network<'_>, scratch: &mut Scratch, image: usize) {
         let Network { level, sizes, parameters, forward, .. } = network;
-        let (first, second) = (part(image, sizes.blocks1()), part(image, sizes.blocks2()));
-        level.run(FirstForward {
+        let (first, second) = (range_of(image, sizes.blocks1()), range_of(image, sizes.blocks2()));
+        level.run(Conv1Forward {
             pixels: &scratch.pixels[image],
             weight: &forward.conv1,
             bias: &parameters.conv.conv1_bias,
             pooled: &mut scratch.pooled1[first.clone()],
             argmax: &mut scratch.argmax1[first.clone()],
         });
-        level.run(SecondForward {
+        level.run(Conv2Forward {
             x: &scratch.pooled1[first],
             weight: &forward.conv2,
             bias: &parameters.conv.conv2_bias,
             pooled: &mut scratch.pooled2[second.clone()],
             argmax: &mut scratch.argmax2[second.clone()],
         });
-        let features = self.rows[0][part(image, blocks(sizes.units[0]))].as_flattened_mut();
+        let features = self.rows[0][range_of(image, blocks(sizes.units[0]))].as_flattened_mut();
         let channels = features[..sizes.units[0]].as_chunks_mut::<PLANE2>().0;
         for (block, channels) in scratch.pooled2[second].iter().zip(channels.chunks_mut(LANES)) {
             for (lane, channel) in channels.iter_mut().enumerate() {
@@ -160,7 +157,7 @@ impl Chunk {
     fn drop_features(&mut self, network: Network<'_>, image: usize, step: u32, first: usize) {
         let features = network.sizes.units[0];
         network.level.run(Dropout {
-            features: &mut self.rows[0][part(image, blocks(features))],
+            features: &mut self.rows[0][range_of(image, blocks(features))],
             key: network.dropout_key,
             first: ((first + image) * features) as u32,
             step,
@@ -171,13 +168,13 @@ impl Chunk {
     fn dense_forward(&mut self, network: Network<'_>, scratch: &mut Scratch, layer: usize) {
         let dense = &network.parameters.dense[layer];
         let (before, after) = scratch.columns.split_at_mut(layer + 1);
-        network.level.run(Product {
+        network.level.run(MatrixProduct {
             columns: &before[layer],
             weight: &network.forward.dense[layer],
             input_stride: 1,
             block_stride: LANES * blocks(dense.inputs),
             bias: &dense.bias,
-            finish: if layer + 1 == DENSE { Finish::Keep } else { Finish::Rectify },
+            epilogue: if layer + 1 == DENSE { Epilogue::None } else { Epilogue::Relu },
             rows: &mut self.rows[layer + 1],
             out_columns: &mut after[0],
         });
@@ -203,9 +200,9 @@ impl Chunk {
     /// The backward pass after [`Chunk::forward`], for the mean loss of a batch of `batch` images.
     pub fn backward(&mut self, network: Network<'_>, scratch: &mut Scratch, batch: usize) {
         for (image, gradients) in self.gradients[DENSE].iter_mut().enumerate() {
-            // Argmax without an image add nothing.
-            let share = if image < self.images { 1.0 / batch as f32 } else { 0.0 };
-            gradients.iter_mut().for_each(|gradient| *gradient *= share);
+            // Positions without an image add nothing.
+            let scale = if image < self.images { 1.0 / batch as f32 } else { 0.0 };
+            gradients.iter_mut().for_each(|gradient| *gradient *= scale);
             for (column, gradient) in scratch.dcolumns[DENSE].iter_mut().zip(&*gradients) {
                 column[image] = *gradient;
             }
@@ -222,13 +219,13 @@ impl Chunk {
     fn dense_backward(&mut self, network: Network<'_>, scratch: &mut Scratch, layer: usize) {
         let dense = &network.parameters.dense[layer];
         let (before, after) = scratch.dcolumns.split_at_mut(layer + 1);
-        network.level.run(Product {
+        network.level.run(MatrixProduct {
             columns: &after[0][..dense.outputs],
             weight: &dense.weight,
             input_stride: blocks(dense.inputs),
             block_stride: 1,
             bias: &[],
-            finish: if layer == 0 { Finish::Keep } else { Finish::Gate(&self.rows[layer]) },
+            epilogue: if layer == 0 { Epilogue::None } else { Epilogue::ReluGradient(&self.rows[layer]) },
             rows: &mut self.gradients[layer],
             out_columns: if layer == 0 { &mut [] } else { &mut before[layer] },
         });
@@ -236,9 +233,9 @@ impl Chunk {
 
     fn features_backward(&mut self, network: Network<'_>, scratch: &mut Scratch, image: usize) {
         let Network { level, sizes, parameters, .. } = network;
-        let (first, second) = (part(image, sizes.blocks1()), part(image, sizes.blocks2()));
-        let features = part(image, blocks(sizes.units[0]));
-        level.run(SecondBackward {
+        let (first, second) = (range_of(image, sizes.blocks1()), range_of(image, sizes.blocks2()));
+        let features = range_of(image, blocks(sizes.units[0]));
+        level.run(Conv2Backward {
             x: &scratch.pooled1[first.clone()],
             argmax: &scratch.argmax2[second],
             features: &self.rows[0][features.clone()].as_flattened()[..sizes.units[0]],
@@ -248,7 +245,7 @@ impl Chunk {
             dx: &mut scratch.dpooled1[first.clone()],
             gradients: &mut self.conv,
         });
-        level.run(FirstBackward {
+        level.run(Conv1Backward {
             pixels: &scratch.pixels[image],
             pooled: &scratch.pooled1[first.clone()],
             argmax: &scratch.argmax1[first.clone()],
@@ -257,7 +254,7 @@ impl Chunk {
         });
     }
 
-    /// The sums of losses and right answers.
+    /// The sums of losses and correct predictions.
     pub fn metrics(&self) -> Metrics {
         Metrics {
             loss_sum: self.losses[..self.images].iter().sum(),
@@ -268,13 +265,13 @@ impl Chunk {
 
     /// The row of image `image` in [`Chunk::rows`] `layer`.
     pub fn row(&self, layer: usize, image: usize) -> &[Block] {
-        let blocks = self.rows[layer].len() / IMAGES;
-        &self.rows[layer][part(image, blocks)]
+        let blocks = self.rows[layer].len() / CHUNK_IMAGES;
+        &self.rows[layer][range_of(image, blocks)]
     }
 }
 
-/// The part of image `image` where each has `blocks`.
-fn part(image: usize, blocks: usize) -> std::ops::Range<usize> {
+/// The range of image `image` in a vector with `blocks` elements per image.
+fn range_of(image: usize, blocks: usize) -> std::ops::Range<usize> {
     image * blocks..(image + 1) * blocks
 }
 

@@ -1,28 +1,28 @@
 //! The dense layers, forward and backward for the images of a chunk.
 //!
-//! Lanes are sixteen outputs of the product; the images of a chunk are its rows, one sum in registers each. The other factor
-//! of every product is one value of each image, so activations are kept twice: by image, and as columns over the images.
+//! The lanes are sixteen outputs of a product; each image of a chunk is a row, whose sum stays in registers. The other factor
+//! is one value of each image, so activations are stored twice: by image, and transposed to columns over the images.
 
-use super::chunk::IMAGES;
-use super::simd::{Block, Kernel, LANES, Wide};
+use super::layout::CHUNK_IMAGES;
+use super::simd::{Block, Kernel, LANES, SimdBlock};
 use pulp::Simd;
 
-/// A value of each image of a chunk.
-pub type Column = [f32; IMAGES];
+/// One value of each image of a chunk.
+pub type Column = [f32; CHUNK_IMAGES];
 
-/// What becomes of the sums of a product.
+/// What is applied to the sums of a matrix product.
 #[derive(Debug, Clone, Copy)]
-pub enum Finish<'a> {
-    /// They stay.
-    Keep,
-    /// A ReLU follows.
-    Rectify,
-    /// They are 0 wherever these are not above 0: the derivative of the ReLU that made them, `[image][block]`.
-    Gate(&'a [Block]),
+pub enum Epilogue<'a> {
+    /// Nothing.
+    None,
+    /// A ReLU.
+    Relu,
+    /// The derivative of a ReLU with these outputs, `[image][block]`: sums are set to 0 where the output is not above 0.
+    ReluGradient(&'a [Block]),
 }
 
 /// y = bias + W x for the images of a chunk.
-pub struct Product<'a> {
+pub struct MatrixProduct<'a> {
     /// x, `[input][image]`.
     pub columns: &'a [Column],
     /// W, a block for sixteen outputs of one input: that of input i and block b is at i `input_stride` + b `block_stride`.
@@ -33,21 +33,21 @@ pub struct Product<'a> {
     pub block_stride: usize,
     /// `[output block]`, or empty for 0.
     pub bias: &'a [Block],
-    /// What follows.
-    pub finish: Finish<'a>,
+    /// What is applied to the sums.
+    pub epilogue: Epilogue<'a>,
     /// y, `[image][output block]`.
     pub rows: &'a mut [Block],
-    /// y once more, `[output][image]`; empty where nobody needs it.
+    /// y transposed, `[output][image]`; empty if it is not needed.
     pub out_columns: &'a mut [Column],
 }
 
-impl Kernel for Product<'_> {
+impl Kernel for MatrixProduct<'_> {
     #[inline(always)]
     fn run<S: Simd, const V: usize>(mut self, simd: S) {
-        let blocks = self.rows.len() / IMAGES;
+        let blocks = self.rows.len() / CHUNK_IMAGES;
         for block in 0..blocks {
             if V == 1 {
-                self.images::<S, V, IMAGES, 0>(simd, blocks, block);
+                self.images::<S, V, CHUNK_IMAGES, 0>(simd, blocks, block);
             } else {
                 self.images::<S, V, 4, 0>(simd, blocks, block);
                 self.images::<S, V, 4, 4>(simd, blocks, block);
@@ -59,7 +59,7 @@ impl Kernel for Product<'_> {
     }
 }
 
-impl Product<'_> {
+impl MatrixProduct<'_> {
     /// Computes output block `block` for `R` images from `FIRST` on.
     #[inline(always)]
     fn images<S: Simd, const V: usize, const R: usize, const FIRST: usize>(
@@ -68,23 +68,23 @@ impl Product<'_> {
         blocks: usize,
         block: usize,
     ) {
-        let bias = self.bias.get(block).map_or(Wide::<S, V>::splat(simd, 0.0), |bias| Wide::load(simd, bias));
+        let bias = self.bias.get(block).map_or(SimdBlock::<S, V>::splat(simd, 0.0), |bias| SimdBlock::load(simd, bias));
         let mut sums = [bias; R];
         let weights = self.weight[block * self.block_stride..].chunks(self.input_stride);
         for (column, weights) in self.columns.iter().zip(weights) {
-            let weight = Wide::load(simd, &weights[0]);
+            let weight = SimdBlock::load(simd, &weights[0]);
             for image in 0..R {
                 sums[image] = sums[image].plus_scaled(simd, column[FIRST + image], weight);
             }
         }
         for (image, sum) in sums.into_iter().enumerate() {
-            let place = (FIRST + image) * blocks + block;
-            let sum = match self.finish {
-                Finish::Keep => sum,
-                Finish::Rectify => sum.rectified(simd),
-                Finish::Gate(gate) => sum.where_positive(simd, Wide::load(simd, &gate[place])),
+            let index = (FIRST + image) * blocks + block;
+            let sum = match self.epilogue {
+                Epilogue::None => sum,
+                Epilogue::Relu => sum.relu(simd),
+                Epilogue::ReluGradient(output) => sum.where_positive(simd, SimdBlock::load(simd, &output[index])),
             };
-            sum.store(&mut self.rows[place]);
+            sum.store(&mut self.rows[index]);
         }
     }
 }
@@ -92,7 +92,7 @@ impl Product<'_> {
 /// Writes the first block of each image's row of `blocks` as columns.
 #[inline(always)]
 fn transpose(rows: &[Block], blocks: usize, columns: &mut [Column; LANES]) {
-    for (image, row) in rows.chunks(blocks).enumerate().take(IMAGES) {
+    for (image, row) in rows.chunks(blocks).enumerate().take(CHUNK_IMAGES) {
         for (column, value) in columns.iter_mut().zip(&row[0]) {
             column[image] = *value;
         }

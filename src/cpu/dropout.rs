@@ -1,4 +1,4 @@
-//! Dropout's masks: the numbers of [`crate::rng`], a register of them at a time.
+//! Dropout masks from the random numbers of [`crate::rng`], one register at a time.
 
 use super::simd::{Block, Kernel, LANES};
 use crate::rng::{PARITY, ROTATIONS, dropout_threshold};
@@ -10,7 +10,7 @@ pub struct Dropout<'a> {
     pub features: &'a mut [Block],
     /// The key of the masks.
     pub key: [u32; 2],
-    /// The number of the first feature, counted through the batch.
+    /// The index of the first feature in the whole batch.
     pub first: u32,
     /// The training step.
     pub step: u32,
@@ -31,8 +31,8 @@ impl Kernel for Dropout<'_> {
             }
             let counters = S::as_simd_u32s(&counters).0;
             for (features, counters) in S::as_mut_simd_f32s(features).0.iter_mut().zip(counters) {
-                let kept = simd.greater_than_or_equal_u32s(first_word(simd, self.key, *counters, self.step), threshold);
-                *features = simd.select_f32s(kept, simd.mul_f32s(*features, scale), zero);
+                let keep = simd.greater_than_or_equal_u32s(first_word(simd, self.key, *counters, self.step), threshold);
+                *features = simd.select_f32s(keep, simd.mul_f32s(*features, scale), zero);
             }
         }
     }

@@ -1,24 +1,25 @@
-//! One training on the host's cores.
+//! The training engine of the CPU target.
 
+use super::trainer::{CpuThreads, Trainer};
 use crate::bench::host_timeline::{Activity, HostTimeline};
 use crate::bench::training_target::{TrainingEngine, require_started};
 use crate::bench::{StepChunk, SubmissionPacer};
-use crate::cpu::{Cores, Trainer};
 use crate::data::Dataset;
 use crate::error::{Error, Result};
-use crate::result::{Commands, Measured};
+use crate::gpu::CommandCounts;
+use crate::result::Measured;
 use crate::trainer::{Metrics, TrainingConfig};
 use std::ops::ControlFlow;
 use web_time::Instant;
 
-/// Test images between two looks at whether to go on.
+/// Test images of one evaluation chunk, after which progress is reported.
 const EVALUATED_AT_ONCE: u32 = 2000;
 
 /// One training on the host's cores.
 pub(super) struct CpuEngine<'a> {
-    cores: &'a Cores,
+    threads: &'a CpuThreads,
     config: &'a TrainingConfig,
-    /// There once the training was begun.
+    /// `None` before the training begins.
     trainer: Option<Trainer<'a>>,
     order: Vec<u32>,
     steps_before: u32,
@@ -27,16 +28,16 @@ pub(super) struct CpuEngine<'a> {
 }
 
 impl<'a> CpuEngine<'a> {
-    pub(super) fn new(cores: &'a Cores, config: &'a TrainingConfig) -> Self {
+    pub(super) fn new(threads: &'a CpuThreads, config: &'a TrainingConfig) -> Self {
         let (order, metrics) = (Vec::new(), Vec::new());
-        Self { cores, config, trainer: None, order, steps_before: 0, metrics, pacer: SubmissionPacer::default() }
+        Self { threads, config, trainer: None, order, steps_before: 0, metrics, pacer: SubmissionPacer::default() }
     }
 }
 
 impl TrainingEngine for CpuEngine<'_> {
     async fn begin(&mut self, dataset: &Dataset, parameters: &[f32], host_timeline: &mut HostTimeline) -> Result<()> {
         let trainer =
-            host_timeline.time(Activity::Upload, || Trainer::new(self.cores, self.config, dataset, parameters))?;
+            host_timeline.time(Activity::Upload, || Trainer::new(self.threads, self.config, dataset, parameters))?;
         self.trainer = Some(trainer);
         Ok(())
     }
@@ -103,7 +104,7 @@ impl TrainingEngine for CpuEngine<'_> {
         Ok(require_started(self.trainer.as_ref())?.parameters())
     }
 
-    fn commands(&self) -> Measured<Commands> {
+    fn commands(&self) -> Measured<CommandCounts> {
         Measured::missing("the host's cores take no commands")
     }
 }

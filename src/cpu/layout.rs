@@ -1,6 +1,6 @@
-//! Parameters as the kernels read them: in blocks of sixteen channels or units, padded with zeros.
+//! Parameters in the layout of the kernels: blocks of sixteen channels or units, padded with zeros.
 //!
-//! What pads a tensor is 0 and gets gradients of 0, so that it stays 0.
+//! Padding is 0 and has gradients of 0, so that it stays 0.
 
 use super::simd::{Block, LANES, ZERO, blocks};
 use crate::error::{Error, Result};
@@ -18,15 +18,17 @@ pub const TAPS2: usize = 9;
 pub const SIDE2: usize = 5;
 /// Positions of the second pool's output.
 pub const PLANE2: usize = SIDE2 * SIDE2;
-/// Dense layers.
+/// Images of a chunk. Fixed, so that sums are split at the same positions for any number of threads.
+pub const CHUNK_IMAGES: usize = 8;
+/// The number of dense layers.
 pub const DENSE: usize = 3;
 
 /// The weights of the second convolution for sixteen inputs and outputs: `[row][input][column][output]`.
 pub type Conv2Block = [[[Block; 3]; LANES]; 3];
 
-/// A value of every parameter: the parameters themselves, their velocities, or gradients.
+/// One value for each parameter of the convolutions: the parameters, their velocities, or their gradients.
 #[derive(Debug, Clone, PartialEq)]
-pub struct Tensors {
+pub struct ConvParameters {
     /// `[channel][row, column]`: a block is the kernel of one channel.
     pub conv1_weight: Vec<Block>,
     /// `[channel block]`.
@@ -39,7 +41,7 @@ pub struct Tensors {
 
 /// A dense layer: weight `[output][input block]`, bias `[output block]`.
 #[derive(Debug, Clone, PartialEq)]
-pub struct Dense {
+pub struct DenseParameters {
     /// Inputs without padding.
     pub inputs: usize,
     /// Outputs without padding.
@@ -104,7 +106,7 @@ impl Sizes {
     }
 }
 
-impl Tensors {
+impl ConvParameters {
     /// Zeros for convolutions of these sizes.
     pub fn zeros(sizes: &Sizes) -> Self {
         Self {
@@ -134,7 +136,7 @@ impl Tensors {
     }
 }
 
-impl Dense {
+impl DenseParameters {
     /// Zeros for a layer of these sizes.
     pub fn zeros(inputs: usize, outputs: usize) -> Self {
         let weight = vec![ZERO; LANES * blocks(outputs) * blocks(inputs)];
@@ -142,31 +144,31 @@ impl Dense {
     }
 }
 
-/// A value of every parameter, convolutions and dense layers.
+/// One value for each parameter of the network: the parameters, their velocities, or their gradients.
 #[derive(Debug, Clone, PartialEq)]
-pub struct All {
+pub struct Parameters {
     /// The convolutions.
-    pub conv: Tensors,
+    pub conv: ConvParameters,
     /// The dense layers.
-    pub dense: [Dense; DENSE],
+    pub dense: [DenseParameters; DENSE],
 }
 
-impl All {
+impl Parameters {
     /// Zeros for a network of these sizes.
     pub fn zeros(sizes: &Sizes) -> Self {
-        let dense = std::array::from_fn(|layer| Dense::zeros(sizes.units[layer], sizes.units[layer + 1]));
-        Self { conv: Tensors::zeros(sizes), dense }
+        let dense = std::array::from_fn(|layer| DenseParameters::zeros(sizes.units[layer], sizes.units[layer + 1]));
+        Self { conv: ConvParameters::zeros(sizes), dense }
     }
 
-    /// The values of `flat`, which lie as the model says.
+    /// The values of `flat`, which is in the order of the model.
     pub fn from_flat(sizes: &Sizes, flat: &[f32]) -> Self {
-        let mut all = Self::zeros(sizes);
+        let mut parameters = Self::zeros(sizes);
         let mut values = flat.iter().copied();
-        all.visit(sizes, |value| *value = values.next().unwrap_or(f32::NAN));
-        all
+        parameters.visit(sizes, |value| *value = values.next().unwrap_or(f32::NAN));
+        parameters
     }
 
-    /// The values as the model says.
+    /// The values in the order of the model.
     pub fn to_flat(&self, sizes: &Sizes) -> Vec<f32> {
         let mut flat = Vec::new();
         self.clone().visit(sizes, |value| flat.push(*value));
@@ -195,9 +197,9 @@ impl All {
     }
 }
 
-/// Copies of the weights that the forward pass reads, in the order in which it reads them.
+/// Copies of the weights in the layout of the forward pass.
 #[derive(Debug, Clone)]
-pub struct Forward {
+pub struct ForwardWeights {
     /// `[channel block][row, column]`: a block holds sixteen channels.
     pub conv1: Vec<[Block; TAPS1]>,
     /// `[output block][input block]`.
@@ -206,11 +208,11 @@ pub struct Forward {
     pub dense: [Vec<Block>; DENSE],
 }
 
-impl Forward {
-    /// The copies of `all`.
-    pub fn of(sizes: &Sizes, all: &All) -> Self {
+impl ForwardWeights {
+    /// The weights of `parameters`.
+    pub fn of(sizes: &Sizes, parameters: &Parameters) -> Self {
         let dense = |layer: usize| {
-            let dense = &all.dense[layer];
+            let dense = &parameters.dense[layer];
             let row = blocks(dense.inputs);
             let mut copy = vec![ZERO; blocks(dense.outputs) * row * LANES];
             for (rows, copy) in dense.weight.chunks_exact(LANES * row).zip(copy.chunks_exact_mut(LANES * row)) {
@@ -223,24 +225,19 @@ impl Forward {
             conv2: vec![[[[ZERO; 3]; LANES]; 3]; sizes.blocks2() * sizes.blocks1()],
             dense: std::array::from_fn(dense),
         };
-        forward.copy_convolutions(sizes, &all.conv);
+        copy_convolutions(&mut forward.conv1, &mut forward.conv2, sizes, &parameters.conv);
         forward
-    }
-
-    /// Copies the convolutions' weights.
-    pub fn copy_convolutions(&mut self, sizes: &Sizes, conv: &Tensors) {
-        copy_convolutions(&mut self.conv1, &mut self.conv2, sizes, conv);
     }
 }
 
-/// Copies the weights of `conv` into the order of [`Forward`].
-pub fn copy_convolutions(conv1: &mut [[Block; TAPS1]], conv2: &mut [Conv2Block], sizes: &Sizes, conv: &Tensors) {
+/// Copies the weights of `conv` into the layout of [`ForwardWeights`].
+pub fn copy_convolutions(conv1: &mut [[Block; TAPS1]], conv2: &mut [Conv2Block], sizes: &Sizes, conv: &ConvParameters) {
     for (channels, copy) in conv.conv1_weight.as_chunks::<LANES>().0.iter().zip(conv1) {
         transpose(channels, copy);
     }
     let (inputs, outputs) = (sizes.blocks1(), LANES * sizes.blocks2());
-    for (place, copy) in conv2.iter_mut().enumerate() {
-        let (output_block, input_block) = (place / inputs, place % inputs);
+    for (index, copy) in conv2.iter_mut().enumerate() {
+        let (output_block, input_block) = (index / inputs, index % inputs);
         let kernels = &conv.conv2_weight[input_block * outputs + output_block * LANES..][..LANES];
         for (output, kernel) in kernels.iter().enumerate() {
             for (tap, weights) in kernel.iter().enumerate() {
@@ -261,7 +258,7 @@ fn transpose(from: &[Block; LANES], to: &mut [Block; LANES]) {
     }
 }
 
-/// Transposes sixteen rows of a dense layer's weight `[16][input block]` to `[input]`, a block for the sixteen.
+/// Transposes sixteen rows of a dense layer's weight from `[16][input block]` to `[input]`, one block for the sixteen.
 pub fn transpose_rows(rows: &[Block], to: &mut [Block]) {
     let row = rows.len() / LANES;
     for (column, to) in to.as_chunks_mut::<LANES>().0.iter_mut().enumerate() {

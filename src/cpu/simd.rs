@@ -1,8 +1,8 @@
-//! Sixteen values at a time, in as many registers as the processor needs for them.
+//! Blocks of sixteen values, in as many registers as the instruction set needs.
 
 use pulp::{Arch, Scalar, Simd, WithSimd};
 
-/// Values that kernels handle together: a register of AVX-512, two of AVX2, four of NEON.
+/// Values of a block: a register of AVX-512, two of AVX2, four of NEON.
 pub const LANES: usize = 16;
 
 /// Sixteen values in memory.
@@ -11,28 +11,28 @@ pub type Block = [f32; LANES];
 /// A block of zeros.
 pub const ZERO: Block = [0.0; LANES];
 
-/// How many blocks hold `count` values.
+/// The number of blocks that hold `count` values.
 pub const fn blocks(count: usize) -> usize {
     count.div_ceil(LANES)
 }
 
-/// A piece of work that is compiled for each instruction set.
+/// A computation that is compiled for each instruction set.
 pub trait Kernel {
-    /// Does the work with the instructions of `simd`; `V` registers hold a block.
+    /// Runs with the instructions of `simd`; `V` registers hold a block.
     fn run<S: Simd, const V: usize>(self, simd: S);
 }
 
-/// The instructions that kernels are run with.
+/// The instruction set that kernels run with.
 #[derive(Debug, Clone, Copy)]
-pub enum Level {
-    /// The widest that the processor offers.
+pub enum SimdLevel {
+    /// The widest one that the processor supports.
     Native(Arch),
-    /// Plain arithmetic that every processor has.
+    /// Scalar arithmetic, which every processor supports.
     Portable,
 }
 
-impl Level {
-    /// The widest instructions of this processor.
+impl SimdLevel {
+    /// The widest instruction set of this processor.
     pub fn detect() -> Self {
         match Arch::new() {
             Arch::Scalar => Self::Portable,
@@ -40,7 +40,7 @@ impl Level {
         }
     }
 
-    /// Runs `kernel` with these instructions.
+    /// Runs `kernel` with this instruction set.
     pub fn run(self, kernel: impl Kernel) {
         match self {
             Self::Native(arch) => arch.dispatch(Operation(kernel)),
@@ -91,9 +91,9 @@ impl<K: Kernel> WithSimd for Operation<K> {
 
 /// A block in registers.
 #[derive(Debug, Clone, Copy)]
-pub struct Wide<S: Simd, const V: usize>([S::f32s; V]);
+pub struct SimdBlock<S: Simd, const V: usize>([S::f32s; V]);
 
-impl<S: Simd, const V: usize> Wide<S, V> {
+impl<S: Simd, const V: usize> SimdBlock<S, V> {
     /// `value` in every lane.
     #[inline(always)]
     pub fn splat(simd: S, value: f32) -> Self {
@@ -114,7 +114,7 @@ impl<S: Simd, const V: usize> Wide<S, V> {
         S::as_mut_simd_f32s(block).0.copy_from_slice(&self.0);
     }
 
-    /// `self` + `a` `b`, with one rounding where the processor can.
+    /// `self` + `a` `b`, fused where the processor supports it.
     #[inline(always)]
     pub fn plus_product(self, simd: S, a: Self, b: Self) -> Self {
         let mut sum = self;
@@ -142,7 +142,7 @@ impl<S: Simd, const V: usize> Wide<S, V> {
 
     /// The ReLU, where NaN stays NaN.
     #[inline(always)]
-    pub fn rectified(self, simd: S) -> Self {
+    pub fn relu(self, simd: S) -> Self {
         let zero = simd.splat_f32s(0.0);
         let mut value = self;
         for v in 0..V {
@@ -158,27 +158,31 @@ impl<S: Simd, const V: usize> Wide<S, V> {
         let zero = simd.splat_f32s(0.0);
         let mut value = self;
         for v in 0..V {
-            let open = simd.greater_than_f32s(gate.0[v], zero);
-            value.0[v] = simd.select_f32s(open, self.0[v], zero);
+            let positive = simd.greater_than_f32s(gate.0[v], zero);
+            value.0[v] = simd.select_f32s(positive, self.0[v], zero);
         }
         value
     }
 }
 
-/// The largest of four blocks lane by lane, and which of them held it, the first of equals; the indices go to `argmax`.
+/// The largest of four blocks, lane by lane; `argmax` receives the index of each, the first of equals.
 #[inline(always)]
-pub fn largest<S: Simd, const V: usize>(simd: S, of: [Wide<S, V>; 4], argmax: &mut [u8; LANES]) -> Wide<S, V> {
+pub fn largest<S: Simd, const V: usize>(
+    simd: S,
+    of: [SimdBlock<S, V>; 4],
+    argmax: &mut [u8; LANES],
+) -> SimdBlock<S, V> {
     let mut best = of[0];
     let mut index = [0u32; LANES];
     let indices = S::as_mut_simd_u32s(&mut index).0;
     for (v, index) in indices.iter_mut().enumerate() {
-        let mut place = simd.splat_u32s(0);
+        let mut best_index = simd.splat_u32s(0);
         for (number, candidate) in of.iter().enumerate().skip(1) {
             let above = simd.greater_than_f32s(candidate.0[v], best.0[v]);
             best.0[v] = simd.select_f32s(above, candidate.0[v], best.0[v]);
-            place = simd.select_u32s(above, simd.splat_u32s(number as u32), place);
+            best_index = simd.select_u32s(above, simd.splat_u32s(number as u32), best_index);
         }
-        *index = place;
+        *index = best_index;
     }
     for lane in 0..LANES {
         argmax[lane] = index[lane] as u8;

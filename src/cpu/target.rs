@@ -1,6 +1,9 @@
-//! The host's cores as a training target, checked, trained and described as an adapter is.
+//! The host's CPU as a training target, checked, trained and described as an adapter is.
 
-use super::{Cores, Level, check, engine};
+use super::check;
+use super::engine::CpuEngine;
+use super::simd::SimdLevel;
+use super::trainer::CpuThreads;
 use crate::bench::training_target::{LastTraining, OpenedTarget, TrainingEngine, TrainingTarget};
 use crate::bench::{Job, Observer, ProfileOptions};
 use crate::check::Report;
@@ -10,33 +13,33 @@ use crate::trainer::TrainingConfig;
 use std::collections::BTreeMap;
 use web_time::Instant;
 
-/// The name of the target where an adapter is named, of its backend, and of its plan.
+/// The name of the target in place of an adapter's name, of its backend and of its plan.
 pub const NAME: &str = "cpu";
 
-/// The cores of the host, to train on.
+/// The host's CPU as a training target.
 #[derive(Debug)]
 pub struct CpuTarget {
     /// Name of the processor.
     pub name: String,
-    /// Threads to start.
+    /// Number of threads to start.
     pub threads: usize,
-    /// Cores that the operating system lets this program use.
+    /// Cores that the operating system lets this process use.
     pub cores: usize,
 }
 
-/// The threads, started.
+/// The target with its threads started.
 #[derive(Debug)]
 pub struct OpenedCpu<'a> {
     target: &'a CpuTarget,
-    cores: Cores,
+    threads: CpuThreads,
     config: TrainingConfig,
 }
 
 impl CpuTarget {
-    /// `threads` threads on this machine, whose processor is called `name`; without a number as many as there are cores.
+    /// A target of `threads` threads, by default as many as there are cores; `name` is the name of the processor.
     ///
     /// # Errors
-    /// [`Error::Usage`] for no threads at all.
+    /// [`Error::Usage`] for 0 threads.
     pub fn new(name: String, threads: Option<usize>) -> Result<Self> {
         let cores = std::thread::available_parallelism().map_or(1, std::num::NonZero::get);
         if threads == Some(0) {
@@ -46,20 +49,20 @@ impl CpuTarget {
         Ok(Self { name, threads: threads.unwrap_or(cores), cores })
     }
 
-    /// What to say of more threads than cores, if there are more.
-    pub fn remark(&self) -> Option<String> {
+    /// The warning for more threads than cores.
+    pub fn oversubscription_warning(&self) -> Option<String> {
         (self.threads > self.cores).then(|| {
             format!("{} threads share {} cores: more threads than cores are no faster", self.threads, self.cores)
         })
     }
 
-    /// One line: what a run begins with.
+    /// One line for people, which a run prints first.
     pub fn line(&self) -> String {
         let threads = if self.threads == 1 { "1 thread".to_owned() } else { format!("{} threads", self.threads) };
-        format!("{} ({NAME}, {threads}, {})", self.name, Level::detect().name())
+        format!("{} ({NAME}, {threads}, {})", self.name, SimdLevel::detect().name())
     }
 
-    /// The target as results describe an adapter.
+    /// The target in the form in which results describe an adapter.
     pub fn describe(&self) -> Adapter {
         let none = "the program computes by itself, without a driver";
         Adapter {
@@ -91,23 +94,23 @@ impl TrainingTarget for CpuTarget {
     ) -> Result<OpenedCpu<'_>> {
         observer.phase("device");
         let start = Instant::now();
-        let cores = Cores::start(self.threads, Level::detect())?;
+        let threads = CpuThreads::start(self.threads, SimdLevel::detect())?;
         result.phases.device_s = start.elapsed().as_secs_f64().into();
         result.phases.compile_s = Measured::missing("the kernels are part of the program");
         result.plan.tuning.insert("threads".to_owned(), self.threads.to_string());
-        result.plan.tuning.insert("simd".to_owned(), cores.level().name().to_owned());
-        result.warnings.extend(self.remark());
-        Ok(OpenedCpu { target: self, cores, config: config.clone() })
+        result.plan.tuning.insert("simd".to_owned(), threads.level().name().to_owned());
+        result.warnings.extend(self.oversubscription_warning());
+        Ok(OpenedCpu { target: self, threads, config: config.clone() })
     }
 }
 
 impl OpenedTarget for OpenedCpu<'_> {
     async fn check(&self) -> Result<Report> {
-        check::check(&self.cores, &self.config, &self.target.name)
+        check::check(&self.threads, &self.config, &self.target.name)
     }
 
     fn engine(&self) -> impl TrainingEngine {
-        engine::CpuEngine::new(&self.cores, &self.config)
+        CpuEngine::new(&self.threads, &self.config)
     }
 
     async fn profile(
@@ -125,6 +128,6 @@ impl OpenedTarget for OpenedCpu<'_> {
     }
 }
 
-/// What to say where a profile of the target is asked for.
+/// The message for a profile of the CPU target, which is not supported.
 pub const NOT_PROFILED: &str =
     "the CPU target is timed as a whole, not by kernel: leave the profile out, or choose an adapter with --adapter";

@@ -1,45 +1,48 @@
-//! The end of a step: gradients are summed over the chunks in their order, and velocities and parameters follow them.
+//! The parameter update: gradients are summed over the chunks in order, then velocities and parameters are updated.
 
 use super::chunk::Chunk;
-use super::layout::{All, Conv2Block, Forward, Sizes, TAPS1, Tensors, copy_convolutions, transpose_rows};
-use super::simd::{Block, Kernel, LANES, Level, Wide, blocks};
+use super::layout::{
+    CHUNK_IMAGES, Conv2Block, ConvParameters, ForwardWeights, Parameters, Sizes, TAPS1, copy_convolutions,
+    transpose_rows,
+};
+use super::simd::{Block, Kernel, LANES, SimdBlock, SimdLevel, blocks};
 use pulp::Simd;
 use rayon::prelude::*;
 
 /// v <- `momentum` v - `rate` g; w <- w + v.
 #[derive(Debug, Clone, Copy)]
-pub struct Descent {
+pub struct SgdStep {
     /// The learning rate of the step.
     pub rate: f32,
     /// The momentum.
     pub momentum: f32,
 }
 
-impl Descent {
+impl SgdStep {
     #[inline(always)]
     fn apply<S: Simd, const V: usize>(
         self,
         simd: S,
-        gradient: Wide<S, V>,
+        gradient: SimdBlock<S, V>,
         velocity: &mut Block,
         parameter: &mut Block,
     ) {
-        let kept = Wide::splat(simd, 0.0).plus_scaled(simd, self.momentum, Wide::load(simd, velocity));
-        let next = kept.plus_scaled(simd, -self.rate, gradient);
+        let decayed = SimdBlock::splat(simd, 0.0).plus_scaled(simd, self.momentum, SimdBlock::load(simd, velocity));
+        let next = decayed.plus_scaled(simd, -self.rate, gradient);
         next.store(velocity);
-        Wide::load(simd, parameter).plus(simd, next).store(parameter);
+        SimdBlock::load(simd, parameter).plus(simd, next).store(parameter);
     }
 }
 
 /// Updates every parameter from the gradients in `chunks`.
 pub fn update(
-    level: Level,
+    level: SimdLevel,
     sizes: &Sizes,
     chunks: &[Chunk],
-    descent: Descent,
-    (parameters, velocities, forward): (&mut All, &mut All, &mut Forward),
+    sgd: SgdStep,
+    (parameters, velocities, forward): (&mut Parameters, &mut Parameters, &mut ForwardWeights),
 ) {
-    let Forward { conv1, conv2, dense: copies } = forward;
+    let ForwardWeights { conv1, conv2, dense: copies } = forward;
     let mut tasks = vec![Task::Convolutions {
         parameters: &mut parameters.conv,
         velocities: &mut velocities.conv,
@@ -57,13 +60,13 @@ pub fn update(
     }
     tasks.into_par_iter().with_max_len(1).for_each(|task| match task {
         Task::Convolutions { parameters, velocities, copies: (conv1, conv2) } => {
-            level.run(ConvolutionUpdate { chunks, descent, parameters: &mut *parameters, velocities });
+            level.run(ConvolutionUpdate { chunks, sgd, parameters: &mut *parameters, velocities });
             copy_convolutions(conv1, conv2, sizes, parameters);
         }
         Task::Units { layer, block, parameters, velocities, copy } => {
             level.run(UnitsUpdate {
                 chunks,
-                descent,
+                sgd,
                 layer,
                 block,
                 parameters: (&mut *parameters.0, parameters.1),
@@ -74,12 +77,12 @@ pub fn update(
     });
 }
 
-/// What one thread does at a time.
+/// A task of one thread.
 enum Task<'a> {
     /// The convolutions.
     Convolutions {
-        parameters: &'a mut Tensors,
-        velocities: &'a mut Tensors,
+        parameters: &'a mut ConvParameters,
+        velocities: &'a mut ConvParameters,
         copies: (&'a mut [[Block; TAPS1]], &'a mut [Conv2Block]),
     },
     /// Sixteen units of a dense layer: weight and bias.
@@ -92,12 +95,12 @@ enum Task<'a> {
     },
 }
 
-/// The convolutions' gradients, summed over the chunks, and their parameters.
+/// The update of the convolutions.
 struct ConvolutionUpdate<'a> {
     chunks: &'a [Chunk],
-    descent: Descent,
-    parameters: &'a mut Tensors,
-    velocities: &'a mut Tensors,
+    sgd: SgdStep,
+    parameters: &'a mut ConvParameters,
+    velocities: &'a mut ConvParameters,
 }
 
 impl Kernel for ConvolutionUpdate<'_> {
@@ -105,21 +108,21 @@ impl Kernel for ConvolutionUpdate<'_> {
     fn run<S: Simd, const V: usize>(self, simd: S) {
         let tensors = self.parameters.slices_mut().into_iter().zip(self.velocities.slices_mut());
         for (tensor, (parameters, velocities)) in tensors.enumerate() {
-            for (place, (parameter, velocity)) in parameters.iter_mut().zip(velocities).enumerate() {
-                let mut sum = Wide::<S, V>::splat(simd, 0.0);
+            for (index, (parameter, velocity)) in parameters.iter_mut().zip(velocities).enumerate() {
+                let mut sum = SimdBlock::<S, V>::splat(simd, 0.0);
                 for chunk in self.chunks {
-                    sum = sum.plus(simd, Wide::load(simd, &chunk.conv.slices()[tensor][place]));
+                    sum = sum.plus(simd, SimdBlock::load(simd, &chunk.conv.slices()[tensor][index]));
                 }
-                self.descent.apply(simd, sum, velocity, parameter);
+                self.sgd.apply(simd, sum, velocity, parameter);
             }
         }
     }
 }
 
-/// The gradients of sixteen units' weights and biases, and their parameters.
+/// The update of sixteen units of a dense layer.
 struct UnitsUpdate<'a> {
     chunks: &'a [Chunk],
-    descent: Descent,
+    sgd: SgdStep,
     layer: usize,
     block: usize,
     parameters: (&'a mut [Block], &'a mut Block),
@@ -141,19 +144,19 @@ impl Kernel for UnitsUpdate<'_> {
                 self.units::<S, V, 4, 12>(simd, row, column);
             }
         }
-        let mut sum = Wide::<S, V>::splat(simd, 0.0);
+        let mut sum = SimdBlock::<S, V>::splat(simd, 0.0);
         for chunk in self.chunks {
-            let outputs = chunk.gradients[self.layer + 1].len() / super::chunk::IMAGES;
+            let outputs = chunk.gradients[self.layer + 1].len() / CHUNK_IMAGES;
             for dy in chunk.gradients[self.layer + 1].chunks(outputs).take(chunk.images) {
-                sum = sum.plus(simd, Wide::load(simd, &dy[self.block]));
+                sum = sum.plus(simd, SimdBlock::load(simd, &dy[self.block]));
             }
         }
-        self.descent.apply(simd, sum, self.velocities.1, self.parameters.1);
+        self.sgd.apply(simd, sum, self.velocities.1, self.parameters.1);
     }
 }
 
 impl UnitsUpdate<'_> {
-    /// Block `column` of the inputs of `R` units from `FIRST` on.
+    /// Updates the weights of `R` units from `FIRST` on for input block `column`.
     #[inline(always)]
     fn units<S: Simd, const V: usize, const R: usize, const FIRST: usize>(
         &mut self,
@@ -161,20 +164,20 @@ impl UnitsUpdate<'_> {
         row: usize,
         column: usize,
     ) {
-        let mut sums = [Wide::<S, V>::splat(simd, 0.0); R];
+        let mut sums = [SimdBlock::<S, V>::splat(simd, 0.0); R];
         for chunk in self.chunks {
             let (x, dy) = (&chunk.rows[self.layer], &chunk.gradients[self.layer + 1]);
-            let outputs = dy.len() / super::chunk::IMAGES;
+            let outputs = dy.len() / CHUNK_IMAGES;
             for (x, dy) in x.chunks_exact(row).zip(dy.chunks_exact(outputs)).take(chunk.images) {
-                let (x, dy) = (Wide::load(simd, &x[column]), &dy[self.block]);
+                let (x, dy) = (SimdBlock::load(simd, &x[column]), &dy[self.block]);
                 for unit in 0..R {
                     sums[unit] = sums[unit].plus_scaled(simd, dy[FIRST + unit], x);
                 }
             }
         }
         for (unit, sum) in sums.into_iter().enumerate() {
-            let place = (FIRST + unit) * row + column;
-            self.descent.apply(simd, sum, &mut self.velocities.0[place], &mut self.parameters.0[place]);
+            let index = (FIRST + unit) * row + column;
+            self.sgd.apply(simd, sum, &mut self.velocities.0[index], &mut self.parameters.0[index]);
         }
     }
 }

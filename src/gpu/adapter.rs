@@ -1,10 +1,9 @@
-//! Which adapters there are, in the order of preference, and the choice of one.
+//! The description of an adapter, and the choice of one from a list.
 
-use super::pipeline_cache::{PipelineCacheData, PipelineCacheStore};
 use crate::error::{Error, Result};
 use serde::{Deserialize, Serialize};
 
-/// What timestamps an adapter can take, the finest grade it offers.
+/// The finest granularity at which an adapter writes timestamps.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Timestamps {
@@ -14,8 +13,28 @@ pub enum Timestamps {
     InsideEncoders,
     /// At the beginning and the end of a pass.
     PassBoundaries,
-    /// None.
+    /// No timestamps at all.
     Unsupported,
+}
+
+impl Timestamps {
+    /// The wgpu features that this granularity needs.
+    pub(super) fn features(self) -> wgpu::Features {
+        let and = |feature| wgpu::Features::TIMESTAMP_QUERY | feature;
+        match self {
+            Timestamps::InsidePasses => and(wgpu::Features::TIMESTAMP_QUERY_INSIDE_PASSES),
+            Timestamps::InsideEncoders => and(wgpu::Features::TIMESTAMP_QUERY_INSIDE_ENCODERS),
+            Timestamps::PassBoundaries => wgpu::Features::TIMESTAMP_QUERY,
+            Timestamps::Unsupported => wgpu::Features::empty(),
+        }
+    }
+
+    /// The finest granularity that `features` allow.
+    pub(super) fn finest(features: wgpu::Features) -> Self {
+        let supported = [Timestamps::InsidePasses, Timestamps::InsideEncoders, Timestamps::PassBoundaries];
+        let finest = supported.into_iter().find(|timestamps| features.contains(timestamps.features()));
+        finest.unwrap_or(Timestamps::Unsupported)
+    }
 }
 
 impl std::fmt::Display for Timestamps {
@@ -29,14 +48,14 @@ impl std::fmt::Display for Timestamps {
     }
 }
 
-/// What is known of an adapter before it is used.
+/// What the driver reports about an adapter before a device is opened on it.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct AdapterInfo {
-    /// Place in the list, by which it can be chosen.
+    /// Index in the list of adapters, by which it can be chosen.
     pub index: usize,
-    /// Name as the driver gives it.
+    /// Name as the driver reports it.
     pub name: String,
-    /// Name of the vendor, or its number where that is not known.
+    /// Name of the vendor, or its id where the name is not known.
     pub vendor: String,
     /// PCI vendor id, or a number above 0xffff for vendors without one.
     pub vendor_id: u32,
@@ -44,24 +63,24 @@ pub struct AdapterInfo {
     pub device_id: u32,
     /// `discrete`, `integrated`, `virtual`, `other` or `cpu`.
     pub kind: String,
-    /// Whether it computes on the CPU.
+    /// Whether it is a software adapter, which computes on the CPU.
     pub software: bool,
     /// `vulkan`, `metal`, `dx12` or `webgpu`.
     pub backend: String,
-    /// Name of the driver; empty where it is not told.
+    /// Name of the driver; empty if it is not reported.
     pub driver: String,
-    /// Version of the driver; empty where it is not told.
+    /// Version of the driver; empty if it is not reported.
     pub driver_info: String,
-    /// PCI bus id such as `0000:01:00.0`; empty where there is none.
+    /// PCI bus id such as `0000:01:00.0`; empty if there is none.
     pub pci_bus_id: String,
-    /// What timestamps it can take.
+    /// The timestamps it supports.
     pub timestamps: Timestamps,
-    /// Whether invocations of a subgroup may exchange values; wgpu has no shaders for that in browsers.
+    /// Whether shaders may use subgroup operations; wgpu does not support them in browsers.
     pub subgroups: bool,
 }
 
 impl AdapterInfo {
-    fn new(index: usize, info: &wgpu::AdapterInfo, features: wgpu::Features) -> Self {
+    pub(super) fn new(index: usize, info: &wgpu::AdapterInfo, features: wgpu::Features) -> Self {
         Self {
             index,
             name: info.name.clone(),
@@ -81,21 +100,13 @@ impl AdapterInfo {
             driver: info.driver.clone(),
             driver_info: info.driver_info.clone(),
             pci_bus_id: info.device_pci_bus_id.clone(),
-            timestamps: if features.contains(wgpu::Features::TIMESTAMP_QUERY_INSIDE_PASSES) {
-                Timestamps::InsidePasses
-            } else if features.contains(wgpu::Features::TIMESTAMP_QUERY_INSIDE_ENCODERS) {
-                Timestamps::InsideEncoders
-            } else if features.contains(wgpu::Features::TIMESTAMP_QUERY) {
-                Timestamps::PassBoundaries
-            } else {
-                Timestamps::Unsupported
-            },
+            timestamps: Timestamps::finest(features),
             subgroups: features.contains(wgpu::Features::SUBGROUP) && info.backend != wgpu::Backend::BrowserWebGpu,
         }
     }
 
-    /// Real GPUs before integrated, virtual, unknown and software ones.
-    fn rank(&self) -> usize {
+    /// The sort key of preference: discrete GPUs before integrated, virtual, unknown and software ones.
+    pub(super) fn rank(&self) -> usize {
         const ORDER: [&str; 4] = ["discrete", "integrated", "virtual", "other"];
         if self.software {
             ORDER.len()
@@ -104,7 +115,7 @@ impl AdapterInfo {
         }
     }
 
-    /// One line: what a run begins with.
+    /// One line for people, which a run prints first.
     pub fn line(&self) -> String {
         let driver = [self.driver.as_str(), self.driver_info.as_str()].join(" ");
         let kind = if self.software { "software adapter: it computes on the CPU" } else { self.kind.as_str() };
@@ -125,7 +136,7 @@ fn is_software(info: &wgpu::AdapterInfo) -> bool {
     info.device_type == wgpu::DeviceType::Cpu || NAMES.iter().any(|software| name.contains(software))
 }
 
-/// Names of PCI vendors, and of the numbers that Khronos gave to others.
+/// The names of PCI vendors, and of vendors with an id that Khronos assigned.
 fn vendor_name(id: u32) -> String {
     const VENDORS: [(u32, &str); 13] = [
         (0x10de, "NVIDIA"),
@@ -146,19 +157,19 @@ fn vendor_name(id: u32) -> String {
     known.unwrap_or_else(|| format!("{id:#06x}"))
 }
 
-/// A table of adapters for messages, one a line.
+/// The adapters as a list for messages, one per line.
 fn listing(adapters: &[AdapterInfo]) -> String {
     adapters.iter().map(|adapter| format!("\n  {}: {}", adapter.index, adapter.line())).collect()
 }
 
-/// What to say where there is no adapter.
+/// The message for a machine without an adapter.
 pub const NONE_FOUND: &str = "no adapter found: install a Vulkan driver for the GPU, or Mesa's software driver (Debian and \
                               Ubuntu: apt-get install libvulkan1 mesa-vulkan-drivers)";
 
-/// Chooses from `adapters`, which are in the order of preference.
+/// Chooses one of `adapters`, which are in the order of preference.
 ///
-/// Without a request the first is taken. A request is an index, a PCI bus id, or a part of the name, vendor or driver in
-/// any case. Where several match, those of the best kind and backend are looked at.
+/// Without a request the first one is chosen. A request is an index, a PCI bus id, or a part of the name, vendor or driver,
+/// regardless of case. If several match, only those of the best kind and backend are considered.
 ///
 /// # Errors
 /// [`Error::Adapter`], with the list, if there is no adapter, none matches, or several match equally well.
@@ -194,103 +205,6 @@ pub fn choose<'a>(adapters: &'a [AdapterInfo], request: Option<&str>) -> Result<
     Ok(best)
 }
 
-/// The adapters of this machine, in the order of preference.
-pub struct Adapters {
-    infos: Vec<AdapterInfo>,
-    handles: Vec<wgpu::Adapter>,
-    instance: wgpu::Instance,
-    pub(super) store: PipelineCacheStore,
-}
-
-impl Adapters {
-    /// Looks for adapters on one backend (`vulkan`, `metal`, `dx12`, `webgpu`), or on all. `noop` is the one that computes nothing.
-    ///
-    /// # Errors
-    /// [`Error::Usage`] if the backend is not known or cannot exist on this system.
-    pub async fn find(backend: Option<&str>) -> Result<Self> {
-        let backends = parse_backend(backend)?;
-        let instance = wgpu::Instance::new(wgpu::InstanceDescriptor {
-            backends,
-            flags: wgpu::InstanceFlags::from_build_config().with_env(),
-            backend_options: backend_options(backends),
-            ..wgpu::InstanceDescriptor::new_without_display_handle()
-        });
-        let mut handles = super::wait::adapters(&instance, backends).await;
-        let backend_order = |backend: wgpu::Backend| match backend {
-            wgpu::Backend::Vulkan => 0,
-            wgpu::Backend::Metal => 1,
-            wgpu::Backend::Dx12 => 2,
-            _ => 3,
-        };
-        handles.sort_by_key(|handle| {
-            let info = handle.get_info();
-            (AdapterInfo::new(0, &info, handle.features()).rank(), backend_order(info.backend))
-        });
-        let describe =
-            |(index, handle): (usize, &wgpu::Adapter)| AdapterInfo::new(index, &handle.get_info(), handle.features());
-        Ok(Self {
-            infos: handles.iter().enumerate().map(describe).collect(),
-            handles,
-            instance,
-            store: PipelineCacheStore::default(),
-        })
-    }
-
-    /// What is known of each.
-    pub fn infos(&self) -> &[AdapterInfo] {
-        &self.infos
-    }
-
-    /// How many buffers and bind groups there are on all devices opened from this list; `None` in a browser, which does not tell.
-    pub fn live_buffers_and_groups(&self) -> Option<[usize; 2]> {
-        super::wait::live_buffers_and_groups(&self.instance)
-    }
-
-    /// From now on, devices opened on `adapter` find pipelines that others have compiled, and those of `kept` to begin with.
-    pub fn keep_pipelines(&self, adapter: &AdapterInfo, kept: PipelineCacheData) {
-        self.store.put(adapter, kept);
-    }
-
-    /// All that was compiled on `adapter` and those it began with; `None` without [`Adapters::keep_pipelines`].
-    pub fn kept_pipelines(&self, adapter: &AdapterInfo) -> Option<PipelineCacheData> {
-        self.store.get(adapter)
-    }
-
-    /// The handle of an adapter of this list, to open a device on: a browser's serves for one device only.
-    ///
-    /// # Errors
-    /// [`Error::Adapter`] if the browser does not give the adapter again.
-    pub(super) async fn handle(&self, info: &AdapterInfo) -> Result<wgpu::Adapter> {
-        let again = super::wait::fresh(&self.instance, &self.handles[info.index]).await;
-        again.ok_or_else(|| Error::Adapter(format!("the adapter {} is no longer there: reload the page", info.name)))
-    }
-}
-
-/// wgpu keeps a backend that computes nothing from being taken by accident; whoever asks for it by name means it.
-fn backend_options(backends: wgpu::Backends) -> wgpu::BackendOptions {
-    let mut options = wgpu::BackendOptions::default();
-    options.noop.enable = backends == wgpu::Backends::NOOP;
-    options
-}
-
-fn parse_backend(name: Option<&str>) -> Result<wgpu::Backends> {
-    let Some(name) = name.map(str::trim).filter(|name| !name.is_empty()) else {
-        return Ok(wgpu::Backends::PRIMARY);
-    };
-    match name.to_lowercase().as_str() {
-        "vulkan" | "vk" => Ok(wgpu::Backends::VULKAN),
-        "metal" | "mtl" => Ok(wgpu::Backends::METAL),
-        "dx12" | "d3d12" => Ok(wgpu::Backends::DX12),
-        "webgpu" => Ok(wgpu::Backends::BROWSER_WEBGPU),
-        // Computes nothing; only benchmarks of the host's work are built with it.
-        "noop" => Ok(wgpu::Backends::NOOP),
-        "auto" | "primary" => Ok(wgpu::Backends::PRIMARY),
-        _ => Err(Error::Usage(format!(
-            "unknown backend '{name}': use vulkan, metal, dx12 or auto (--backend or WGPU_BACKEND)"
-        ))),
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -323,6 +237,15 @@ mod tests {
     }
 
     #[test]
+    fn the_finest_granularity_of_the_features_is_found() {
+        for timestamps in
+            [Timestamps::InsidePasses, Timestamps::InsideEncoders, Timestamps::PassBoundaries, Timestamps::Unsupported]
+        {
+            assert_eq!(Timestamps::finest(timestamps.features()), timestamps);
+        }
+    }
+
+    #[test]
     fn adapters_are_chosen_by_index_name_vendor_or_bus() {
         let machine = machine();
         let chosen = |request| choose(&machine, request).map(|adapter| adapter.index);
@@ -350,11 +273,5 @@ mod tests {
     fn a_better_kind_wins_over_a_worse_one_of_the_same_name() {
         let machine = [adapter(0, "GeForce", "NVIDIA", "discrete", ""), adapter(1, "GeForce", "NVIDIA", "virtual", "")];
         assert_eq!(choose(&machine, Some("geforce")).map(|adapter| adapter.index), Ok(0));
-    }
-
-    #[test]
-    fn an_unknown_backend_is_refused() {
-        assert_eq!(parse_backend(Some("glide")).expect_err("unknown").exit_code(), 2);
-        assert_eq!(parse_backend(Some("Vulkan")), Ok(wgpu::Backends::VULKAN));
     }
 }

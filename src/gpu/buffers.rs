@@ -1,7 +1,8 @@
-//! Buffers on the device, by name.
+//! Buffers on the device by name, and their readback.
 
-use super::device::{Commands, Encoded, Gpu};
-use super::wait;
+use super::commands::{CommandCounts, EncodedCommands};
+use super::device::Gpu;
+use super::platform;
 use crate::error::{Error, Result};
 use bytemuck::Pod;
 use std::collections::HashMap;
@@ -13,12 +14,12 @@ pub struct Buffers {
 }
 
 impl Buffers {
-    /// Adds a buffer of `bytes`; `uniform` for one that holds step records. The others can be bound as uniforms too.
+    /// Creates a buffer of `bytes`; with `uniform` it cannot be bound as a storage buffer.
     ///
-    /// It is made a whole number of vec4s long: a shader that reads it as vec4s would not see the last, incomplete one.
+    /// The size is rounded up to whole vec4s: a shader that reads vec4s would not see an incomplete last one.
     ///
     /// # Errors
-    /// [`Error::Device`] if there is no memory for it.
+    /// [`Error::Device`] if the allocation fails.
     pub async fn add(&mut self, gpu: &Gpu, name: &str, bytes: u64, uniform: bool) -> Result<()> {
         let storage = if uniform { wgpu::BufferUsages::empty() } else { wgpu::BufferUsages::STORAGE };
         let descriptor = wgpu::BufferDescriptor {
@@ -35,12 +36,12 @@ impl Buffers {
         Ok(())
     }
 
-    /// Copies `values` to the beginning of the buffer `name` before the next submission.
+    /// Writes `values` to the beginning of the buffer `name`, before the next submission.
     pub fn write<T: Pod>(&self, gpu: &Gpu, name: &str, values: &[T]) {
         gpu.queue.write_buffer(self.buffer(name), 0, bytemuck::cast_slice(values));
     }
 
-    /// Copies the first `count` values of the buffer `name` to the host, after all that was submitted before.
+    /// Reads the first `count` values of the buffer `name` back, after all previous submissions.
     ///
     /// # Errors
     /// [`Error::Device`] if the device failed.
@@ -48,12 +49,12 @@ impl Buffers {
         read_buffer(gpu, self.buffer(name), name, count).await
     }
 
-    /// Bytes of the buffer `name`.
+    /// Size of the buffer `name` in bytes.
     pub fn bytes(&self, name: &str) -> u64 {
         self.buffer(name).size()
     }
 
-    /// Bytes of all buffers.
+    /// Size of all buffers in bytes.
     pub fn total_bytes(&self) -> u64 {
         self.buffers.values().map(wgpu::Buffer::size).sum()
     }
@@ -63,27 +64,28 @@ impl Buffers {
     }
 }
 
-/// Copies the first `count` values of `buffer`, called `name` in messages, to the host.
+/// Reads the first `count` values of `buffer` back; messages call it `name`.
 pub(super) async fn read_buffer<T: Pod>(gpu: &Gpu, buffer: &wgpu::Buffer, name: &str, count: usize) -> Result<Vec<T>> {
     let staging = Staging::new(gpu, (count * size_of::<T>()) as u64);
-    staging.start(gpu, buffer, name).finish(gpu, |bytes| bytemuck::pod_collect_to_vec(bytes)).await
+    let readback = staging.start(gpu, buffer, name, staging.buffer.size());
+    readback.finish(gpu, |bytes| bytemuck::pod_collect_to_vec(bytes)).await
 }
 
-/// Memory through which values come back to the host, again and again.
+/// A mappable staging buffer for readback, which can be used repeatedly.
 pub struct Staging {
     buffer: wgpu::Buffer,
 }
 
-/// Values on their way to the host.
-#[must_use = "the values are lost if nobody waits for them"]
-pub struct Arriving<'a> {
-    staging: &'a wgpu::Buffer,
+/// A readback in progress.
+#[must_use = "the values arrive when the readback is finished"]
+pub struct Readback<'a> {
+    staging: wgpu::BufferSlice<'a>,
     name: &'a str,
     mapped: futures_channel::oneshot::Receiver<std::result::Result<(), wgpu::BufferAsyncError>>,
 }
 
 impl Staging {
-    /// Room for `bytes`.
+    /// Creates a staging buffer of `bytes`.
     pub fn new(gpu: &Gpu, bytes: u64) -> Self {
         let buffer = gpu.device.create_buffer(&wgpu::BufferDescriptor {
             label: Some("readback"),
@@ -94,33 +96,35 @@ impl Staging {
         Self { buffer }
     }
 
-    /// Asks for the beginning of the buffer `name` of `buffers`, as much of it as there is room for, after all that was submitted.
-    pub fn read<'a>(&'a self, gpu: &Gpu, buffers: &Buffers, name: &'a str) -> Arriving<'a> {
-        self.start(gpu, buffers.buffer(name), name)
+    /// Starts the readback of the buffer `name` of `buffers`, up to the size of the staging buffer, after all previous submissions.
+    pub fn read<'a>(&'a self, gpu: &Gpu, buffers: &Buffers, name: &'a str) -> Readback<'a> {
+        self.start(gpu, buffers.buffer(name), name, self.buffer.size())
     }
 
-    fn start<'a>(&'a self, gpu: &Gpu, buffer: &wgpu::Buffer, name: &'a str) -> Arriving<'a> {
+    /// Starts the readback of the first `bytes` of `buffer`; messages call it `name`.
+    pub(super) fn start<'a>(&'a self, gpu: &Gpu, buffer: &wgpu::Buffer, name: &'a str, bytes: u64) -> Readback<'a> {
         let mut encoder =
             gpu.device.create_command_encoder(&wgpu::CommandEncoderDescriptor { label: Some("readback") });
-        encoder.copy_buffer_to_buffer(buffer, 0, &self.buffer, 0, self.buffer.size());
+        encoder.copy_buffer_to_buffer(buffer, 0, &self.buffer, 0, bytes);
         // Mapping waits for the copy by itself.
-        drop(gpu.submit_encoded(Encoded::new(encoder, Commands::default())));
+        drop(gpu.submit_encoded(EncodedCommands::new(encoder, CommandCounts::default())));
         let (sender, mapped) = futures_channel::oneshot::channel();
-        self.buffer.map_async(wgpu::MapMode::Read, .., move |outcome| {
-            // Whoever stopped waiting has nobody to tell.
+        let staging = self.buffer.slice(..bytes);
+        staging.map_async(wgpu::MapMode::Read, move |outcome| {
+            // The receiver is gone if the readback was abandoned.
             let _ = sender.send(outcome);
         });
-        Arriving { staging: &self.buffer, name, mapped }
+        Readback { staging, name, mapped }
     }
 }
 
-impl Arriving<'_> {
-    /// Waits for the values and hands their bytes to `take`.
+impl Readback<'_> {
+    /// Waits for the values and passes their bytes to `take`.
     ///
     /// # Errors
     /// [`Error::Device`] if the device failed.
     pub async fn finish<T>(self, gpu: &Gpu, take: impl FnOnce(&[u8]) -> T) -> Result<T> {
-        wait::poll_now(&gpu.device)?;
+        platform::poll(&gpu.device)?;
         let failed = |words: String| Error::Device(format!("reading {} back failed: {words}", self.name));
         match self.mapped.await {
             Ok(Ok(())) => {}
@@ -128,10 +132,10 @@ impl Arriving<'_> {
             Err(_) => return Err(failed("the device went away".into())),
         }
         gpu.health()?;
-        let view = self.staging.get_mapped_range(..).map_err(|error| failed(error.to_string()))?;
+        let view = self.staging.get_mapped_range().map_err(|error| failed(error.to_string()))?;
         let taken = take(&view);
         drop(view);
-        self.staging.unmap();
+        self.staging.buffer().unmap();
         Ok(taken)
     }
 }

@@ -1,24 +1,25 @@
-//! One opened device: limits, errors, submissions, readback.
+//! One opened device: its limits, its submissions, its health.
 
-use super::adapter::{AdapterInfo, Adapters};
+use super::adapter::{AdapterInfo, Timestamps};
+use super::adapters::Adapters;
+use super::commands::{CommandCounts, EncodedCommands, Recording, Submission};
+use super::failure::{DeviceFailure, attempt};
 use super::pipeline_cache::{self, PipelineCache};
-use super::pipelines::Bound;
-use super::{Timestamps, timestamps, wait};
+use super::platform;
 use crate::error::{Error, Result};
 use std::collections::BTreeMap;
-use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Arc, Mutex};
+use std::sync::{Mutex, MutexGuard, PoisonError};
 
-/// What a run needs of a device beyond WebGPU's default limits.
+/// What a run needs beyond WebGPU's default limits and features.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct Needs {
-    /// Bytes of the largest buffer that a shader sees.
+    /// Size of the largest buffer that is bound to a shader.
     pub largest_binding_bytes: u64,
-    /// Storage buffers that a shader sees, where that is more than WebGPU's default.
+    /// Storage buffers of one shader, if more than WebGPU's default limit.
     pub storage_buffers: u32,
-    /// Whether shaders test their indices and bound their loops while they run, which costs time.
+    /// Whether shaders are compiled with wgpu's runtime checks (bounds of indices, of loops), which cost time.
     pub checked: bool,
-    /// Whether shaders exchange values between invocations of a subgroup.
+    /// Whether shaders use subgroup operations.
     pub subgroups: bool,
 }
 
@@ -31,34 +32,15 @@ pub struct Gpu {
     workgroup_limit: u32,
     step_stride: u64,
     pub(super) checked: bool,
-    /// What pipelines are compiled with; in words, why with nothing.
+    /// The cache that pipelines are compiled with; the reason in words if there is none.
     pub(super) cache: std::result::Result<PipelineCache, &'static str>,
-    failure: Arc<Mutex<Option<String>>>,
-    submitted: [AtomicU64; 4],
-}
-
-/// How many commands of each kind were recorded or handed to a device.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub struct Commands {
-    /// Kernel launches.
-    pub dispatches: u64,
-    /// Compute passes.
-    pub passes: u64,
-    /// Timestamps.
-    pub timestamps: u64,
-    /// Lists of commands.
-    pub submissions: u64,
-}
-
-/// Commands that were handed to the device; see [`Gpu::wait`].
-pub struct Submission {
-    index: wgpu::SubmissionIndex,
-    done: futures_channel::oneshot::Receiver<()>,
+    failure: DeviceFailure,
+    submitted: Mutex<CommandCounts>,
 }
 
 impl Gpu {
-    /// Opens `adapter` with WebGPU's default limits, raised where `needs` says so, and without optional features but those of `needs`; where pipelines are
-    /// kept ([`Adapters::keep_pipelines`]) and the adapter has a cache for them, with that.
+    /// Opens `adapter` with WebGPU's default limits and no optional features, except for those of `needs`, and with the adapter's
+    /// pipeline cache if it is enabled ([`Adapters::enable_pipeline_cache`]) and supported.
     ///
     /// # Errors
     /// [`Error::Adapter`] if the adapter lacks a limit, naming it, or refuses.
@@ -66,7 +48,7 @@ impl Gpu {
         Self::open_with(adapters, adapter, needs, wgpu::Features::empty()).await
     }
 
-    /// As [`Gpu::open`], and with timestamps of `grade`, which the adapter has to offer.
+    /// Opens `adapter` as [`Gpu::open`] does, and with `timestamps`, which the adapter has to support.
     ///
     /// # Errors
     /// As [`Gpu::open`].
@@ -74,13 +56,13 @@ impl Gpu {
         adapters: &Adapters,
         adapter: &AdapterInfo,
         needs: Needs,
-        grade: Timestamps,
+        timestamps: Timestamps,
     ) -> Result<Self> {
-        Self::open_with(adapters, adapter, needs, timestamps::features(grade)).await
+        Self::open_with(adapters, adapter, needs, timestamps.features()).await
     }
 
-    /// Opens `adapter` to measure peaks: with its timestamps, 16-bit numbers in shaders where it offers them, and bindings of
-    /// up to `most_bytes` as far as it allows.
+    /// Opens `adapter` to measure peaks: with its timestamps, with f16 in shaders if it is supported, and with bindings of up to
+    /// `most_bytes` as far as the limits allow.
     ///
     /// # Errors
     /// As [`Gpu::open`].
@@ -90,7 +72,7 @@ impl Gpu {
         let allowed = offered.max_storage_buffer_binding_size.min(offered.max_buffer_size);
         let needs = Needs { largest_binding_bytes: most_bytes.min(allowed), ..Needs::default() };
         let half = handle.features() & wgpu::Features::SHADER_F16;
-        Self::open_with(adapters, adapter, needs, timestamps::features(adapter.timestamps) | half).await
+        Self::open_with(adapters, adapter, needs, adapter.timestamps.features() | half).await
     }
 
     async fn open_with(
@@ -106,11 +88,11 @@ impl Gpu {
             return Err(Error::Adapter(format!("the adapter {} {words}", adapter.name)));
         }
         let features = if needs.subgroups { features | wgpu::Features::SUBGROUP } else { features };
-        let keeping = pipeline_cache::feature(&handle, adapters.kept_pipelines(adapter).is_some());
+        let cache_feature = pipeline_cache::feature(&handle, adapters.pipeline_cache_data(adapter).is_some());
         let descriptor = wgpu::DeviceDescriptor {
             label: Some("gpubench"),
             required_limits: limits,
-            required_features: features | keeping.unwrap_or_default(),
+            required_features: features | cache_feature.unwrap_or_default(),
             memory_hints: wgpu::MemoryHints::Performance,
             ..Default::default()
         };
@@ -118,46 +100,43 @@ impl Gpu {
             .request_device(&descriptor)
             .await
             .map_err(|error| Error::Adapter(format!("the adapter {} could not be opened: {error}", adapter.name)))?;
-        let failure = Arc::new(Mutex::new(None));
-        let of_errors = failure.clone();
-        device.on_uncaptured_error(Arc::new(move |error: wgpu::Error| record(&of_errors, describe(&error))));
-        let of_loss = failure.clone();
-        device.set_device_lost_callback(move |reason, message| {
-            if reason != wgpu::DeviceLostReason::Destroyed {
-                record(&of_loss, format!("the device was lost ({message}): restart, and look at the driver's log"));
-            }
-        });
-        // Both are asked for at every dispatch, so they are not looked up in the device's many limits each time.
-        let limits = device.limits();
-        let alignment = u64::from(limits.min_uniform_buffer_offset_alignment);
-        let step_stride = (size_of::<crate::kernels::Step>() as u64).next_multiple_of(alignment);
-        let workgroup_limit = limits.max_compute_workgroups_per_dimension;
-        let submitted = Default::default();
-        let checked = needs.checked;
-        let adapter = adapter.clone();
-        let cache = Err(pipeline_cache::OFF);
-        let mut gpu = Self { device, queue, adapter, workgroup_limit, step_stride, checked, cache, failure, submitted };
-        gpu.cache = match keeping {
-            Ok(_) => PipelineCache::open(&gpu, &adapters.store).await,
+        let failure = DeviceFailure::watch(&device);
+        let cache = match cache_feature {
+            Ok(_) => PipelineCache::open(&device, adapter, &adapters.pipeline_caches).await,
             Err(words) => Err(words),
         };
-        Ok(gpu)
+        // Both are read at every dispatch: looking them up in wgpu's limits each time would be slow.
+        let limits = device.limits();
+        let alignment = u64::from(limits.min_uniform_buffer_offset_alignment);
+        Ok(Self {
+            device,
+            queue,
+            adapter: adapter.clone(),
+            workgroup_limit: limits.max_compute_workgroups_per_dimension,
+            step_stride: (size_of::<crate::kernels::Step>() as u64).next_multiple_of(alignment),
+            checked: needs.checked,
+            cache,
+            failure,
+            submitted: Mutex::default(),
+        })
     }
 
-    /// Whether pipelines came from a cache, in words: "warm", "cold", or between.
+    /// Whether pipelines came from a cache, in words: "warm", "cold", or partly.
     pub fn pipeline_cache(&self) -> String {
         self.cache.as_ref().map_or_else(|words| (*words).to_owned(), PipelineCache::words)
     }
 
-    /// All commands that were handed to the device so far.
-    pub fn commands(&self) -> Commands {
-        let [dispatches, passes, timestamps, submissions] =
-            [0, 1, 2, 3].map(|kind: usize| self.submitted[kind].load(Ordering::Relaxed));
-        Commands { dispatches, passes, timestamps, submissions }
+    /// All commands that were submitted so far.
+    pub fn commands(&self) -> CommandCounts {
+        *self.submitted()
     }
 
-    /// What ends the device when it is called, as a driver that fails does: whatever is under way is lost.
-    pub fn ending(&self) -> impl Fn() + use<> {
+    fn submitted(&self) -> MutexGuard<'_, CommandCounts> {
+        self.submitted.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// A function that destroys the device, as a failing driver does: commands in flight are lost.
+    pub fn destroyer(&self) -> impl Fn() + use<> {
         let device = self.device.clone();
         move || device.destroy()
     }
@@ -167,13 +146,10 @@ impl Gpu {
     /// # Errors
     /// [`Error::Device`] with the first error that the device reported.
     pub fn health(&self) -> Result<()> {
-        match self.failure.lock() {
-            Ok(failure) => failure.clone().map_or(Ok(()), |text| Err(Error::Device(text))),
-            Err(_) => Err(Error::Device("the device's error handler panicked".into())),
-        }
+        self.failure.check()
     }
 
-    /// The limits that matter here and that the device was opened with, by their names in WebGPU.
+    /// The limits of the device that matter to kernels, by their names in WebGPU.
     pub fn limits(&self) -> BTreeMap<String, u64> {
         let limits = self.device.limits();
         [
@@ -195,12 +171,12 @@ impl Gpu {
         self.device.features().iter_names().map(|(name, _)| name.to_lowercase()).collect()
     }
 
-    /// Whether shaders may use 16-bit floating-point numbers on this device.
+    /// Whether shaders may use f16 on this device.
     pub fn has_f16(&self) -> bool {
         self.device.features().contains(wgpu::Features::SHADER_F16)
     }
 
-    /// Whether shaders test their indices while they run; browsers always do.
+    /// Whether shaders run with runtime checks; in browsers they always do.
     pub fn checked(&self) -> bool {
         self.checked || cfg!(target_arch = "wasm32")
     }
@@ -210,36 +186,30 @@ impl Gpu {
         self.workgroup_limit
     }
 
-    /// Bytes between two step records.
+    /// The distance between two step records, in bytes.
     pub fn step_stride(&self) -> u64 {
         self.step_stride
     }
 
-    /// Begins a list of commands.
+    /// Begins a command list.
     pub fn record(&self) -> Recording {
-        let mut encoder =
-            self.device.create_command_encoder(&wgpu::CommandEncoderDescriptor { label: Some("gpubench") });
-        let pass = encoder
-            .begin_compute_pass(&wgpu::ComputePassDescriptor { label: Some("gpubench"), timestamp_writes: None });
-        let commands = Commands { passes: 1, ..Default::default() };
-        Recording { pass: pass.forget_lifetime(), encoder, commands }
+        Recording::new(&self.device)
     }
 
-    /// Encodes commands and hands them to the device; they run in the order of their submission.
+    /// Encodes and submits commands; submissions are executed in order.
     pub fn submit(&self, recording: Recording) -> Submission {
         self.submit_encoded(recording.finish())
     }
 
-    /// Hands encoded commands to the device; they run in the order of their submission.
-    pub fn submit_encoded(&self, encoded: Encoded) -> Submission {
-        let Commands { dispatches, passes, timestamps, .. } = encoded.commands;
-        for (kind, count) in [dispatches, passes, timestamps, 1].into_iter().enumerate() {
-            self.submitted[kind].fetch_add(count, Ordering::Relaxed);
-        }
-        let index = self.queue.submit([encoded.buffer]);
+    /// Submits encoded commands; submissions are executed in order.
+    pub fn submit_encoded(&self, commands: EncodedCommands) -> Submission {
+        let mut submitted = self.submitted();
+        *submitted = *submitted + commands.counts;
+        drop(submitted);
+        let index = self.queue.submit([commands.buffer]);
         let (sender, done) = futures_channel::oneshot::channel();
         self.queue.on_submitted_work_done(move || {
-            // Nobody waits any more when the run was stopped; then there is nobody to tell.
+            // The receiver is gone if the run was stopped.
             let _ = sender.send(());
         });
         Submission { index, done }
@@ -250,73 +220,17 @@ impl Gpu {
     /// # Errors
     /// [`Error::Device`] if the device failed.
     pub async fn wait(&self, submission: Submission) -> Result<()> {
-        wait::submission(&self.device, submission.index, submission.done).await?;
+        platform::wait_for_submission(&self.device, submission.index, submission.done).await?;
         self.health()
     }
 
-    /// Runs `create`, which makes something on the device, and returns the device's objection if it has one.
+    /// Runs `create`, which creates something on the device; returns the device's error in words if there is one.
     pub(super) async fn attempt<T>(&self, create: impl FnOnce() -> T) -> std::result::Result<T, String> {
-        let memory = self.device.push_error_scope(wgpu::ErrorFilter::OutOfMemory);
-        let internal = self.device.push_error_scope(wgpu::ErrorFilter::Internal);
-        let validation = self.device.push_error_scope(wgpu::ErrorFilter::Validation);
-        let made = create();
-        let errors = [validation.pop().await, internal.pop().await, memory.pop().await];
-        errors.into_iter().flatten().next().map_or(Ok(made), |error| Err(describe(&error)))
+        attempt(&self.device, create).await
     }
 }
 
-/// Dispatches in the order in which they will run.
-pub struct Recording {
-    pass: wgpu::ComputePass<'static>,
-    encoder: wgpu::CommandEncoder,
-    commands: Commands,
-}
-
-/// Commands as the device takes them.
-pub struct Encoded {
-    buffer: wgpu::CommandBuffer,
-    commands: Commands,
-}
-
-impl Encoded {
-    pub(super) fn new(encoder: wgpu::CommandEncoder, commands: Commands) -> Self {
-        Self { buffer: encoder.finish(), commands }
-    }
-}
-
-impl Recording {
-    /// Adds a dispatch of `workgroups`, which reads the step record at `step_offset` bytes.
-    pub fn dispatch(&mut self, bound: &Bound, workgroups: [u32; 3], step_offset: u32) {
-        let [x, y, z] = workgroups;
-        self.pass.set_pipeline(&bound.pipeline);
-        self.pass.set_bind_group(0, &bound.group, &[step_offset]);
-        self.pass.dispatch_workgroups(x, y, z);
-        self.commands.dispatches += 1;
-    }
-
-    /// Encodes the commands, which is where most of the host's work for them is done.
-    pub fn finish(self) -> Encoded {
-        let Recording { pass, encoder, commands } = self;
-        drop(pass);
-        Encoded::new(encoder, commands)
-    }
-}
-
-fn record(failure: &Mutex<Option<String>>, text: String) {
-    if let Ok(mut failure) = failure.lock() {
-        failure.get_or_insert(text);
-    }
-}
-
-fn describe(error: &wgpu::Error) -> String {
-    match error {
-        wgpu::Error::OutOfMemory { .. } => "the device ran out of memory: choose a smaller --batch".into(),
-        wgpu::Error::Validation { description, .. } => format!("the device refused a command: {description}"),
-        wgpu::Error::Internal { description, .. } => format!("the driver failed: {description}"),
-    }
-}
-
-/// WebGPU's default limits, with room for the largest buffer.
+/// WebGPU's default limits, raised to what `needs` asks for.
 fn required_limits(needs: Needs, offered: &wgpu::Limits, name: &str) -> Result<wgpu::Limits> {
     let mut limits = wgpu::Limits::default();
     limits.max_storage_buffer_binding_size = limits.max_storage_buffer_binding_size.max(needs.largest_binding_bytes);
@@ -341,11 +255,11 @@ fn required_limits(needs: Needs, offered: &wgpu::Limits, name: &str) -> Result<w
             return Err(lacking(limit, needed, offered));
         }
     }
-    let mut others = None;
+    let mut first = None;
     limits.check_limits_with_fail_fn(offered, false, |limit, needed, offered| {
-        others.get_or_insert_with(|| lacking(limit, needed, offered));
+        first.get_or_insert_with(|| lacking(limit, needed, offered));
     });
-    others.map_or(Ok(limits), Err)
+    first.map_or(Ok(limits), Err)
 }
 
 #[cfg(test)]

@@ -1,6 +1,7 @@
 //! The compiled kernels of a plan.
 
 use super::buffers::Buffers;
+use super::commands::BoundDispatch;
 use super::device::Gpu;
 use super::pipeline_cache::PipelineCache;
 use crate::error::{Error, Result};
@@ -8,7 +9,7 @@ use crate::hash::sha256_hex;
 use crate::kernels::{Access, Binding, Dispatch, Kernel, Plan, Step};
 use std::collections::{BTreeSet, HashMap};
 
-/// Bytes of four values.
+/// Size of a vec4 of 32-bit values.
 const VEC4_BYTES: u64 = 16;
 
 /// A pipeline for each kernel and set of constants of a plan.
@@ -16,18 +17,12 @@ pub struct Pipelines {
     pipelines: HashMap<String, wgpu::ComputePipeline>,
 }
 
-/// A kernel with its buffers, ready to be dispatched.
-pub struct Bound {
-    pub(super) pipeline: wgpu::ComputePipeline,
-    pub(super) group: wgpu::BindGroup,
-}
-
-/// What tells one pipeline from another.
+/// The key of a pipeline within a plan.
 fn key(dispatch: &Dispatch) -> String {
     format!("{} {:?}", dispatch.kernel.name, dispatch.constants)
 }
 
-/// What tells one pipeline from every other that this program ever had.
+/// The identity of a pipeline across plans and versions of this program.
 fn identity(gpu: &Gpu, dispatch: &Dispatch) -> String {
     sha256_hex(format!("{} {} {}", gpu.checked, key(dispatch), dispatch.kernel.wgsl()).as_bytes())
 }
@@ -36,7 +31,7 @@ impl Pipelines {
     /// Compiles every kernel of `plan`, each once for each set of constants.
     ///
     /// # Errors
-    /// [`Error::Adapter`] with the kernel's name and the compiler's words if one does not compile.
+    /// [`Error::Adapter`] with the kernel's name and the compiler's message if one does not compile.
     pub async fn compile(gpu: &Gpu, plan: &Plan) -> Result<Self> {
         let mut modules: HashMap<&str, wgpu::ShaderModule> = HashMap::new();
         let mut pipelines = HashMap::new();
@@ -47,43 +42,39 @@ impl Pipelines {
             if pipelines.contains_key(&key) {
                 continue;
             }
-            let made = gpu
+            let compiled = gpu
                 .attempt(|| {
                     let module = modules.entry(dispatch.kernel.name).or_insert_with(|| module(gpu, dispatch.kernel));
                     pipeline(gpu, dispatch, module)
                 })
                 .await;
-            let pipeline = made.map_err(|words| {
+            let pipeline = compiled.map_err(|words| {
                 Error::Adapter(format!("{} does not compile on {}: {words}", dispatch.label(), gpu.adapter.name))
             })?;
             identities.insert(identity(gpu, dispatch));
             pipelines.insert(key, pipeline);
         }
         if let Ok(cache) = &gpu.cache {
-            cache.keep(&gpu.adapter, &identities, bytes_before);
+            cache.store(&gpu.adapter, &identities, bytes_before);
         }
         Ok(Self { pipelines })
     }
 
-    /// Binds the buffers that `dispatch` names; its step records are in `steps`.
-    pub fn bind(&self, gpu: &Gpu, dispatch: &Dispatch, buffers: &Buffers, steps: &str) -> Bound {
+    /// Binds the buffers that `dispatch` names; the buffer `steps` holds its step records.
+    pub fn bind(&self, gpu: &Gpu, dispatch: &Dispatch, buffers: &Buffers, steps: &str) -> BoundDispatch {
         let pipeline = &self.pipelines[&key(dispatch)];
         let mut named = dispatch.buffers.iter();
+        let mut next = || buffers.buffer(named.next().expect("a dispatch names a buffer for each binding"));
+        let start_of = |buffer, bytes| {
+            let size = wgpu::BufferSize::new(bytes);
+            wgpu::BindingResource::Buffer(wgpu::BufferBinding { buffer, offset: 0, size })
+        };
         let resource = |binding: &Binding| match binding.access {
-            Access::Step => wgpu::BindingResource::Buffer(wgpu::BufferBinding {
-                buffer: buffers.buffer(steps),
-                offset: 0,
-                size: wgpu::BufferSize::new(size_of::<Step>() as u64),
-            }),
-            Access::Uniform => wgpu::BindingResource::Buffer(wgpu::BufferBinding {
-                buffer: buffers.buffer(named.next().expect("a dispatch names a buffer for each binding")),
-                offset: 0,
-                size: wgpu::BufferSize::new(VEC4_BYTES * u64::from(dispatch.kernel.tile_size(&binding.length_name()))),
-            }),
-            Access::Read | Access::Write => {
-                let name = named.next().expect("a dispatch names a buffer for each binding");
-                buffers.buffer(name).as_entire_binding()
+            Access::Step => start_of(buffers.buffer(steps), size_of::<Step>() as u64),
+            Access::Uniform => {
+                start_of(next(), VEC4_BYTES * u64::from(dispatch.kernel.tile_size(&binding.length_name())))
             }
+            Access::Read | Access::Write => next().as_entire_binding(),
         };
         let resources: Vec<_> = dispatch.kernel.bindings.iter().map(resource).collect();
         let entries: Vec<_> =
@@ -93,7 +84,7 @@ impl Pipelines {
             layout: &pipeline.get_bind_group_layout(0),
             entries: &entries,
         });
-        Bound { pipeline: pipeline.clone(), group }
+        BoundDispatch { pipeline: pipeline.clone(), group }
     }
 }
 
@@ -108,8 +99,8 @@ fn module(gpu: &Gpu, kernel: &Kernel) -> wgpu::ShaderModule {
     trusted(&gpu.device, descriptor)
 }
 
-/// A module without tests of its indices and without bounds of its loops.
-#[allow(unsafe_code, reason = "what the driver would otherwise test is proved by tests")]
+/// A module without runtime checks.
+#[allow(unsafe_code, reason = "tests prove what the runtime checks would test")]
 fn trusted(device: &wgpu::Device, descriptor: wgpu::ShaderModuleDescriptor<'_>) -> wgpu::ShaderModule {
     // SAFETY: all shaders are this program's own. tests/indices.rs runs every kernel with each of its indices compared with the
     // length of its buffer; loops count up to constants, to the batch, or to the number of invocations.

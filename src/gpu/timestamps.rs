@@ -1,111 +1,99 @@
-//! Commands with timestamps around groups of dispatches, at the finest grade the device was opened with.
+//! Command lists with timestamps around groups of dispatches, at the finest granularity that the device was opened with.
 
 use super::adapter::Timestamps;
-use super::device::{Commands, Encoded, Gpu};
-use super::pipelines::Bound;
+use super::buffers::read_buffer;
+use super::commands::{BoundDispatch, CommandCounts, EncodedCommands};
+use super::device::Gpu;
 use crate::error::Result;
-
-/// The features that timestamps of this grade need.
-pub(super) fn features(grade: Timestamps) -> wgpu::Features {
-    match grade {
-        Timestamps::InsidePasses => wgpu::Features::TIMESTAMP_QUERY | wgpu::Features::TIMESTAMP_QUERY_INSIDE_PASSES,
-        Timestamps::InsideEncoders => wgpu::Features::TIMESTAMP_QUERY | wgpu::Features::TIMESTAMP_QUERY_INSIDE_ENCODERS,
-        Timestamps::PassBoundaries => wgpu::Features::TIMESTAMP_QUERY,
-        Timestamps::Unsupported => wgpu::Features::empty(),
-    }
-}
-
-/// The finest grade that a device with `features` can take.
-fn grade(features: wgpu::Features) -> Timestamps {
-    let grades = [Timestamps::InsidePasses, Timestamps::InsideEncoders, Timestamps::PassBoundaries];
-    let finest = grades.into_iter().find(|grade| features.contains(self::features(*grade)));
-    finest.unwrap_or(Timestamps::Unsupported)
-}
 
 /// The beginning and the end of a group of dispatches on the device's clock.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Span {
-    /// Nanoseconds since an arbitrary moment, the same for all spans of one [`Stopwatch`].
+    /// Nanoseconds since an arbitrary origin, the same for all spans of one [`Stopwatch`].
     pub begin_ns: f64,
-    /// Nanoseconds since the same moment.
+    /// Nanoseconds since the same origin.
     pub end_ns: f64,
 }
 
 impl Span {
-    /// Nanoseconds between the two; negative or 0 where the clock is too coarse or went back.
+    /// Nanoseconds between the two; 0 or negative if the clock is too coarse or runs backwards.
     pub fn duration_ns(self) -> f64 {
         self.end_ns - self.begin_ns
     }
 }
 
-/// Room for the timestamps of a submission, used again for every further one.
+/// The timestamp queries of one submission, which every further submission reuses.
 pub struct Stopwatch {
-    queries: wgpu::QuerySet,
+    pub(super) queries: wgpu::QuerySet,
     resolved: wgpu::Buffer,
-    grade: Timestamps,
+    granularity: Timestamps,
     period_ns: f64,
     clock_step_ns: Option<f64>,
     origin: std::sync::OnceLock<u64>,
 }
 
-/// Groups of dispatches in the order in which they will run, each group between two timestamps.
+/// Groups of dispatches in the order in which they run, each group between two timestamps.
 pub struct TimedRecording<'a> {
     stopwatch: &'a Stopwatch,
     encoder: wgpu::CommandEncoder,
     pass: Option<wgpu::ComputePass<'static>>,
-    commands: Commands,
+    counts: CommandCounts,
 }
 
 impl Stopwatch {
-    /// Room for `spans` spans in a submission, with ticks rounded down to whole steps of `clock_step_ns` where one is given, as
-    /// browsers do, to see what a coarse clock makes of the figures.
+    /// Creates the queries of `spans` spans. If `clock_step_ns` is given, ticks are rounded down to multiples of it, which simulates
+    /// the coarse clocks of browsers.
     ///
     /// # Errors
-    /// In words, why `gpu` can take no timestamps.
+    /// The reason in words if `gpu` has no usable timestamps.
     pub fn new(gpu: &Gpu, spans: u32, clock_step_ns: Option<f64>) -> std::result::Result<Self, String> {
-        let grade = grade(gpu.device.features());
-        let queries = 2 * spans;
-        if grade == Timestamps::Unsupported {
+        let granularity = Timestamps::finest(gpu.device.features());
+        let count = 2 * spans;
+        if granularity == Timestamps::Unsupported {
             return Err("the device takes no timestamps".into());
         }
-        if queries > wgpu::QUERY_SET_MAX_QUERIES {
-            return Err(format!("{queries} timestamps do not fit a query set of {}", wgpu::QUERY_SET_MAX_QUERIES));
+        if count > wgpu::QUERY_SET_MAX_QUERIES {
+            return Err(format!("{count} timestamps do not fit a query set of {}", wgpu::QUERY_SET_MAX_QUERIES));
         }
         let period_ns = usable_period_ns(gpu.queue.get_timestamp_period())?;
-        let queries_set = gpu.device.create_query_set(&wgpu::QuerySetDescriptor {
+        let queries = gpu.device.create_query_set(&wgpu::QuerySetDescriptor {
             label: Some("stopwatch"),
             ty: wgpu::QueryType::Timestamp,
-            count: queries,
+            count,
         });
         let resolved = gpu.device.create_buffer(&wgpu::BufferDescriptor {
             label: Some("stopwatch"),
-            size: u64::from(queries) * u64::from(wgpu::QUERY_SIZE),
+            size: u64::from(count) * u64::from(wgpu::QUERY_SIZE),
             usage: wgpu::BufferUsages::QUERY_RESOLVE | wgpu::BufferUsages::COPY_SRC,
             mapped_at_creation: false,
         });
         let origin = std::sync::OnceLock::new();
-        Ok(Self { queries: queries_set, resolved, grade, period_ns, clock_step_ns, origin })
+        Ok(Self { queries, resolved, granularity, period_ns, clock_step_ns, origin })
     }
 
-    /// The grade of its timestamps.
-    pub fn grade(&self) -> Timestamps {
-        self.grade
+    /// The granularity of its timestamps.
+    pub fn granularity(&self) -> Timestamps {
+        self.granularity
     }
 
-    /// Begins a list of commands.
+    /// Begins a command list.
     pub fn record(&self, gpu: &Gpu) -> TimedRecording<'_> {
         let encoder = gpu.device.create_command_encoder(&wgpu::CommandEncoderDescriptor { label: Some("profile") });
-        TimedRecording { stopwatch: self, encoder, pass: None, commands: Commands::default() }
+        TimedRecording { stopwatch: self, encoder, pass: None, counts: CommandCounts::default() }
     }
 
-    /// The first `spans` spans of the last submission, in order, after it is done.
+    /// Resolves the first `spans` pairs of queries at the end of `encoder`'s commands.
+    pub(super) fn resolve(&self, encoder: &mut wgpu::CommandEncoder, spans: u32) {
+        encoder.resolve_query_set(&self.queries, 0..2 * spans, &self.resolved, 0);
+    }
+
+    /// Reads the first `spans` spans of the last submission, in order, after it is done.
     ///
     /// # Errors
     /// [`crate::Error::Device`] if the device failed.
     pub async fn spans(&self, gpu: &Gpu, spans: u32) -> Result<Vec<Span>> {
-        let ticks: Vec<u64> =
-            super::buffers::read_buffer(gpu, &self.resolved, "timestamps", 2 * spans as usize).await?;
-        // Differences are taken before the ticks become floating-point numbers, which could not tell large ticks apart.
+        let ticks: Vec<u64> = read_buffer(gpu, &self.resolved, "timestamps", 2 * spans as usize).await?;
+        // Subtract before converting to floating point, which cannot represent large ticks exactly.
         let origin = *self.origin.get_or_init(|| ticks.iter().copied().min().unwrap_or(0));
         let since_ns = |tick: u64| {
             let exact_ns = tick.wrapping_sub(origin).cast_signed() as f64 * self.period_ns;
@@ -116,8 +104,8 @@ impl Stopwatch {
     }
 }
 
-/// Nanoseconds of a tick, unless the driver's word for it cannot be true.
-pub(super) fn usable_period_ns(period_ns: f32) -> std::result::Result<f64, String> {
+/// Nanoseconds of a tick, if the driver reports a possible value.
+fn usable_period_ns(period_ns: f32) -> std::result::Result<f64, String> {
     if period_ns.is_finite() && period_ns > 0.0 {
         Ok(f64::from(period_ns))
     } else {
@@ -126,15 +114,15 @@ pub(super) fn usable_period_ns(period_ns: f32) -> std::result::Result<f64, Strin
 }
 
 impl TimedRecording<'_> {
-    /// Adds the dispatches that `fill` makes as one span.
+    /// Adds the dispatches that `fill` records as one span.
     ///
     /// # Errors
     /// Whatever `fill` returns.
     pub fn span(&mut self, fill: impl FnOnce(&mut Self) -> Result<()>) -> Result<()> {
         let stopwatch = self.stopwatch;
         let queries = &stopwatch.queries;
-        let begin = self.commands.timestamps as u32;
-        match self.stopwatch.grade {
+        let begin = self.counts.timestamps as u32;
+        match stopwatch.granularity {
             Timestamps::InsidePasses => {
                 if self.pass.is_none() {
                     self.begin_pass(None);
@@ -160,14 +148,14 @@ impl TimedRecording<'_> {
                 self.pass = None;
             }
         }
-        self.commands.timestamps += 2;
+        self.counts.timestamps += 2;
         Ok(())
     }
 
     fn begin_pass(&mut self, timestamp_writes: Option<wgpu::ComputePassTimestampWrites<'_>>) {
         let descriptor = wgpu::ComputePassDescriptor { label: Some("profile"), timestamp_writes };
         self.pass = Some(self.encoder.begin_compute_pass(&descriptor).forget_lifetime());
-        self.commands.passes += 1;
+        self.counts.passes += 1;
     }
 
     fn write_inside_pass(&mut self, query: u32) {
@@ -176,27 +164,24 @@ impl TimedRecording<'_> {
         }
     }
 
-    /// Adds a dispatch of `workgroups` to the span at hand; it reads the step record at `step_offset` bytes.
-    pub fn dispatch(&mut self, bound: &Bound, workgroups: [u32; 3], step_offset: u32) {
+    /// Adds a dispatch of `workgroups` to the current span; it reads the step record at `step_offset` bytes.
+    pub fn dispatch(&mut self, bound: &BoundDispatch, workgroups: [u32; 3], step_offset: u32) {
         let Some(pass) = &mut self.pass else { return };
-        let [x, y, z] = workgroups;
-        pass.set_pipeline(&bound.pipeline);
-        pass.set_bind_group(0, &bound.group, &[step_offset]);
-        pass.dispatch_workgroups(x, y, z);
-        self.commands.dispatches += 1;
+        bound.encode(pass, workgroups, step_offset);
+        self.counts.dispatches += 1;
     }
 
     /// The number of spans so far.
     pub fn spans(&self) -> u32 {
-        self.commands.timestamps as u32 / 2
+        self.counts.timestamps as u32 / 2
     }
 
     /// Encodes the commands.
-    pub fn finish(mut self) -> Encoded {
+    pub fn finish(mut self) -> EncodedCommands {
         self.pass = None;
-        let written = 0..self.commands.timestamps as u32;
-        self.encoder.resolve_query_set(&self.stopwatch.queries, written, &self.stopwatch.resolved, 0);
-        Encoded::new(self.encoder, self.commands)
+        let spans = self.spans();
+        self.stopwatch.resolve(&mut self.encoder, spans);
+        EncodedCommands::new(self.encoder, self.counts)
     }
 }
 
@@ -210,15 +195,6 @@ mod tests {
         for period_ns in [0.0, -1.0, f32::NAN, f32::INFINITY] {
             let words = usable_period_ns(period_ns).expect_err("cannot be");
             assert!(words.contains("cannot be"), "{words}");
-        }
-    }
-
-    #[test]
-    fn the_finest_grade_of_the_features_is_taken() {
-        for wanted in
-            [Timestamps::InsidePasses, Timestamps::InsideEncoders, Timestamps::PassBoundaries, Timestamps::Unsupported]
-        {
-            assert_eq!(grade(features(wanted)), wanted);
         }
     }
 }

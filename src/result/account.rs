@@ -1,56 +1,56 @@
-//! The time account of a timed training: where every second of its wall time went.
+//! The time account of a timed training: the breakdown of its wall time.
 
-use super::{Measured, no_device_time_factor};
+use super::measured::Measured;
+use super::missing::no_device_time_factor;
 use serde::{Deserialize, Serialize};
 
 /// wall = kernels + gaps + encoding and submission + upload and readback + host + rest, in seconds of one timed training.
 ///
-/// The timed training takes no timestamps. Its kernels and gaps are the profile's device times of a step, times its steps;
-/// all else was taken by the host's clock in the timed training itself. Work of the host that ran while the device was busy
-/// costs nothing and is counted in [`HostTimes`] alone.
+/// The timed training takes no timestamps. Its kernels and gaps are the profile's device times of a step, multiplied by its
+/// steps; everything else is measured by the host's clock in the timed training itself. Host work that overlaps with device work
+/// costs nothing and is counted in [`HostTimes`] only.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Account {
-    /// The training's time.
+    /// The wall time of the training.
     pub wall_s: f64,
-    /// Its steps.
+    /// Number of training steps.
     pub steps: u32,
-    /// Kernels at work: the sum of their medians, times the steps.
+    /// Running kernels: the sum of their medians, multiplied by the steps.
     pub kernels_s: f64,
-    /// Between kernels: the undisturbed device time of a step beyond its kernels, times the steps. Negative where kernels overlap.
+    /// Between kernels: the undisturbed device time of a step minus its kernels, multiplied by the steps. Negative if kernels overlap.
     pub gaps_s: f64,
-    /// Encoding and submission while the device had nothing to do.
+    /// Encoding and submission while the device was idle.
     pub encode_submit_s: f64,
-    /// Moving data to the device and results back, while the device had nothing to do.
+    /// Uploads and readbacks while the device was idle.
     pub transfer_s: f64,
-    /// The device waiting while the host did anything else: made buffers, shuffled, reported.
+    /// Other work of the host while the device was idle: creating buffers, shuffling, reporting.
     pub host_s: f64,
-    /// What nothing explains.
+    /// The unexplained rest.
     pub rest_s: f64,
-    /// What the profile's device times were multiplied by, where the device is the host's own processor: its speed changes with whatever
-    /// else runs, so that a step between the profiled ones takes another time than in the training. This is the ratio of the two times,
-    /// training to profile, by the host's clock with commands in flight.
+    /// The factor on the profile's device times if the device is the host's own processor, whose speed depends on its other work:
+    /// the time of a step in the training divided by its time in the profile, by the host's clock with commands in flight.
     #[serde(default = "no_device_time_factor")]
     pub device_time_factor: Measured<f64>,
-    /// What the host did in all, hidden behind the device or not.
+    /// All work of the host, whether it overlaps with device work or not.
     pub host: HostTimes,
-    /// What bounds the training.
+    /// What limits the training.
     pub verdict: Verdict,
 }
 
-/// What the host did during a training, in seconds; together they are the wall time.
+/// The work of the host during a training, in seconds; the sum is the wall time.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Serialize, Deserialize)]
 pub struct HostTimes {
-    /// Making buffers and bindings.
+    /// Creating buffers and bind groups.
     pub prepare_s: f64,
     /// Copying the data and each epoch's order to the device.
     pub upload_s: f64,
-    /// Drawing each epoch's order.
+    /// Shuffling the images of each epoch.
     pub shuffle_s: f64,
     /// Encoding commands.
     pub encode_s: f64,
-    /// Handing commands over.
+    /// Submitting commands.
     pub submit_s: f64,
-    /// Blocked until commands were done.
+    /// Waiting for commands.
     pub wait_s: f64,
     /// Reading results back.
     pub readback_s: f64,
@@ -58,29 +58,29 @@ pub struct HostTimes {
     pub other_s: f64,
 }
 
-/// What bounds a training, and by how much.
+/// What limits a training, and by how much.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Verdict {
-    /// Which it is.
+    /// The limit.
     pub bound: TrainingBound,
     /// One sentence.
     pub words: String,
 }
 
-/// What bounds a training.
+/// What limits a training.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum TrainingBound {
-    /// Kernels at work take most of the time.
+    /// Running kernels take most of the time.
     Compute,
-    /// Launching them takes most of it: gaps, encoding and submission, and kernels no longer than a launch.
+    /// Launches take most of the time: gaps, encoding and submission, and kernels no longer than a launch.
     Launch,
-    /// Moving data or other work of the host takes most of it.
+    /// Transfers or other work of the host take most of the time.
     Host,
 }
 
 impl Account {
-    /// The parts in the order of their sum, each with its name; together they are [`Account::wall_s`].
+    /// The parts of the sum with their names, in order; the sum is [`Account::wall_s`].
     pub fn parts(&self) -> [(&'static str, f64); 6] {
         [
             ("kernels", self.kernels_s),
@@ -92,12 +92,12 @@ impl Account {
         ]
     }
 
-    /// Share of the wall time in which kernels were at work, in per cent. Where they overlap, their union.
+    /// Share of the wall time in which kernels were running, in percent; overlapping kernels count once.
     pub fn busy_pct(&self) -> f64 {
         (100.0 * (self.kernels_s + self.gaps_s.min(0.0)) / self.wall_s).clamp(0.0, 100.0)
     }
 
-    /// The unexplained part of the wall time, in per cent; negative where more is explained than there was.
+    /// The unexplained share of the wall time, in percent; negative if the parts exceed the wall time.
     pub fn rest_pct(&self) -> f64 {
         100.0 * self.rest_s / self.wall_s
     }

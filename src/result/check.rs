@@ -1,12 +1,12 @@
-//! How a result tells that the adapter computes what the reference computes.
+//! The comparison of an adapter with the reference, as part of a result.
 
-use super::Measured;
+use super::measured::Measured;
 use serde::{Deserialize, Serialize};
 
 /// The comparison of every kernel, and of a few training steps, with the reference.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Check {
-    /// Whether everything agreed.
+    /// Whether all comparisons passed.
     pub outcome: Outcome,
     /// One entry for each kernel and layer.
     pub kernels: Vec<KernelCheck>,
@@ -22,7 +22,7 @@ pub struct Check {
 pub enum Outcome {
     /// Every value lies within its tolerance.
     Passed,
-    /// Some value does not.
+    /// Some value lies outside its tolerance.
     Failed,
 }
 
@@ -37,7 +37,7 @@ pub struct KernelCheck {
     pub outcome: Outcome,
     /// Largest absolute difference; missing if it is not finite.
     pub max_abs_error: Measured<f64>,
-    /// Index of the value furthest outside, or nearest to the edge of, its tolerance.
+    /// Index of the value with the largest difference relative to its tolerance.
     pub worst_index: u64,
     /// Absolute part of the tolerance: |gpu - reference| <= `tolerance_abs` + `tolerance_rel` |reference|.
     pub tolerance_abs: f64,

@@ -1,13 +1,13 @@
 //! What a run ran on: the adapter, the machine around it and the program itself.
 
-use super::Measured;
+use super::measured::Measured;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 
 /// What a run ran on.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Environment {
-    /// The adapter that did the work.
+    /// The adapter that was used.
     pub adapter: Adapter,
     /// Operating system and its version, one line.
     pub os: Measured<String>,
@@ -21,25 +21,25 @@ pub struct Environment {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum AdapterKind {
-    /// A GPU with memory of its own.
+    /// A GPU with its own memory.
     DiscreteGpu,
     /// A GPU that shares the host's memory.
     IntegratedGpu,
     /// A GPU inside a virtual machine.
     VirtualGpu,
-    /// No GPU: a driver that computes on the CPU.
+    /// No GPU: the driver computes on the CPU.
     Cpu,
-    /// The driver does not say.
+    /// Not reported by the driver.
     Other,
 }
 
-/// How finely GPU time can be measured on an adapter.
+/// The granularity of an adapter's timestamps.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum TimestampGrade {
     /// No timestamps at all.
     None,
-    /// At the borders of passes.
+    /// At the boundaries of passes.
     Passes,
     /// Between the commands of an encoder, but not inside a pass.
     InsideEncoders,
@@ -47,20 +47,20 @@ pub enum TimestampGrade {
     InsidePasses,
 }
 
-/// An adapter: a device and the driver through which it is used.
+/// An adapter: a device and its driver.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Adapter {
-    /// Name of the device as the driver gives it.
+    /// Name of the device as the driver reports it.
     pub name: String,
     /// Kind of the device.
     pub kind: AdapterKind,
     /// Whether the driver computes on the CPU: its times say nothing about a GPU.
     pub software: bool,
-    /// The API underneath: `vulkan`, `metal`, `dx12` or `webgpu`.
+    /// The backend: `vulkan`, `metal`, `dx12` or `webgpu`.
     pub backend: String,
     /// Name of the driver.
     pub driver: Measured<String>,
-    /// Version of the driver, as it describes itself.
+    /// Version of the driver as it reports it.
     pub driver_info: Measured<String>,
     /// PCI vendor id.
     pub vendor_id: Measured<u32>,
@@ -68,7 +68,7 @@ pub struct Adapter {
     pub device_id: Measured<u32>,
     /// PCI bus id, such as `0000:01:00.0`.
     pub pci_bus_id: Measured<String>,
-    /// Support for timestamps.
+    /// Supported timestamps.
     pub timestamps: TimestampGrade,
     /// Limits the device was opened with, by name.
     pub limits: BTreeMap<String, u64>,
@@ -77,7 +77,7 @@ pub struct Adapter {
 }
 
 impl Adapter {
-    /// The name for people: a software adapter is called one.
+    /// The name for people, which marks software adapters.
     pub fn label(&self) -> String {
         if self.software { format!("{} (software)", self.name) } else { self.name.clone() }
     }
@@ -90,18 +90,18 @@ pub struct Cpu {
     pub name: Measured<String>,
     /// Physical cores.
     pub physical_cores: Measured<u32>,
-    /// Cores as the operating system counts them.
+    /// Logical cores of the operating system.
     pub logical_cores: Measured<u32>,
     /// Main memory in bytes.
     pub memory_bytes: Measured<u64>,
 }
 
-/// The program that made a result.
+/// The program that wrote a result.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Tool {
     /// Its version.
     pub version: String,
-    /// Its commit, with `-dirty` if files were changed since; missing if it was not built from a repository.
+    /// Its commit, with `-dirty` if files differ from it; missing if it was not built from a repository.
     pub git: Measured<String>,
     /// SHA-256 of all shaders, in hexadecimal.
     pub shader_hash: String,

@@ -10,26 +10,26 @@ pub(super) const NOT_FINITE: &str = "not a finite number";
 /// `value` as indented JSON that ends in a line break.
 pub(super) fn to_string(value: &impl Serialize) -> serde_json::Result<String> {
     let mut bytes = Vec::new();
-    let layout = Layout { pretty: PrettyFormatter::new(), waiting: None, inline: Vec::new() };
+    let layout = Layout { pretty: PrettyFormatter::new(), pending: None, inline: Vec::new() };
     value.serialize(&mut Serializer::with_formatter(&mut bytes, layout))?;
     bytes.push(b'\n');
     String::from_utf8(bytes).map_err(serde::ser::Error::custom)
 }
 
-/// The usual indentation but for two things: {"missing": ...} stands where serde_json would write null, and an array that
-/// begins with a number is written on one line.
+/// The formatter of serde_json with two differences: null is written as {"missing": ...}, and an array that begins with a number
+/// is written on one line.
 struct Layout {
     pretty: PrettyFormatter<'static>,
-    /// An array value was begun, the first of its array or not, and what kind of value it is has yet to be seen.
-    waiting: Option<bool>,
-    /// For each open array whether it is written on one line.
+    /// Set between the begin of an array value and its first token: whether it is the first value of its array.
+    pending: Option<bool>,
+    /// For each open array, whether it is written on one line.
     inline: Vec<bool>,
 }
 
 impl Layout {
-    /// Writes what comes before the value that was waited for.
-    fn lead<W: ?Sized + Write>(&mut self, writer: &mut W, number: bool) -> Result<()> {
-        let Some(first) = self.waiting.take() else { return Ok(()) };
+    /// Writes the separator before a pending array value; `number` says whether the value is a number.
+    fn separate<W: ?Sized + Write>(&mut self, writer: &mut W, number: bool) -> Result<()> {
+        let Some(first) = self.pending.take() else { return Ok(()) };
         if let Some(inline) = self.inline.last_mut().filter(|_| first) {
             *inline = number;
         }
@@ -45,7 +45,7 @@ impl Layout {
 macro_rules! number {
     ($method:ident, $type:ty) => {
         fn $method<W: ?Sized + Write>(&mut self, writer: &mut W, value: $type) -> Result<()> {
-            self.lead(writer, true)?;
+            self.separate(writer, true)?;
             self.pretty.$method(writer, value)
         }
     };
@@ -64,29 +64,29 @@ impl Formatter for Layout {
     number!(write_f64, f64);
 
     fn write_null<W: ?Sized + Write>(&mut self, writer: &mut W) -> Result<()> {
-        self.lead(writer, true)?;
+        self.separate(writer, true)?;
         write!(writer, "{{\"missing\": \"{NOT_FINITE}\"}}")
     }
 
     fn write_bool<W: ?Sized + Write>(&mut self, writer: &mut W, value: bool) -> Result<()> {
-        self.lead(writer, false)?;
+        self.separate(writer, false)?;
         self.pretty.write_bool(writer, value)
     }
 
     fn begin_string<W: ?Sized + Write>(&mut self, writer: &mut W) -> Result<()> {
-        self.lead(writer, false)?;
+        self.separate(writer, false)?;
         self.pretty.begin_string(writer)
     }
 
     fn begin_array<W: ?Sized + Write>(&mut self, writer: &mut W) -> Result<()> {
-        self.lead(writer, false)?;
+        self.separate(writer, false)?;
         self.inline.push(false);
         self.pretty.begin_array(writer)
     }
 
     fn end_array<W: ?Sized + Write>(&mut self, writer: &mut W) -> Result<()> {
         if self.inline.pop() == Some(true) {
-            // The usual formatter is told of an array without values, which it ends on the same line.
+            // The inner formatter has seen no values, so that it ends the array without a line break.
             let mut unused = Vec::new();
             self.pretty.end_array(&mut unused)?;
             return writer.write_all(b"]");
@@ -95,7 +95,7 @@ impl Formatter for Layout {
     }
 
     fn begin_array_value<W: ?Sized + Write>(&mut self, _writer: &mut W, first: bool) -> Result<()> {
-        self.waiting = Some(first);
+        self.pending = Some(first);
         Ok(())
     }
 
@@ -107,7 +107,7 @@ impl Formatter for Layout {
     }
 
     fn begin_object<W: ?Sized + Write>(&mut self, writer: &mut W) -> Result<()> {
-        self.lead(writer, false)?;
+        self.separate(writer, false)?;
         self.pretty.begin_object(writer)
     }
 
@@ -144,7 +144,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_not_finite_is_missing_in_a_list_too() {
+    fn a_number_that_is_not_finite_is_missing_in_a_list_too() {
         let text = to_string(&[1.0, f64::NAN]).unwrap();
         assert_eq!(text, "[1.0, {\"missing\": \"not a finite number\"}]\n");
     }

@@ -1,41 +1,40 @@
-//! What a timed training used of the machine: cores, the GPU, memory, energy.
+//! The load of the machine during a timed training: cores, GPU, memory, energy.
 
-use super::Measured;
+use super::measured::Measured;
 use serde::{Deserialize, Serialize};
 
-/// What one timed training used, over the seconds of its `train_s` alone: while the network is evaluated, and while results are
-/// written, nothing is counted.
+/// The load of one timed training over the seconds of its `train_s`; evaluation and writing results are not counted.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Load {
-    /// Seconds that the figures cover.
+    /// Seconds that the figures cover: the window.
     pub window_s: f64,
-    /// Mean number of cores at work for this process: its CPU time, all of its threads together, divided by the window.
+    /// Mean number of cores in use by this process: the CPU time of all its threads, divided by the window.
     pub cpus_used: Measured<f64>,
-    /// Share of the window in which the machine's busiest core was at work, for whomever, in percent.
+    /// Share of the window in which the machine's busiest core was busy with any process, in percent.
     pub busiest_cpu_pct: Measured<f64>,
-    /// How often a thread of this process gave its core away to wait for something.
+    /// Voluntary context switches of this process.
     pub voluntary_switches: Measured<u64>,
-    /// How often a thread of this process had its core taken away.
+    /// Involuntary context switches of this process.
     pub involuntary_switches: Measured<u64>,
     /// Largest resident memory of the process from its start to the end of this training, in bytes.
     pub peak_host_memory_bytes: Measured<u64>,
-    /// What the driver told of the device.
+    /// The device's sensors.
     pub gpu: GpuLoad,
-    /// What it took to run.
+    /// The energy of the training.
     pub energy: Measured<Energy>,
-    /// What the readings took.
+    /// The cost of the readings.
     pub sampling: Measured<Sampling>,
 }
 
-/// What a driver told of its device while a training ran. A driver's figures are means over some time of its own choice, about
-/// 0.2 to 1 s, so that those of a short training hold some of what went before.
+/// The sensors of a device during a training. Drivers report means over intervals of about 0.2 to 1 s, so that the figures of a
+/// short training include some time before it.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct GpuLoad {
-    /// Who told: a library or a folder, and the driver's version where that is known.
+    /// The source: a library or a folder, and the driver's version if it is known.
     pub source: Measured<String>,
-    /// Share of the time in which the device had work, in percent.
+    /// Share of the time in which the device was busy, in percent.
     pub busy_pct: Measured<Spread>,
-    /// The most memory in use on the device, by all programs together, in bytes.
+    /// The largest memory use of all programs together on the device, in bytes.
     pub memory_bytes: Measured<u64>,
     /// Clock of the device's cores, MHz.
     pub core_clock_mhz: Measured<Spread>,
@@ -45,7 +44,7 @@ pub struct GpuLoad {
     pub temperature_c: Measured<Spread>,
     /// Power, W.
     pub power_w: Measured<Spread>,
-    /// Whether the device held its clocks down.
+    /// Whether the device throttled its clocks.
     pub throttling: Measured<Throttling>,
 }
 
@@ -60,12 +59,12 @@ pub struct Spread {
     pub highest: f64,
 }
 
-/// How a device held its clocks down.
+/// How a device throttled its clocks.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Throttling {
-    /// Share of the readings that found it so, in percent; 0 if none did.
+    /// Share of the readings with throttling, in percent.
     pub share_pct: f64,
-    /// Every reason that was given.
+    /// Every reason that was reported.
     pub reasons: Vec<String>,
 }
 
@@ -76,26 +75,26 @@ pub struct Energy {
     pub of: String,
     /// How it and the idle power were measured.
     pub method: String,
-    /// All of it, J.
+    /// Total energy, J.
     pub total_j: f64,
-    /// Power just before the training, the device opened and without work, W.
+    /// Idle power before the training, with the device opened, W.
     pub idle_w: Measured<f64>,
-    /// What remains of `total_j` without the idle power over the same time, J.
+    /// `total_j` minus the idle power over the same time, J.
     pub net_j: Measured<f64>,
-    /// The same for each epoch, J.
+    /// The net energy per epoch, J.
     pub net_j_per_epoch: Measured<f64>,
-    /// The same for 1,000 training images, J.
+    /// The net energy per 1,000 training images, J.
     pub net_j_per_1000_images: Measured<f64>,
 }
 
-/// What it took to read all this.
+/// The cost of the readings.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
 pub struct Sampling {
-    /// The most readings that are taken in a second.
+    /// The highest number of readings per second.
     pub most_per_s: f64,
-    /// Readings that were taken.
+    /// Number of readings.
     pub readings: u32,
-    /// CPU seconds of the thread that takes them.
+    /// CPU seconds of the sampling thread.
     pub cpu_s: f64,
     /// The same as a share of the window, in percent of one core.
     pub cpu_pct: f64,

@@ -6,9 +6,9 @@ use serde::{Deserialize, Serialize};
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(untagged, expecting = "expected a value of the right type or {\"missing\": \"reason\"}")]
 pub enum Measured<T> {
-    /// There is no value.
+    /// No value.
     Missing {
-        /// Why, in words a reader understands.
+        /// The reason, for people.
         #[serde(rename = "missing")]
         reason: String,
     },
@@ -22,7 +22,7 @@ impl<T> Measured<T> {
         Measured::Missing { reason: reason.into() }
     }
 
-    /// The value of `option`, or missing for `reason`.
+    /// The value of `option`; missing for `reason` if it is `None`.
     pub fn or_missing(option: Option<T>, reason: &str) -> Self {
         option.map_or_else(|| Self::missing(reason), Measured::Value)
     }
@@ -35,7 +35,7 @@ impl<T> Measured<T> {
         }
     }
 
-    /// Why there is no value, if there is none.
+    /// The reason, if there is no value.
     pub fn reason(&self) -> Option<&str> {
         match self {
             Measured::Value(_) => None,
@@ -43,25 +43,61 @@ impl<T> Measured<T> {
         }
     }
 
-    /// The value changed by `change`; what is missing stays missing for the same reason.
-    pub fn map<U>(self, change: impl FnOnce(T) -> U) -> Measured<U> {
+    /// Applies `convert` to the value; a missing value stays missing for the same reason.
+    pub fn map<U>(self, convert: impl FnOnce(T) -> U) -> Measured<U> {
         match self {
-            Measured::Value(value) => Measured::Value(change(value)),
+            Measured::Value(value) => Measured::Value(convert(value)),
             Measured::Missing { reason } => Measured::Missing { reason },
+        }
+    }
+
+    /// The figure that `get` finds in the value; a missing value makes it missing for the same reason.
+    pub fn and_then<U>(&self, get: impl FnOnce(&T) -> Measured<U>) -> Measured<U> {
+        match self {
+            Measured::Value(value) => get(value),
+            Measured::Missing { reason } => Measured::missing(reason.clone()),
         }
     }
 }
 
 impl From<f64> for Measured<f64> {
-    /// A finite number is a value, any other is missing.
+    /// A number that is not finite is missing.
     fn from(value: f64) -> Self {
         if value.is_finite() { Measured::Value(value) } else { Measured::missing(super::json::NOT_FINITE) }
     }
 }
 
 impl From<f32> for Measured<f64> {
-    /// A finite number is a value, any other is missing.
+    /// A number that is not finite is missing.
     fn from(value: f32) -> Self {
         f64::from(value).into()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::result::{StepCheck, json};
+
+    #[test]
+    fn a_missing_value_is_an_object_with_its_reason() {
+        let json = serde_json::to_string(&Measured::<f64>::missing("no timestamps")).unwrap();
+        assert_eq!(json, r#"{"missing":"no timestamps"}"#);
+        assert_eq!(serde_json::from_str::<Measured<f64>>(&json).unwrap(), Measured::missing("no timestamps"));
+        assert_eq!(serde_json::from_str::<Measured<f64>>("1.5").unwrap(), Measured::Value(1.5));
+        let error = serde_json::from_str::<Measured<f64>>("null").unwrap_err().to_string();
+        assert!(error.contains("missing"), "{error}");
+    }
+
+    #[test]
+    fn numbers_that_are_not_finite_are_missing() {
+        assert_eq!(Measured::from(f64::NAN).value(), None);
+        assert_eq!(Measured::from(f32::INFINITY).value(), None);
+        let step = StepCheck { step: 0, gpu_loss: Measured::Value(f64::NAN), reference_loss: Measured::Value(2.3) };
+        let json = json::to_string(&step).unwrap();
+        assert!(!json.contains("null"), "{json}");
+        let read: StepCheck = serde_json::from_str(&json).unwrap();
+        assert_eq!(read.gpu_loss, Measured::missing("not a finite number"));
+        assert_eq!(read.reference_loss, step.reference_loss);
     }
 }

@@ -1,6 +1,6 @@
-//! Why a part of a result is missing although nothing failed: one row for each reason.
+//! Reasons for a missing part of a result although nothing failed, one row for each.
 
-use super::Measured;
+use super::measured::Measured;
 
 macro_rules! reasons {
     ($($name:ident: $reason:literal;)*) => {

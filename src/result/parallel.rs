@@ -1,36 +1,36 @@
 //! How a training was shared between several devices, and what that cost.
 
-use super::Measured;
+use super::measured::Measured;
 use serde::{Deserialize, Serialize};
 
 /// A training shared between several devices.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Parallel {
-    /// When the devices agree.
+    /// When the devices synchronise.
     pub sync: Synchronisation,
-    /// The devices, in the order of their parts of a batch.
+    /// The devices, in the order of their shares of a batch.
     pub members: Vec<Member>,
-    /// Seconds of the last timed training in which gradients or parameters went between the devices and the host.
+    /// Seconds of the last timed training that were spent on exchanging gradients or parameters between the devices and the host.
     pub exchange_s: Measured<f64>,
-    /// The same as a part of that training's time, in per cent.
+    /// The same as a share of that training's time, in percent.
     pub exchange_pct: Measured<f64>,
-    /// Bytes between the devices and the host in one exchange, both ways, of all devices.
+    /// Bytes of one exchange between all devices and the host, in both directions.
     pub bytes_per_exchange: u64,
     /// Exchanges in an epoch.
     pub exchanges_per_epoch: u32,
-    /// Speed together, as a part of the sum of what each device does alone, in per cent; the devices' own times were taken just
-    /// before the training.
+    /// The joint speed as a share of the sum of the devices' own speeds, in percent; their own speeds were measured just before the
+    /// training.
     pub scaling_efficiency_pct: Measured<f64>,
 }
 
-/// When devices that train together agree on the parameters.
+/// When devices that train together synchronise their parameters.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Synchronisation {
-    /// Gradients are averaged in every step: the same mathematics as on one device.
+    /// Gradients are averaged in every step: mathematically equal to training on one device.
     #[default]
     Step,
-    /// Parameters are averaged once an epoch: different mathematics.
+    /// Parameters are averaged once per epoch: mathematically different.
     Epoch,
 }
 
@@ -41,14 +41,14 @@ pub struct Member {
     pub name: String,
     /// Its plan.
     pub plan: String,
-    /// Images of a whole batch that it trains.
+    /// Its share of a whole batch, in images.
     pub images_per_batch: u32,
-    /// Seconds of a step of a whole batch on it alone.
+    /// Seconds of a step of a whole batch on this device alone.
     pub alone_step_s: Measured<f64>,
 }
 
 impl Parallel {
-    /// Steps a second of all devices, each alone.
+    /// The sum of the devices' own speeds, in steps per second.
     pub fn alone_steps_per_s(&self) -> Option<f64> {
         self.members.iter().map(|member| member.alone_step_s.value().map(|step_s| 1.0 / step_s)).sum()
     }

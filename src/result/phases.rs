@@ -1,6 +1,7 @@
 //! How long each part of a run took.
 
-use super::{Measured, not_recorded};
+use super::measured::Measured;
+use super::missing::{not_reached, not_recorded};
 use serde::{Deserialize, Serialize};
 
 /// Seconds spent in each part of a run. Warm and cold are never mixed: `train_s` is the first repeat's.
@@ -18,14 +19,14 @@ pub struct Phases {
     pub check_s: Measured<f64>,
     /// Moving the data to the device; part of `train_s`.
     pub upload_s: Measured<f64>,
-    /// The first training step, where drivers compile for the second time.
+    /// The first training step, in which drivers may compile again.
     pub first_step_s: Measured<f64>,
     /// Training, from the data in host memory to the last epoch's results.
     pub train_s: Measured<f64>,
     /// Evaluation on the test images.
     pub evaluate_s: Measured<f64>,
     /// Everything from the start of the program to the end of the first training: all the above, `tune_s`, `peaks_s` and `idle_s`
-    /// too. What a program costs that is told its plan is the cold total less these three.
+    /// included. A run with a given plan takes the cold total minus these three.
     pub cold_total_s: Measured<f64>,
     /// Finding the fastest plan, or reading it from the cache.
     #[serde(default = "not_recorded")]
@@ -33,28 +34,27 @@ pub struct Phases {
     /// Measuring the adapter's peaks, or reading them from the cache.
     #[serde(default = "not_recorded")]
     pub peaks_s: Measured<f64>,
-    /// Measuring the power without work, before the first training.
+    /// Measuring the idle power, before the first training.
     #[serde(default = "not_recorded")]
     pub idle_s: Measured<f64>,
 }
 
 impl Default for Phases {
     fn default() -> Self {
-        let missing = || Measured::missing("the run has not come this far");
         Self {
-            adapter_s: missing(),
-            device_s: missing(),
-            compile_s: missing(),
-            data_s: missing(),
-            check_s: missing(),
-            upload_s: missing(),
-            first_step_s: missing(),
-            train_s: missing(),
-            evaluate_s: missing(),
-            cold_total_s: missing(),
-            tune_s: missing(),
-            peaks_s: missing(),
-            idle_s: missing(),
+            adapter_s: not_reached(),
+            device_s: not_reached(),
+            compile_s: not_reached(),
+            data_s: not_reached(),
+            check_s: not_reached(),
+            upload_s: not_reached(),
+            first_step_s: not_reached(),
+            train_s: not_reached(),
+            evaluate_s: not_reached(),
+            cold_total_s: not_reached(),
+            tune_s: not_reached(),
+            peaks_s: not_reached(),
+            idle_s: not_reached(),
         }
     }
 }

@@ -1,21 +1,23 @@
-//! Where the time of a training step goes, as results tell it.
+//! The time of each kernel in a training step, as part of a result.
 
-use super::{Commands, Measured, not_recorded};
+use super::measured::Measured;
+use super::missing::not_recorded;
+use crate::gpu::CommandCounts;
 use serde::{Deserialize, Serialize};
 
-/// Device time for each kernel, from a run of its own with a timestamp before and after every dispatch.
+/// Device time for each kernel, from a separate run with a timestamp before and after every dispatch.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Profile {
-    /// How the times were taken.
+    /// How the times were measured.
     pub method: Method,
-    /// Why a finer method could not be used; missing where the finest that was asked for could.
+    /// Why a finer method could not be used; missing if the finest requested method was used.
     #[serde(default = "finest")]
     pub method_note: Measured<String>,
-    /// Steps that were profiled.
+    /// Number of profiled steps.
     pub steps: u32,
-    /// The smallest difference between two timestamps that was seen, in nanoseconds; missing without timestamps.
+    /// The smallest observed difference between two timestamps, in nanoseconds; missing without timestamps.
     pub clock_step_ns: Measured<f64>,
-    /// Samples that were dropped because they were 0 or negative.
+    /// Number of samples that were dropped because they were 0 or negative.
     pub dropped: u32,
     /// Median time of a profiled step on the host, seconds.
     pub profiled_step_s: Measured<f64>,
@@ -26,10 +28,10 @@ pub struct Profile {
     /// Median device time of a step with timestamps only before and after the whole step, in nanoseconds.
     #[serde(default = "not_recorded")]
     pub undisturbed_step_ns: Measured<f64>,
-    /// What was handed to the device in all profiled steps.
+    /// The commands of all profiled steps.
     #[serde(default = "not_recorded")]
-    pub commands: Measured<Commands>,
-    /// What cannot be true in these figures, a sentence each: a rate above the measured peak, kernels above the wall.
+    pub commands: Measured<CommandCounts>,
+    /// Contradictions in these figures, one sentence each: a rate above the measured peak, kernels above the wall time.
     #[serde(default)]
     pub errors: Vec<String>,
     /// One row for each kernel and layer, the longest first.
@@ -37,7 +39,7 @@ pub struct Profile {
 }
 
 impl Profile {
-    /// The sum of the kernels' medians over a step, in nanoseconds; those without a median are left out.
+    /// The sum of the kernels' medians in a step, in nanoseconds, except for kernels without a median.
     pub fn kernels_ns(&self) -> f64 {
         let times =
             self.kernels.iter().filter_map(|time| Some(f64::from(time.calls_per_step) * time.median_ns.value()?));
@@ -49,15 +51,15 @@ fn finest() -> Measured<String> {
     Measured::missing("the finest method was used")
 }
 
-/// How kernel times were taken.
+/// How kernel times were measured.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Method {
     /// Timestamps around each dispatch inside its pass.
     TimestampsInsidePasses,
-    /// Timestamps of the encoder around passes that hold one dispatch each.
+    /// Timestamps in the encoder around passes of one dispatch each.
     TimestampsInsideEncoders,
-    /// Timestamps at the borders of passes that hold one dispatch each.
+    /// Timestamps at the boundaries of passes of one dispatch each.
     TimestampsAtPassBoundaries,
     /// The host's clock around submissions of one dispatch each: submission and waiting are included.
     HostClock,
@@ -100,40 +102,40 @@ impl Bound {
     }
 }
 
-/// The time of one kernel at work on one layer.
+/// The time of one kernel on one layer.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct KernelTime {
     /// Name of the kernel.
     pub kernel: String,
     /// Name of the layer.
     pub layer: String,
-    /// How often it is dispatched in a step.
+    /// Dispatches per step.
     pub calls_per_step: u32,
-    /// Dispatches between a pair of timestamps: more than 1 where one would be too short for the clock.
+    /// Dispatches between a pair of timestamps: more than 1 if one is too short for the clock.
     #[serde(default = "one")]
     pub repeats: u32,
     /// Median time of one call, in nanoseconds; missing if every sample was dropped.
     pub median_ns: Measured<f64>,
     /// 95th percentile of the time of one call, in nanoseconds.
     pub p95_ns: Measured<f64>,
-    /// Share of the sum of all kernels' medians, in per cent.
+    /// Share of the sum of all kernels' medians, in percent.
     pub share_pct: Measured<f64>,
     /// 10^9 floating-point operations per second at the median, by the model's count.
     pub gflop_per_s: Measured<f64>,
     /// 10^9 bytes per second at the median, by the model's count.
     pub gbyte_per_s: Measured<f64>,
-    /// Share of the measured multiply-add rate, in per cent.
+    /// Share of the measured multiply-add rate, in percent.
     #[serde(default = "not_recorded")]
     pub peak_flop_pct: Measured<f64>,
-    /// Share of the measured bandwidth for as many bytes as one call touches, in per cent.
+    /// Share of the measured bandwidth for a working set of one call's bytes, in percent.
     #[serde(default = "not_recorded")]
     pub peak_bandwidth_pct: Measured<f64>,
-    /// What bounds it from below.
+    /// Its highest lower bound.
     #[serde(default = "not_recorded")]
     pub bound: Measured<Bound>,
-    /// Samples that were dropped because they were 0 or negative.
+    /// Number of samples that were dropped because they were 0 or negative.
     pub dropped: u32,
-    /// Time of one call in every sample that was kept, in nanoseconds, in the order of the steps.
+    /// Time of one call in every sample that was not dropped, in nanoseconds, in the order of the steps.
     #[serde(default)]
     pub samples_ns: Vec<f64>,
 }

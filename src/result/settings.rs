@@ -1,62 +1,24 @@
-//! What was asked for, and where each wish came from.
+//! The settings of a run and their origins.
 
-use super::{Measured, StoppingRule};
+use super::measured::Measured;
+use super::setting::Setting;
+use super::stopping::StoppingRule;
 use serde::{Deserialize, Serialize};
-
-/// Where the value of a setting came from.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum Origin {
-    /// Nobody asked for anything else.
-    Default,
-    /// An option on the command line, or a field of the web page.
-    Option,
-    /// An environment variable.
-    Environment,
-    /// A file.
-    File,
-}
-
-/// A setting and where its value came from.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Setting<T> {
-    /// The value.
-    pub value: T,
-    /// Where it came from.
-    pub origin: Origin,
-}
-
-impl<T> Setting<T> {
-    /// A setting of `value` that came from `origin`.
-    pub const fn new(value: T, origin: Origin) -> Self {
-        Self { value, origin }
-    }
-
-    /// A setting nobody changed.
-    pub const fn default(value: T) -> Self {
-        Self::new(value, Origin::Default)
-    }
-
-    /// `given` as an option of the command line, else `default`.
-    pub fn option_or(given: Option<T>, default: T) -> Self {
-        given.map_or_else(|| Self::default(default), |value| Self::new(value, Origin::Option))
-    }
-}
 
 /// The settings of a run.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Settings {
-    /// The adapter asked for: an index, a part of a name or a PCI bus id; missing if any will do.
+    /// The adapter requested: an index, a part of a name or a PCI bus id; missing if any is accepted.
     pub adapter: Setting<Measured<String>>,
-    /// The backend asked for; missing if any will do.
+    /// The backend requested; missing if any is accepted.
     pub backend: Setting<Measured<String>>,
-    /// The data asked for: `auto`, `synthetic` or a folder.
+    /// The data requested: `auto`, `synthetic` or a folder.
     pub data: Setting<String>,
     /// Passes over the training images.
     pub epochs: Setting<u32>,
     /// Images per step.
     pub batch: Setting<u32>,
-    /// Largest number of steps; missing if only `epochs` ends the training.
+    /// Largest number of steps; missing if only `epochs` limits the training.
     pub steps: Setting<Measured<u32>>,
     /// Seed of initial weights, shuffling and dropout.
     pub seed: Setting<u64>,
@@ -70,9 +32,9 @@ pub struct Settings {
     pub init: Setting<Measured<String>>,
     /// Name of the plan.
     pub plan: Setting<String>,
-    /// Whether a short run was asked for.
+    /// Whether a short run was requested.
     pub quick: Setting<bool>,
-    /// Pauses between trainings, and when to make no more.
+    /// Pauses between trainings, and the rule for when to stop.
     #[serde(default, rename = "steady")]
     pub stopping: StoppingRule,
 }

@@ -1,18 +1,19 @@
-//! How often a training was repeated and why no more, and what a soak brought.
+//! How often a training was repeated and why it stopped, and the result of a soak.
 
-use super::{Measured, Setting};
+use super::measured::Measured;
+use super::setting::Setting;
 use serde::{Deserialize, Serialize};
 
-/// What was asked for about repeating.
+/// When to stop repeating the training.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct StoppingRule {
     /// Seconds of pause between two trainings.
     pub cooldown_s: Setting<f64>,
-    /// Half width of the 95 % interval of the median, in percent of the median, at which no more trainings are made.
+    /// Half width of the 95 % interval of the median, in percent of the median, at which the repetition stops.
     pub target_ci_pct: Setting<Measured<f64>>,
-    /// Seconds since the beginning of the first training after which no further one begins.
+    /// Seconds from the beginning of the first training after which no further training begins.
     pub max_time_s: Setting<Measured<f64>>,
-    /// Minutes of training that a soak lasts.
+    /// Minutes of training in a soak.
     pub soak_min: Setting<Measured<f64>>,
 }
 
@@ -23,52 +24,52 @@ impl Default for StoppingRule {
     }
 }
 
-/// How the repeating ended.
+/// How the repetition ended.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Repeating {
-    /// Finished trainings.
+    /// Number of finished trainings.
     pub trainings: u32,
     /// Half width of the 95 % interval of the median, in percent of the median: the larger of both sides.
     pub half_width_pct: Measured<f64>,
     /// Seconds from the beginning of the first training to the end of the last one, pauses included.
     pub elapsed_s: f64,
-    /// Why no further training was made.
+    /// Why the repetition stopped.
     pub ended: RepeatingEnd,
 }
 
-/// Why no further training was made.
+/// Why the repetition stopped.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum RepeatingEnd {
-    /// As many were made as were asked for.
+    /// The requested number of trainings was made.
     Count,
-    /// The interval is narrow enough.
+    /// The interval was narrow enough.
     Target,
-    /// The time is up before the interval is narrow enough, or before as many were made as were asked for.
+    /// The time was up before the interval was narrow enough, or before the requested number of trainings was made.
     MaxTime,
-    /// More than so many are never made.
+    /// The limit on the number of trainings was reached.
     MostTrainings,
     /// The run was stopped or is still going on.
     Unfinished,
 }
 
-/// What a soak brought: epoch after epoch of one training.
+/// The result of a soak: the epochs of one long training.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Soak {
-    /// Finished whole epochs.
+    /// Number of finished whole epochs.
     pub epochs: u32,
     /// Seconds of the fastest epoch.
     pub best_s: f64,
     /// Its number, from 1.
     pub best_epoch: u32,
-    /// Seconds of the slowest epoch but the first one.
+    /// Seconds of the slowest epoch except for the first one.
     pub worst_s: f64,
     /// Its number, from 1.
     pub worst_epoch: u32,
     /// Seconds of the median epoch.
     pub median_s: f64,
-    /// Growth of an epoch's time, in percent of the line's beginning for each hour: the slope of the line of least squares through the
-    /// epochs but the first one, against the training time that went before. Above 0 the device became slower.
+    /// Growth of the epoch time in percent per hour: the slope of the least-squares line through all epochs except for the first one,
+    /// over the training time before each, relative to the line's first value. Above 0 the device became slower.
     pub drift_pct_per_hour: Measured<f64>,
     /// Standard error of that slope, in the same unit.
     pub drift_error_pct_per_hour: Measured<f64>,

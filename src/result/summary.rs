@@ -1,26 +1,69 @@
 //! The figures of the table, computed from the timed trainings.
 
-use super::{Interval, Load, Measured, Repeat, Summary, no_gpu_busy};
+use super::load::Load;
+use super::measured::Measured;
+use super::missing::{no_gpu_busy, not_reached, not_recorded};
+use super::training::Repeat;
 use crate::stats;
+use serde::{Deserialize, Serialize};
 
-const NOT_YET: &str = "the run has not come this far";
+/// The figures of the table; missing until they are measured.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Summary {
+    /// Median time of the repeats' training.
+    pub train_s: Measured<f64>,
+    /// Median absolute deviation of that time.
+    pub train_mad_s: Measured<f64>,
+    /// Bootstrap interval of the median.
+    pub train_interval: Measured<Interval>,
+    /// Training images per second at the median time.
+    pub images_per_s: Measured<f64>,
+    /// 10^9 floating-point operations per second at the median time, against the dense count of the model.
+    pub dense_gflop_per_s: Measured<f64>,
+    /// Error rate on the test images, in percent: the median of the repeats.
+    pub test_error_pct: Measured<f64>,
+    /// Lowest and highest error rate a run like this may have, in percent, both included.
+    pub accepted_test_error_pct: Measured<[f64; 2]>,
+    /// Share of the training time in which the GPU's kernels were running, in percent, by this program's own time account.
+    pub gpu_busy_pct: Measured<f64>,
+    /// Share of the training time in which the GPU was busy as its driver reports it, in percent: the median of the repeats.
+    #[serde(default = "not_recorded")]
+    pub driver_gpu_busy_pct: Measured<f64>,
+    /// Mean number of CPU cores in use by this process: the median of the repeats.
+    pub cpus_used: Measured<f64>,
+    /// Load of the machine's busiest CPU core, in percent: the median of the repeats.
+    pub busiest_cpu_pct: Measured<f64>,
+    /// Energy of 1,000 training images beyond the idle power, J: the median of the repeats.
+    #[serde(default = "not_recorded")]
+    pub net_j_per_1000_images: Measured<f64>,
+    /// Size of all buffers that a training created on the device, in bytes.
+    #[serde(default = "not_recorded")]
+    pub device_buffer_bytes: Measured<u64>,
+    /// Largest resident memory of the process, in bytes.
+    pub peak_host_memory_bytes: Measured<u64>,
+}
 
-/// The median of a figure over the repeats that have it, or why the first one has none.
+/// A confidence interval of the median.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+pub struct Interval {
+    /// Lower end, seconds.
+    pub low_s: f64,
+    /// Upper end, seconds.
+    pub high_s: f64,
+    /// Confidence, in percent.
+    pub confidence_pct: f64,
+    /// Number of samples it rests on.
+    pub samples: u32,
+}
+
+/// The median of a figure over the repeats that have it; missing for the first repeat's reason if none has.
 fn median_of(repeats: &[Repeat], figure: impl Fn(&Repeat) -> Measured<f64>) -> Measured<f64> {
     let figures: Vec<Measured<f64>> = repeats.iter().map(figure).collect();
     let values: Vec<f64> = figures.iter().filter_map(|figure| figure.value().copied()).collect();
     match (stats::median(&values), figures.into_iter().next()) {
         (Some(median), _) => median.into(),
         (None, Some(missing)) => missing,
-        (None, None) => Measured::missing(NOT_YET),
-    }
-}
-
-/// A figure of a repeat's load, or why there is none.
-fn of_load(repeat: &Repeat, figure: impl Fn(&Load) -> Measured<f64>) -> Measured<f64> {
-    match &repeat.load {
-        Measured::Value(load) => figure(load),
-        Measured::Missing { reason } => Measured::missing(reason.clone()),
+        (None, None) => not_reached(),
     }
 }
 
@@ -34,7 +77,7 @@ impl Summary {
         let errors: Vec<f64> =
             repeats.iter().filter_map(|repeat| repeat.final_test_error_pct.value().copied()).collect();
         let Some(train_s) = stats::median(&times) else {
-            let test_error_pct = Measured::or_missing(stats::median(&errors), NOT_YET);
+            let test_error_pct = stats::median(&errors).map_or_else(not_reached, Measured::Value);
             return Self { test_error_pct, ..Self::of_loads(repeats) };
         };
         let images_per_s = images as f64 / train_s;
@@ -56,12 +99,13 @@ impl Summary {
             ),
             images_per_s: images_per_s.into(),
             dense_gflop_per_s: (images_per_s * 2.0 * training_macs as f64 / 1e9).into(),
-            test_error_pct: Measured::or_missing(stats::median(&errors), NOT_YET),
+            test_error_pct: stats::median(&errors).map_or_else(not_reached, Measured::Value),
             ..Self::of_loads(repeats)
         }
     }
 
-    /// The GPU's load by this program's time account, else by its driver, in percent; the account's reason where neither tells.
+    /// The GPU's load by this program's time account, else by its driver, in percent; missing for the account's reason if neither
+    /// has it.
     pub fn gpu_busy(&self) -> &Measured<f64> {
         match (&self.gpu_busy_pct, &self.driver_gpu_busy_pct) {
             (Measured::Missing { .. }, driver @ Measured::Value(_)) => driver,
@@ -69,27 +113,22 @@ impl Summary {
         }
     }
 
-    /// The figures of `repeats` that come from their loads; the others are missing.
+    /// The figures that come from the loads of `repeats`; all others are missing.
     fn of_loads(repeats: &[Repeat]) -> Self {
-        let figure = |figure: &dyn Fn(&Load) -> Measured<f64>| median_of(repeats, |repeat| of_load(repeat, figure));
-        let energy = |load: &Load| match &load.energy {
-            Measured::Value(energy) => energy.net_j_per_1000_images.clone(),
-            Measured::Missing { reason } => Measured::missing(reason.clone()),
-        };
+        let figure =
+            |figure: &dyn Fn(&Load) -> Measured<f64>| median_of(repeats, |repeat| repeat.load.and_then(figure));
         let peaks = repeats.iter().filter_map(|repeat| repeat.load.value()?.peak_host_memory_bytes.value().copied());
         let first = repeats.first();
         Self {
             driver_gpu_busy_pct: figure(&|load| load.gpu.busy_pct.clone().map(|busy| busy.mean)),
             cpus_used: figure(&|load| load.cpus_used.clone()),
             busiest_cpu_pct: figure(&|load| load.busiest_cpu_pct.clone()),
-            net_j_per_1000_images: figure(&energy),
-            device_buffer_bytes: first.map_or(Measured::missing(NOT_YET), |repeat| repeat.device_buffer_bytes.clone()),
-            peak_host_memory_bytes: match (peaks.max(), first.map(|repeat| &repeat.load)) {
-                (Some(peak), _) => Measured::Value(peak),
-                (None, Some(Measured::Value(load))) => load.peak_host_memory_bytes.clone(),
-                (None, Some(Measured::Missing { reason })) => Measured::missing(reason.clone()),
-                (None, None) => Measured::missing(NOT_YET),
-            },
+            net_j_per_1000_images: figure(&|load| load.energy.and_then(|energy| energy.net_j_per_1000_images.clone())),
+            device_buffer_bytes: first.map_or_else(not_reached, |repeat| repeat.device_buffer_bytes.clone()),
+            peak_host_memory_bytes: peaks.max().map_or_else(
+                || first.map_or_else(not_reached, |one| one.load.and_then(|load| load.peak_host_memory_bytes.clone())),
+                Measured::Value,
+            ),
             ..Self::default()
         }
     }
@@ -98,20 +137,20 @@ impl Summary {
 impl Default for Summary {
     fn default() -> Self {
         Self {
-            train_s: Measured::missing(NOT_YET),
-            train_mad_s: Measured::missing(NOT_YET),
-            train_interval: Measured::missing(NOT_YET),
-            images_per_s: Measured::missing(NOT_YET),
-            dense_gflop_per_s: Measured::missing(NOT_YET),
-            test_error_pct: Measured::missing(NOT_YET),
+            train_s: not_reached(),
+            train_mad_s: not_reached(),
+            train_interval: not_reached(),
+            images_per_s: not_reached(),
+            dense_gflop_per_s: not_reached(),
+            test_error_pct: not_reached(),
             accepted_test_error_pct: Measured::missing("no range is known for a run like this"),
             gpu_busy_pct: no_gpu_busy(),
-            driver_gpu_busy_pct: Measured::missing(NOT_YET),
-            cpus_used: Measured::missing(NOT_YET),
-            busiest_cpu_pct: Measured::missing(NOT_YET),
-            net_j_per_1000_images: Measured::missing(NOT_YET),
-            device_buffer_bytes: Measured::missing(NOT_YET),
-            peak_host_memory_bytes: Measured::missing(NOT_YET),
+            driver_gpu_busy_pct: not_reached(),
+            cpus_used: not_reached(),
+            busiest_cpu_pct: not_reached(),
+            net_j_per_1000_images: not_reached(),
+            device_buffer_bytes: not_reached(),
+            peak_host_memory_bytes: not_reached(),
         }
     }
 }
@@ -128,9 +167,9 @@ mod tests {
             samples: Vec::new(),
             parameters_sha256: Measured::missing("not read back"),
             final_test_error_pct: error_pct.into(),
-            commands: crate::result::not_recorded(),
+            commands: not_recorded(),
             device_buffer_bytes: Measured::Value(1000),
-            load: crate::result::not_recorded(),
+            load: not_recorded(),
         }
     }
 

@@ -1,6 +1,6 @@
-//! Step time against batch size or width, as results tell it.
+//! Step time against batch size or width, as part of a result.
 
-use super::Measured;
+use super::measured::Measured;
 use serde::{Deserialize, Serialize};
 
 /// The same training step at several sizes, and the line through their times.
@@ -8,9 +8,9 @@ use serde::{Deserialize, Serialize};
 pub struct Sweep {
     /// What was varied.
     pub variable: SweepVariable,
-    /// One row for each size, in the order asked for.
+    /// One row for each size, in the requested order.
     pub points: Vec<SweepPoint>,
-    /// The line through the times; missing with the reason where there is none to draw.
+    /// The line through the times; missing if there is none.
     pub fit: Measured<SweepFit>,
 }
 
@@ -31,11 +31,11 @@ pub struct SweepPoint {
     pub batch: u32,
     /// The factor on the numbers of channels and hidden units.
     pub width: f64,
-    /// Trainable values; missing where there is no network of this width.
+    /// Number of parameters; missing if there is no network of this width.
     pub parameters: Measured<u64>,
-    /// Operations of one step, counted densely.
+    /// Floating-point operations of one step, by the dense count.
     pub flop_per_step: Measured<u64>,
-    /// Median time of a step, seconds; missing with the reason where the size does not fit.
+    /// Median time of a step, seconds; missing if the size does not fit.
     pub step_s: Measured<f64>,
     /// Median absolute deviation of that time, seconds.
     pub deviation_s: Measured<f64>,
@@ -49,26 +49,23 @@ impl SweepPoint {
         self.step_s.clone().map(|step_s| step_s / f64::from(self.batch))
     }
 
-    /// 10^9 operations per second, counted densely.
+    /// 10^9 floating-point operations per second, by the dense count.
     pub fn gflop_per_s(&self) -> Measured<f64> {
-        match (&self.step_s, &self.flop_per_step) {
-            (Measured::Value(step_s), Measured::Value(flop)) => (*flop as f64 / step_s / 1e9).into(),
-            (Measured::Missing { reason }, _) | (_, Measured::Missing { reason }) => Measured::missing(reason.clone()),
-        }
+        self.step_s.and_then(|step_s| self.flop_per_step.and_then(|flop| (*flop as f64 / step_s / 1e9).into()))
     }
 }
 
 /// The line step time = overhead + operations / rate.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct SweepFit {
-    /// Time of a step without any work, seconds: launches and whatever else does not grow with the work.
+    /// Time of a step without any work, seconds: launches and everything else that does not grow with the size.
     pub overhead_s: f64,
-    /// The rate that ever larger steps approach, 10^9 operations per second.
+    /// The rate that large steps approach, 10^9 floating-point operations per second.
     pub asymptotic_gflop_per_s: f64,
-    /// The batch (or width) at which half of that rate is reached; missing where the fit has none.
+    /// The batch (or width) at which half of that rate is reached; missing if there is none.
     pub half_rate_at: Measured<f64>,
-    /// The largest relative distance between a point and the line, in per cent.
+    /// The largest relative distance between a point and the line, in percent.
     pub largest_residual_pct: f64,
-    /// Points it rests on.
+    /// Number of points of the fit.
     pub points: u32,
 }

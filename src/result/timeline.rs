@@ -1,15 +1,15 @@
-//! What happened when, on the host and on the device; the material of a trace. It is not part of a result file.
+//! The timeline of a run on the host and on the device, for traces. It is not part of a result file.
 
 /// Events of a run on one clock.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct Timeline {
-    /// In no particular order; those of one track nest and do not overlap otherwise.
+    /// The events in any order; events of one track may nest, but do not overlap otherwise.
     pub events: Vec<Event>,
-    /// Nanoseconds by which device events may be off against host events; 0 where there are none.
+    /// Uncertainty of device events relative to host events, in nanoseconds; 0 without device events.
     pub alignment_ns: f64,
 }
 
-/// What an event belongs to.
+/// The track of an event.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Track {
     /// The host in the timed training.
@@ -20,19 +20,19 @@ pub enum Track {
     ProfiledDevice,
 }
 
-/// Something that took time.
+/// An interval on a track.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Event {
-    /// Where.
+    /// Its track.
     pub track: Track,
-    /// What: "encode", "submit", a kernel's label, ...
+    /// Its name: "encode", "submit", a kernel's label, ...
     pub name: String,
     /// Nanoseconds since the beginning of the run.
     pub begin_ns: f64,
-    /// Nanoseconds.
+    /// Duration in nanoseconds.
     pub duration_ns: f64,
-    /// The training step it belongs to, if it belongs to one.
+    /// Its training step, if any.
     pub step: Option<u32>,
-    /// Number of the row within its track: dispatches that ran at the same time have rows of their own.
+    /// Index of the row within the track: dispatches that overlap are in different rows.
     pub sub_track: u32,
 }

@@ -1,15 +1,17 @@
 //! Which plan is the fastest on an adapter, as measured.
 
-use super::{Measured, Subject};
-use crate::{Error, Result};
+use super::json;
+use super::measured::Measured;
+use super::subject::Subject;
+use crate::error::{Error, Result};
 use serde::{Deserialize, Serialize};
 
-/// The value of `schema` in a kept tuning.
+/// The value of `schema` in a tuning document.
 pub const TUNING_SCHEMA: &str = "gpubench.tuning";
 /// The version of that schema.
 pub const TUNING_SCHEMA_VERSION: u32 = 1;
 
-/// Every plan that was tried on one adapter, and how long its steps take.
+/// The step times of all plans on one adapter.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Tuning {
     /// What was measured, and by which program.
@@ -22,16 +24,16 @@ pub struct Tuning {
     pub cached: bool,
     /// Seconds that measuring took.
     pub duration_s: f64,
-    /// The plans, in the order of the table of plans; then the fastest with other values of its parameters.
+    /// The plans in the order of the table of plans; then the fastest one with other values of its parameters.
     pub candidates: Vec<Candidate>,
 }
 
-/// A plan that was tried.
+/// A plan that was measured.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Candidate {
-    /// Name of the plan, and behind a colon the values of its parameters that are not as shipped, as `--plan` takes them.
+    /// Name of the plan, and after a colon the parameter values that differ from the shipped ones, in the syntax of `--plan`.
     pub plan: String,
-    /// Median time of a step, seconds; missing with the reason where it does not run here or failed its check.
+    /// Median time of a step, seconds; missing if the plan does not run here or failed its check.
     pub step_s: Measured<f64>,
     /// Median absolute deviation of that time, seconds.
     pub deviation_s: Measured<f64>,
@@ -57,14 +59,14 @@ impl Tuning {
     /// [`Error::Output`] if a value cannot be written as JSON, which no tuning made by this program contains.
     pub fn to_json(&self) -> Result<String> {
         let document = Document { schema: TUNING_SCHEMA, schema_version: TUNING_SCHEMA_VERSION, tuning: self };
-        super::json::to_string(&document)
+        json::to_string(&document)
             .map_err(|error| Error::Output(format!("the tuning cannot be written as JSON: {error}")))
     }
 
-    /// Reads what [`Tuning::to_json`] wrote.
+    /// Reads the output of [`Tuning::to_json`].
     ///
     /// # Errors
-    /// [`Error::Data`] if the text is not JSON, no tuning, of another version of the schema, or holds no believable time.
+    /// [`Error::Data`] if the text is not JSON, no tuning, of another version of the schema, or holds no plausible time.
     pub fn from_json(text: &str) -> Result<Self> {
         let damaged = |words: String| Error::Data(format!("{words}; measure again with `gpubench tune`"));
         let document: Document<String, Self> =
@@ -111,10 +113,10 @@ mod tests {
     }
 
     #[test]
-    fn a_kept_tuning_is_read_and_a_damaged_one_refused() {
-        let kept = tuning(&[("a", 2.0.into())]);
-        let text = kept.to_json().unwrap();
-        assert_eq!(Tuning::from_json(&text), Ok(kept));
+    fn a_tuning_is_read_and_a_damaged_one_refused() {
+        let written = tuning(&[("a", 2.0.into())]);
+        let text = written.to_json().unwrap();
+        assert_eq!(Tuning::from_json(&text), Ok(written));
         for damage in [
             text.replace("2.0", "0.0"),
             text.replace(TUNING_SCHEMA, "other"),

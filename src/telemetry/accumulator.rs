@@ -1,16 +1,16 @@
-//! The readings of one training, added up.
+//! Statistics of the readings of one training.
 
 use super::sensor::Reading;
 use crate::result::{GpuLoad, Measured, Spread, Throttling};
 use std::collections::BTreeSet;
 
-/// What stands where nothing was read at all.
+/// The reason for figures of a training without a reading.
 const NEVER_READ: &str = "the training ended before anything was read";
 
-/// All readings of one training.
+/// The accumulated readings of one training.
 #[derive(Debug, Default)]
 pub(super) struct Accumulator {
-    /// Readings.
+    /// Number of readings.
     pub(super) readings: u32,
     busy_pct: Series,
     memory_bytes: Series,
@@ -20,20 +20,21 @@ pub(super) struct Accumulator {
     power_w: Series,
     throttled: Series,
     reasons: BTreeSet<String>,
-    /// The counter at the beginning of the stretch at hand.
-    stretch: Option<Measured<f64>>,
+    /// The energy counter at the beginning of the current interval.
+    interval_start: Option<Measured<f64>>,
     energy: Option<Measured<f64>>,
-    /// Why the counter was not read, the first time it was not.
+    /// The reason of the first reading without an energy counter.
     counter_reason: Option<String>,
 }
 
 impl Accumulator {
-    /// A stretch of the training's clock begins; what `reading` tells of the time before is not counted.
+    /// Begins an interval of the training's clock; only the energy counter of `reading` is used, as its other figures describe the
+    /// time before.
     pub(super) fn start(&mut self, reading: &Reading) {
-        self.stretch = Some(reading.energy_j.clone());
+        self.interval_start = Some(reading.energy_j.clone());
     }
 
-    /// A reading within a stretch, or at its end.
+    /// Adds a reading within an interval, or at its end.
     pub(super) fn add(&mut self, reading: &Reading) {
         self.readings += 1;
         if let (None, Some(reason)) = (&self.counter_reason, reading.energy_j.reason()) {
@@ -49,21 +50,16 @@ impl Accumulator {
         self.reasons.extend(reading.throttling.value().into_iter().flatten().cloned());
     }
 
-    /// The stretch ends.
+    /// Adds the reading at the end of the interval, and the energy of the interval.
     pub(super) fn stop(&mut self, reading: &Reading) {
         self.add(reading);
-        let Some(begin) = self.stretch.take() else { return };
+        let Some(begin) = self.interval_start.take() else { return };
         let before = self.energy.take().unwrap_or(Measured::Value(0.0));
-        self.energy = Some(match (before, begin, &reading.energy_j) {
-            (Measured::Value(before), Measured::Value(begin), Measured::Value(end)) => {
-                Measured::Value(before + end - begin)
-            }
-            (missing @ Measured::Missing { .. }, _, _) | (_, missing @ Measured::Missing { .. }, _) => missing,
-            (_, _, missing) => missing.clone(),
-        });
+        let grown = |before: &f64| begin.and_then(|begin| reading.energy_j.clone().map(|end| before + end - begin));
+        self.energy = Some(before.and_then(grown));
     }
 
-    /// The counter's growth over all stretches, J.
+    /// Growth of the energy counter over all intervals, J.
     pub(super) fn energy_j(&self) -> Measured<f64> {
         let none = || Measured::missing(self.counter_reason.as_deref().unwrap_or(NEVER_READ));
         self.energy.clone().unwrap_or_else(none)
@@ -74,7 +70,7 @@ impl Accumulator {
         self.power_w.spread().map(|spread| spread.mean)
     }
 
-    /// What they say together.
+    /// The statistics of all readings.
     pub(super) fn gpu_load(&self, source: Measured<String>) -> GpuLoad {
         GpuLoad {
             source,
@@ -92,7 +88,7 @@ impl Accumulator {
     }
 }
 
-/// One figure of all readings.
+/// The statistics of one figure.
 #[derive(Debug, Default)]
 struct Series {
     count: u32,
@@ -117,7 +113,7 @@ impl Series {
         }
     }
 
-    /// Of the readings that had the figure; the first reason if none had.
+    /// The statistics of the readings with the figure; missing for the first reason if there is none.
     fn spread(&self) -> Measured<Spread> {
         let mean = self.sum / f64::from(self.count);
         let spread = (self.count > 0).then_some(Spread { lowest: self.lowest, mean, highest: self.highest });
@@ -134,12 +130,12 @@ mod tests {
             power_w: power_w.into(),
             energy_j,
             throttling: Measured::Value(throttling.iter().map(|&word| word.to_owned()).collect()),
-            ..Reading::missing("not told")
+            ..Reading::missing("not reported")
         }
     }
 
     #[test]
-    fn energy_is_counted_within_stretches_only() {
+    fn energy_is_counted_within_intervals_only() {
         let mut accumulator = Accumulator::default();
         for (begin, end) in [(100.0, 130.0), (500.0, 512.0)] {
             accumulator.start(&reading(900.0, begin.into(), &[]));
@@ -147,16 +143,16 @@ mod tests {
             accumulator.stop(&reading(70.0, end.into(), &[]));
         }
         assert_eq!(accumulator.energy_j(), Measured::Value(42.0));
-        assert_eq!(accumulator.mean_w(), Measured::Value(60.0), "what was read before a stretch does not count");
+        assert_eq!(accumulator.mean_w(), Measured::Value(60.0), "readings before an interval do not count");
         let load = accumulator.gpu_load(Measured::Value("made up".into()));
         assert_eq!(load.power_w, Measured::Value(Spread { lowest: 50.0, mean: 60.0, highest: 70.0 }));
         let throttling = Throttling { share_pct: 50.0, reasons: vec!["power limit".into()] };
         assert_eq!(load.throttling, Measured::Value(throttling));
-        assert_eq!((accumulator.readings, load.busy_pct), (4, Measured::missing("not told")));
+        assert_eq!((accumulator.readings, load.busy_pct), (4, Measured::missing("not reported")));
     }
 
     #[test]
-    fn a_counter_that_fails_once_makes_no_sum_and_nothing_read_has_a_reason() {
+    fn a_counter_that_fails_once_gives_no_sum_and_no_reading_has_a_reason() {
         let mut accumulator = Accumulator::default();
         accumulator.start(&reading(1.0, 1.0.into(), &[]));
         accumulator.stop(&reading(1.0, Measured::missing("it broke"), &[]));

@@ -1,23 +1,23 @@
-//! The energy of a training, and what of it is due to the training.
+//! The energy of a training, in total and beyond the idle power.
 
 use super::accumulator::Accumulator;
-use super::sensor::{Reading, Sensor};
+use super::sensor::Sensor;
 use crate::result::{Energy, Measured};
 use std::time::{Duration, Instant};
 
-/// Seconds for which the power without work is measured.
+/// Seconds of the measurement of the idle power.
 pub(super) const IDLE_S: f64 = 1.5;
-/// Readings meanwhile.
+/// Readings in this time.
 const IDLE_READINGS: u32 = 15;
 
-/// The power without work, and how it was measured.
+/// The idle power, and how it was measured.
 #[derive(Debug, Clone, PartialEq)]
 pub(super) struct Idle {
     power_w: f64,
     method: &'static str,
 }
 
-/// Measures the power of a device without work for `seconds`: by its counter if it has one, else as the mean of readings.
+/// Measures the idle power of a device for `seconds`: by its energy counter if it has one, else as the mean of readings.
 pub(super) fn idle(sensor: &mut dyn Sensor, seconds: f64) -> Measured<Idle> {
     let pause = Duration::from_secs_f64(seconds / f64::from(IDLE_READINGS));
     let begun = Instant::now();
@@ -55,7 +55,7 @@ pub(super) fn energy(
             let method = format!("mean of {} readings of power times the training's clock", accumulator.readings);
             (watts * window_s, method)
         }
-        // Where there is no counter, the reason may be that of the power, or the other way round: both are told, once.
+        // Both reasons are given, or one if they are equal.
         (Measured::Missing { reason }, Measured::Missing { reason: other }) => {
             return Measured::missing(if reason == other { reason } else { format!("{reason}; {other}") });
         }
@@ -68,28 +68,24 @@ pub(super) fn energy(
         None => method,
     };
     let idle_w = idle.clone().map(|idle| idle.power_w);
-    let not_yet = || Measured::missing("the training's images were not counted");
+    let not_counted = || Measured::missing("the training's images were not counted");
     Measured::Value(Energy {
         of: subject.to_owned(),
         method,
         total_j,
         net_j: idle_w.clone().map(|idle_w| total_j - idle_w * window_s),
         idle_w,
-        net_j_per_epoch: not_yet(),
-        net_j_per_1000_images: not_yet(),
+        net_j_per_epoch: not_counted(),
+        net_j_per_1000_images: not_counted(),
     })
-}
-
-/// Whether `reading` is enough to measure the power without work.
-pub(super) fn measurable(reading: &Reading) -> bool {
-    reading.power_w.value().is_some() || reading.energy_j.value().is_some()
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::telemetry::sensor::Reading;
 
-    /// A board that says it takes `idle_w`, and whose counter, if it has one, says twice as much.
+    /// A board that reports a power of `idle_w`; its energy counter, if it has one, counts twice as much.
     struct Board {
         begun: Instant,
         idle_w: f64,
@@ -110,12 +106,12 @@ mod tests {
                 true => (2.0 * self.idle_w * self.begun.elapsed().as_secs_f64()).into(),
                 false => Measured::missing("no counter"),
             };
-            Reading { power_w: self.idle_w.into(), energy_j, ..Reading::missing("not told") }
+            Reading { power_w: self.idle_w.into(), energy_j, ..Reading::missing("not reported") }
         }
     }
 
     fn accumulator(power_w: Measured<f64>, energy: Measured<(f64, f64)>) -> Accumulator {
-        let reading = |energy_j| Reading { power_w: power_w.clone(), energy_j, ..Reading::missing("not told") };
+        let reading = |energy_j| Reading { power_w: power_w.clone(), energy_j, ..Reading::missing("not reported") };
         let mut accumulator = Accumulator::default();
         accumulator.start(&reading(energy.clone().map(|(begin, _)| begin)));
         accumulator.stop(&reading(energy.map(|(_, end)| end)));
@@ -129,7 +125,7 @@ mod tests {
         assert_eq!(by_power.value().map(|idle| idle.power_w), Some(40.0));
         board.counts = true;
         let by_counter = idle(&mut board, 0.03).value().unwrap().power_w;
-        // The counter is read a moment after the clock; on a busy machine the moment is long.
+        // The counter is read after the clock; on a busy machine the delay is long.
         assert!((60.0..=100.0).contains(&by_counter), "{by_counter}");
     }
 

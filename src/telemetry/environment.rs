@@ -1,10 +1,11 @@
-//! The machine and the program, as results describe them.
+//! The description of the machine and the program in results.
 
+use super::host::reported;
 use crate::bench::describe_tool;
 use crate::result::{Adapter, Cpu, Environment, Measured};
 use sysinfo::{CpuRefreshKind, MemoryRefreshKind, RefreshKind, System};
 
-/// Everything about the machine that does not change during a run.
+/// The environment of a run on `adapter`: everything that does not change during a run.
 pub fn environment(adapter: Adapter) -> Environment {
     let kinds =
         RefreshKind::nothing().with_cpu(CpuRefreshKind::nothing()).with_memory(MemoryRefreshKind::nothing().with_ram());
@@ -12,12 +13,12 @@ pub fn environment(adapter: Adapter) -> Environment {
     let cores = |cores: usize| cores as u32;
     Environment {
         adapter,
-        os: told(System::long_os_version()),
+        os: reported(System::long_os_version()),
         cpu: Cpu {
             name: processor(),
-            physical_cores: told(System::physical_core_count()).map(cores),
-            logical_cores: told(system.as_ref().map(|system| cores(system.cpus().len()))),
-            memory_bytes: told(system.as_ref().map(System::total_memory)),
+            physical_cores: reported(System::physical_core_count()).map(cores),
+            logical_cores: reported(system.as_ref().map(|system| cores(system.cpus().len()))),
+            memory_bytes: reported(system.as_ref().map(System::total_memory)),
         },
         tool: describe_tool(),
     }
@@ -26,21 +27,11 @@ pub fn environment(adapter: Adapter) -> Environment {
 /// The name of the processor.
 pub fn processor() -> Measured<String> {
     let system = System::new_with_specifics(RefreshKind::nothing().with_cpu(CpuRefreshKind::nothing()));
-    match told(system.as_ref().map(|system| system.cpus().first().map(|cpu| cpu.brand().trim().to_owned()))) {
-        Measured::Value(name) => Measured::or_missing(name.filter(|name| !name.is_empty()), "the CPU has no name"),
-        Measured::Missing { reason } => Measured::missing(reason),
-    }
+    let name = reported(system.as_ref().map(|system| system.cpus().first().map(|cpu| cpu.brand().trim().to_owned())));
+    name.and_then(|name| Measured::or_missing(name.clone().filter(|name| !name.is_empty()), "the CPU has no name"))
 }
 
-/// What the operating system told, or why it did not.
-fn told<T>(answer: Result<T, impl std::fmt::Display>) -> Measured<T> {
-    match answer {
-        Ok(value) => Measured::Value(value),
-        Err(error) => Measured::missing(format!("the operating system does not tell ({error})")),
-    }
-}
-
-/// The largest resident memory of this process so far, in bytes.
+/// The peak resident memory of this process so far, in bytes.
 pub fn peak_host_memory_bytes() -> Measured<u64> {
     let status = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
     let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:"));

@@ -1,23 +1,24 @@
-//! What the kernel counts for this process and for the machine's cores, between the borders of the training's clock.
+//! The kernel's counters of this process and of the machine's cores, over the intervals of the training's clock.
 
 use crate::result::Measured;
 use procfs_core::{CpuTime, ExplicitSystemInfo, FromBufReadSI, KernelStats};
+use std::fmt::Display;
 use std::fs::File;
 use std::io::BufReader;
 use std::path::{Path, PathBuf};
 use web_time::Instant;
 
-/// What this process has used so far.
-#[derive(Debug, Clone, PartialEq)]
+/// The resources that this process has used so far.
+#[derive(Debug, Clone, Copy, Default, PartialEq)]
 struct Usage {
-    cpu_s: Measured<f64>,
-    voluntary_switches: Measured<u64>,
-    involuntary_switches: Measured<u64>,
+    cpu_s: f64,
+    voluntary_switches: u64,
+    involuntary_switches: u64,
 }
 
-/// How long one core was at work, and how long it was counted, in the kernel's ticks.
+/// The busy time and the total time of one core, in ticks of the kernel.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-struct Core {
+struct CoreTicks {
     busy: u64,
     all: u64,
 }
@@ -26,44 +27,35 @@ struct Core {
 #[derive(Debug, Clone)]
 struct Counters {
     at: Instant,
-    usage: Usage,
-    cores: Measured<Vec<Core>>,
+    usage: Measured<Usage>,
+    cores: Measured<Vec<CoreTicks>>,
 }
 
-/// The counters' growth over the stretches of a training's clock.
+/// The growth of the counters over the intervals of a training's clock.
 #[derive(Debug)]
 pub(super) struct HostWindow {
     proc: PathBuf,
     begin: Option<Counters>,
-    /// Seconds of all stretches.
+    /// Seconds of all intervals.
     pub(super) window_s: f64,
-    usage: Usage,
-    cores: Measured<Vec<Core>>,
+    usage: Measured<Usage>,
+    cores: Measured<Vec<CoreTicks>>,
 }
 
 impl HostWindow {
-    /// No stretch yet; the machine's cores are read below `proc`.
+    /// A window without any interval; the counters of the machine's cores are read in `proc`.
     pub(super) fn new(proc: &Path) -> Self {
-        Self {
-            proc: proc.to_owned(),
-            begin: None,
-            window_s: 0.0,
-            usage: Usage {
-                cpu_s: Measured::Value(0.0),
-                voluntary_switches: Measured::Value(0),
-                involuntary_switches: Measured::Value(0),
-            },
-            cores: Measured::Value(Vec::new()),
-        }
+        let (usage, cores) = (Measured::Value(Usage::default()), Measured::Value(Vec::new()));
+        Self { proc: proc.to_owned(), begin: None, window_s: 0.0, usage, cores }
     }
 
-    /// A stretch begins.
+    /// Begins an interval.
     pub(super) fn start(&mut self) {
         let cores = cores(&self.proc);
         self.begin = Some(Counters { usage: usage(), cores, at: Instant::now() });
     }
 
-    /// The stretch ends, if one has begun.
+    /// Ends the interval, if one has begun.
     pub(super) fn stop(&mut self) {
         let at = Instant::now();
         let end = Counters { at, usage: usage(), cores: cores(&self.proc) };
@@ -74,29 +66,19 @@ impl HostWindow {
 
     fn add(&mut self, begin: &Counters, end: &Counters) {
         self.window_s += end.at.duration_since(begin.at).as_secs_f64();
-        let (from, to) = (&begin.usage, &end.usage);
-        self.usage = Usage {
-            cpu_s: grown(&self.usage.cpu_s, &from.cpu_s, &to.cpu_s, |sum, from, to| sum + (to - from)),
-            voluntary_switches: grown(
-                &self.usage.voluntary_switches,
-                &from.voluntary_switches,
-                &to.voluntary_switches,
-                |sum, from, to| sum + to.saturating_sub(*from),
-            ),
-            involuntary_switches: grown(
-                &self.usage.involuntary_switches,
-                &from.involuntary_switches,
-                &to.involuntary_switches,
-                |sum, from, to| sum + to.saturating_sub(*from),
-            ),
-        };
+        self.usage = add_growth(&self.usage, &begin.usage, &end.usage, |sum, from, to| Usage {
+            cpu_s: sum.cpu_s + (to.cpu_s - from.cpu_s),
+            voluntary_switches: sum.voluntary_switches + to.voluntary_switches.saturating_sub(from.voluntary_switches),
+            involuntary_switches: sum.involuntary_switches
+                + to.involuntary_switches.saturating_sub(from.involuntary_switches),
+        });
         self.cores = match (&begin.cores, &end.cores) {
             (Measured::Value(from), Measured::Value(to)) if from.len() != to.len() => {
                 Measured::missing("cores were added or taken away during the training")
             }
-            _ => grown(&self.cores, &begin.cores, &end.cores, |sum, from, to| {
+            _ => add_growth(&self.cores, &begin.cores, &end.cores, |sum, from, to| {
                 let before = |index: usize| sum.get(index).copied().unwrap_or_default();
-                let cores = from.iter().zip(to).enumerate().map(|(index, (from, to))| Core {
+                let cores = from.iter().zip(to).enumerate().map(|(index, (from, to))| CoreTicks {
                     busy: before(index).busy + to.busy.saturating_sub(from.busy),
                     all: before(index).all + to.all.saturating_sub(from.all),
                 });
@@ -105,118 +87,103 @@ impl HostWindow {
         };
     }
 
-    /// Mean number of cores at work for this process.
+    /// Mean number of cores in use by this process.
     pub(super) fn cpus_used(&self) -> Measured<f64> {
-        match self.usage.cpu_s.clone() {
-            Measured::Value(cpu_s) if self.window_s > 0.0 => (cpu_s / self.window_s).into(),
-            Measured::Value(_) => Measured::missing("the training ended before its clock ran"),
-            missing => missing,
-        }
+        self.usage.and_then(|usage| match self.window_s > 0.0 {
+            true => (usage.cpu_s / self.window_s).into(),
+            false => Measured::missing("the training ended before its clock ran"),
+        })
     }
 
-    /// Share of the time in which the busiest core was at work, in percent.
+    /// Load of the busiest core, in percent.
     pub(super) fn busiest_cpu_pct(&self) -> Measured<f64> {
-        let busiest = |cores: &Vec<Core>| {
+        self.cores.and_then(|cores| {
             let counted = cores.iter().filter(|core| core.all > 0);
-            counted.map(|core| 100.0 * core.busy as f64 / core.all as f64).reduce(f64::max)
-        };
-        match self.cores.clone().map(|cores| busiest(&cores)) {
-            Measured::Value(busiest) => {
-                Measured::or_missing(busiest, "the training was shorter than a tick of the kernel")
-            }
-            Measured::Missing { reason } => Measured::missing(reason),
-        }
+            let busiest = counted.map(|core| 100.0 * core.busy as f64 / core.all as f64).reduce(f64::max);
+            Measured::or_missing(busiest, "the training was shorter than a tick of the kernel")
+        })
     }
 
-    /// How often threads gave their core away, and how often it was taken from them.
+    /// Voluntary and involuntary context switches of this process.
     pub(super) fn switches(&self) -> [Measured<u64>; 2] {
-        [self.usage.voluntary_switches.clone(), self.usage.involuntary_switches.clone()]
+        let usage = || self.usage.clone();
+        [usage().map(|usage| usage.voluntary_switches), usage().map(|usage| usage.involuntary_switches)]
     }
 }
 
-/// `sum` and what a counter grew by between two moments; once missing, a sum stays so.
-fn grown<T: Clone, U>(
+/// Adds the growth of a counter between two moments to `sum`; a sum that is missing once stays missing.
+fn add_growth<T: Clone, U>(
     sum: &Measured<T>,
     from: &Measured<U>,
     to: &Measured<U>,
     add: impl FnOnce(&T, &U, &U) -> T,
 ) -> Measured<T> {
-    let reason = [sum.reason(), from.reason(), to.reason()].into_iter().flatten().next();
-    match (sum, from, to) {
-        (Measured::Value(sum), Measured::Value(from), Measured::Value(to)) => Measured::Value(add(sum, from, to)),
-        _ => Measured::missing(reason.unwrap_or_default()),
-    }
+    sum.and_then(|sum| from.and_then(|from| to.and_then(|to| Measured::Value(add(sum, from, to)))))
 }
 
-/// The cores' counters below `proc`.
-fn cores(proc: &Path) -> Measured<Vec<Core>> {
+/// The counters of the cores in `proc`.
+fn cores(proc: &Path) -> Measured<Vec<CoreTicks>> {
     let path = proc.join("stat");
-    let told =
-        |error: &dyn std::fmt::Display| Measured::missing(format!("{} tells of cores ({error})", path.display()));
+    let missing = |error: &dyn Display| {
+        Measured::missing(format!("the counters of the cores in {} cannot be read ({error})", path.display()))
+    };
     let file = match File::open(&path) {
         Ok(file) => file,
-        Err(error) => return told(&error),
+        Err(error) => return missing(&error),
     };
-    // Ticks are compared with ticks, so that their length does not matter.
+    // Only ratios of ticks are used, so that their length does not matter.
     let system =
         ExplicitSystemInfo { boot_time_secs: 0, ticks_per_second: 100, page_size: 4096, is_little_endian: true };
     match KernelStats::from_buf_read(BufReader::new(file), &system) {
-        Ok(stats) => Measured::Value(stats.cpu_time.iter().map(core).collect()),
-        Err(error) => told(&error),
+        Ok(stats) => Measured::Value(stats.cpu_time.iter().map(ticks).collect()),
+        Err(error) => missing(&error),
     }
 }
 
-fn core(time: &CpuTime) -> Core {
-    let at_work = [Some(time.user), Some(time.nice), Some(time.system), time.irq, time.softirq];
-    let busy: u64 = at_work.into_iter().flatten().sum();
-    // What the host of a virtual machine takes away is no work of this core, but time that passed.
+fn ticks(time: &CpuTime) -> CoreTicks {
+    let busy = [Some(time.user), Some(time.nice), Some(time.system), time.irq, time.softirq];
+    let busy: u64 = busy.into_iter().flatten().sum();
+    // Time that a hypervisor steals counts as elapsed time of this core, but not as busy.
     let other: u64 = [Some(time.idle), time.iowait, time.steal].into_iter().flatten().sum();
-    Core { busy, all: busy + other }
+    CoreTicks { busy, all: busy + other }
 }
 
-/// What this process has used so far.
+/// The answer of the operating system; missing for its error.
+pub(super) fn reported<T>(answer: Result<T, impl Display>) -> Measured<T> {
+    match answer {
+        Ok(value) => Measured::Value(value),
+        Err(error) => Measured::missing(format!("the operating system does not report it ({error})")),
+    }
+}
+
+/// The resources that this process has used so far.
 #[cfg(unix)]
-fn usage() -> Usage {
+fn usage() -> Measured<Usage> {
     use nix::sys::resource::{UsageWho, getrusage};
     use nix::sys::time::TimeVal;
-    match getrusage(UsageWho::RUSAGE_SELF) {
-        Ok(usage) => {
-            let seconds = |time: TimeVal| time.tv_sec() as f64 + time.tv_usec() as f64 / 1e6;
-            Usage {
-                cpu_s: (seconds(usage.user_time()) + seconds(usage.system_time())).into(),
-                voluntary_switches: Measured::Value(usage.voluntary_context_switches() as u64),
-                involuntary_switches: Measured::Value(usage.involuntary_context_switches() as u64),
-            }
-        }
-        Err(error) => untold(&format!("the operating system does not tell ({error})")),
-    }
+    let seconds = |time: TimeVal| time.tv_sec() as f64 + time.tv_usec() as f64 / 1e6;
+    reported(getrusage(UsageWho::RUSAGE_SELF)).map(|usage| Usage {
+        cpu_s: seconds(usage.user_time()) + seconds(usage.system_time()),
+        voluntary_switches: usage.voluntary_context_switches() as u64,
+        involuntary_switches: usage.involuntary_context_switches() as u64,
+    })
 }
 
 /// CPU seconds of the calling thread.
 #[cfg(unix)]
 pub(super) fn thread_cpu_s() -> Measured<f64> {
-    match nix::time::clock_gettime(nix::time::ClockId::CLOCK_THREAD_CPUTIME_ID) {
-        Ok(time) => (time.tv_sec() as f64 + time.tv_nsec() as f64 / 1e9).into(),
-        Err(error) => Measured::missing(format!("the operating system does not tell ({error})")),
-    }
+    let time = reported(nix::time::clock_gettime(nix::time::ClockId::CLOCK_THREAD_CPUTIME_ID));
+    time.map(|time| time.tv_sec() as f64 + time.tv_nsec() as f64 / 1e9)
 }
 
 #[cfg(not(unix))]
-fn usage() -> Usage {
-    untold("read on Unix only")
+fn usage() -> Measured<Usage> {
+    Measured::missing("read on Unix only")
 }
 
 #[cfg(not(unix))]
 pub(super) fn thread_cpu_s() -> Measured<f64> {
     Measured::missing("read on Unix only")
-}
-
-fn untold(reason: &str) -> Usage {
-    Usage {
-        cpu_s: Measured::missing(reason),
-        voluntary_switches: Measured::missing(reason),
-        involuntary_switches: Measured::missing(reason),
-    }
 }
 
 #[cfg(test)]
@@ -238,19 +205,19 @@ mod tests {
     }
 
     #[test]
-    fn the_busiest_core_is_found_over_all_stretches_and_only_them() {
+    fn the_busiest_core_is_found_over_all_intervals_and_only_them() {
         let root = TempDir::new().unwrap();
         let mut window = HostWindow::new(root.path());
         stat(root.path(), &[[100, 100, 0], [100, 100, 0]]);
         window.start();
         stat(root.path(), &[[130, 170, 0], [150, 140, 10]]);
         window.stop();
-        // Between the stretches the first core is busy, which does not count.
+        // Between the intervals the first core is busy, which does not count.
         stat(root.path(), &[[930, 170, 0], [150, 940, 10]]);
         window.start();
         stat(root.path(), &[[980, 220, 0], [240, 945, 15]]);
         window.stop();
-        // Core 0: 30 + 50 of 200 ticks; core 1: 50 + 90 of 200, of which 15 were taken by the host.
+        // Core 0: 30 + 50 of 200 ticks; core 1: 50 + 90 of 200, of which 15 were stolen.
         assert_eq!(window.busiest_cpu_pct(), Measured::Value(70.0));
     }
 
@@ -261,7 +228,7 @@ mod tests {
         let mut window = HostWindow::new(root.path());
         window.start();
         window.stop();
-        assert!(reason(&window).contains("stat tells of cores"), "{}", reason(&window));
+        assert!(reason(&window).contains("stat cannot be read"), "{}", reason(&window));
         let mut window = HostWindow::new(root.path());
         stat(root.path(), &[[1, 1, 0], [1, 1, 0]]);
         window.start();
@@ -275,12 +242,12 @@ mod tests {
         fs::write(root.path().join("stat"), "cpu0 many\n").unwrap();
         window.start();
         window.stop();
-        assert!(reason(&window).contains("stat tells of cores"), "{}", reason(&window));
+        assert!(reason(&window).contains("stat cannot be read"), "{}", reason(&window));
     }
 
     #[cfg(unix)]
     #[test]
-    fn a_thread_at_work_uses_about_one_core_and_a_sleeping_one_none() {
+    fn a_busy_thread_uses_about_one_core_and_a_sleeping_one_none() {
         let mut busy = HostWindow::new(Path::new("/proc"));
         busy.start();
         let begun = Instant::now();
@@ -290,7 +257,7 @@ mod tests {
         }
         let own_s = *thread_cpu_s().value().unwrap() - before;
         busy.stop();
-        // Other tests of this process may run at the same time; this one uses what its own clock says at least.
+        // Other tests of this process may run at the same time: the usage is at least that of this thread.
         let cpu_s = *busy.cpus_used().value().unwrap() * busy.window_s;
         assert!(own_s > 0.0 && cpu_s > 0.9 * own_s - 0.002, "{cpu_s} of {own_s}");
         let mut asleep = HostWindow::new(Path::new("/proc"));
@@ -298,7 +265,7 @@ mod tests {
         std::thread::sleep(std::time::Duration::from_millis(30));
         asleep.stop();
         let [voluntary, _] = asleep.switches();
-        assert!(voluntary.value().is_some_and(|&switches| switches >= 1), "going to sleep gives the core away");
+        assert!(voluntary.value().is_some_and(|&switches| switches >= 1), "going to sleep is a voluntary switch");
         assert!(asleep.window_s >= 0.03 && asleep.window_s < 10.0);
     }
 }

@@ -1,6 +1,6 @@
-//! NVIDIA's management library (NVML), loaded while the program runs: where it is absent, so are its figures.
+//! Readings from NVIDIA's management library (NVML), which is loaded at run time; without it they are missing.
 
-use super::sensor::{Absent, Reading, Sensor, told};
+use super::sensor::{Absent, Reading, Sensor, value_or};
 use crate::result::Measured;
 use nvml_wrapper::Nvml;
 use nvml_wrapper::bitmasks::device::ThrottleReasons;
@@ -8,13 +8,13 @@ use nvml_wrapper::enum_wrappers::device::{Clock, TemperatureSensor};
 use nvml_wrapper::error::NvmlError;
 use std::ffi::OsStr;
 
-/// An answer of the library, or why it gave none.
-pub type Answer<T> = Result<T, String>;
+/// An answer of the library, or the reason why there is none.
+pub(super) type NvmlResult<T> = Result<T, String>;
 
-/// What can be asked for as one number.
+/// A figure of the library.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Question {
-    /// Share of the time in which a kernel ran, in percent.
+pub(super) enum Figure {
+    /// Share of the time in which a kernel was running, in percent.
     Busy,
     /// Memory in use, bytes.
     Memory,
@@ -30,17 +30,17 @@ pub enum Question {
     Energy,
 }
 
-/// The library, as far as it is used: tests put another in its place.
-pub trait Library: Send {
+/// The part of the library that is used; tests replace it.
+pub(super) trait NvmlLibrary: Send {
     /// Version of the driver.
-    fn driver(&self) -> Answer<String>;
-    /// A number about the device at a PCI bus id.
-    fn ask(&self, pci_bus_id: &str, question: Question) -> Answer<f64>;
-    /// The bits of NVML's clocks throttle reasons of that device.
-    fn throttle_bits(&self, pci_bus_id: &str) -> Answer<u64>;
+    fn driver(&self) -> NvmlResult<String>;
+    /// A figure of the device at a PCI bus id.
+    fn query(&self, pci_bus_id: &str, figure: Figure) -> NvmlResult<f64>;
+    /// NVML's bit mask of clock throttle reasons of that device.
+    fn throttle_bits(&self, pci_bus_id: &str) -> NvmlResult<u64>;
 }
 
-/// Reasons for lower clocks that are worth a word; a device without work, or one that was told its clocks, is not throttled.
+/// Reasons that count as throttling: neither an idle device nor one with fixed clocks is throttled.
 const REASONS: [(ThrottleReasons, &str); 6] = [
     (ThrottleReasons::SW_POWER_CAP, "power limit"),
     (ThrottleReasons::HW_SLOWDOWN, "hardware slowdown"),
@@ -50,10 +50,10 @@ const REASONS: [(ThrottleReasons, &str); 6] = [
     (ThrottleReasons::HW_POWER_BRAKE_SLOWDOWN, "power brake"),
 ];
 
-/// The sensor of the device at `pci_bus_id`, by the library that `load` loads.
-pub fn open(load: impl FnOnce() -> Answer<Box<dyn Library>>, pci_bus_id: &str) -> Box<dyn Sensor> {
+/// The sensor of the device at `pci_bus_id` in the library that `load` returns.
+pub(super) fn open(load: impl FnOnce() -> NvmlResult<Box<dyn NvmlLibrary>>, pci_bus_id: &str) -> Box<dyn Sensor> {
     if pci_bus_id.is_empty() {
-        return Box::new(Absent("NVML finds a device by its PCI bus id, which this adapter does not tell".into()));
+        return Box::new(Absent("NVML finds a device by its PCI bus id, which this adapter does not report".into()));
     }
     match load() {
         Ok(library) => Box::new(NvmlSensor { library, pci_bus_id: pci_bus_id.to_owned() }),
@@ -62,7 +62,7 @@ pub fn open(load: impl FnOnce() -> Answer<Box<dyn Library>>, pci_bus_id: &str) -
 }
 
 struct NvmlSensor {
-    library: Box<dyn Library>,
+    library: Box<dyn NvmlLibrary>,
     pci_bus_id: String,
 }
 
@@ -78,16 +78,17 @@ impl Sensor for NvmlSensor {
     }
 
     fn read(&mut self) -> Reading {
-        let ask = |what: &str, question| told(what, self.library.ask(&self.pci_bus_id, question));
+        let query = |what: &str, figure| value_or(what, self.library.query(&self.pci_bus_id, figure));
         Reading {
-            busy_pct: ask("NVML tells no utilisation", Question::Busy),
-            memory_bytes: ask("NVML tells no memory", Question::Memory).map(|bytes| bytes as u64),
-            core_clock_mhz: ask("NVML tells no clock", Question::CoreClock),
-            memory_clock_mhz: ask("NVML tells no clock of the memory", Question::MemoryClock),
-            temperature_c: ask("NVML tells no temperature", Question::Temperature),
-            power_w: ask("NVML tells no power", Question::Power).map(|milliwatts| milliwatts / 1e3),
-            energy_j: ask("NVML tells no energy", Question::Energy).map(|millijoules| millijoules / 1e3),
-            throttling: told("NVML tells no throttling", self.library.throttle_bits(&self.pci_bus_id)).map(reasons),
+            busy_pct: query("NVML reports no utilisation", Figure::Busy),
+            memory_bytes: query("NVML reports no memory", Figure::Memory).map(|bytes| bytes as u64),
+            core_clock_mhz: query("NVML reports no clock", Figure::CoreClock),
+            memory_clock_mhz: query("NVML reports no memory clock", Figure::MemoryClock),
+            temperature_c: query("NVML reports no temperature", Figure::Temperature),
+            power_w: query("NVML reports no power", Figure::Power).map(|milliwatts| milliwatts / 1e3),
+            energy_j: query("NVML reports no energy", Figure::Energy).map(|millijoules| millijoules / 1e3),
+            throttling: value_or("NVML reports no throttling", self.library.throttle_bits(&self.pci_bus_id))
+                .map(reasons),
         }
     }
 }
@@ -97,12 +98,12 @@ fn reasons(bits: u64) -> Vec<String> {
     REASONS.iter().filter(|(reason, _)| set.contains(*reason)).map(|(_, words)| (*words).to_owned()).collect()
 }
 
-/// Loads the library that came with NVIDIA's driver.
+/// Loads the library of NVIDIA's driver.
 ///
 /// # Errors
-/// A sentence that says whether it is absent, fails, or belongs to a driver that is too old.
-pub fn load() -> Answer<Box<dyn Library>> {
-    // Drivers install the name with a version; the bare one comes with development packages.
+/// One sentence that says whether it is absent, fails, or belongs to a driver that is too old.
+pub(super) fn load() -> NvmlResult<Box<dyn NvmlLibrary>> {
+    // Drivers install the versioned name; development packages install the other one.
     const NAMES: &[&str] =
         if cfg!(target_os = "linux") { &["libnvidia-ml.so.1", "libnvidia-ml.so"] } else { &["nvml.dll"] };
     let mut first = None;
@@ -117,7 +118,7 @@ pub fn load() -> Answer<Box<dyn Library>> {
     Err(first.map_or_else(|| "NVML has no name on this system".to_owned(), |error| failure(&error)))
 }
 
-/// Why the library does not serve.
+/// The reason why the library has no answer.
 fn failure(error: &NvmlError) -> String {
     match error {
         NvmlError::LibloadingError(_) | NvmlError::LibraryNotFound => {
@@ -127,34 +128,34 @@ fn failure(error: &NvmlError) -> String {
             format!("NVIDIA's driver is too old for this ({error}): install a newer one")
         }
         NvmlError::NoPermission => format!("NVML may not be used ({error})"),
-        NvmlError::NotSupported => "the device does not tell".to_owned(),
+        NvmlError::NotSupported => "the device does not report it".to_owned(),
         NvmlError::NotFound => "NVML knows no device at this PCI bus id".to_owned(),
         error => format!("NVML is there but fails ({error})"),
     }
 }
 
-impl Library for Nvml {
-    fn driver(&self) -> Answer<String> {
+impl NvmlLibrary for Nvml {
+    fn driver(&self) -> NvmlResult<String> {
         self.sys_driver_version().map_err(|error| failure(&error))
     }
 
-    fn ask(&self, pci_bus_id: &str, question: Question) -> Answer<f64> {
+    fn query(&self, pci_bus_id: &str, figure: Figure) -> NvmlResult<f64> {
         let answer = || {
             let device = self.device_by_pci_bus_id(pci_bus_id)?;
-            Ok(match question {
-                Question::Busy => f64::from(device.utilization_rates()?.gpu),
-                Question::Memory => device.memory_info()?.used as f64,
-                Question::CoreClock => f64::from(device.clock_info(Clock::SM)?),
-                Question::MemoryClock => f64::from(device.clock_info(Clock::Memory)?),
-                Question::Temperature => f64::from(device.temperature(TemperatureSensor::Gpu)?),
-                Question::Power => f64::from(device.power_usage()?),
-                Question::Energy => device.total_energy_consumption()? as f64,
+            Ok(match figure {
+                Figure::Busy => f64::from(device.utilization_rates()?.gpu),
+                Figure::Memory => device.memory_info()?.used as f64,
+                Figure::CoreClock => f64::from(device.clock_info(Clock::SM)?),
+                Figure::MemoryClock => f64::from(device.clock_info(Clock::Memory)?),
+                Figure::Temperature => f64::from(device.temperature(TemperatureSensor::Gpu)?),
+                Figure::Power => f64::from(device.power_usage()?),
+                Figure::Energy => device.total_energy_consumption()? as f64,
             })
         };
         answer().map_err(|error: NvmlError| failure(&error))
     }
 
-    fn throttle_bits(&self, pci_bus_id: &str) -> Answer<u64> {
+    fn throttle_bits(&self, pci_bus_id: &str) -> NvmlResult<u64> {
         let reasons = self.device_by_pci_bus_id(pci_bus_id).and_then(|device| device.current_throttle_reasons());
         reasons.map(|reasons| reasons.bits()).map_err(|error| failure(&error))
     }
@@ -164,35 +165,35 @@ impl Library for Nvml {
 mod tests {
     use super::*;
 
-    /// A library of invented answers.
+    /// A library with predefined answers.
     struct Fake {
-        answers: fn(Question) -> Answer<f64>,
-        throttle: Answer<u64>,
+        answers: fn(Figure) -> NvmlResult<f64>,
+        throttle: NvmlResult<u64>,
     }
 
-    impl Library for Fake {
-        fn driver(&self) -> Answer<String> {
+    impl NvmlLibrary for Fake {
+        fn driver(&self) -> NvmlResult<String> {
             Ok("535.104".into())
         }
 
-        fn ask(&self, pci_bus_id: &str, question: Question) -> Answer<f64> {
-            if pci_bus_id == "0000:01:00.0" { (self.answers)(question) } else { Err(failure(&NvmlError::NotFound)) }
+        fn query(&self, pci_bus_id: &str, figure: Figure) -> NvmlResult<f64> {
+            if pci_bus_id == "0000:01:00.0" { (self.answers)(figure) } else { Err(failure(&NvmlError::NotFound)) }
         }
 
-        fn throttle_bits(&self, _pci_bus_id: &str) -> Answer<u64> {
+        fn throttle_bits(&self, _pci_bus_id: &str) -> NvmlResult<u64> {
             self.throttle.clone()
         }
     }
 
-    fn good(question: Question) -> Answer<f64> {
-        Ok(match question {
-            Question::Busy => 57.0,
-            Question::Memory => 412e6,
-            Question::CoreClock => 1410.0,
-            Question::MemoryClock => 5001.0,
-            Question::Temperature => 61.0,
-            Question::Power => 181_500.0,
-            Question::Energy => 9_250_000.0,
+    fn good(figure: Figure) -> NvmlResult<f64> {
+        Ok(match figure {
+            Figure::Busy => 57.0,
+            Figure::Memory => 412e6,
+            Figure::CoreClock => 1410.0,
+            Figure::MemoryClock => 5001.0,
+            Figure::Temperature => 61.0,
+            Figure::Power => 181_500.0,
+            Figure::Energy => 9_250_000.0,
         })
     }
 
@@ -201,7 +202,7 @@ mod tests {
     }
 
     #[test]
-    fn a_good_library_tells_everything_in_the_units_of_a_reading() {
+    fn a_working_library_has_every_figure_in_the_units_of_a_reading() {
         let bits =
             (ThrottleReasons::SW_POWER_CAP | ThrottleReasons::HW_THERMAL_SLOWDOWN | ThrottleReasons::GPU_IDLE).bits();
         let mut sensor = sensor(Fake { answers: good, throttle: Ok(bits) }, "0000:01:00.0");
@@ -216,23 +217,24 @@ mod tests {
 
     #[test]
     fn an_absent_library_a_failing_one_and_an_adapter_without_a_bus_id_say_so() {
-        let missing =
-            |load: fn() -> Answer<Box<dyn Library>>, bus| open(load, bus).read().power_w.reason().map(str::to_owned);
+        let missing = |load: fn() -> NvmlResult<Box<dyn NvmlLibrary>>, bus| {
+            open(load, bus).read().power_w.reason().map(str::to_owned)
+        };
         let absent = missing(|| Err(failure(&NvmlError::LibraryNotFound)), "0000:01:00.0").unwrap();
         assert!(absent.contains("not there") && absent.contains("driver"), "{absent}");
         let failing = missing(|| Err(failure(&NvmlError::DriverNotLoaded)), "0000:01:00.0").unwrap();
         assert!(failing.contains("fails (NVIDIA driver is not loaded)"), "{failing}");
         let forbidden = missing(|| Err(failure(&NvmlError::NoPermission)), "0000:01:00.0").unwrap();
         assert!(forbidden.contains("permission"), "{forbidden}");
-        let no_bus = missing(|| panic!("it is not loaded in vain"), "").unwrap();
+        let no_bus = missing(|| panic!("it must not be loaded"), "").unwrap();
         assert!(no_bus.contains("PCI bus id"), "{no_bus}");
     }
 
     #[test]
-    fn a_library_that_fails_while_it_is_asked_and_one_without_the_device_say_so() {
+    fn a_library_that_fails_later_and_one_without_the_device_say_so() {
         let fails = |_| Err(failure(&NvmlError::Unknown));
         let mut failing = sensor(Fake { answers: fails, throttle: Err("fails".into()) }, "0000:01:00.0");
-        assert!(!failing.read().tells_anything());
+        assert!(!failing.read().has_figures());
         let mut elsewhere = sensor(Fake { answers: good, throttle: Ok(0) }, "0000:09:00.0");
         let reading = elsewhere.read();
         assert!(reading.busy_pct.reason().is_some_and(|reason| reason.contains("no device at this PCI bus id")));
@@ -241,17 +243,17 @@ mod tests {
 
     #[test]
     fn an_old_driver_lacks_some_figures_and_gives_the_others() {
-        let old = |question| match question {
-            Question::Energy => {
+        let old = |figure| match figure {
+            Figure::Energy => {
                 Err(failure(&NvmlError::FailedToLoadSymbol("nvmlDeviceGetTotalEnergyConsumption".into())))
             }
-            question => good(question),
+            figure => good(figure),
         };
         let reading =
-            sensor(Fake { answers: old, throttle: Err("the device does not tell".into()) }, "0000:01:00.0").read();
+            sensor(Fake { answers: old, throttle: Err("the device does not report it".into()) }, "0000:01:00.0").read();
         let reason = reading.energy_j.reason().unwrap();
         assert!(reason.contains("too old") && reason.contains("install a newer one"), "{reason}");
         assert_eq!(reading.power_w, Measured::Value(181.5));
-        assert_eq!(reading.throttling.reason(), Some("NVML tells no throttling: the device does not tell"));
+        assert_eq!(reading.throttling.reason(), Some("NVML reports no throttling: the device does not report it"));
     }
 }

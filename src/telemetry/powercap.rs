@@ -1,4 +1,4 @@
-//! The energy of the processor's packages from Linux's powercap interface (RAPL): what a software adapter or the CPU runs on.
+//! The energy of the processor's packages from Linux's powercap interface (RAPL), for software adapters and the CPU target.
 //!
 //! Source: the kernel's documentation, "Power Capping Framework", Documentation/power/powercap/powercap.rst.
 
@@ -8,20 +8,20 @@ use crate::result::Measured;
 use std::fs;
 use std::path::{Path, PathBuf};
 
-/// Why there is nothing else: the load of the cores is the kernel's to tell.
-const NO_GPU: &str = "the adapter computes on the CPU: no driver of a GPU tells";
+/// The reason for all other figures; the kernel's counters have the load of the cores.
+const NO_GPU: &str = "the adapter computes on the CPU: there is no GPU driver";
 
-/// The sensor of all packages below `sysfs`.
+/// The sensor of all packages in `sysfs`.
 pub(super) fn open(sysfs: &Path) -> Box<dyn Sensor> {
     Box::new(Packages { packages: packages(&sysfs.join("class/powercap")) })
 }
 
 struct Packages {
-    /// All of them, or why their energy cannot be read.
+    /// All packages, or the reason why their energy cannot be read.
     packages: Result<Vec<Package>, String>,
 }
 
-/// One package: its counter, which begins again at 0, made one that does not.
+/// One package, with the sum of its counter, which wraps around.
 struct Package {
     folder: PathBuf,
     range_uj: f64,
@@ -29,7 +29,7 @@ struct Package {
     sum_uj: f64,
 }
 
-/// The zones of whole packages; zones of their parts would count twice, those of the platform hold more than the processor.
+/// The zones of whole packages: zones of their parts would count twice, and platform zones include more than the processor.
 fn packages(folder: &Path) -> Result<Vec<Package>, String> {
     let entries =
         fs::read_dir(folder).map_err(|error| format!("the processor's energy: {}", unreadable(folder, &error)))?;
@@ -39,7 +39,7 @@ fn packages(folder: &Path) -> Result<Vec<Package>, String> {
     for folder in paths {
         let name = fs::read_to_string(folder.join("name")).unwrap_or_default();
         if name.trim().starts_with("package-") {
-            // Read once here, so that a counter that only root may read is found before the training.
+            // Read once here, so that a counter that only root may read is detected before the training.
             let _ = number(&folder.join("energy_uj")).map_err(|error| format!("the processor's energy: {error}"))?;
             let range_uj = number(&folder.join("max_energy_range_uj"))?;
             packages.push(Package { folder, range_uj, last_uj: None, sum_uj: 0.0 });
@@ -87,7 +87,7 @@ impl Sensor for Packages {
             Ok(sum_uj) => Measured::Value(sum_uj / 1e6),
             Err(reason) => Measured::missing(reason),
         };
-        let power_w = Measured::missing(energy_j.reason().unwrap_or("the processor tells its energy, not its power"));
+        let power_w = Measured::missing(energy_j.reason().unwrap_or("the processor reports its energy, not its power"));
         Reading { power_w, energy_j, ..Reading::missing(NO_GPU) }
     }
 }
@@ -110,7 +110,7 @@ mod tests {
     }
 
     #[test]
-    fn packages_are_added_up_and_counters_that_begin_again_go_on() {
+    fn packages_are_added_up_and_counters_that_wrap_around_continue() {
         let root = TempDir::new().unwrap();
         zone(root.path(), "intel-rapl:0", "package-0", "900000\n");
         zone(root.path(), "intel-rapl:1", "package-1", "100000\n");
@@ -140,7 +140,7 @@ mod tests {
     }
 
     #[test]
-    fn a_counter_that_vanishes_on_the_way_is_missing_with_its_reason() {
+    fn a_counter_that_disappears_is_missing_with_its_reason() {
         let root = TempDir::new().unwrap();
         zone(root.path(), "intel-rapl:0", "package-0", "1\n");
         let mut sensor = open(root.path());

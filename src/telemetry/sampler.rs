@@ -1,4 +1,4 @@
-//! The thread that reads a device's sensor while a training runs.
+//! Samples a device's sensor on a thread while a training runs.
 
 use super::accumulator::Accumulator;
 use super::energy::{self, Idle};
@@ -9,17 +9,17 @@ use std::sync::{Arc, Condvar, Mutex, MutexGuard};
 use std::thread::JoinHandle;
 use std::time::Duration;
 
-/// Readings in a second at most.
+/// The highest number of readings per second.
 const MOST_PER_S: f64 = 10.0;
-/// Why there is no idle power.
-const NO_POWER: &str = "no sensor tells power or energy";
+/// The reason for a missing idle power.
+const NO_POWER: &str = "no sensor reports power or energy";
 
-/// Reads a sensor at the borders of a training's clock, and in between on a thread of its own.
+/// Reads a sensor at the boundaries of a training's clock, and in between on a thread.
 pub(super) struct Sampler {
     shared: Arc<Shared>,
     thread: Option<JoinHandle<Measured<f64>>>,
-    /// The reasons of a sensor that tells nothing.
-    silent: Option<Reading>,
+    /// The reading of a sensor without any figure, which has the reasons.
+    unavailable: Option<Reading>,
     idle: Option<Measured<Idle>>,
 }
 
@@ -36,12 +36,12 @@ struct State {
 }
 
 impl Shared {
-    /// A thread that panicked leaves figures that are whole: each reading is added at once.
+    /// A thread that panicked leaves consistent figures: each reading is added as a whole.
     fn lock(&self) -> MutexGuard<'_, State> {
         self.state.lock().unwrap_or_else(std::sync::PoisonError::into_inner)
     }
 
-    /// Takes readings while the clock runs, until the training has ended; returns the CPU seconds that this took.
+    /// Takes readings while the clock runs, until the training ends; returns the CPU seconds of the thread.
     fn sample(&self) -> Measured<f64> {
         let mut state = self.lock();
         while !state.ended {
@@ -57,36 +57,36 @@ impl Shared {
     }
 }
 
-/// What a training's readings say.
+/// The figures of one training.
 pub(super) struct Sampled {
-    /// Of the device.
+    /// The statistics of the readings.
     pub(super) gpu: GpuLoad,
-    /// Of its energy.
+    /// The energy.
     pub(super) energy: Measured<Energy>,
-    /// Of the readings themselves.
+    /// The cost of the readings.
     pub(super) sampling: Measured<Sampling>,
 }
 
 impl Sampler {
-    /// Reads `sensor`, once now to find out whether it tells anything.
+    /// A sampler of `sensor`, which is read once to find out whether it has any figure.
     pub(super) fn new(mut sensor: Box<dyn Sensor>) -> Self {
-        let silent = Some(sensor.read()).filter(|reading| !reading.tells_anything());
+        let unavailable = Some(sensor.read()).filter(|reading| !reading.has_figures());
         let state = State { sensor, accumulator: Accumulator::default(), running: false, ended: false };
         let shared = Arc::new(Shared { state: Mutex::new(state), changed: Condvar::new() });
-        Self { shared, thread: None, silent, idle: None }
+        Self { shared, thread: None, unavailable, idle: None }
     }
 
-    /// A training is about to start; before the first one the power without work is measured, which takes the seconds returned.
+    /// Prepares for a training. Before the first one the idle power is measured, which takes the seconds that are returned.
     pub(super) fn begin(&mut self) -> Measured<f64> {
         let mut state = self.shared.lock();
         (state.accumulator, state.running, state.ended) = (Accumulator::default(), false, false);
-        if let Some(reading) = &self.silent {
+        if let Some(reading) = &self.unavailable {
             state.accumulator.add(reading);
             return Measured::missing(NO_POWER);
         }
         let idle_s = match self.idle {
             Some(_) => Measured::missing("measured before the first training"),
-            None if energy::measurable(&state.sensor.read()) => {
+            None if state.sensor.read().has_power() => {
                 self.idle = Some(energy::idle(&mut *state.sensor, energy::IDLE_S));
                 Measured::Value(energy::IDLE_S)
             }
@@ -98,9 +98,9 @@ impl Sampler {
         idle_s
     }
 
-    /// The training's clock is about to run.
+    /// Called before the training's clock runs.
     pub(super) fn resume(&self) {
-        if self.silent.is_none() {
+        if self.unavailable.is_none() {
             let mut state = self.shared.lock();
             let reading = state.sensor.read();
             state.accumulator.start(&reading);
@@ -109,9 +109,9 @@ impl Sampler {
         }
     }
 
-    /// The training's clock stands still.
+    /// Called after the training's clock stops.
     pub(super) fn pause(&self) {
-        if self.silent.is_none() {
+        if self.unavailable.is_none() {
             let mut state = self.shared.lock();
             if state.running {
                 state.running = false;
@@ -121,7 +121,7 @@ impl Sampler {
         }
     }
 
-    /// The training has ended, after `window_s` seconds of its clock.
+    /// Ends a training of `window_s` seconds by its clock.
     pub(super) fn end(&mut self, window_s: f64) -> Sampled {
         self.pause();
         let cpu_s = self.join();
@@ -143,18 +143,16 @@ impl Sampler {
     fn join(&mut self) -> Measured<f64> {
         self.shared.lock().ended = true;
         self.shared.changed.notify_all();
-        match (self.thread.take(), &self.silent) {
-            (Some(thread), _) => {
-                thread.join().unwrap_or_else(|_| Measured::missing("the thread of the readings panicked"))
-            }
-            (None, Some(_)) => Measured::missing("no sensor tells anything, so that none is read"),
+        match (self.thread.take(), &self.unavailable) {
+            (Some(thread), _) => thread.join().unwrap_or_else(|_| Measured::missing("the sampling thread panicked")),
+            (None, Some(_)) => Measured::missing("no sensor reports anything, so that none is read"),
             (None, None) => Measured::missing("no training was begun"),
         }
     }
 }
 
 impl Drop for Sampler {
-    /// A run that broke off leaves no thread behind.
+    /// A run that is aborted leaves no thread behind.
     fn drop(&mut self) {
         let _ = self.join();
     }
@@ -165,7 +163,7 @@ mod tests {
     use super::*;
     use crate::telemetry::sensor::Absent;
 
-    /// A device that counts how often it was asked, and whose power is that count.
+    /// A device that counts its readings, and reports the count as its load.
     struct Counting(u32);
 
     impl Sensor for Counting {
@@ -179,7 +177,7 @@ mod tests {
 
         fn read(&mut self) -> Reading {
             self.0 += 1;
-            Reading { busy_pct: f64::from(self.0).into(), ..Reading::missing("not told") }
+            Reading { busy_pct: f64::from(self.0).into(), ..Reading::missing("not reported") }
         }
     }
 
@@ -203,7 +201,7 @@ mod tests {
     }
 
     #[test]
-    fn a_second_training_begins_anew() {
+    fn a_second_training_starts_from_zero() {
         let mut sampler = Sampler::new(Box::new(Counting(0)));
         for _ in 0..2 {
             sampler.begin();
@@ -214,7 +212,7 @@ mod tests {
     }
 
     #[test]
-    fn where_nobody_tells_there_is_no_thread_but_a_reason() {
+    fn without_a_sensor_there_is_no_thread_but_a_reason() {
         let mut sampler = Sampler::new(Box::new(Absent("no such device".into())));
         assert_eq!(sampler.begin(), Measured::missing(NO_POWER));
         sampler.resume();

@@ -1,11 +1,11 @@
-//! What a sensor tells of a device at one moment.
+//! Readings of a device's sensors.
 
 use crate::result::Measured;
 
-/// One moment of a device; every figure may be missing for a reason of its own.
+/// The state of a device at one moment; each figure may be missing for its own reason.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Reading {
-    /// Share of the time just before in which the device had work, in percent.
+    /// Share of recent time in which the device was busy, in percent.
     pub busy_pct: Measured<f64>,
     /// Memory in use on the device, by all programs together, in bytes.
     pub memory_bytes: Measured<u64>,
@@ -17,14 +17,14 @@ pub struct Reading {
     pub temperature_c: Measured<f64>,
     /// Power, W.
     pub power_w: Measured<f64>,
-    /// Energy since some moment in the past, J.
+    /// Energy since an arbitrary moment, J.
     pub energy_j: Measured<f64>,
-    /// Why the clocks are held down; empty if they are not.
+    /// The reasons for throttled clocks; empty if they are not throttled.
     pub throttling: Measured<Vec<String>>,
 }
 
 impl Reading {
-    /// A reading without figures, for `reason`.
+    /// A reading without any figure, for `reason`.
     pub fn missing(reason: &str) -> Self {
         Self {
             busy_pct: Measured::missing(reason),
@@ -38,8 +38,8 @@ impl Reading {
         }
     }
 
-    /// Whether it holds any figure.
-    pub fn tells_anything(&self) -> bool {
+    /// Whether it has any figure.
+    pub fn has_figures(&self) -> bool {
         let figures = [
             &self.busy_pct,
             &self.core_clock_mhz,
@@ -53,25 +53,25 @@ impl Reading {
             || self.throttling.value().is_some()
     }
 
-    /// Whether it tells power or energy.
-    pub fn tells_power(&self) -> bool {
+    /// Whether it has power or energy.
+    pub fn has_power(&self) -> bool {
         self.power_w.value().is_some() || self.energy_j.value().is_some()
     }
 }
 
-/// Whatever can be asked about a device.
+/// A source of readings of one device.
 pub trait Sensor: Send {
-    /// Who tells: a library or a folder, and the driver's version where that is known; why there is nobody otherwise.
+    /// The library or folder that is read, and the driver's version if it is known; missing if there is none.
     fn source(&self) -> Measured<String>;
-    /// What its energy is the energy of.
+    /// What its energy includes.
     fn subject(&self) -> &'static str;
-    /// What it tells now.
+    /// Reads all figures.
     fn read(&mut self) -> Reading;
 }
 
-/// A device that nobody tells about.
+/// A device without a sensor.
 pub struct Absent(
-    /// Why.
+    /// The reason.
     pub String,
 );
 
@@ -89,8 +89,8 @@ impl Sensor for Absent {
     }
 }
 
-/// The value of an answer, or its reason after `what`.
-pub(super) fn told<T>(what: &str, answer: Result<T, String>) -> Measured<T> {
+/// The value of `answer`; missing for `what` and its error.
+pub(super) fn value_or<T>(what: &str, answer: Result<T, String>) -> Measured<T> {
     match answer {
         Ok(value) => Measured::Value(value),
         Err(reason) => Measured::missing(format!("{what}: {reason}")),

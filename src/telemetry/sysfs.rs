@@ -1,4 +1,4 @@
-//! What Linux's drivers of AMD and Intel tell in sysfs, below the device's PCI bus id.
+//! Readings from the sysfs files of Linux's AMD and Intel drivers, which are found by the device's PCI bus id.
 //!
 //! Sources: the kernel's documentation, "GPU Power/Thermal Controls and Monitoring" (amdgpu), "Naming and data format standards for sysfs
 //! files" (hwmon), and Documentation/ABI/testing/sysfs-driver-intel-i915-hwmon and -intel-xe-hwmon.
@@ -9,24 +9,24 @@ use std::fs;
 use std::io::{Error, ErrorKind};
 use std::path::{Path, PathBuf};
 
-/// The sensor of the device at `pci_bus_id` below `sysfs`, or why there is none.
+/// The sensor of the device at `pci_bus_id` in `sysfs`.
 pub(super) fn open(sysfs: &Path, pci_bus_id: &str) -> Box<dyn Sensor> {
     if pci_bus_id.is_empty() {
-        return Box::new(Absent("sysfs finds a device by its PCI bus id, which this adapter does not tell".into()));
+        return Box::new(Absent("sysfs finds a device by its PCI bus id, which this adapter does not report".into()));
     }
     let device = sysfs.join("bus/pci/devices").join(pci_bus_id.to_lowercase());
     if !device.is_dir() {
-        return Box::new(Absent(format!("{} is not there: it is Linux's place for it", device.display())));
+        return Box::new(Absent(format!("{} is not there: sysfs exists on Linux only", device.display())));
     }
     let hwmon = folders(&device.join("hwmon"), "hwmon").into_iter().next();
     let cards = folders(&device.join("drm"), "card");
-    // The folder of the first graphics tile: of i915, then of xe.
+    // The folder of the first graphics tile, of i915 or of xe.
     let tiles = cards.iter().map(|card| card.join("gt/gt0")).chain([device.join("tile0/gt0/freq0")]);
     let tile = tiles.into_iter().find(|tile| tile.is_dir());
     Box::new(PciDevice { device, hwmon, tile })
 }
 
-/// The folders in `folder` whose names begin with `prefix`, in order.
+/// The folders in `folder` whose names begin with `prefix`, sorted.
 fn folders(folder: &Path, prefix: &str) -> Vec<PathBuf> {
     let named = |path: &PathBuf| path.file_name().is_some_and(|name| name.to_string_lossy().starts_with(prefix));
     let entries = fs::read_dir(folder).into_iter().flatten();
@@ -35,16 +35,16 @@ fn folders(folder: &Path, prefix: &str) -> Vec<PathBuf> {
     found
 }
 
-/// The number that the file `path` holds.
+/// The number in the file `path`.
 ///
 /// # Errors
-/// A phrase that says what is wrong with which file.
+/// A phrase that names the file and the problem.
 pub(super) fn number(path: &Path) -> Result<f64, String> {
     let text = fs::read_to_string(path).map_err(|error| unreadable(path, &error))?;
     text.trim().parse().map_err(|_| format!("{} holds {:?}, which is no number", path.display(), text.trim()))
 }
 
-/// Why a file or folder cannot be read, in a phrase.
+/// A phrase that says why a file or folder cannot be read.
 pub(super) fn unreadable(path: &Path, error: &Error) -> String {
     match error.kind() {
         ErrorKind::NotFound => format!("{} is not there", path.display()),
@@ -60,7 +60,7 @@ struct PciDevice {
 }
 
 impl PciDevice {
-    /// The first of `paths` that holds a number, times `scale`; else the reason of the first one.
+    /// The first number in `paths`, multiplied by `scale`; missing for the reason of the first path.
     fn first(&self, paths: &[Option<PathBuf>], scale: f64, lacking: &str) -> Measured<f64> {
         let mut reason = None;
         for path in paths.iter().flatten() {
@@ -82,10 +82,10 @@ impl PciDevice {
         self.tile.as_ref().map(|folder| folder.join(file))
     }
 
-    /// The reasons in the files of i915 and xe that hold a 1; the driver of AMD has none.
+    /// The reasons whose files contain a 1, of i915 and xe; AMD's driver has none.
     fn throttling(&self) -> Measured<Vec<String>> {
         let Some(tile) = &self.tile else {
-            return Measured::missing("this driver tells no reasons for lower clocks in sysfs");
+            return Measured::missing("this driver reports no reasons for lower clocks in sysfs");
         };
         let (folder, prefix, status) = if tile.join("throttle").is_dir() {
             (tile.join("throttle"), "reason_", "status")
@@ -121,25 +121,27 @@ impl Sensor for PciDevice {
     }
 
     fn subject(&self) -> &'static str {
-        "what the driver's sensor covers: the board, or the package of an integrated GPU"
+        "the board, or the package of an integrated GPU, as the driver's sensor covers it"
     }
 
     fn read(&mut self) -> Reading {
         let device = |file: &str| Some(self.device.join(file));
         Reading {
-            busy_pct: self.first(&[device("gpu_busy_percent")], 1.0, "tells no load"),
-            memory_bytes: self.first(&[device("mem_info_vram_used")], 1.0, "tells no memory").map(|bytes| bytes as u64),
+            busy_pct: self.first(&[device("gpu_busy_percent")], 1.0, "reports no load"),
+            memory_bytes: self
+                .first(&[device("mem_info_vram_used")], 1.0, "reports no memory")
+                .map(|bytes| bytes as u64),
             core_clock_mhz: {
                 let of_tile = [self.tile("rps_act_freq_mhz"), self.tile("act_freq")];
-                match self.first(&of_tile, 1.0, "tells no clock") {
-                    Measured::Missing { .. } => self.first(&[self.hwmon("freq1_input")], 1e-6, "tells no clock"),
+                match self.first(&of_tile, 1.0, "reports no clock") {
+                    Measured::Missing { .. } => self.first(&[self.hwmon("freq1_input")], 1e-6, "reports no clock"),
                     clock => clock,
                 }
             },
-            memory_clock_mhz: self.first(&[self.hwmon("freq2_input")], 1e-6, "tells no clock of its memory"),
-            temperature_c: self.first(&[self.hwmon("temp1_input")], 1e-3, "tells no temperature"),
-            power_w: self.first(&[self.hwmon("power1_average"), self.hwmon("power1_input")], 1e-6, "tells no power"),
-            energy_j: self.first(&[self.hwmon("energy1_input")], 1e-6, "tells no energy"),
+            memory_clock_mhz: self.first(&[self.hwmon("freq2_input")], 1e-6, "reports no memory clock"),
+            temperature_c: self.first(&[self.hwmon("temp1_input")], 1e-3, "reports no temperature"),
+            power_w: self.first(&[self.hwmon("power1_average"), self.hwmon("power1_input")], 1e-6, "reports no power"),
+            energy_j: self.first(&[self.hwmon("energy1_input")], 1e-6, "reports no energy"),
             throttling: self.throttling(),
         }
     }
@@ -152,7 +154,7 @@ mod tests {
 
     const BUS: &str = "0000:03:00.0";
 
-    /// A tree of sysfs with a device that has these files.
+    /// A sysfs tree with a device that has these files.
     fn tree(files: &[(&str, &str)]) -> TempDir {
         let root = TempDir::new().unwrap();
         let device = root.path().join("bus/pci/devices").join(BUS);
@@ -166,7 +168,7 @@ mod tests {
     }
 
     #[test]
-    fn an_amd_card_tells_load_memory_clocks_temperature_and_power() {
+    fn an_amd_card_reports_load_memory_clocks_temperature_and_power() {
         let root = tree(&[
             ("gpu_busy_percent", "93\n"),
             ("mem_info_vram_used", "536870912\n"),
@@ -188,13 +190,13 @@ mod tests {
     }
 
     #[test]
-    fn newer_amd_cards_tell_power_in_another_file() {
+    fn newer_amd_cards_report_power_in_another_file() {
         let root = tree(&[("hwmon/hwmon0/power1_input", "41000000\n")]);
         assert_eq!(open(root.path(), BUS).read().power_w, Measured::Value(41.0));
     }
 
     #[test]
-    fn intel_cards_of_both_drivers_tell_energy_clock_and_throttling() {
+    fn intel_cards_of_both_drivers_report_energy_clock_and_throttling() {
         let i915 = tree(&[
             ("hwmon/hwmon2/energy1_input", "1500000\n"),
             ("drm/card1/gt/gt0/rps_act_freq_mhz", "2400\n"),
@@ -214,7 +216,7 @@ mod tests {
         let reading = open(xe.path(), BUS).read();
         assert_eq!(reading.core_clock_mhz, Measured::Value(1800.0));
         assert_eq!(reading.throttling, Measured::Value(Vec::new()));
-        assert!(reading.power_w.reason().is_some_and(|reason| reason.contains("tells no power")));
+        assert!(reading.power_w.reason().is_some_and(|reason| reason.contains("reports no power")));
     }
 
     #[test]
@@ -222,7 +224,7 @@ mod tests {
         let root = tree(&[("gpu_busy_percent", "busy\n")]);
         let reading = open(root.path(), BUS).read();
         assert!(reading.busy_pct.reason().is_some_and(|reason| reason.contains("\"busy\", which is no number")));
-        assert!(!reading.tells_anything());
+        assert!(!reading.has_figures());
         let elsewhere = open(root.path(), "0000:09:00.0");
         assert!(elsewhere.source().reason().is_some_and(|reason| reason.contains("0000:09:00.0 is not there")));
         assert!(open(root.path(), "").source().reason().is_some_and(|reason| reason.contains("PCI bus id")));

@@ -2,7 +2,7 @@
 
 use crate::data::{Dataset, Split};
 use crate::error::Result;
-use crate::gpu::{Bound, Buffers, Encoded, Gpu, Pipelines, Submission, TimedRecording};
+use crate::gpu::{BoundDispatch, Buffers, EncodedCommands, Gpu, Pipelines, Submission, TimedRecording};
 use crate::kernels::plan::inputs;
 use crate::kernels::{Access, Dispatch, Plan, Step};
 use crate::model::IMAGE_PIXELS;
@@ -29,8 +29,8 @@ pub struct Trainer<'a> {
     config: &'a TrainingConfig,
     plan: &'a Plan,
     buffers: Buffers,
-    training: Vec<Bound>,
-    evaluation: Vec<Bound>,
+    training: Vec<BoundDispatch>,
+    evaluation: Vec<BoundDispatch>,
     train_images: usize,
     test_images: usize,
     steps_before: u32,
@@ -75,7 +75,7 @@ impl<'a> Trainer<'a> {
         for (name, bytes, uniform) in sizes(gpu, plan, config, dataset) {
             buffers.add(gpu, &name, bytes, uniform).await?;
         }
-        let bind = |list: &[Dispatch], steps| -> Vec<Bound> {
+        let bind = |list: &[Dispatch], steps| -> Vec<BoundDispatch> {
             list.iter().map(|dispatch| pipelines.bind(gpu, dispatch, &buffers, steps)).collect()
         };
         let (training, evaluation) =
@@ -185,7 +185,7 @@ impl<'a> Trainer<'a> {
     ///
     /// # Errors
     /// [`crate::Error::Usage`] if a grid exceeds the adapter's limit, which [`Trainer::new`] has ruled out.
-    pub fn encode(&self, stage: Stage, batches: impl IntoIterator<Item = u32>) -> Result<Encoded> {
+    pub fn encode(&self, stage: Stage, batches: impl IntoIterator<Item = u32>) -> Result<EncodedCommands> {
         let (dispatches, bound, images) = match stage {
             Stage::Training => (&self.plan.training, &self.training, self.train_images),
             Stage::Evaluation => (&self.plan.evaluation, &self.evaluation, self.test_images),

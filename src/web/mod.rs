@@ -236,7 +236,7 @@ pub fn stamp(result: &str) -> std::result::Result<String, JsError> {
 #[wasm_bindgen]
 pub fn markdown(result: &str) -> std::result::Result<String, JsError> {
     let result = RunResult::from_json(result)?;
-    Ok(crate::report::markdown(&result, crate::report::Frame::of(&result.environment.adapter)))
+    Ok(crate::report::markdown(&result))
 }
 
 /// The report as a piece of a page: tables and drawings, to be styled by [`report_style`].

@@ -187,7 +187,7 @@ impl TrainingTarget for Failing<'_> {
         observer: &mut dyn Observer,
     ) -> Result<OpenedDataParallel<'_>> {
         let opened = self.target.open(job, config, result, observer).await?;
-        *self.ending.lock().expect("nobody panicked") = Some(Box::new(opened.devices[1].gpu().ending()));
+        *self.ending.lock().expect("nobody panicked") = Some(Box::new(opened.devices[1].gpu().destroyer()));
         Ok(opened)
     }
 }

@@ -27,8 +27,8 @@ fn every_figure_is_sane_or_has_its_reason(adapters: &Adapters, index: usize) -> 
     };
     let peaks = pollster::block_on(peaks::measure(adapters, info, &mut progress))?;
     assert!(told >= 15, "{told}");
-    assert_eq!(peaks.disbelief(), None);
-    for facts in &PEAK_FACTS {
+    assert_eq!(peaks.implausible(), None);
+    for facts in PEAK_FACTS {
         assert!(peaks.figures.iter().any(|figure| figure.kind == facts.kind), "{} is not there", facts.name);
     }
     let measured = peaks.figures.iter().filter(|figure| figure.median.value().is_some()).count();

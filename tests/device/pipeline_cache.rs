@@ -48,7 +48,7 @@ fn what_a_driver_refuses_does_no_harm(_: &Adapters, index: usize) -> Outcome {
     let supported = compile(adapters, info);
     if supported != "off" {
         assert_eq!(supported, "unsupported by the adapter");
-        adapters.keep_pipelines(info, PipelineCacheData::default());
+        adapters.enable_pipeline_cache(info, PipelineCacheData::default());
         assert_eq!(compile(adapters, info), supported);
         return Ok(());
     }
@@ -56,12 +56,12 @@ fn what_a_driver_refuses_does_no_harm(_: &Adapters, index: usize) -> Outcome {
     let mut foreign = b"WGPUPLCH\0\0\0\x01\0\0\0\x08\xff".to_vec();
     foreign.resize(64, 0);
     for data in [Vec::new(), vec![7; 1000], foreign] {
-        adapters.keep_pipelines(info, kept(&data));
+        adapters.enable_pipeline_cache(info, kept(&data));
         let words = compile(adapters, info);
         assert!(words.starts_with("cold"), "{words}");
     }
     // What was compiled is found by the next device, if the driver keeps anything.
-    adapters.keep_pipelines(info, PipelineCacheData::default());
+    adapters.enable_pipeline_cache(info, PipelineCacheData::default());
     let (first, second) = (compile(adapters, info), compile(adapters, info));
     assert_eq!(second, if first == "cold" { "warm" } else { &first }, "after {first}");
     Ok(())

@@ -4,7 +4,7 @@ use crate::common::training::with_batch;
 use gpubench::check::tolerance;
 use gpubench::check::{random_dataset, random_parameters};
 use gpubench::cpu::check;
-use gpubench::cpu::{Cores, Level, Trainer};
+use gpubench::cpu::{CpuThreads, SimdLevel, Trainer};
 use gpubench::data::Dataset;
 use gpubench::model::{Model, Training};
 use gpubench::reference::{Network, batch_gather};
@@ -12,12 +12,12 @@ use gpubench::result::Outcome;
 use gpubench::rng::{Stream, stream_key};
 use gpubench::trainer::{Metrics, TrainingConfig};
 
-const LEVELS: [fn() -> Level; 2] = [Level::detect, || Level::Portable];
+const LEVELS: [fn() -> SimdLevel; 2] = [SimdLevel::detect, || SimdLevel::Portable];
 
 #[test]
 fn every_pass_agrees_with_the_reference_in_batches_that_fill_no_chunk() {
     for level in LEVELS {
-        let cores = Cores::start(2, level()).unwrap();
+        let cores = CpuThreads::start(2, level()).unwrap();
         for batch in [1, 3, 17, 96, 128] {
             let failure = check::check_batch(&cores, &with_batch(batch), batch).unwrap();
             assert_eq!(failure, "", "batch {batch}, {}", level().name());
@@ -27,7 +27,7 @@ fn every_pass_agrees_with_the_reference_in_batches_that_fill_no_chunk() {
 
 #[test]
 fn other_widths_and_dropout_rates_agree_with_the_reference() {
-    let cores = Cores::start(2, Level::detect()).unwrap();
+    let cores = CpuThreads::start(2, SimdLevel::detect()).unwrap();
     for (width, dropout) in [(0.25, 0.5), (0.75, 0.2), (2.0, 0.2), (1.0, 0.0), (1.0, 0.9)] {
         let config = TrainingConfig { model: Model::scaled(dropout, width).unwrap(), ..with_batch(16) };
         let failure = check::check_batch(&cores, &config, 9).unwrap();
@@ -38,7 +38,7 @@ fn other_widths_and_dropout_rates_agree_with_the_reference() {
 #[test]
 fn the_check_compares_every_pass_and_five_steps() {
     for level in LEVELS {
-        let report = check::check(&Cores::start(1, level()).unwrap(), &with_batch(16), "a test").unwrap();
+        let report = check::check(&CpuThreads::start(1, level()).unwrap(), &with_batch(16), "a test").unwrap();
         assert_eq!((report.failure.as_str(), report.check.outcome), ("", Outcome::Passed));
         assert_eq!(report.check.steps.len(), 5);
         // Two convolutions with their pools and three gradients less one, dropout, three dense layers with four passes, the loss, the update.
@@ -52,7 +52,7 @@ fn a_wrong_training_parts_from_the_reference() {
     let config = with_batch(32);
     let dataset = random_dataset(5 * 32, 3);
     let start = random_parameters(&config.model, 3);
-    let (_, trained) = trained(&Cores::start(1, Level::detect()).unwrap(), &config, &dataset, &start);
+    let (_, trained) = trained(&CpuThreads::start(1, SimdLevel::detect()).unwrap(), &config, &dataset, &start);
     let close = tolerance::STEP_PARAMETERS;
     for (momentum, agrees) in [(0.9, true), (0.89, false)] {
         let training = Training { momentum, ..config.training };
@@ -67,7 +67,7 @@ fn a_wrong_training_parts_from_the_reference() {
 }
 
 /// The sums of each step of an epoch, and the parameters after it.
-fn trained(cores: &Cores, config: &TrainingConfig, dataset: &Dataset, start: &[f32]) -> (Vec<Metrics>, Vec<f32>) {
+fn trained(cores: &CpuThreads, config: &TrainingConfig, dataset: &Dataset, start: &[f32]) -> (Vec<Metrics>, Vec<f32>) {
     let mut trainer = Trainer::new(cores, config, dataset, start).unwrap();
     let order = trainer.order(0);
     (trainer.training_steps(&order, 0), trainer.parameters())
@@ -79,7 +79,7 @@ fn the_bits_are_the_same_for_any_number_of_threads() {
     let dataset = random_dataset(6 * 50 + 13, 3);
     let start = random_parameters(&config.model, 3);
     let bits = |threads| {
-        let cores = Cores::start(threads, Level::detect()).unwrap();
+        let cores = CpuThreads::start(threads, SimdLevel::detect()).unwrap();
         let (metrics, parameters) = trained(&cores, &config, &dataset, &start);
         let tested =
             Trainer::new(&cores, &config, &dataset, &parameters).unwrap().evaluate(0..dataset.test.len() as u32);
@@ -90,7 +90,7 @@ fn the_bits_are_the_same_for_any_number_of_threads() {
         assert!(bits(threads) == alone, "{threads} threads");
     }
     let other = TrainingConfig { seed: 8, ..config.clone() };
-    let (_, parameters) = trained(&Cores::start(1, Level::detect()).unwrap(), &other, &dataset, &start);
+    let (_, parameters) = trained(&CpuThreads::start(1, SimdLevel::detect()).unwrap(), &other, &dataset, &start);
     assert_ne!(alone.1, parameters.into_iter().map(f32::to_bits).collect::<Vec<_>>(), "another seed, another network");
 }
 
@@ -99,7 +99,7 @@ fn steps_one_by_one_are_steps_at_once() {
     let config = with_batch(16);
     let dataset = random_dataset(5 * 16, 4);
     let start = config.model.initial_parameters(7);
-    let cores = Cores::start(2, Level::detect()).unwrap();
+    let cores = CpuThreads::start(2, SimdLevel::detect()).unwrap();
     let (metrics, parameters) = trained(&cores, &config, &dataset, &start);
     let mut trainer = Trainer::new(&cores, &config, &dataset, &start).unwrap();
     let order = trainer.order(0);
@@ -124,7 +124,7 @@ fn fifty_losses_agree_with_the_reference() {
     }
     assert!(expected[45] < 0.8 * expected[0], "nothing was learnt: {expected:?}");
     for level in LEVELS {
-        let (metrics, _) = trained(&Cores::start(2, level()).unwrap(), &config, &dataset, &start);
+        let (metrics, _) = trained(&CpuThreads::start(2, level()).unwrap(), &config, &dataset, &start);
         let found: Vec<f32> = metrics.iter().map(|metrics| metrics.loss() as f32).collect();
         let compared = tolerance::compare(&found, &expected, tolerance::FIFTY_STEPS_LOSS);
         assert!(compared.passed, "{}: {compared:?}", level().name());
@@ -136,7 +136,7 @@ fn evaluation_agrees_with_the_reference() {
     let config = with_batch(16);
     let dataset = random_dataset(45, 5);
     let parameters = random_parameters(&config.model, 5);
-    let cores = Cores::start(2, Level::detect()).unwrap();
+    let cores = CpuThreads::start(2, SimdLevel::detect()).unwrap();
     let trainer = Trainer::new(&cores, &config, &dataset, &parameters).unwrap();
     let metrics: Metrics = [trainer.evaluate(0..20), trainer.evaluate(20..45)].into_iter().sum();
     let indices: Vec<u32> = (0..45).collect();
@@ -149,8 +149,8 @@ fn evaluation_agrees_with_the_reference() {
 
 #[test]
 fn what_cannot_be_trained_is_refused() {
-    assert_eq!(Cores::start(0, Level::detect()).unwrap_err().exit_code(), 2);
-    let cores = Cores::start(1, Level::detect()).unwrap();
+    assert_eq!(CpuThreads::start(0, SimdLevel::detect()).unwrap_err().exit_code(), 2);
+    let cores = CpuThreads::start(1, SimdLevel::detect()).unwrap();
     let config = with_batch(9);
     let start = config.model.initial_parameters(1);
     let error = Trainer::new(&cores, &config, &random_dataset(8, 1), &start).err().unwrap();

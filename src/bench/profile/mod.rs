@@ -8,7 +8,6 @@ mod timeline;
 pub use roofline::compare_with_peaks;
 
 use super::account::DeviceStep;
-use super::describe;
 use super::host_timeline::nanoseconds;
 use super::job::Job;
 use super::observer::Observer;
@@ -87,7 +86,7 @@ pub async fn profile(
     let measurements = profiler.measurements;
     let mut profile = figures(&measurements, method(stopwatch.as_ref()), prepared, result);
     profile.method_note = method_note;
-    profile.commands = Measured::Value(describe::commands(Default::default(), gpu.commands()));
+    profile.commands = Measured::Value(gpu.commands());
     profile.kernels =
         kernel_times(&prepared.plan.training, &measurements.samples, &repeats, prepared.config.training.batch);
     profile.errors.extend(kernels_above_wall(&profile));
@@ -115,7 +114,7 @@ fn grade_to_use(offered: Timestamps, requested: Option<Timestamps>) -> Result<Ti
 }
 
 fn method(stopwatch: Option<&Stopwatch>) -> Method {
-    match stopwatch.map(Stopwatch::grade) {
+    match stopwatch.map(Stopwatch::granularity) {
         Some(Timestamps::InsidePasses) => Method::TimestampsInsidePasses,
         Some(Timestamps::InsideEncoders) => Method::TimestampsInsideEncoders,
         Some(Timestamps::PassBoundaries) => Method::TimestampsAtPassBoundaries,

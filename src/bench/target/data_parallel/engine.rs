@@ -1,15 +1,14 @@
 //! The engine of one data-parallel training.
 
 use super::OpenedDevice;
-use crate::bench::describe;
 use crate::bench::host_timeline::{Activity, HostTimeline};
 use crate::bench::pacing::{StepChunk, SubmissionPacer, submit_paced};
 use crate::bench::training_target::{TrainingEngine, require_started};
 use crate::data::Dataset;
 use crate::error::{Error, Result};
-use crate::gpu::{Commands, Staging, Submission};
+use crate::gpu::{CommandCounts, Staging, Submission};
 use crate::kernels::plan::inputs;
-use crate::result::{self, Measured, Synchronisation};
+use crate::result::{Measured, Synchronisation};
 use crate::trainer::{Metrics, Stage, Trainer, TrainingConfig};
 use std::ops::{ControlFlow, Range};
 use web_time::Instant;
@@ -27,7 +26,7 @@ pub(super) struct DataParallelEngine<'a> {
     gradient: Vec<f32>,
     epoch: u32,
     pacer: SubmissionPacer,
-    commands_before: Vec<Commands>,
+    commands_before: Vec<CommandCounts>,
 }
 
 /// A device with its training state.
@@ -272,16 +271,9 @@ impl TrainingEngine for DataParallelEngine<'_> {
         Measured::Value(self.workers.iter().map(|worker| worker.trainer.buffers().total_bytes()).sum())
     }
 
-    fn commands(&self) -> Measured<result::Commands> {
-        let since = |(device, before): (&OpenedDevice, &Commands)| describe::commands(*before, device.gpu.commands());
-        Measured::Value(self.devices.iter().zip(&self.commands_before).map(since).fold(
-            result::Commands { dispatches: 0, passes: 0, submissions: 0, timestamps: 0 },
-            |sum, counts| result::Commands {
-                dispatches: sum.dispatches + counts.dispatches,
-                passes: sum.passes + counts.passes,
-                submissions: sum.submissions + counts.submissions,
-                timestamps: sum.timestamps + counts.timestamps,
-            },
-        ))
+    fn commands(&self) -> Measured<CommandCounts> {
+        let counts =
+            self.devices.iter().zip(&self.commands_before).map(|(device, before)| device.gpu.commands() - *before);
+        Measured::Value(counts.sum())
     }
 }

@@ -1,4 +1,4 @@
-//! What differs between waiting natively, where the device has to be polled, and in a browser, where it may not be.
+//! The differences between native wgpu, where devices are polled, and browsers, where callbacks arrive by themselves.
 
 use crate::error::{Error, Result};
 
@@ -8,7 +8,7 @@ pub async fn adapters(instance: &wgpu::Instance, backends: wgpu::Backends) -> Ve
     instance.enumerate_adapters(backends).await
 }
 
-/// The adapter that the browser gives when asked for a fast one; browsers do not list adapters.
+/// The browser's high-performance adapter; browsers do not enumerate adapters.
 #[cfg(target_arch = "wasm32")]
 pub async fn adapters(instance: &wgpu::Instance, _backends: wgpu::Backends) -> Vec<wgpu::Adapter> {
     let options =
@@ -16,34 +16,34 @@ pub async fn adapters(instance: &wgpu::Instance, _backends: wgpu::Backends) -> V
     instance.request_adapter(&options).await.into_iter().collect()
 }
 
-/// `adapter`, on which further devices can be opened.
+/// `adapter` itself: natively any number of devices can be opened on it.
 #[cfg(not(target_arch = "wasm32"))]
-pub async fn fresh(_instance: &wgpu::Instance, adapter: &wgpu::Adapter) -> Option<wgpu::Adapter> {
+pub async fn reacquire(_instance: &wgpu::Instance, adapter: &wgpu::Adapter) -> Option<wgpu::Adapter> {
     Some(adapter.clone())
 }
 
-/// The browser's adapter once more: one that a device was opened on is used up.
+/// A new handle of the browser's adapter: a handle is consumed by the first device that is opened on it.
 #[cfg(target_arch = "wasm32")]
-pub async fn fresh(instance: &wgpu::Instance, _adapter: &wgpu::Adapter) -> Option<wgpu::Adapter> {
+pub async fn reacquire(instance: &wgpu::Instance, _adapter: &wgpu::Adapter) -> Option<wgpu::Adapter> {
     adapters(instance, wgpu::Backends::BROWSER_WEBGPU).await.into_iter().next()
 }
 
-/// Buffers and bind groups that exist.
+/// The numbers of live buffers and bind groups.
 #[cfg(not(target_arch = "wasm32"))]
 pub fn live_buffers_and_groups(instance: &wgpu::Instance) -> Option<[usize; 2]> {
     let report = instance.generate_report()?;
     Some([report.hub.buffers.num_allocated, report.hub.bind_groups.num_allocated])
 }
 
-/// Browsers do not tell.
+/// Browsers do not report them.
 #[cfg(target_arch = "wasm32")]
 pub fn live_buffers_and_groups(_instance: &wgpu::Instance) -> Option<[usize; 2]> {
     None
 }
 
-/// Blocks until `submission` is done.
+/// Blocks until the submission is done.
 #[cfg(not(target_arch = "wasm32"))]
-pub async fn submission(
+pub async fn wait_for_submission(
     device: &wgpu::Device,
     index: wgpu::SubmissionIndex,
     _done: futures_channel::oneshot::Receiver<()>,
@@ -52,9 +52,9 @@ pub async fn submission(
     device.poll(poll).map(|_| ()).map_err(|error| Error::Device(format!("waiting for the device failed: {error}")))
 }
 
-/// Awaits the browser's word that the submission is done.
+/// Awaits the browser's callback for the submission.
 #[cfg(target_arch = "wasm32")]
-pub async fn submission(
+pub async fn wait_for_submission(
     _device: &wgpu::Device,
     _index: wgpu::SubmissionIndex,
     done: futures_channel::oneshot::Receiver<()>,
@@ -62,15 +62,15 @@ pub async fn submission(
     done.await.map_err(|_| Error::Device("the device went away while it was working".into()))
 }
 
-/// Lets the device call back everything that is due, once its work is done.
+/// Waits for all submitted work and runs the callbacks that are due.
 #[cfg(not(target_arch = "wasm32"))]
-pub fn poll_now(device: &wgpu::Device) -> Result<()> {
+pub fn poll(device: &wgpu::Device) -> Result<()> {
     let poll = wgpu::PollType::wait_indefinitely();
     device.poll(poll).map(|_| ()).map_err(|error| Error::Device(format!("waiting for the device failed: {error}")))
 }
 
-/// The browser calls back by itself.
+/// Browsers run callbacks by themselves.
 #[cfg(target_arch = "wasm32")]
-pub fn poll_now(_device: &wgpu::Device) -> Result<()> {
+pub fn poll(_device: &wgpu::Device) -> Result<()> {
     Ok(())
 }

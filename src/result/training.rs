@@ -1,0 +1,81 @@
+//! One timed training: its epochs, samples and commands.
+
+use super::load::Load;
+use super::measured::Measured;
+use super::missing::not_recorded;
+use crate::gpu::CommandCounts;
+use serde::{Deserialize, Serialize};
+
+/// One timed training.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Repeat {
+    /// Seconds from the data in host memory to the last epoch's results on the host; missing if it was stopped.
+    pub train_s: Measured<f64>,
+    /// Seconds spent on evaluations.
+    pub evaluate_s: Measured<f64>,
+    /// One entry for each finished epoch.
+    pub epochs: Vec<Epoch>,
+    /// The time of every step, or of every chunk of steps that was submitted together.
+    pub samples: Vec<Sample>,
+    /// SHA-256 of the final parameters' little-endian bytes, in hexadecimal, to compare runs bit by bit.
+    pub parameters_sha256: Measured<String>,
+    /// Error rate on the test images after the last epoch, in percent.
+    pub final_test_error_pct: Measured<f64>,
+    /// The commands that were submitted, including evaluations.
+    #[serde(default = "not_recorded")]
+    pub commands: Measured<CommandCounts>,
+    /// Size of all buffers that the training created on the device, in bytes.
+    #[serde(default = "not_recorded")]
+    pub device_buffer_bytes: Measured<u64>,
+    /// The machine's load during the training.
+    #[serde(default = "not_recorded")]
+    pub load: Measured<Load>,
+}
+
+/// One pass over the training images.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Epoch {
+    /// Number of the epoch, from 1.
+    pub epoch: u32,
+    /// Seconds of training.
+    pub train_s: f64,
+    /// Mean loss over the epoch's batches, with dropout.
+    pub train_loss: Measured<f64>,
+    /// Share of the epoch's training images that were misclassified when they were trained on, in percent.
+    pub train_error_pct: Measured<f64>,
+    /// Mean loss on the test images.
+    pub test_loss: Measured<f64>,
+    /// Test images misclassified.
+    pub test_errors: Measured<u32>,
+    /// Share of the test images misclassified, in percent.
+    pub test_error_pct: Measured<f64>,
+    /// Mean training loss of successive, equal parts of the epoch, with dropout; infinite or NaN losses end the list.
+    #[serde(default)]
+    pub loss_curve: Vec<f64>,
+}
+
+/// The time of a number of successive steps; in JSON the list `[epoch, first_step, steps, duration_s]`, as there may be thousands.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+#[serde(from = "(u32, u32, u32, f64)", into = "(u32, u32, u32, f64)")]
+pub struct Sample {
+    /// Number of the epoch, from 1.
+    pub epoch: u32,
+    /// First step of the sample, counted from the start of the training.
+    pub first_step: u32,
+    /// Number of steps.
+    pub steps: u32,
+    /// Seconds.
+    pub duration_s: f64,
+}
+
+impl From<(u32, u32, u32, f64)> for Sample {
+    fn from((epoch, first_step, steps, duration_s): (u32, u32, u32, f64)) -> Self {
+        Self { epoch, first_step, steps, duration_s }
+    }
+}
+
+impl From<Sample> for (u32, u32, u32, f64) {
+    fn from(sample: Sample) -> Self {
+        (sample.epoch, sample.first_step, sample.steps, sample.duration_s)
+    }
+}
