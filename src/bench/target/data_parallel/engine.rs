@@ -1,6 +1,6 @@
 //! The engine of one data-parallel training.
 
-use super::OpenedDevice;
+use super::device::OpenedDevice;
 use crate::bench::host_timeline::{Activity, HostTimeline};
 use crate::bench::pacing::{StepChunk, SubmissionPacer, submit_paced};
 use crate::bench::training_target::{TrainingEngine, require_started};

@@ -5,9 +5,11 @@
 //! that every plan can be used unchanged. With [`Synchronisation::Epoch`] every device trains independently, and the parameters and
 //! velocities are averaged at the end of an epoch.
 
+mod device;
 mod engine;
 mod split;
 
+pub use device::OpenedDevice;
 pub use split::{Split, shares};
 
 use crate::bench::describe;
@@ -58,17 +60,6 @@ pub struct Device<'a> {
     pub weight: u32,
 }
 
-/// An opened device of a data-parallel target.
-pub struct OpenedDevice {
-    name: String,
-    gpu: Gpu,
-    pipelines: Pipelines,
-    plan: Plan,
-    /// The device's configuration: its part of the batch, and an optimizer that yields gradients or trains independently.
-    config: TrainingConfig,
-    share: Share,
-}
-
 /// An opened data-parallel target, with compiled kernels.
 pub struct OpenedDataParallel<'a> {
     target: &'a DataParallelTarget<'a>,
@@ -76,22 +67,6 @@ pub struct OpenedDataParallel<'a> {
     pub devices: Vec<OpenedDevice>,
     config: TrainingConfig,
     check: check::Report,
-}
-
-impl OpenedDevice {
-    /// The wgpu device.
-    pub fn gpu(&self) -> &Gpu {
-        &self.gpu
-    }
-
-    /// Prefixes an error's message with the device's name.
-    fn with_device_name(&self, error: Error) -> Error {
-        match error {
-            Error::Device(words) => Error::Device(format!("{}: {words}", self.name)),
-            Error::Adapter(words) => Error::Adapter(format!("{}: {words}", self.name)),
-            other => other,
-        }
-    }
 }
 
 impl TrainingTarget for DataParallelTarget<'_> {
