@@ -44,15 +44,14 @@ impl Bench {
 type Test = fn(&Bench) -> Outcome;
 
 fn batch<const N: u32>(bench: &Bench) -> Outcome {
-    let complaint =
-        pollster::block_on(check::check_batch(&bench.gpu, &bench.pipelines, &bench.plan, &bench.config, N))?;
-    if complaint.is_empty() { Ok(()) } else { Err(complaint.into()) }
+    let failure = pollster::block_on(check::check_batch(&bench.gpu, &bench.pipelines, &bench.plan, &bench.config, N))?;
+    if failure.is_empty() { Ok(()) } else { Err(failure.into()) }
 }
 
 fn training_steps(bench: &Bench) -> Outcome {
     let report = pollster::block_on(check::check(&bench.gpu, &bench.pipelines, &bench.plan, &bench.config))?;
-    if !report.complaint.is_empty() {
-        return Err(report.complaint.into());
+    if !report.failure.is_empty() {
+        return Err(report.failure.into());
     }
     assert_eq!(report.check.steps.len(), 5);
     assert_eq!(report.check.kernels.len(), bench.plan.training.len());
@@ -128,9 +127,9 @@ fn a_wrong_kernel_is_caught(bench: &Bench) -> Outcome {
         }
         let pipelines = Pipelines::compile(&bench.gpu, &plan).await?;
         let report = check::check(&bench.gpu, &pipelines, &plan, &bench.config).await?;
-        assert!(!report.complaint.is_empty(), "the check passed a kernel with a wrong bias");
-        let complaint = check::check_batch(&bench.gpu, &pipelines, &plan, &bench.config, 3).await?;
-        assert!(complaint.starts_with(&format!("{label} disagrees")), "{complaint}");
+        assert!(!report.failure.is_empty(), "the check passed a kernel with a wrong bias");
+        let failure = check::check_batch(&bench.gpu, &pipelines, &plan, &bench.config, 3).await?;
+        assert!(failure.starts_with(&format!("{label} disagrees")), "{failure}");
         Ok(())
     })
 }
@@ -146,8 +145,8 @@ fn a_wrong_training_is_caught(bench: &Bench) -> Outcome {
         }
         let pipelines = Pipelines::compile(&bench.gpu, &plan).await?;
         let report = check::check(&bench.gpu, &pipelines, &plan, &bench.config).await?;
-        assert!(report.complaint.starts_with("training disagrees"), "{}", report.complaint);
-        assert!(report.remark.is_empty());
+        assert!(report.failure.starts_with("training disagrees"), "{}", report.failure);
+        assert!(report.warning.is_empty());
         Ok(())
     })
 }
@@ -191,10 +190,10 @@ fn other_widths_agree_with_the_reference(bench: &Bench) -> Outcome {
             let plan = layered::layered(&config.model, &config.training, config.seed);
             let pipelines = Pipelines::compile(&bench.gpu, &plan).await?;
             let report = check::check(&bench.gpu, &pipelines, &plan, &config).await?;
-            assert!(report.complaint.is_empty(), "width {width}: {}", report.complaint);
+            assert!(report.failure.is_empty(), "width {width}: {}", report.failure);
             for batch in [1, 3] {
-                let complaint = check::check_batch(&bench.gpu, &pipelines, &plan, &config, batch).await?;
-                assert!(complaint.is_empty(), "width {width}: {complaint}");
+                let failure = check::check_batch(&bench.gpu, &pipelines, &plan, &config, batch).await?;
+                assert!(failure.is_empty(), "width {width}: {failure}");
             }
         }
         Ok(())

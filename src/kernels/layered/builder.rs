@@ -9,7 +9,7 @@ use crate::rng;
 /// Invocations in a workgroup: two warps on NVIDIA, one wavefront on AMD's older GPUs, 8 vectors on a software adapter.
 pub(super) const WORKGROUP: u32 = 64;
 pub(super) const VALUE: u64 = 4; // bytes
-/// Images whose share of a convolution's weight gradient one workgroup adds up: about this many rows of the output.
+/// A workgroup sums a convolution's weight gradient over a chunk of images: about this many rows of the output.
 pub(super) const ROWS_PER_CHUNK: usize = 320;
 
 pub(super) const BATCH_IMAGES: &str = "batch.images";
@@ -21,7 +21,7 @@ pub(in crate::kernels) fn output_of(layer: &Layer) -> String {
     format!("{}.output", layer.name)
 }
 
-/// The gradient of the loss with respect to what `layer` puts out, before its ReLU where it has one.
+/// The gradient of the loss with respect to the output of `layer`, before its ReLU if it has one.
 pub(super) fn gradient_of(layer: &Layer) -> String {
     format!("{}.gradient", layer.name)
 }
@@ -63,7 +63,7 @@ impl Builder<'_> {
         self.model.parameter(name).elements()
     }
 
-    /// Where `<layer>.<kind>` starts in the parameter vector.
+    /// Offset of `<layer>.<kind>` in the parameter vector.
     pub(super) fn offset(&self, layer: &Layer, kind: &str) -> f64 {
         self.model.parameter(&format!("{}.{kind}", layer.name)).offset as f64
     }
@@ -104,7 +104,7 @@ impl Builder<'_> {
         }
     }
 
-    /// The forward pass of `layer` over the values in `input`; after the loss, its sums go to `metrics`.
+    /// The forward pass of `layer` over the buffer `input`; the sums of the loss layer go to `metrics`.
     pub(super) fn forward(&self, layer: &Layer, input: &str, metrics: &str) -> Vec<Dispatch> {
         match layer.operation {
             Operation::Convolution { kernel } => vec![self.conv_forward(layer, kernel, input)],
@@ -115,7 +115,7 @@ impl Builder<'_> {
         }
     }
 
-    /// The backward pass of `layer`, whose input was in `input` and came out of `before`.
+    /// The backward pass of `layer`, whose input is the buffer `input`, the output of the layer `before`.
     pub(super) fn backward(&self, layer: &Layer, input: &str, before: Option<&Layer>) -> Vec<Dispatch> {
         match layer.operation {
             Operation::Convolution { kernel } => self.conv_backward(layer, kernel, input, before),
@@ -283,7 +283,7 @@ impl Builder<'_> {
         }
     }
 
-    /// Values of the weight and the bias of `layer`.
+    /// Number of parameters of `layer`, weight and bias.
     pub(super) fn layer_parameters(&self, layer: &Layer) -> usize {
         self.model.parameters.iter().filter(|parameter| parameter.layer == layer.name).map(|own| own.elements()).sum()
     }

@@ -1,4 +1,4 @@
-//! The plan `layered`: one kernel for each layer and pass, the plan to study and the one that shows time by layer.
+//! The plan `layered`: one kernel for each layer and pass; the most readable plan, and the one that shows time by layer.
 
 mod builder;
 mod dense;
@@ -13,7 +13,7 @@ use builder::{BATCH_IMAGES, Builder};
 /// Name of the plan.
 pub const NAME: &str = "layered";
 
-/// Makes the plan for `model`, with dropout masks drawn under `seed`.
+/// Creates the plan for `model`, with dropout masks drawn from `seed`.
 pub fn layered(model: &Model, training: &Training, seed: u64) -> Plan {
     let builder = Builder { model, key: rng::stream_key(seed, rng::Stream::Dropout) };
     let mut steps = vec![builder.gather([inputs::TRAIN_IMAGES, inputs::TRAIN_LABELS, inputs::TRAIN_ORDER])];
@@ -37,7 +37,7 @@ pub fn layered(model: &Model, training: &Training, seed: u64) -> Plan {
     Plan { name: NAME, parameters: Vec::new(), training: steps, evaluation, buffers: builder.buffers() }
 }
 
-/// The dense layers and the loss, without training, over the features in `x`.
+/// The forward pass of the dense layers and the loss over the features in `x`, for evaluation.
 pub(super) fn classifier(model: &Model, mut x: String, metrics: &str) -> Vec<Dispatch> {
     let layers = model.layers.iter().skip_while(|layer| !matches!(layer.operation, Operation::Dense { .. }));
     let forward = |layer, x: &str| Builder { model, key: [0; 2] }.forward(layer, x, metrics);

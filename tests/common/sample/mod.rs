@@ -243,5 +243,5 @@ fn phases() -> Phases {
 pub fn begin(settings: Settings, environment: Environment, dataset: &gpubench::data::Dataset) -> RunResult {
     let started_utc = "2026-01-01T00:00:00Z".to_owned();
     let setup = gpubench::bench::Setup { settings, environment, dataset, started_utc, adapter_s: 0.1, data_s: 0.2 };
-    gpubench::bench::begin(setup)
+    gpubench::bench::initial_result(setup)
 }

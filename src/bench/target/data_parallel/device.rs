@@ -1,29 +1,29 @@
-//! One of the devices that share a training, once it is opened.
+//! An opened device of a data-parallel training.
 
 use crate::error::Error;
 use crate::gpu::{Gpu, Pipelines};
 use crate::kernels::Plan;
 use crate::trainer::{Share, TrainingConfig};
 
-/// One device, opened.
+/// An opened device of a data-parallel target.
 pub struct OpenedDevice {
     pub(super) name: String,
     pub(super) gpu: Gpu,
     pub(super) pipelines: Pipelines,
     pub(super) plan: Plan,
-    /// Its own: the batch is its part of a whole batch, the optimizer what makes gradients or trains by itself.
+    /// The device's configuration: its part of the batch, and an optimizer that yields gradients or trains independently.
     pub(super) config: TrainingConfig,
     pub(super) share: Share,
 }
 
 impl OpenedDevice {
-    /// Its device.
+    /// The wgpu device.
     pub fn gpu(&self) -> &Gpu {
         &self.gpu
     }
 
-    /// Says which device an error is of.
-    pub(super) fn blame(&self, error: Error) -> Error {
+    /// Prefixes an error's message with the device's name.
+    pub(super) fn with_device_name(&self, error: Error) -> Error {
         match error {
             Error::Device(words) => Error::Device(format!("{}: {words}", self.name)),
             Error::Adapter(words) => Error::Adapter(format!("{}: {words}", self.name)),
