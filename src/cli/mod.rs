@@ -10,6 +10,7 @@ pub mod dataset;
 mod environment;
 mod list;
 pub mod load;
+pub mod locate;
 mod marked;
 pub mod output;
 pub mod peaks;
