@@ -5,7 +5,7 @@ use super::load::MachineProbe;
 use super::output::{ResultFile, replace};
 use super::progress::TerminalObserver;
 use super::report::{expect_writable, write_html};
-use super::{dataset, environment, progress, terminal};
+use super::{dataset, environment, input, progress, terminal};
 use crate::bench::engine::Lane;
 use crate::bench::{self, Finished, Job, ProfileOptions};
 use crate::data::Dataset;
@@ -154,9 +154,13 @@ impl Session {
 }
 
 fn read_weights(path: &Path) -> Result<Vec<f32>> {
-    let bytes = std::fs::read(path).map_err(|error| {
-        Error::Data(format!("{} cannot be read ({error}); give a safetensors file", path.display()))
-    })?;
-    weights::from_safetensors(&Model::new(0.0), &bytes)
-        .map_err(|error| Error::Data(format!("{}: {error}", path.display())))
+    let shown = input::shown(path);
+    let wrong = |error: &dyn std::fmt::Display| Error::Data(format!("{shown}: {error}"));
+    let bytes = input::bytes(path, input::WEIGHTS_LIMIT_BYTES)
+        .map_err(|problem| Error::Data(format!("{shown} cannot be read ({problem}); give a safetensors file")))?;
+    let parameters = weights::from_safetensors(&Model::new(0.0), &bytes).map_err(|error| wrong(&error))?;
+    for note in weights::notes(&bytes)? {
+        terminal::talk(&format!("note: {shown}: {note}"));
+    }
+    Ok(parameters)
 }
