@@ -22,6 +22,7 @@ mod run;
 mod serve;
 mod session;
 pub mod several;
+mod site;
 mod steady;
 pub mod stored;
 mod sweep;
