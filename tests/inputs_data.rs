@@ -243,6 +243,10 @@ fn a_gzip_file_that_is_too_long_is_not_taken_for_a_truncated_one() {
     sparse(folder.path().join(format!("{}.gz", FILES[1].name)), &gzip(&small(1)), 1 << 30);
     let error = load_folder(folder.path()).unwrap_err().to_string();
     assert!(error.contains("longer than 126144 bytes, which no right file is"), "{error}");
+    // Images in the place of labels are named as such.
+    sparse(folder.path().join(format!("{}.gz", FILES[1].name)), &gzip(&small(0)), 1 << 20);
+    let error = load_folder(folder.path()).unwrap_err().to_string();
+    assert!(error.contains("so that it holds images"), "{error}");
 }
 
 #[test]

@@ -29,7 +29,8 @@ const LABEL_COLUMNS: usize = 8;
 impl Content {
     const ALL: [Content; 3] = [Content::Images, Content::Labels, Content::LabelRows];
 
-    pub(super) const fn magic(self) -> u32 {
+    /// The first word of a file, in big-endian order.
+    pub const fn magic(self) -> u32 {
         match self {
             Content::Images => 0x0803,
             Content::Labels => 0x0801,
