@@ -112,7 +112,7 @@ pub enum DataVerb {
 /// Options of `gpubench compare`.
 #[derive(Debug, Args)]
 pub struct CompareArgs {
-    /// Result file to compare with: the native one, say
+    /// Result file to compare with: the native one, say; - is standard input
     pub first: PathBuf,
     /// Result file to compare: the browser's, say
     pub second: PathBuf,
@@ -183,7 +183,7 @@ pub struct TuneArgs {
 /// Options of `gpubench report`.
 #[derive(Debug, Args)]
 pub struct ReportArgs {
-    /// Result file
+    /// Result file, or a list of results as --adapter all --json prints it; - is standard input
     #[arg(value_name = "RESULT.json")]
     pub result: PathBuf,
     /// Write the result as a page that needs nothing else
@@ -207,7 +207,7 @@ pub struct RunArgs {
     /// List the adapters and end
     #[arg(long)]
     pub list: bool,
-    /// Data: auto, synthetic, or a folder with MNIST's four IDX files
+    /// Data: auto, synthetic, or a folder with the four IDX files of MNIST, QMNIST or EMNIST's digits, also below it
     #[arg(long, value_name = "WHAT", default_value = "auto")]
     pub data: DataSource,
     /// Passes over the training images [default: 10]

@@ -46,9 +46,7 @@ pub fn bytes(path: &Path, limit_bytes: u64) -> Result<Vec<u8>, String> {
     }
     // Looked at before it is opened: opening a named pipe would wait for a writer.
     if !metadata.is_file() {
-        return Err(
-            "it is no regular file but a pipe or a device; write its content to a file, or redirect it".to_owned()
-        );
+        return Err("it is no regular file but a pipe or a device; redirect it to standard input and give -".to_owned());
     }
     up_to(File::open(path).map_err(|error| error.to_string())?, limit_bytes)
 }
