@@ -97,8 +97,8 @@ impl HostWindow {
             _ => grown(&self.cores, &begin.cores, &end.cores, |sum, from, to| {
                 let before = |index: usize| sum.get(index).copied().unwrap_or_default();
                 let cores = from.iter().zip(to).enumerate().map(|(index, (from, to))| Core {
-                    busy: before(index).busy + to.busy.saturating_sub(from.busy),
-                    all: before(index).all + to.all.saturating_sub(from.all),
+                    busy: before(index).busy.saturating_add(to.busy.saturating_sub(from.busy)),
+                    all: before(index).all.saturating_add(to.all.saturating_sub(from.all)),
                 });
                 cores.collect()
             }),
@@ -168,10 +168,10 @@ fn cores(proc: &Path) -> Measured<Vec<Core>> {
 
 fn core(time: &CpuTime) -> Core {
     let at_work = [Some(time.user), Some(time.nice), Some(time.system), time.irq, time.softirq];
-    let busy: u64 = at_work.into_iter().flatten().sum();
+    let busy = at_work.into_iter().flatten().fold(0, u64::saturating_add);
     // What the host of a virtual machine takes away is no work of this core, but time that passed.
-    let other: u64 = [Some(time.idle), time.iowait, time.steal].into_iter().flatten().sum();
-    Core { busy, all: busy + other }
+    let other = [Some(time.idle), time.iowait, time.steal].into_iter().flatten().fold(0, u64::saturating_add);
+    Core { busy, all: busy.saturating_add(other) }
 }
 
 /// What this process has used so far.
