@@ -12,7 +12,7 @@ pub mod input;
 mod list;
 pub mod load;
 pub mod locate;
-mod marked;
+pub mod marked;
 pub mod output;
 pub mod peaks;
 pub mod pipelines;

@@ -125,7 +125,7 @@ fn asks_for_loopback(uri: &Uri, headers: &HeaderMap) -> bool {
     let mut hosts = headers.get_all(HOST).iter();
     let (Some(host), None) = (hosts.next(), hosts.next()) else { return false };
     let host = host.to_str().ok().and_then(|host| host.parse::<Authority>().ok());
-    let named = uri.authority().map_or(true, |authority| is_loopback(authority.host()));
+    let named = uri.authority().is_none_or(|authority| is_loopback(authority.host()));
     named && host.is_some_and(|authority| is_loopback(authority.host()))
 }
 
