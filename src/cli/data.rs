@@ -10,6 +10,7 @@ use flate2::write::GzEncoder;
 use ureq::Agent;
 
 use super::dataset;
+use super::locate::locate;
 use crate::data::idx::{self, FILES, IdxFile};
 use crate::error::{Error, Result};
 
@@ -79,8 +80,11 @@ impl fmt::Display for Verdict {
     }
 }
 
-/// Looks at the four files of `folder`, and says of each whether it is MNIST's own.
+/// Looks at the four files of `folder`, or where they lie below it, and says of each whether it is MNIST's own.
 pub fn verify(folder: &Path) -> [Verdict; 4] {
+    // A folder that holds none at all is looked at itself, so that each is named as missing.
+    let below = locate(folder).ok().filter(|located| located.set.files == FILES).map(|located| located.folder);
+    let folder = below.as_deref().unwrap_or(folder);
     FILES.map(|file| verify_file(folder, &file))
 }
 
