@@ -10,7 +10,7 @@ use flate2::write::GzEncoder;
 use ureq::Agent;
 
 use super::dataset;
-use super::locate::locate;
+use super::locate::{find, locate};
 use crate::data::idx::{self, FILES, IdxFile};
 use crate::error::{Error, Result};
 
@@ -90,7 +90,7 @@ pub fn verify(folder: &Path) -> [Verdict; 4] {
 
 /// Looks at one file of `folder`.
 pub fn verify_file(folder: &Path, file: &IdxFile) -> Verdict {
-    let path = dataset::find(folder, file);
+    let path = find(folder, file);
     let state = match &path {
         None => State::Missing,
         Some(path) => match dataset::read(path, file).and_then(|raw| digest(file, &path.display().to_string(), raw)) {

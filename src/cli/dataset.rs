@@ -11,7 +11,7 @@ use std::str::FromStr;
 use etcetera::BaseStrategy;
 use mnist::{Mnist, MnistBuilder};
 
-use super::locate::{Located, locate};
+use super::locate::{Located, find, locate};
 use crate::data::idx::{self, FILES, Facts, IdxFile};
 use crate::data::{Dataset, Split, gzip, synthetic};
 use crate::error::{Error, Result};
@@ -149,21 +149,6 @@ fn choose(source: &DataSource, places: &Places) -> (DataSource, String) {
             format!("default (the cache has {found} of 4 files; `gpubench data fetch` gets the others)"),
         ),
     }
-}
-
-/// The path of `file` in `folder`, under the first of its usual names that there is a file of.
-///
-/// Where there is none, a folder of such a name may hold it, as unpacking programs leave it. Else the path is that of whatever
-/// has such a name, so that reading it tells what it is.
-pub fn find(folder: &Path, file: &IdxFile) -> Option<PathBuf> {
-    let names = file.usual_names();
-    let paths = || names.iter().map(|name| folder.join(name));
-    let inside = || paths().flat_map(|path| names.iter().map(move |name| path.join(name)));
-    let is_file = |path: &PathBuf| path.is_file();
-    paths()
-        .find(is_file)
-        .or_else(|| inside().find(is_file))
-        .or_else(|| paths().find(|path| path.symlink_metadata().is_ok()))
 }
 
 /// Reads a file, but no more of it than a right one can have.

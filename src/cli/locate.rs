@@ -1,7 +1,7 @@
 //! Where in a folder the four files of a data set lie, as downloads and libraries leave them on disk.
 
-use super::dataset::find;
 use crate::data::idx::FILES;
+use crate::data::idx::IdxFile;
 use crate::data::sets::{KnownSet, SETS};
 use crate::error::{Error, Result};
 use std::path::{Path, PathBuf};
@@ -119,4 +119,19 @@ fn nothing(folder: &Path, below: &[PathBuf]) -> Error {
         "{} has no {absent}, with or without .gz; run `gpubench data fetch` for MNIST, or name another folder with --data",
         place.display()
     ))
+}
+
+/// The path of `file` in `folder`, under the first of its usual names that there is a file of.
+///
+/// Where there is none, a folder of such a name may hold it, as unpacking programs leave it. Else the path is that of whatever
+/// has such a name, so that reading it tells what it is.
+pub fn find(folder: &Path, file: &IdxFile) -> Option<PathBuf> {
+    let names = file.usual_names();
+    let paths = || names.iter().map(|name| folder.join(name));
+    let inside = || paths().flat_map(|path| names.iter().map(move |name| path.join(name)));
+    let is_file = |path: &PathBuf| path.is_file();
+    paths()
+        .find(is_file)
+        .or_else(|| inside().find(is_file))
+        .or_else(|| paths().find(|path| path.symlink_metadata().is_ok()))
 }
