@@ -1,4 +1,5 @@
-// Gradient with respect to a convolution's bias; one workgroup makes one output channel, each invocation a strided share.
+// Gradient with respect to a convolution's bias; one workgroup makes one output channel, each invocation a strided
+//   share.
 // Math: dbias[o] = sum over n, r, c of dy[n, o, r, c]
 // Shapes: dy [N, OUT_CHANNELS, POSITIONS]; dbias [OUT_CHANNELS]
 // Grid: OUT_CHANNELS workgroups in x
@@ -17,17 +18,17 @@ override BIAS: u32;
 var<workgroup> sums: array<f32, WORKGROUP>;
 
 @compute @workgroup_size(WORKGROUP)
-fn conv_backward_bias(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_index) lane: u32) {
+fn conv_backward_bias(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_index) invocation: u32) {
     var sum = 0.0;
     for (var n = 0u; n < step.batch; n++) {
         let first = (n * OUT_CHANNELS + group.x) * POSITIONS;
-        for (var position = lane; position < POSITIONS; position += WORKGROUP) {
+        for (var position = invocation; position < POSITIONS; position += WORKGROUP) {
             sum += dy[first + position];
         }
     }
-    sums[lane] = sum;
+    sums[invocation] = sum;
     workgroupBarrier();
-    if lane == 0u {
+    if invocation == 0u {
         var total = 0.0;
         for (var other = 0u; other < WORKGROUP; other++) {
             total += sums[other];

@@ -1,6 +1,8 @@
-// Gradient with respect to a convolution's input; one invocation makes COLUMNS neighbouring columns by CHANNELS input channels.
+// Gradient with respect to a convolution's input; one invocation makes COLUMNS neighbouring columns by CHANNELS input
+//   channels.
 // Math: dx[n, i, r, c] = sum over o, a, b of dy[n, o, r - a, c - b] * weight[o, i, a, b], dy being 0 outside its bounds
-// Shapes: dy [N, OUT_CHANNELS, OUT_HEIGHT, OUT_WIDTH]; weight [OUT_CHANNELS, IN_CHANNELS, KERNEL, KERNEL]; dx [N, IN_CHANNELS, IN_HEIGHT, IN_WIDTH]
+// Shapes: dy [N, OUT_CHANNELS, OUT_HEIGHT, OUT_WIDTH]; weight [OUT_CHANNELS, IN_CHANNELS, KERNEL, KERNEL]; dx [N,
+//   IN_CHANNELS, IN_HEIGHT, IN_WIDTH]
 // Grid: N * (IN_CHANNELS / CHANNELS) * IN_HEIGHT * ceil(IN_WIDTH / COLUMNS) invocations in x and y
 // Cost: flop 2 * N * |dy| * IN_CHANNELS * KERNEL^2; bytes 4 * (N * (|dy| + |dx|) + |weight|)
 // Source: the adjoint of conv_forward, as in Goodfellow, Bengio, Courville, "Deep Learning", equation 9.13
@@ -23,7 +25,8 @@ const CHANNELS = 4u;
 @group(0) @binding(2) var<storage, read_write> dx: array<f32>; // [N, IN_CHANNELS, IN_HEIGHT, IN_WIDTH]
 @group(0) @binding(3) var<uniform> step: Step; // this step
 
-// The gradient at `column` of the row that starts at `first`, 0 beyond the row. A column left of 0 wraps to a large number.
+// The gradient at `column` of the row that starts at `first`, 0 beyond the row. A column left of 0 wraps to a large
+// number.
 fn load(first: u32, column: u32) -> f32 {
     return select(0.0, dy[first + min(column, OUT_WIDTH - 1u)], column < OUT_WIDTH);
 }
@@ -58,7 +61,8 @@ fn conv_backward_input(@builtin(global_invocation_id) id: vec3<u32>, @builtin(nu
     var sum3 = vec4<f32>(0.0);
     for (var o = 0u; o < OUT_CHANNELS; o++) {
         for (var a = 0u; a < KERNEL; a++) {
-            // Above the first row the difference wraps to a large number, below the last it is too large: both contribute 0.
+            // Above the first row the difference wraps to a large number, below the last it is too large: both
+            // contribute 0.
             let source = row - a;
             if source >= OUT_HEIGHT {
                 continue;
@@ -66,7 +70,8 @@ fn conv_backward_input(@builtin(global_invocation_id) id: vec3<u32>, @builtin(nu
             let first = ((n * OUT_CHANNELS + o) * OUT_HEIGHT + source) * OUT_WIDTH;
             var tap = WEIGHT + ((o * IN_CHANNELS + channel) * KERNEL + a) * KERNEL;
             for (var b = 0u; b < KERNEL; b++) {
-                let w = vec4<f32>(parameters[tap], parameters[tap + area], parameters[tap + 2u * area], parameters[tap + 3u * area]);
+                let w = vec4<f32>(
+                    parameters[tap], parameters[tap + area], parameters[tap + 2u * area], parameters[tap + 3u * area]);
                 sum0 += load(first, column - b) * w;
                 sum1 += load(first, column + 1u - b) * w;
                 sum2 += load(first, column + 2u - b) * w;

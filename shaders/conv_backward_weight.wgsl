@@ -1,6 +1,8 @@
-// Gradient with respect to a convolution's weight, summed over CHUNK images; one workgroup makes one kernel row of CHANNELS outputs, each invocation walking along rows of dy.
+// Gradient with respect to a convolution's weight, summed over CHUNK images; one workgroup makes one kernel row of
+//   CHANNELS outputs, each invocation walking along rows of dy.
 // Math: partial[k, o, i, a, b] = sum over n in chunk k, r, c of dy[n, o, r, c] * x[n, i, r + a, c + b]
-// Shapes: x [N, IN_CHANNELS, IN_HEIGHT, IN_WIDTH]; dy [N, OUT_CHANNELS, OUT_HEIGHT, OUT_WIDTH]; partial [ceil(N / CHUNK), OUT_CHANNELS, IN_CHANNELS, KERNEL, KERNEL]
+// Shapes: x [N, IN_CHANNELS, IN_HEIGHT, IN_WIDTH]; dy [N, OUT_CHANNELS, OUT_HEIGHT, OUT_WIDTH]; partial [ceil(N /
+//   CHUNK), OUT_CHANNELS, IN_CHANNELS, KERNEL, KERNEL]
 // Grid: (OUT_CHANNELS / CHANNELS) * IN_CHANNELS * KERNEL workgroups in x, ceil(N / CHUNK) in y
 // Cost: flop 2 * N * |dy| * IN_CHANNELS * KERNEL^2; bytes 4 * (N * (|x| + |dy|) + |partial|)
 // Source: Goodfellow, Bengio, Courville, "Deep Learning", equation 9.11
@@ -20,13 +22,13 @@ const TAPS = 4u;
 
 @group(0) @binding(0) var<storage, read> x: array<f32>; // [N, IN_CHANNELS, IN_HEIGHT, IN_WIDTH]
 @group(0) @binding(1) var<storage, read> dy: array<f32>; // [N, OUT_CHANNELS, OUT_HEIGHT, OUT_WIDTH]
-@group(0) @binding(2) var<storage, read_write> partial: array<f32>; // [ceil(N / CHUNK), OUT_CHANNELS, IN_CHANNELS, KERNEL, KERNEL]
+@group(0) @binding(2) var<storage, read_write> partial: array<f32>; // [ceil(N / CHUNK), |weight|]
 @group(0) @binding(3) var<uniform> step: Step; // this step
 
 var<workgroup> sums: array<vec4<f32>, TAPS * WORKGROUP>;
 
 @compute @workgroup_size(WORKGROUP)
-fn conv_backward_weight(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_index) lane: u32) {
+fn conv_backward_weight(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_index) invocation: u32) {
     let a = group.x % KERNEL;
     let channel = group.x / KERNEL % IN_CHANNELS;
     let out = group.x / (KERNEL * IN_CHANNELS) * CHANNELS;
@@ -38,7 +40,7 @@ fn conv_backward_weight(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_
     var sum1 = vec4<f32>(0.0);
     var sum2 = vec4<f32>(0.0);
     var sum3 = vec4<f32>(0.0);
-    for (var line = lane; line < images * OUT_HEIGHT; line += WORKGROUP) {
+    for (var line = invocation; line < images * OUT_HEIGHT; line += WORKGROUP) {
         let n = group.y * CHUNK + line / OUT_HEIGHT;
         let row = line % OUT_HEIGHT;
         let from_x = ((n * IN_CHANNELS + channel) * IN_HEIGHT + row + a) * IN_WIDTH;
@@ -55,18 +57,18 @@ fn conv_backward_weight(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_
         }
     }
 
-    sums[lane] = sum0;
-    sums[WORKGROUP + lane] = sum1;
-    sums[2u * WORKGROUP + lane] = sum2;
-    sums[3u * WORKGROUP + lane] = sum3;
+    sums[invocation] = sum0;
+    sums[WORKGROUP + invocation] = sum1;
+    sums[2u * WORKGROUP + invocation] = sum2;
+    sums[3u * WORKGROUP + invocation] = sum3;
     workgroupBarrier();
-    if lane < KERNEL {
+    if invocation < KERNEL {
         var total = vec4<f32>(0.0);
         for (var other = 0u; other < WORKGROUP; other++) {
-            total += sums[lane * WORKGROUP + other];
+            total += sums[invocation * WORKGROUP + other];
         }
         let taps = IN_CHANNELS * KERNEL * KERNEL;
-        let at = (group.y * OUT_CHANNELS + out) * taps + (channel * KERNEL + a) * KERNEL + lane;
+        let at = (group.y * OUT_CHANNELS + out) * taps + (channel * KERNEL + a) * KERNEL + invocation;
         partial[at] = total.x;
         partial[at + taps] = total.y;
         partial[at + 2u * taps] = total.z;

@@ -15,7 +15,10 @@ override CHUNK: u32;
 @group(0) @binding(2) var<uniform> step: Step; // this step
 
 @compute @workgroup_size(WORKGROUP)
-fn conv_backward_weight_reduce(@builtin(global_invocation_id) id: vec3<u32>, @builtin(num_workgroups) groups: vec3<u32>) {
+fn conv_backward_weight_reduce(
+    @builtin(global_invocation_id) id: vec3<u32>,
+    @builtin(num_workgroups) groups: vec3<u32>,
+) {
     let invocation = id.y * groups.x * WORKGROUP + id.x;
     if invocation >= ELEMENTS {
         return;

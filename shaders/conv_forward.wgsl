@@ -1,6 +1,7 @@
 // Convolution, bias and ReLU; one invocation makes a tile of COLUMNS neighbouring columns by CHANNELS output channels.
 // Math: y[n, o, r, c] = max(0, bias[o] + sum over i, a, b of x[n, i, r + a, c + b] * weight[o, i, a, b])
-// Shapes: x [N, IN_CHANNELS, IN_HEIGHT, IN_WIDTH]; weight [OUT_CHANNELS, IN_CHANNELS, KERNEL, KERNEL]; y [N, OUT_CHANNELS, OUT_HEIGHT, OUT_WIDTH]
+// Shapes: x [N, IN_CHANNELS, IN_HEIGHT, IN_WIDTH]; weight [OUT_CHANNELS, IN_CHANNELS, KERNEL, KERNEL]; y [N,
+//   OUT_CHANNELS, OUT_HEIGHT, OUT_WIDTH]
 // Grid: N * (OUT_CHANNELS / CHANNELS) * OUT_HEIGHT * ceil(OUT_WIDTH / COLUMNS) invocations in x and y
 // Cost: flop 2 * N * |y| * IN_CHANNELS * KERNEL^2; bytes 4 * (N * (|x| + |y|) + |weight| + |bias|)
 // Source: cross-correlation as in Goodfellow, Bengio, Courville, "Deep Learning", equation 9.6
@@ -49,7 +50,8 @@ fn conv_forward(@builtin(global_invocation_id) id: vec3<u32>, @builtin(num_workg
     }
 
     let taps = IN_CHANNELS * KERNEL * KERNEL;
-    let bias = vec4<f32>(parameters[BIAS + out], parameters[BIAS + out + 1u], parameters[BIAS + out + 2u], parameters[BIAS + out + 3u]);
+    let bias = vec4<f32>(
+        parameters[BIAS + out], parameters[BIAS + out + 1u], parameters[BIAS + out + 2u], parameters[BIAS + out + 3u]);
     var sum0 = bias;
     var sum1 = bias;
     var sum2 = bias;
@@ -60,7 +62,8 @@ fn conv_forward(@builtin(global_invocation_id) id: vec3<u32>, @builtin(num_workg
         for (var a = 0u; a < KERNEL; a++) {
             var at = ((n * IN_CHANNELS + i) * IN_HEIGHT + row + a) * IN_WIDTH + column;
             for (var b = 0u; b < KERNEL; b++) {
-                let w = vec4<f32>(parameters[tap], parameters[tap + taps], parameters[tap + 2u * taps], parameters[tap + 3u * taps]);
+                let w = vec4<f32>(
+                    parameters[tap], parameters[tap + taps], parameters[tap + 2u * taps], parameters[tap + 3u * taps]);
                 sum0 += x[at] * w;
                 sum1 += x[at + 1u] * w;
                 sum2 += x[at + 2u] * w;

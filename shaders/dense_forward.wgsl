@@ -47,7 +47,8 @@ fn dense_forward(@builtin(global_invocation_id) id: vec3<u32>, @builtin(num_work
     let units = min(vec4<u32>(unit, unit + 1u, unit + 2u, unit + 3u), vec4<u32>(OUT - 1u));
     let rows = WEIGHT / 4u + units * width;
     let images = min(vec4<u32>(n, n + 1u, n + 2u, n + 3u), vec4<u32>(step.batch - 1u)) * width;
-    let bias = vec4<f32>(parameter(BIAS + units.x), parameter(BIAS + units.y), parameter(BIAS + units.z), parameter(BIAS + units.w));
+    let bias = vec4<f32>(
+        parameter(BIAS + units.x), parameter(BIAS + units.y), parameter(BIAS + units.z), parameter(BIAS + units.w));
     var sum0 = bias;
     var sum1 = bias;
     var sum2 = bias;

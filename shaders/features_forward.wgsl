@@ -1,16 +1,19 @@
-// Both convolutions with ReLU and max pool, then dropout; one workgroup makes one image, each invocation blocks of 3x3 windows of conv1 and of 5x5 positions of conv2.
-// Math: pool1 = maxpool(relu(conv1(pixels / 255))); features = m * maxpool(relu(conv2(pool1))), m as in dropout_forward; places = 2 bits for each window: where its first maximum stood
-// Shapes: images [TOTAL, SIDE, SIDE] as four u8 to a word; pool1 [N, CHANNELS1, POOL1, POOL1]; features [N, CHANNELS2, POOL2, POOL2]; places [N, CHANNELS1 * POOL1 + CHANNELS2 * POOL2], one word for each row of windows
-// Grid: N workgroups in x; WORKGROUP = 16 channels by 16 blocks of windows = 4 quarters of a plane by 4 channels of pool1 by 16 channels
-// Cost: flop 2 * 4 * N * (16 CHANNELS1 POOL1^2 + 9 CHANNELS1 CHANNELS2 POOL2^2); bytes N * (SIDE^2 + 4 * (|pool1| + |features| + |places| + 3)) + 4 * |conv parameters|
-// Source: conv_forward, max_pool_forward and dropout_forward in one; register tiles as in matrix products, the sum over conv2's inputs split in four
+// Both convolutions with ReLU and max pool, then dropout; one workgroup makes one image, each invocation blocks of
+//   BLOCK1 x BLOCK1 windows of conv1 and of BLOCK2 x BLOCK2 positions of conv2.
+// Math: pool1 = maxpool(relu(conv1(pixels / 255))); features = m * maxpool(relu(conv2(pool1))), m as in
+//   dropout_forward; argmax = the index of each window's first maximum, in 2 bits
+// Shapes: images [TOTAL, SIDE, SIDE] as four u8 to a word; pool1 [N, CHANNELS1, POOL1, POOL1]; features [N, CHANNELS2,
+//   POOL2, POOL2]; argmax [N, CHANNELS1 * POOL1 + CHANNELS2 * POOL2], one word for each row of windows
+// Grid: N workgroups in x; WORKGROUP = STAGED channels by BLOCKS1^2 blocks of windows = BLOCKS2^2 blocks of positions
+//   by PARTS by CHANNELS2
+// Cost: flop 2 * 4 * N * (16 CHANNELS1 POOL1^2 + 9 CHANNELS1 CHANNELS2 POOL2^2); bytes N * (SIDE^2 + 4 * (|pool1| +
+//   |features| + |argmax| + 3)) + 4 * |conv parameters|
+// Source: conv_forward, max_pool_forward and dropout_forward in one; register tiles as in matrix products, the sum over
+//   conv2's inputs split in PARTS
 
 override WORKGROUP: u32;
-override SIDE: u32;
 override CHANNELS1: u32;
-override POOL1: u32;
 override CHANNELS2: u32;
-override POOL2: u32;
 override CONV1_WEIGHT: u32;
 override CONV1_BIAS: u32;
 override CONV2_WEIGHT: u32;
@@ -20,128 +23,228 @@ override KEY_HIGH: u32;
 override THRESHOLD: u32;
 override SCALE: f32;
 
+const SIDE = 28u;
+const KERNEL1 = 4u;
+const POOL1 = 12u;
+const KERNEL2 = 3u;
+const POOL2 = 5u;
+// Rows and columns of windows of conv1 that an invocation makes, and blocks of them in a row.
+const BLOCK1 = 3u;
+const BLOCKS1 = 4u;
+// The same for positions of conv2.
+const BLOCK2 = 5u;
+const BLOCKS2 = 2u;
+// Channels of pool1 that are in workgroup memory at a time, and the parts they are divided into for conv2: four
+// channels each.
+const STAGED = 16u;
+const PARTS = 4u;
+// Rows and columns of pixels under a block of conv1, and of pool1 under a block of conv2.
+const PIXELS = 2u * BLOCK1 + KERNEL1 - 1u;
+const PATCH = BLOCK2 + KERNEL2 - 1u;
+const TAPS2 = KERNEL2 * KERNEL2;
+// Values of scratch: of four channels of pool1, where eight keep the next four out of their banks; of all of them; and
+// of one part of a channel's sums.
+const STAGED_PART = 4u * POOL1 * POOL1 + 8u;
+const STAGED_END = PARTS * STAGED_PART;
+const SUMS_OF_PART = BLOCKS2 * BLOCKS2 * BLOCK2 * BLOCK2;
+
 @group(0) @binding(0) var<storage, read> images: array<u32>; // [TOTAL, SIDE * SIDE / 4]
 @group(0) @binding(1) var<storage, read> labels: array<u32>; // [TOTAL]
 @group(0) @binding(2) var<storage, read> order: array<u32>; // [TOTAL]
 @group(0) @binding(3) var<storage, read> parameters: array<vec4<f32>>; // all
 @group(0) @binding(4) var<storage, read_write> pool1: array<f32>; // [N, CHANNELS1, POOL1, POOL1]
-@group(0) @binding(5) var<storage, read_write> places: array<u32>; // [N, CHANNELS1 * POOL1 + CHANNELS2 * POOL2]
+@group(0) @binding(5) var<storage, read_write> argmax: array<u32>; // [N, CHANNELS1 * POOL1 + CHANNELS2 * POOL2]
 @group(0) @binding(6) var<storage, read_write> features: array<f32>; // [N, CHANNELS2, POOL2, POOL2]
 @group(0) @binding(7) var<storage, read_write> targets: array<u32>; // [N]
 @group(0) @binding(8) var<uniform> step: Step; // this step
 
-// The pixels; at the end the places of pool2.
+// The pixels; at the end the indices of pool2's maxima.
 var<workgroup> image: array<f32, SIDE * SIDE>;
-// 16 channels of pool1, four side by side and eight values between fours, so that no two meet in a bank; then where their maxima stood, three to a value. At the end sums of conv2.
-var<workgroup> scratch: array<f32, WORKGROUP / 2u * POOL2 * POOL2>;
+// STAGED channels of pool1, four side by side, then the indices of their maxima, BLOCK1 to a value; at the end sums of
+// conv2, of half the channels at a time: [CHANNELS2 / 2, PARTS, BLOCKS2^2, BLOCK2, BLOCK2].
+var<workgroup> scratch: array<f32, WORKGROUP / 2u * BLOCK2 * BLOCK2>;
 
-// Three windows of a row of pool1, the first at `window`, of channel c of 16.
-fn keep_windows(c: u32, window: u32, a: vec2<f32>, b: vec2<f32>, d: vec2<f32>) {
-    let at = c / 4u * (4u * POOL1 * POOL1 + 8u) + 4u * window + c % 4u;
-    scratch[at] = a.x;
-    scratch[at + 4u] = b.x;
-    scratch[at + 8u] = d.x;
-    scratch[16u * (POOL1 * POOL1 + 2u) + (c * POOL1 * POOL1 + window) / 3u] = a.y + 4.0 * b.y + 16.0 * d.y;
+alias Block2 = array<array<f32, BLOCK2>, BLOCK2>;
+
+// Where scratch holds window `window` of a channel of pool1.
+fn staged(channel: u32, window: u32) -> u32 {
+    return channel / 4u * STAGED_PART + 4u * window + channel % 4u;
 }
 
-// A row of three windows of channel c from five rows of pixels.
-fn row1(c: u32, window: u32, bias: f32, w: mat4x4<f32>, p: array<array<f32, 5>, 3>, q: array<array<f32, 5>, 3>, r: array<array<f32, 5>, 3>, s: array<array<f32, 5>, 3>, t: array<array<f32, 5>, 3>) {
-    keep_windows(c, window, window_of(bias, w, p[0], q[0], r[0], s[0], t[0]), window_of(bias, w, p[1], q[1], r[1], s[1], t[1]), window_of(bias, w, p[2], q[2], r[2], s[2], t[2]));
-}
-
-// A block of 3x3 windows of each of 16 channels from `first` on.
-fn conv1(first: u32, thread: u32) {
-    let c = thread % 16u;
-    let row = thread / 64u * 3u;
-    let column = thread / 16u % 4u * 3u;
-    let w = (CONV1_WEIGHT + 16u * (first + c)) / 4u;
-    let k = mat4x4<f32>(parameters[w], parameters[w + 1u], parameters[w + 2u], parameters[w + 3u]);
-    let bias = parameters[(CONV1_BIAS + first + c) / 4u][(CONV1_BIAS + first + c) % 4u];
-    let at = 2u * (row * SIDE + column);
-    let p = array<array<array<f32, 5>, 3>, 9>(fives(at), fives(at + SIDE), fives(at + 2u * SIDE), fives(at + 3u * SIDE), fives(at + 4u * SIDE),
-        fives(at + 5u * SIDE), fives(at + 6u * SIDE), fives(at + 7u * SIDE), fives(at + 8u * SIDE));
-    let window = row * POOL1 + column;
-    row1(c, window, bias, k, p[0], p[1], p[2], p[3], p[4]);
-    row1(c, window + POOL1, bias, k, p[2], p[3], p[4], p[5], p[6]);
-    row1(c, window + 2u * POOL1, bias, k, p[4], p[5], p[6], p[7], p[8]);
-}
-
-// Copies what conv1 left in workgroup memory to where the way back finds it.
-fn store_pool1(n: u32, first: u32, thread: u32) {
-    for (var i = thread; i < 16u * POOL1 * POOL1; i += WORKGROUP) {
-        let c = i / (POOL1 * POOL1);
-        pool1[(n * CHANNELS1 + first) * POOL1 * POOL1 + i] = scratch[c / 4u * (4u * POOL1 * POOL1 + 8u) + 4u * (i % (POOL1 * POOL1)) + c % 4u];
+// Makes a block of windows of one of STAGED channels of pool1 from `first_channel` on.
+fn conv1(first_channel: u32, invocation: u32) {
+    let staged_channel = invocation % STAGED;
+    let first_row = invocation / STAGED / BLOCKS1 * BLOCK1;
+    let first_column = invocation / STAGED % BLOCKS1 * BLOCK1;
+    let channel = first_channel + staged_channel;
+    let weight = (CONV1_WEIGHT + KERNEL1 * KERNEL1 * channel) / 4u;
+    let weights = mat4x4<f32>(
+        parameters[weight], parameters[weight + 1u], parameters[weight + 2u], parameters[weight + 3u]);
+    let bias = parameters[(CONV1_BIAS + channel) / 4u][(CONV1_BIAS + channel) % 4u];
+    let corner = 2u * (first_row * SIDE + first_column);
+    var pixels: array<array<f32, PIXELS>, PIXELS>;
+    // unroll
+    for (var i = 0u; i < PIXELS * PIXELS; i++) {
+        pixels[i / PIXELS][i % PIXELS] = image[corner + i / PIXELS * SIDE + i % PIXELS];
     }
-    for (var row = thread; row < 16u * POOL1; row += WORKGROUP) {
-        let at = 16u * (POOL1 * POOL1 + 2u) + row * (POOL1 / 3u);
-        let found = scratch[at] + 64.0 * scratch[at + 1u] + 4096.0 * scratch[at + 2u] + 262144.0 * scratch[at + 3u];
-        places[n * (CHANNELS1 * POOL1 + CHANNELS2 * POOL2) + first * POOL1 + row] = u32(found);
+    // unroll
+    for (var y = 0u; y < BLOCK1; y++) {
+        let window = (first_row + y) * POOL1 + first_column;
+        var packed = 0.0;
+        // unroll
+        for (var x = 0u; x < BLOCK1; x++) {
+            var sums = vec4<f32>(bias);
+            // unroll
+            for (var row = 0u; row < KERNEL1; row++) {
+                // unroll
+                for (var column = 0u; column < KERNEL1; column++) {
+                    sums += weights[row][column] * vec4<f32>(
+                        pixels[2u * y + row][2u * x + column], pixels[2u * y + row][2u * x + column + 1u],
+                        pixels[2u * y + row + 1u][2u * x + column], pixels[2u * y + row + 1u][2u * x + column + 1u]);
+                }
+            }
+            let best = relu_max_pool(sums);
+            scratch[staged(staged_channel, window + x)] = best.x;
+            packed += f32(1u << (2u * x)) * best.y;
+        }
+        scratch[STAGED_END + (staged_channel * POOL1 * POOL1 + window) / BLOCK1] = packed;
     }
 }
 
-// Adds to 5x5 positions of channel o what the four channels of pool1 from i on give to them, which begin at `at`.
-fn conv2(s: array<array<f32, 5>, 5>, at: u32, o: u32, i: u32) -> array<array<f32, 5>, 5> {
-    let w = (CONV2_WEIGHT + (o * CHANNELS1 + i) * 9u) / 4u;
-    let v = array<vec4<f32>, 9>(parameters[w], parameters[w + 1u], parameters[w + 2u], parameters[w + 3u], parameters[w + 4u], parameters[w + 5u], parameters[w + 6u], parameters[w + 7u], parameters[w + 8u]);
-    let k = taps(v);
-    let d = 4u * POOL1;
-    let x = array<array<vec4<f32>, 7>, 7>(seven(at), seven(at + d), seven(at + 2u * d), seven(at + 3u * d), seven(at + 4u * d), seven(at + 5u * d), seven(at + 6u * d));
-    return array<array<f32, 5>, 5>(along_5(along_5(along_5(s[0], x[0], k[0]), x[1], k[1]), x[2], k[2]), along_5(along_5(along_5(s[1], x[1], k[0]), x[2], k[1]), x[3], k[2]),
-        along_5(along_5(along_5(s[2], x[2], k[0]), x[3], k[1]), x[4], k[2]), along_5(along_5(along_5(s[3], x[3], k[0]), x[4], k[1]), x[5], k[2]),
-        along_5(along_5(along_5(s[4], x[4], k[0]), x[5], k[1]), x[6], k[2]));
+// Copies what conv1 left in workgroup memory to where the backward pass reads it.
+fn store_pool1(n: u32, first_channel: u32, invocation: u32) {
+    for (var i = invocation; i < STAGED * POOL1 * POOL1; i += WORKGROUP) {
+        let value = scratch[staged(i / (POOL1 * POOL1), i % (POOL1 * POOL1))];
+        pool1[(n * CHANNELS1 + first_channel) * POOL1 * POOL1 + i] = value;
+    }
+    for (var row = invocation; row < STAGED * POOL1; row += WORKGROUP) {
+        var packed = 0.0;
+        // unroll
+        for (var block = 0u; block < BLOCKS1; block++) {
+            packed += f32(1u << (2u * BLOCK1 * block)) * scratch[STAGED_END + row * BLOCKS1 + block];
+        }
+        argmax[n * (CHANNELS1 * POOL1 + CHANNELS2 * POOL2) + first_channel * POOL1 + row] = u32(packed);
+    }
 }
 
-// Pools window `window` of channel o, of which scratch holds o % 8.
-fn pool2(n: u32, o: u32, window: u32) {
+// The weights from four channels of pool1, from `first_input` on, to channel `channel` of conv2: of each tap those of
+// the four.
+fn conv2_weights(channel: u32, first_input: u32) -> array<vec4<f32>, TAPS2> {
+    let weight = (CONV2_WEIGHT + (channel * CHANNELS1 + first_input) * TAPS2) / 4u;
+    // Four kernels, one after the other.
+    var kernels: array<vec4<f32>, TAPS2>;
+    // unroll
+    for (var i = 0u; i < TAPS2; i++) {
+        kernels[i] = parameters[weight + i];
+    }
+    var weights: array<vec4<f32>, TAPS2>;
+    // unroll
+    for (var tap = 0u; tap < TAPS2; tap++) {
+        // unroll
+        for (var input = 0u; input < 4u; input++) {
+            weights[tap][input] = kernels[(input * TAPS2 + tap) / 4u][(input * TAPS2 + tap) % 4u];
+        }
+    }
+    return weights;
+}
+
+// Adds to a block of positions of channel `channel` what four channels of pool1, from `first_input` on, contribute; the
+// block's first position lies over value `corner` of scratch.
+fn conv2(before: Block2, corner: u32, channel: u32, first_input: u32) -> Block2 {
+    var weights = conv2_weights(channel, first_input);
+    var values: array<array<vec4<f32>, PATCH>, PATCH>;
+    // unroll
+    for (var i = 0u; i < PATCH * PATCH; i++) {
+        let at = corner + 4u * (i / PATCH * POOL1 + i % PATCH);
+        values[i / PATCH][i % PATCH] = vec4<f32>(scratch[at], scratch[at + 1u], scratch[at + 2u], scratch[at + 3u]);
+    }
+    var sums = before;
+    // unroll
+    for (var y = 0u; y < BLOCK2; y++) {
+        // unroll
+        for (var row = 0u; row < KERNEL2; row++) {
+            // unroll
+            for (var x = 0u; x < BLOCK2; x++) {
+                // unroll
+                for (var column = 0u; column < KERNEL2; column++) {
+                    sums[y][x] = add_dot4(sums[y][x], values[y + row][x + column], weights[row * KERNEL2 + column]);
+                }
+            }
+        }
+    }
+    return sums;
+}
+
+// The sum at a position of conv2 over all parts; scratch holds `channel` counted from the first of its half.
+fn sum_of_parts(channel: u32, y: u32, x: u32) -> f32 {
+    let block = y / BLOCK2 * BLOCKS2 + x / BLOCK2;
+    let first = channel * PARTS * SUMS_OF_PART + (block * BLOCK2 + y % BLOCK2) * BLOCK2 + x % BLOCK2;
+    var sum = scratch[first];
+    // unroll
+    for (var part = 1u; part < PARTS; part++) {
+        sum += scratch[first + part * SUMS_OF_PART];
+    }
+    return sum;
+}
+
+// Pools a window of channel `channel` of conv2, whose sums are those of channel `of_half` in scratch.
+fn pool2(n: u32, channel: u32, of_half: u32, window: u32) {
     let y = window / POOL2 * 2u;
     let x = window % POOL2 * 2u;
-    let bias = parameters[(CONV2_BIAS + o) / 4u][(CONV2_BIAS + o) % 4u];
-    let best = window_best(bias + vec4<f32>(total(o % 8u, y, x), total(o % 8u, y, x + 1u), total(o % 8u, y + 1u, x), total(o % 8u, y + 1u, x + 1u)));
-    let element = (n * CHANNELS2 + o) * POOL2 * POOL2 + window;
+    let bias = parameters[(CONV2_BIAS + channel) / 4u][(CONV2_BIAS + channel) % 4u];
+    let sums = vec4<f32>(sum_of_parts(of_half, y, x), sum_of_parts(of_half, y, x + 1u),
+        sum_of_parts(of_half, y + 1u, x), sum_of_parts(of_half, y + 1u, x + 1u));
+    let best = relu_max_pool(bias + sums);
+    let element = (n * CHANNELS2 + channel) * POOL2 * POOL2 + window;
     features[element] = best.x * dropout_factor(vec2<u32>(KEY_LOW, KEY_HIGH), element, step.index, THRESHOLD, SCALE);
-    image[o * POOL2 * POOL2 + window] = best.y;
+    image[channel * POOL2 * POOL2 + window] = best.y;
 }
 
 @compute @workgroup_size(WORKGROUP)
-fn features_forward(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_index) thread: u32) {
+fn features_forward(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_index) invocation: u32) {
     let n = group.x;
     let source = order[step.first + n];
-    load_image(source, thread, WORKGROUP);
+    load_image(source, invocation, WORKGROUP);
     workgroupBarrier();
-    let quarter = thread % 4u;
-    let part = thread / 4u % 2u + thread / 32u % 2u * 2u;
-    let o = thread / 8u % 4u + thread / 64u * 4u;
-    let at = part * (4u * POOL1 * POOL1 + 8u) + 20u * (quarter / 2u * POOL1 + quarter % 2u);
-    var s = array<array<f32, 5>, 5>();
-    for (var first = 0u; first < CHANNELS1; first += 16u) {
-        conv1(first, thread);
+    // For conv2. Invocations side by side read different channels of pool1 and the same weights.
+    let block = invocation % 4u;
+    let part = invocation / 4u % 2u + invocation / 32u % 2u * 2u;
+    let channel = invocation / 8u % 4u + invocation / 64u * 4u;
+    let corner = part * STAGED_PART + 4u * BLOCK2 * (block / BLOCKS2 * POOL1 + block % BLOCKS2);
+    var sums = Block2();
+    for (var first_channel = 0u; first_channel < CHANNELS1; first_channel += STAGED) {
+        conv1(first_channel, invocation);
         workgroupBarrier();
-        store_pool1(n, first, thread);
-        s = conv2(s, at, o, first + 4u * part);
+        store_pool1(n, first_channel, invocation);
+        sums = conv2(sums, corner, channel, first_channel + 4u * part);
         workgroupBarrier();
     }
-    // The sums of eight channels fill the memory.
+    // The sums of half the channels fill the memory.
+    let channels = CHANNELS2 / 2u;
     for (var half = 0u; half < 2u; half++) {
-        if o / 8u == half {
-            let to = ((o % 8u * 4u + part) * 4u + quarter) * 25u;
-            keep_5(to, s[0]);
-            keep_5(to + 5u, s[1]);
-            keep_5(to + 10u, s[2]);
-            keep_5(to + 15u, s[3]);
-            keep_5(to + 20u, s[4]);
+        if channel / channels == half {
+            let first = (channel % channels * PARTS + part) * SUMS_OF_PART + block * BLOCK2 * BLOCK2;
+            // unroll
+            for (var i = 0u; i < BLOCK2 * BLOCK2; i++) {
+                scratch[first + i] = sums[i / BLOCK2][i % BLOCK2];
+            }
         }
         workgroupBarrier();
-        for (var i = thread; i < CHANNELS2 / 2u * POOL2 * POOL2; i += WORKGROUP) {
-            pool2(n, half * 8u + i / (POOL2 * POOL2), i % (POOL2 * POOL2));
+        for (var i = invocation; i < channels * POOL2 * POOL2; i += WORKGROUP) {
+            let of_half = i / (POOL2 * POOL2);
+            pool2(n, half * channels + of_half, of_half, i % (POOL2 * POOL2));
         }
         workgroupBarrier();
     }
-    for (var row = thread; row < CHANNELS2 * POOL2; row += WORKGROUP) {
-        let i = row * POOL2;
-        let found = image[i] + 4.0 * image[i + 1u] + 16.0 * image[i + 2u] + 64.0 * image[i + 3u] + 256.0 * image[i + 4u];
-        places[n * (CHANNELS1 * POOL1 + CHANNELS2 * POOL2) + CHANNELS1 * POOL1 + row] = u32(found);
+    for (var row = invocation; row < CHANNELS2 * POOL2; row += WORKGROUP) {
+        var packed = 0.0;
+        // unroll
+        for (var x = 0u; x < POOL2; x++) {
+            packed += f32(1u << (2u * x)) * image[row * POOL2 + x];
+        }
+        argmax[n * (CHANNELS1 * POOL1 + CHANNELS2 * POOL2) + CHANNELS1 * POOL1 + row] = u32(packed);
     }
-    if thread == 0u {
+    if invocation == 0u {
         targets[n] = labels[source];
     }
 }

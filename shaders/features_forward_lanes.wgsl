@@ -1,16 +1,16 @@
-// Both convolutions with ReLU and max pool, then dropout; one workgroup makes one image, each lane whole planes of four (conv1) or two (conv2) channels.
-// Math: pool1 = maxpool(relu(conv1(pixels / 255))); features = m * maxpool(relu(conv2(pool1))), m as in dropout_forward; places = 2 bits for each window: where its first maximum stood
-// Shapes: images [TOTAL, SIDE, SIDE] as four u8 to a word; pool1 [N, CHANNELS1, POOL1, POOL1]; features [N, CHANNELS2, POOL2, POOL2]; places [N, CHANNELS1 * POOL1 + CHANNELS2 * POOL2], one word for each row of windows
-// Grid: N workgroups in x
-// Cost: flop 2 * 4 * N * (16 CHANNELS1 POOL1^2 + 9 CHANNELS1 CHANNELS2 POOL2^2); bytes N * (SIDE^2 + 4 * (|pool1| + |features| + |places| + 3)) + 4 * |conv parameters|
-// Source: features_forward for drivers to which a load is dear and registers are cheap: a channel's whole plane stays in them
+// Both convolutions with ReLU and max pool, then dropout; one workgroup makes one image, each invocation whole planes
+//   of four (conv1) or CARRIED (conv2) channels.
+// Math: as features_forward
+// Shapes: as features_forward
+// Grid: N workgroups in x; WORKGROUP is CHANNELS2 / CARRIED
+// Cost: flop 2 * 4 * N * (16 CHANNELS1 POOL1^2 + 9 CHANNELS1 CHANNELS2 POOL2^2); bytes N * (SIDE^2 + 4 * (|pool1| +
+//   |features| + |argmax| + 3)) + 4 * |conv parameters|
+// Source: features_forward for drivers to which loads are expensive and registers cheap: a channel's whole plane stays
+//   in them
 
 override WORKGROUP: u32;
-override SIDE: u32;
 override CHANNELS1: u32;
-override POOL1: u32;
 override CHANNELS2: u32;
-override POOL2: u32;
 override CONV1_WEIGHT: u32;
 override CONV1_BIAS: u32;
 override CONV2_WEIGHT: u32;
@@ -20,112 +20,143 @@ override KEY_HIGH: u32;
 override THRESHOLD: u32;
 override SCALE: f32;
 
+const SIDE = 28u;
+const KERNEL1 = 4u;
+const POOL1 = 12u;
+const KERNEL2 = 3u;
+const POOL2 = 5u;
 const CONVOLUTIONS = 1292u;
+// Channels of conv2 that an invocation carries.
+const CARRIED = 2u;
+// Rows and columns of pixels under a window of conv1, and of positions of conv2.
+const PIXELS = KERNEL1 + 1u;
+const CONV2 = 2u * POOL2;
 
 @group(0) @binding(0) var<storage, read> images: array<u32>; // [TOTAL, SIDE * SIDE / 4]
 @group(0) @binding(1) var<storage, read> labels: array<u32>; // [TOTAL]
 @group(0) @binding(2) var<storage, read> order: array<u32>; // [TOTAL]
 @group(0) @binding(3) var<uniform> convolutions: array<vec4<f32>, CONVOLUTIONS>; // parameters of conv1, then of conv2
 @group(0) @binding(4) var<storage, read_write> pool1: array<vec4<f32>>; // [N, CHANNELS1, POOL1, POOL1 / 4]
-@group(0) @binding(5) var<storage, read_write> places: array<u32>; // [N, CHANNELS1 * POOL1 + CHANNELS2 * POOL2]
+@group(0) @binding(5) var<storage, read_write> argmax: array<u32>; // [N, CHANNELS1 * POOL1 + CHANNELS2 * POOL2]
 @group(0) @binding(6) var<storage, read_write> features: array<f32>; // [N, CHANNELS2, POOL2, POOL2]
 @group(0) @binding(7) var<storage, read_write> targets: array<u32>; // [N]
 @group(0) @binding(8) var<uniform> step: Step; // this step
 
-fn weights1(at: u32) -> vec4<f32> {
-    return convolutions[at] / 255.0;
+alias Plane2 = array<array<f32, CONV2>, CONV2>;
+
+// One row of a kernel's products with two rows of pixels, at the four positions of a window.
+fn row_products(weights: vec4<f32>, upper: array<f32, PIXELS>, lower: array<f32, PIXELS>) -> vec4<f32> {
+    return weights.x * vec4<f32>(upper[0], upper[1], lower[0], lower[1])
+        + weights.y * vec4<f32>(upper[1], upper[2], lower[1], lower[2])
+        + weights.z * vec4<f32>(upper[2], upper[3], lower[2], lower[3])
+        + weights.w * vec4<f32>(upper[3], upper[4], lower[3], lower[4]);
 }
 
-// Window x of a row with the five rows of pixels r under it.
-fn window1(r: array<array<f32, 28>, 5>, x: u32, w: mat4x4<f32>, bias: f32) -> vec2<f32> {
-    return window_best(correlate_4(patch_5(r, x), w) + bias);
+// Makes row `y` of channel `channel` of image n's pool1 from the pixels under it.
+fn conv1_row(n: u32, channel: u32, y: u32, pixels: PixelRows) {
+    let weight = (CONV1_WEIGHT + KERNEL1 * KERNEL1 * channel) / 4u;
+    var kernel: array<vec4<f32>, KERNEL1>;
+    // unroll
+    for (var row = 0u; row < KERNEL1; row++) {
+        kernel[row] = convolutions[weight + row] / 255.0;
+    }
+    let bias = convolution(CONV1_BIAS + channel);
+    var values: array<f32, POOL1>;
+    var packed = 0.0;
+    // unroll
+    for (var x = 0u; x < POOL1; x++) {
+        var window: array<array<f32, PIXELS>, PIXELS>;
+        // unroll
+        for (var row = 0u; row < PIXELS; row++) {
+            // unroll
+            for (var column = 0u; column < PIXELS; column++) {
+                window[row][column] = pixels[row][2u * x + column];
+            }
+        }
+        var sums = row_products(kernel[0], window[0], window[1]);
+        // unroll
+        for (var row = 1u; row < KERNEL1; row++) {
+            sums += row_products(kernel[row], window[row], window[row + 1u]);
+        }
+        let best = relu_max_pool(sums + bias);
+        values[x] = best.x;
+        packed += f32(1u << (2u * x)) * best.y;
+    }
+    let row = (n * CHANNELS1 + channel) * POOL1 + y;
+    // unroll
+    for (var i = 0u; i < POOL1 / 4u; i++) {
+        pool1[row * (POOL1 / 4u) + i] =
+            vec4<f32>(values[4u * i], values[4u * i + 1u], values[4u * i + 2u], values[4u * i + 3u]);
+    }
+    argmax[n * (CHANNELS1 * POOL1 + CHANNELS2 * POOL2) + channel * POOL1 + y] = u32(packed);
 }
 
-// Row y of channel c of image n's pool1, with the five rows of pixels r under it.
-fn row1(n: u32, c: u32, y: u32, r: array<array<f32, 28>, 5>) {
-    let at = (CONV1_WEIGHT + 16u * c) / 4u;
-    let w = mat4x4<f32>(weights1(at), weights1(at + 1u), weights1(at + 2u), weights1(at + 3u));
-    let bias = convolution(CONV1_BIAS + c);
-    let best = array<vec2<f32>, 12>(window1(r, 0u, w, bias), window1(r, 1u, w, bias), window1(r, 2u, w, bias), window1(r, 3u, w, bias), window1(r, 4u, w, bias), window1(r, 5u, w, bias),
-        window1(r, 6u, w, bias), window1(r, 7u, w, bias), window1(r, 8u, w, bias), window1(r, 9u, w, bias), window1(r, 10u, w, bias), window1(r, 11u, w, bias));
-    let to = ((n * CHANNELS1 + c) * POOL1 + y) * POOL1 / 4u;
-    pool1[to] = vec4<f32>(best[0].x, best[1].x, best[2].x, best[3].x);
-    pool1[to + 1u] = vec4<f32>(best[4].x, best[5].x, best[6].x, best[7].x);
-    pool1[to + 2u] = vec4<f32>(best[8].x, best[9].x, best[10].x, best[11].x);
-    let found = vec3<f32>(best[0].y, best[4].y, best[8].y) + 4.0 * vec3<f32>(best[1].y, best[5].y, best[9].y)
-        + 16.0 * vec3<f32>(best[2].y, best[6].y, best[10].y) + 64.0 * vec3<f32>(best[3].y, best[7].y, best[11].y);
-    places[n * (CHANNELS1 * POOL1 + CHANNELS2 * POOL2) + c * POOL1 + y] = u32(found.x + 256.0 * found.y + 65536.0 * found.z);
+// Adds to a plane of conv2 what a plane of pool1 contributes through the kernel that begins at parameter `weight`.
+fn add_correlation(before: Plane2, plane: Plane1, weight: u32) -> Plane2 {
+    var sums = before;
+    // unroll
+    for (var row = 0u; row < KERNEL2; row++) {
+        let left = convolution(weight + KERNEL2 * row);
+        let middle = convolution(weight + KERNEL2 * row + 1u);
+        let right = convolution(weight + KERNEL2 * row + 2u);
+        // unroll
+        for (var y = 0u; y < CONV2; y++) {
+            // unroll
+            for (var x = 0u; x < CONV2; x++) {
+                sums[y][x] +=
+                    left * plane[y + row][x] + middle * plane[y + row][x + 1u] + right * plane[y + row][x + 2u];
+            }
+        }
+    }
+    return sums;
 }
 
-fn padded(m: mat3x4<f32>) -> array<f32, 14> {
-    return array<f32, 14>(m[0].x, m[0].y, m[0].z, m[0].w, m[1].x, m[1].y, m[1].z, m[1].w, m[2].x, m[2].y, m[2].z, m[2].w, 0.0, 0.0);
-}
-
-// Adds to ten rows of positions what plane x gives to them through the 3x3 kernel that begins at parameter `at`.
-fn accumulate(s: array<mat3x4<f32>, 10>, x: array<array<f32, 14>, 12>, at: u32) -> array<mat3x4<f32>, 10> {
-    let u = vec3<f32>(convolution(at), convolution(at + 1u), convolution(at + 2u));
-    let v = vec3<f32>(convolution(at + 3u), convolution(at + 4u), convolution(at + 5u));
-    let w = vec3<f32>(convolution(at + 6u), convolution(at + 7u), convolution(at + 8u));
-    return array<mat3x4<f32>, 10>(
-        s[0] + correlate_row(x[0], u) + correlate_row(x[1], v) + correlate_row(x[2], w),
-        s[1] + correlate_row(x[1], u) + correlate_row(x[2], v) + correlate_row(x[3], w),
-        s[2] + correlate_row(x[2], u) + correlate_row(x[3], v) + correlate_row(x[4], w),
-        s[3] + correlate_row(x[3], u) + correlate_row(x[4], v) + correlate_row(x[5], w),
-        s[4] + correlate_row(x[4], u) + correlate_row(x[5], v) + correlate_row(x[6], w),
-        s[5] + correlate_row(x[5], u) + correlate_row(x[6], v) + correlate_row(x[7], w),
-        s[6] + correlate_row(x[6], u) + correlate_row(x[7], v) + correlate_row(x[8], w),
-        s[7] + correlate_row(x[7], u) + correlate_row(x[8], v) + correlate_row(x[9], w),
-        s[8] + correlate_row(x[8], u) + correlate_row(x[9], v) + correlate_row(x[10], w),
-        s[9] + correlate_row(x[9], u) + correlate_row(x[10], v) + correlate_row(x[11], w));
-}
-
-// What dropout leaves of value `element` of the batch.
-fn kept(element: u32, value: f32) -> f32 {
-    return value * dropout_factor(vec2<u32>(KEY_LOW, KEY_HIGH), element, step.index, THRESHOLD, SCALE);
-}
-
-// Pools a row of five windows of channel o from two rows of positions, stores it and says where the maxima stood.
-fn finish(n: u32, o: u32, row: u32, a: mat3x4<f32>, b: mat3x4<f32>) {
-    let bias = convolution(CONV2_BIAS + o);
-    let first = ((n * CHANNELS2 + o) * POOL2 + row) * POOL2;
-    let best = array<vec2<f32>, 5>(window_best(vec4<f32>(a[0].xy, b[0].xy) + bias), window_best(vec4<f32>(a[0].zw, b[0].zw) + bias), window_best(vec4<f32>(a[1].xy, b[1].xy) + bias),
-        window_best(vec4<f32>(a[1].zw, b[1].zw) + bias), window_best(vec4<f32>(a[2].xy, b[2].xy) + bias));
-    features[first] = kept(first, best[0].x);
-    features[first + 1u] = kept(first + 1u, best[1].x);
-    features[first + 2u] = kept(first + 2u, best[2].x);
-    features[first + 3u] = kept(first + 3u, best[3].x);
-    features[first + 4u] = kept(first + 4u, best[4].x);
-    let found = u32(best[0].y + 4.0 * best[1].y + 16.0 * best[2].y + 64.0 * best[3].y + 256.0 * best[4].y);
-    places[n * (CHANNELS1 * POOL1 + CHANNELS2 * POOL2) + CHANNELS1 * POOL1 + o * POOL2 + row] = found;
+// Pools row `y` of windows of channel `channel` of conv2 from its two rows of positions, and applies dropout.
+fn pool2_row(n: u32, channel: u32, y: u32, upper: array<f32, CONV2>, lower: array<f32, CONV2>) {
+    let bias = convolution(CONV2_BIAS + channel);
+    let first = ((n * CHANNELS2 + channel) * POOL2 + y) * POOL2;
+    let key = vec2<u32>(KEY_LOW, KEY_HIGH);
+    var packed = 0.0;
+    // unroll
+    for (var x = 0u; x < POOL2; x++) {
+        let sums = vec4<f32>(upper[2u * x], upper[2u * x + 1u], lower[2u * x], lower[2u * x + 1u]);
+        let best = relu_max_pool(sums + bias);
+        features[first + x] = best.x * dropout_factor(key, first + x, step.index, THRESHOLD, SCALE);
+        packed += f32(1u << (2u * x)) * best.y;
+    }
+    argmax[n * (CHANNELS1 * POOL1 + CHANNELS2 * POOL2) + CHANNELS1 * POOL1 + channel * POOL2 + y] = u32(packed);
 }
 
 @compute @workgroup_size(WORKGROUP)
-fn features_forward_lanes(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_index) lane: u32) {
+fn features_forward_lanes(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_index) invocation: u32) {
     let n = group.x;
     let source = order[step.first + n];
     for (var y = 0u; y < POOL1; y++) {
-        let r = pixel_rows(source * (SIDE * SIDE / 4u) + 14u * y);
-        for (var c = lane; c < CHANNELS1; c += WORKGROUP) {
-            row1(n, c, y, r);
+        let pixels = pixel_rows(source * (SIDE * SIDE / 4u), y);
+        for (var channel = invocation; channel < CHANNELS1; channel += WORKGROUP) {
+            conv1_row(n, channel, y, pixels);
         }
     }
     storageBarrier();
 
-    // Two channels: a is lane, b is lane + WORKGROUP.
-    var a = array<mat3x4<f32>, 10>();
-    var b = array<mat3x4<f32>, 10>();
-    for (var i = 0u; i < CHANNELS1; i++) {
-        let at = (n * CHANNELS1 + i) * POOL1 * POOL1 / 4u;
-        let x = array<array<f32, 14>, 12>(padded(plane_row(at)), padded(plane_row(at + 3u)), padded(plane_row(at + 6u)), padded(plane_row(at + 9u)), padded(plane_row(at + 12u)), padded(plane_row(at + 15u)),
-            padded(plane_row(at + 18u)), padded(plane_row(at + 21u)), padded(plane_row(at + 24u)), padded(plane_row(at + 27u)), padded(plane_row(at + 30u)), padded(plane_row(at + 33u)));
-        a = accumulate(a, x, CONV2_WEIGHT + (lane * CHANNELS1 + i) * 9u);
-        b = accumulate(b, x, CONV2_WEIGHT + ((lane + WORKGROUP) * CHANNELS1 + i) * 9u);
+    // The invocation's channels are WORKGROUP apart.
+    var sums = array<Plane2, CARRIED>();
+    for (var input = 0u; input < CHANNELS1; input++) {
+        let plane = pool1_plane((n * CHANNELS1 + input) * (POOL1 * POOL1 / 4u));
+        // unroll
+        for (var i = 0u; i < CARRIED; i++) {
+            let kernel = (invocation + i * WORKGROUP) * CHANNELS1 + input;
+            sums[i] = add_correlation(sums[i], plane, CONV2_WEIGHT + KERNEL2 * KERNEL2 * kernel);
+        }
     }
-    for (var row = 0u; row < POOL2; row++) {
-        finish(n, lane, row, a[2u * row], a[2u * row + 1u]);
-        finish(n, lane + WORKGROUP, row, b[2u * row], b[2u * row + 1u]);
+    // unroll
+    for (var y = 0u; y < POOL2; y++) {
+        // unroll
+        for (var i = 0u; i < CARRIED; i++) {
+            pool2_row(n, invocation + i * WORKGROUP, y, sums[i][2u * y], sums[i][2u * y + 1u]);
+        }
     }
-    if lane == 0u {
+    if invocation == 0u {
         targets[n] = labels[source];
     }
 }

@@ -1,5 +1,7 @@
-// Gradient with respect to what entered the ReLU before a max pool; one invocation fills one window, or a remainder at the border.
-// Math: dx[n, c, WINDOW r + a, WINDOW s + b] = dy[n, c, r, s] if argmax[n, c, r, s] = WINDOW a + b and y[n, c, r, s] > 0, else 0
+// Gradient with respect to what entered the ReLU before a max pool; one invocation fills one window, or a remainder at
+//   the border.
+// Math: dx[n, c, WINDOW r + a, WINDOW s + b] = dy[n, c, r, s] if argmax[n, c, r, s] = WINDOW a + b and y[n, c, r, s] >
+//   0, else 0
 // Shapes: dy, argmax, y [N, CHANNELS, OUT_HEIGHT, OUT_WIDTH]; dx [N, CHANNELS, IN_HEIGHT, IN_WIDTH]
 // Grid: N * CHANNELS * ceil(IN_HEIGHT / WINDOW) * ceil(IN_WIDTH / WINDOW) invocations in x and y
 // Cost: flop 0; bytes 4 * N * (3 |y| + |dx|)

@@ -1,5 +1,6 @@
 // Maximum over WINDOW x WINDOW windows and where in the window it was found; one invocation makes one window.
-// Math: y[n, c, r, s] = max over a, b of x[n, c, WINDOW r + a, WINDOW s + b]; argmax = WINDOW a + b of the first maximum
+// Math: y[n, c, r, s] = max over a, b of x[n, c, WINDOW r + a, WINDOW s + b]; argmax = WINDOW a + b of the first
+//   maximum
 // Shapes: x [N, CHANNELS, IN_HEIGHT, IN_WIDTH]; y, argmax [N, CHANNELS, OUT_HEIGHT, OUT_WIDTH]
 // Grid: N * CHANNELS * OUT_HEIGHT * OUT_WIDTH invocations in x and y
 // Cost: flop N * |y| * (WINDOW^2 - 1); bytes 4 * N * |y| * (WINDOW^2 + 2)

@@ -15,14 +15,14 @@ override WORKGROUP: u32;
 var<workgroup> sums: array<vec2<f32>, WORKGROUP>;
 
 @compute @workgroup_size(WORKGROUP)
-fn metrics_reduce(@builtin(local_invocation_index) lane: u32) {
+fn metrics_reduce(@builtin(local_invocation_index) invocation: u32) {
     var sum = vec2<f32>(0.0);
-    for (var n = lane; n < step.batch; n += WORKGROUP) {
+    for (var n = invocation; n < step.batch; n += WORKGROUP) {
         sum += vec2<f32>(loss[n], correct[n]);
     }
-    sums[lane] = sum;
+    sums[invocation] = sum;
     workgroupBarrier();
-    if lane == 0u {
+    if invocation == 0u {
         var total = vec2<f32>(0.0);
         for (var other = 0u; other < WORKGROUP; other++) {
             total += sums[other];

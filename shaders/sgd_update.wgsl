@@ -3,7 +3,8 @@
 // Shapes: gradients g, velocities v, parameters w [ELEMENTS]
 // Grid: ELEMENTS invocations in x and y
 // Cost: flop 4 * ELEMENTS; bytes 20 * ELEMENTS
-// Source: I. Sutskever et al., "On the importance of initialization and momentum in deep learning", ICML 2013, equations 1 and 2
+// Source: I. Sutskever et al., "On the importance of initialization and momentum in deep learning", ICML 2013,
+//   equations 1 and 2
 
 override WORKGROUP: u32;
 override ELEMENTS: u32;

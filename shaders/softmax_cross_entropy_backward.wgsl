@@ -1,5 +1,6 @@
 // Gradient of the mean loss with respect to the logits; one invocation makes one image.
-// Math: dz[n, k] = (exp(z[n, k] - m) / sum over j of exp(z[n, j] - m) - [k = targets[n]]) / N, m = max over k of z[n, k]
+// Math: dz[n, k] = (exp(z[n, k] - m) / sum over j of exp(z[n, j] - m) - [k = targets[n]]) / N, m = max over k of z[n,
+//   k]
 // Shapes: z, dz [N, CLASSES]; targets [N]
 // Grid: N invocations in x and y
 // Cost: flop N * (7 CLASSES - 1); bytes 4 * N * (2 CLASSES + 1)
@@ -14,7 +15,10 @@ override CLASSES: u32;
 @group(0) @binding(3) var<uniform> step: Step; // this step
 
 @compute @workgroup_size(WORKGROUP)
-fn softmax_cross_entropy_backward(@builtin(global_invocation_id) id: vec3<u32>, @builtin(num_workgroups) groups: vec3<u32>) {
+fn softmax_cross_entropy_backward(
+    @builtin(global_invocation_id) id: vec3<u32>,
+    @builtin(num_workgroups) groups: vec3<u32>,
+) {
     let invocation = id.y * groups.x * WORKGROUP + id.x;
     let n = invocation;
     if n >= step.batch {

@@ -1,5 +1,6 @@
 // Loss of each image, and whether its largest logit is the right one; one invocation makes one image.
-// Math: loss[n] = log(sum over k of exp(z[n, k] - m)) + m - z[n, t], m = max over k of z[n, k], t = targets[n]; correct[n] = 1 if t is the first maximum, else 0
+// Math: loss[n] = log(sum over k of exp(z[n, k] - m)) + m - z[n, t], m = max over k of z[n, k], t = targets[n];
+//   correct[n] = 1 if t is the first maximum, else 0
 // Shapes: z [N, CLASSES]; targets, loss, correct [N]
 // Grid: N invocations in x and y
 // Cost: flop N * (4 CLASSES + 2); bytes 4 * N * (CLASSES + 3)
@@ -15,7 +16,10 @@ override CLASSES: u32;
 @group(0) @binding(4) var<uniform> step: Step; // this step
 
 @compute @workgroup_size(WORKGROUP)
-fn softmax_cross_entropy_forward(@builtin(global_invocation_id) id: vec3<u32>, @builtin(num_workgroups) groups: vec3<u32>) {
+fn softmax_cross_entropy_forward(
+    @builtin(global_invocation_id) id: vec3<u32>,
+    @builtin(num_workgroups) groups: vec3<u32>,
+) {
     let invocation = id.y * groups.x * WORKGROUP + id.x;
     let n = invocation;
     if n >= step.batch {

@@ -1,5 +1,6 @@
 // Nothing, with a binding that could be written: every dispatch of it waits for the one before.
-// Math: y[0] = y[0] + 1 where COUNTED is 1, to prove that each dispatch saw the one before; none where it is 0, to be timed
+// Math: y[0] = y[0] + 1 where COUNTED is 1, to prove that each dispatch saw the one before; none where it is 0, to be
+//   timed
 // Shapes: y [4]
 // Grid: one workgroup of one invocation
 // Cost: flop 0; bytes 0

@@ -1,9 +1,11 @@
-// Peak of 16-bit multiply-adds; one invocation makes 3 independent chains of vec4s in registers, which hides the latency of each.
+// Peak of 16-bit multiply-adds; one invocation makes 3 independent chains of vec4s in registers, which hides the
+//   latency of each.
 // Math: x = x * a + b, UNROLL * LOOPS times, with a = b = 1, so that the end counts the steps exactly; y = sum of all x
 // Shapes: coefficients a, b, start [3]; y [invocations]
 // Grid: any number of workgroups in x
 // Cost: flop 2 * 4 * CHAINS * UNROLL * LOOPS for each invocation; bytes 4 for each invocation
-// Source: the method of clpeak (github.com/krrishnarraj/clpeak); unrolled by hand, as loops carry a counter that is checked
+// Source: the method of clpeak (github.com/krrishnarraj/clpeak); unrolled by hand, as loops carry a counter that is
+//   checked
 
 enable f16;
 

@@ -3,7 +3,8 @@
 // Shapes: length loops and a salt [4]; x and y [COUNT, 4]; COUNT is a power of two
 // Grid: as many workgroups in x as the steps are made for
 // Cost: flop 0; bytes 32 * UNROLL * loops for each invocation
-// Source: STREAM copy (J. D. McCalpin, "Memory bandwidth and machine balance in current high performance computers", 1995)
+// Source: STREAM copy (J. D. McCalpin, "Memory bandwidth and machine balance in current high performance computers",
+//   1995)
 
 override WORKGROUP: u32;
 override COUNT: u32;

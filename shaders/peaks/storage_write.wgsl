@@ -1,5 +1,6 @@
 // Peak of writing a storage buffer; one invocation writes vec4s at a fixed distance, wrapping around the working set.
-// Math: y[j][c] = j + c * MIX + salt, for j = (group * GROUP_STEP + local + k * LOOP_STEP) % COUNT and k < UNROLL * loops
+// Math: y[j][c] = j + c * MIX + salt, for j = (group * GROUP_STEP + local + k * LOOP_STEP) % COUNT and k < UNROLL *
+//   loops
 // Shapes: length loops, salt and MIX [4]; y [COUNT, 4]; COUNT is a power of two
 // Grid: as many workgroups in x as the steps are made for
 // Cost: flop 0; bytes 16 * UNROLL * loops for each invocation

@@ -1,5 +1,6 @@
 // Peak of reading workgroup memory; one invocation sums vec4s at a fixed distance, wrapping around the tile.
-// Math: y[t] = sum over k < UNROLL * loops and c of tile[(local + k * STRIDE) % VALUES][c], tile[j][c] = j + c * MIX + salt
+// Math: y[t] = sum over k < UNROLL * loops and c of tile[(local + k * STRIDE) % VALUES][c], tile[j][c] = j + c * MIX +
+//   salt
 // Shapes: length loops, salt and MIX [4]; y [invocations]; the tile [VALUES, 4]
 // Grid: any number of workgroups in x
 // Cost: flop 0; bytes 16 * UNROLL * loops for each invocation

@@ -7,7 +7,7 @@
 use super::layered;
 use super::plan::{Amount, BufferSpec, Dispatch, Element, Grid, Parameter, Plan, inputs};
 use super::table::*;
-use crate::model::{CLASSES, DROPOUT_RATE, IMAGE_PIXELS, IMAGE_SIDE, Model, Operation, Training};
+use crate::model::{CLASSES, DROPOUT_RATE, IMAGE_PIXELS, Model, Operation, Training};
 use crate::rng;
 
 /// Name of the plan.
@@ -18,7 +18,7 @@ pub const SUBGROUPS: &str = "fused_subgroups";
 pub const LANES: &str = "fused_lanes";
 
 /// What may be chosen of `fused`: channels of pool1 that a workgroup of `features_backward` carries back, images of one of
-/// `classifier_forward_backward`, and quadruples of inputs of one of `gradient_update`.
+/// `classifier_forward_backward`, and vec4s of inputs of one of `gradient_update`.
 pub const PARAMETERS: [Parameter; 3] = [
     Parameter { name: "channels", values: &[4, 8], shipped: 8 },
     Parameter { name: "images", values: &[1, 2, 4], shipped: 2 },
@@ -29,13 +29,11 @@ pub const PARAMETERS: [Parameter; 3] = [
 const LANES_OF_IMAGE: u32 = 8;
 /// Invocations of a workgroup on a GPU, where its kernel is not made for others.
 const WORKGROUP: u32 = 256;
-/// Invocations that share a channel of pool1 on the way back.
-const INVOCATIONS_OF_CHANNEL: u32 = 16;
 /// Bytes of one value.
 const VALUE: usize = 4;
 
 const POOL1: &str = "pool1.output";
-const PLACES: &str = "places";
+const ARGMAX: &str = "argmax";
 const FEATURES: &str = "features.output";
 const DFEATURES: &str = "features.gradient";
 const TARGETS: &str = "batch.labels";
@@ -67,7 +65,7 @@ pub fn fused_subgroups(model: &Model, training: &Training, seed: u64, values: &[
     plan
 }
 
-/// As [`fused()`], for a software adapter to which a load is dear and registers are cheap: each lane carries whole planes of
+/// As [`fused()`], for a software adapter to which loads are expensive and registers cheap: each lane carries whole planes of
 /// an image, and the convolutions' parameters come from a uniform.
 pub fn fused_lanes(model: &Model, training: &Training, seed: u64, _values: &[u32]) -> Plan {
     make(LANES, Shape::Lanes, model, training, seed)
@@ -136,7 +134,7 @@ impl Builder<'_> {
     }
 
     /// Words of an image that say where the maxima stood: one for each row of windows.
-    fn places(&self) -> usize {
+    fn argmax(&self) -> usize {
         let rows = |layer| self.channels(layer) * self.model.layer(layer).output.height;
         rows("pool1") + rows("pool2")
     }
@@ -158,11 +156,8 @@ impl Builder<'_> {
     fn image_constants(&self, workgroup: u32) -> Vec<(&'static str, f64)> {
         vec![
             ("WORKGROUP", f64::from(workgroup)),
-            ("SIDE", IMAGE_SIDE as f64),
             ("CHANNELS1", self.channels("conv1") as f64),
-            ("POOL1", self.model.layer("pool1").output.width as f64),
             ("CHANNELS2", self.channels("conv2") as f64),
-            ("POOL2", self.model.layer("pool2").output.width as f64),
             ("CONV2_WEIGHT", self.offset("conv2.weight")),
         ]
     }
@@ -193,7 +188,7 @@ impl Builder<'_> {
             ("THRESHOLD", f64::from(rng::dropout_threshold(rate))),
             ("SCALE", f64::from(1.0 / (1.0 - rate))),
         ];
-        let values = self.output("pool1") + self.output("pool2") + self.places() + 3;
+        let values = self.output("pool1") + self.output("pool2") + self.argmax() + 3;
         let (kernel, workgroup) = match self.shape {
             Shape::Gpu { .. } => (&FEATURES_FORWARD, WORKGROUP),
             Shape::Lanes => (&FEATURES_FORWARD_LANES, LANES_OF_IMAGE),
@@ -202,7 +197,7 @@ impl Builder<'_> {
             kernel,
             layer: "features",
             constants: [self.image_constants(workgroup), own.to_vec()].concat(),
-            buffers: names([images, labels, order, inputs::PARAMETERS, POOL1, PLACES, FEATURES, TARGETS]),
+            buffers: names([images, labels, order, inputs::PARAMETERS, POOL1, ARGMAX, FEATURES, TARGETS]),
             grid: one_for_each_image(),
             flop: Amount::per_image(2 * 4 * (self.pool1_macs() + self.pool2_macs())),
             bytes: bytes(IMAGE_PIXELS + VALUE * values, self.parameters("conv1") + self.parameters("conv2")),
@@ -245,11 +240,13 @@ impl Builder<'_> {
 
     fn features_backward(&self) -> Dispatch {
         let conv2 = self.model.parameter("conv2.weight").elements();
-        let values = self.places() + self.output("pool2") + self.output("pool1") + self.partial() + 1;
+        let values = self.argmax() + self.output("pool2") + self.output("pool1") + self.partial() + 1;
         // The gradient of pool1 is made from all positions of conv2, the others from one position in four.
         let positions = self.model.layer("pool1").output.positions() as u64;
         let (kernel, workgroup, channels) = match self.shape {
-            Shape::Gpu { channels, .. } => (&FEATURES_BACKWARD, INVOCATIONS_OF_CHANNEL * channels, channels),
+            Shape::Gpu { channels, .. } => {
+                (&FEATURES_BACKWARD, FEATURES_BACKWARD.tile_size("GROUP") * channels, channels)
+            }
             Shape::Lanes => (&FEATURES_BACKWARD_LANES, LANES_OF_IMAGE, LANES_OF_IMAGE),
         };
         let groups = self.channels("conv1") as u64 / u64::from(channels);
@@ -262,7 +259,7 @@ impl Builder<'_> {
                 inputs::TRAIN_ORDER,
                 inputs::PARAMETERS,
                 POOL1,
-                PLACES,
+                ARGMAX,
                 DFEATURES,
                 PARTIAL,
             ]),
@@ -278,15 +275,17 @@ impl Builder<'_> {
             ("CONV2", self.parameters("conv2") as f64),
             ("MOMENTUM", f64::from(training.momentum)),
         ];
-        // Units and quadruples of inputs of a workgroup, and its quadruples of the convolutions' parameters.
-        let (kernel, workgroup, [units, across, quadruples]) = match self.shape {
+        // Units and vec4s of inputs of a workgroup, and its vec4s of the convolutions' parameters.
+        let (kernel, workgroup, [units, across, vec4s]) = match self.shape {
             Shape::Gpu { inputs, .. } => {
                 own.push(("INPUTS", f64::from(inputs)));
                 (&GRADIENT_UPDATE, WORKGROUP, [4, inputs as usize, inputs as usize])
             }
             Shape::Lanes => {
                 let lanes = LANES_OF_IMAGE as usize;
-                (&GRADIENT_UPDATE_LANES, LANES_OF_IMAGE, [16, 2 * lanes, lanes])
+                let [units, inputs] =
+                    ["UNIT_VECS", "INPUT_VECS"].map(|name| GRADIENT_UPDATE_LANES.tile_size(name) as usize);
+                (&GRADIENT_UPDATE_LANES, LANES_OF_IMAGE, [4 * units, inputs * lanes, lanes])
             }
         };
         let tiles = |layer| {
@@ -294,7 +293,7 @@ impl Builder<'_> {
             self.output(layer).div_ceil(units) * width.div_ceil(across)
         };
         let tiles: usize = ["fc1", "fc2", "fc3"].map(tiles).iter().sum();
-        let convolutions = ((self.parameters("conv1") + self.parameters("conv2")) / 4).div_ceil(quadruples);
+        let convolutions = ((self.parameters("conv1") + self.parameters("conv2")) / 4).div_ceil(vec4s);
         let all = self.model.parameter_count();
         let values = self.output("pool2") + self.hidden() + self.deltas() + self.partial() + 2;
         Dispatch {
@@ -326,7 +325,7 @@ impl Builder<'_> {
         };
         let mut buffers = vec![
             per_image(POOL1, Element::F32, self.output("pool1")),
-            per_image(PLACES, Element::U32, self.places()),
+            per_image(ARGMAX, Element::U32, self.argmax()),
             per_image(FEATURES, Element::F32, self.output("pool2")),
             per_image(DFEATURES, Element::F32, self.output("pool2")),
             per_image(TARGETS, Element::U32, 1),

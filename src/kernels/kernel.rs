@@ -1,5 +1,7 @@
 //! A kernel as data: its WGSL text, its bindings and constants, and the record of the step it works on.
 
+use super::unroll::unroll;
+
 /// How a kernel uses what is bound in one place.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Access {
@@ -47,9 +49,17 @@ pub struct Kernel {
 }
 
 impl Kernel {
-    /// The whole WGSL text: the kernel's file first, so that line numbers in messages stay true.
-    pub fn wgsl(&self) -> String {
+    /// The WGSL text as the files hold it: the kernel's own first, so that line numbers in messages are its own.
+    pub fn text(&self) -> String {
         std::iter::once(self.source).chain(self.shared.iter().copied()).collect::<Vec<_>>().join("\n")
+    }
+
+    /// The WGSL text that is compiled: [`Kernel::text`] with its marked loops unrolled.
+    ///
+    /// # Panics
+    /// If a loop is marked that cannot be unrolled, see [`unroll()`].
+    pub fn wgsl(&self) -> String {
+        unroll(&self.text()).unwrap_or_else(|error| panic!("{}: {error}", self.name))
     }
 
     /// Whether invocations exchange values without memory, which an adapter need not offer. WGSL's directive for it is unknown to

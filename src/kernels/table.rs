@@ -8,18 +8,12 @@ const STEP: &str = include_str!("../../shaders/shared/step.wgsl");
 const THREEFRY: &str = include_str!("../../shaders/shared/threefry.wgsl");
 const DROPOUT: &str = include_str!("../../shaders/shared/dropout.wgsl");
 const IMAGE: &str = include_str!("../../shaders/shared/image.wgsl");
-const WINDOW: &str = include_str!("../../shaders/shared/window.wgsl");
-const BLOCKS: &str = include_str!("../../shaders/shared/blocks.wgsl");
-const MEET: &str = include_str!("../../shaders/shared/meet.wgsl");
-const WAYS_BACK: &str = include_str!("../../shaders/shared/ways_back.wgsl");
-const UNITS: &str = include_str!("../../shaders/shared/units.wgsl");
-const CLASSIFY: &str = include_str!("../../shaders/shared/classify.wgsl");
-const DENSE: &str = include_str!("../../shaders/shared/dense.wgsl");
-const WHOLE_BATCH: &str = include_str!("../../shaders/shared/whole_batch.wgsl");
+const RELU_MAX_POOL: &str = include_str!("../../shaders/shared/relu_max_pool.wgsl");
+const DOT4: &str = include_str!("../../shaders/shared/dot4.wgsl");
 const ROWS: &str = include_str!("../../shaders/shared/rows.wgsl");
-const QUADRUPLES: &str = include_str!("../../shaders/shared/quadruples.wgsl");
-const JUDGE: &str = include_str!("../../shaders/shared/judge.wgsl");
-const UPDATE: &str = include_str!("../../shaders/shared/update.wgsl");
+const CLASSIFIER: &str = include_str!("../../shaders/shared/classifier.wgsl");
+const DENSE_IMAGES: &str = include_str!("../../shaders/shared/dense_images.wgsl");
+const DENSE_UPDATE: &str = include_str!("../../shaders/shared/dense_update.wgsl");
 
 macro_rules! kernel {
     (
@@ -39,6 +33,21 @@ macro_rules! kernel {
             ],
             constants: &["WORKGROUP", $(stringify!($constant)),*],
             tile: &[$((stringify!($tile), $size)),*],
+        };
+    };
+}
+
+/// A row that differs from that of `$base` in the text of its file alone: the shared texts hold what both have in common.
+macro_rules! variant {
+    ($identifier:ident = $name:literal of $base:ident) => {
+        #[doc = concat!("`shaders/", $name, ".wgsl`, whose header says how it differs from the kernel that it is a variant of.")]
+        pub static $identifier: Kernel = Kernel {
+            name: $name,
+            source: include_str!(concat!("../../shaders/", $name, ".wgsl")),
+            shared: $base.shared,
+            bindings: $base.bindings,
+            constants: $base.constants,
+            tile: $base.tile,
         };
     };
 }
@@ -87,56 +96,58 @@ kernel!(METRICS_REDUCE = "metrics_reduce" (loss: Read, correct: Read, metrics: W
 kernel!(SGD_UPDATE = "sgd_update" (gradients: Read, velocities: Write, parameters: Write),
     shared [], constants [ELEMENTS, MOMENTUM], tile []);
 kernel!(FEATURES_FORWARD = "features_forward"
-    (images: Read, labels: Read, order: Read, parameters: Read, pool1: Write, places: Write, features: Write, targets: Write),
-    shared [IMAGE, BLOCKS, MEET, WINDOW, DROPOUT, THREEFRY],
-    constants [SIDE, CHANNELS1, POOL1, CHANNELS2, POOL2, CONV1_WEIGHT, CONV1_BIAS, CONV2_WEIGHT, CONV2_BIAS,
+    (images: Read, labels: Read, order: Read, parameters: Read, pool1: Write, argmax: Write, features: Write,
+        targets: Write),
+    shared [IMAGE, DOT4, RELU_MAX_POOL, DROPOUT, THREEFRY],
+    constants [CHANNELS1, CHANNELS2, CONV1_WEIGHT, CONV1_BIAS, CONV2_WEIGHT, CONV2_BIAS,
         KEY_LOW, KEY_HIGH, THRESHOLD, SCALE],
-    tile []);
+    tile [SIDE = 28, KERNEL1 = 4, POOL1 = 12, KERNEL2 = 3, POOL2 = 5, BLOCK1 = 3, BLOCKS1 = 4, BLOCK2 = 5, BLOCKS2 = 2,
+        STAGED = 16, PARTS = 4]);
 kernel!(FEATURES_FORWARD_LANES = "features_forward_lanes"
-    (images: Read, labels: Read, order: Read, convolutions: Uniform, pool1: Write, places: Write, features: Write, targets: Write),
-    shared [ROWS, WINDOW, DROPOUT, THREEFRY],
-    constants [SIDE, CHANNELS1, POOL1, CHANNELS2, POOL2, CONV1_WEIGHT, CONV1_BIAS, CONV2_WEIGHT, CONV2_BIAS,
+    (images: Read, labels: Read, order: Read, convolutions: Uniform, pool1: Write, argmax: Write, features: Write,
+        targets: Write),
+    shared [ROWS, RELU_MAX_POOL, DROPOUT, THREEFRY],
+    constants [CHANNELS1, CHANNELS2, CONV1_WEIGHT, CONV1_BIAS, CONV2_WEIGHT, CONV2_BIAS,
         KEY_LOW, KEY_HIGH, THRESHOLD, SCALE],
-    tile [CONVOLUTIONS = 1292]);
+    tile [SIDE = 28, KERNEL1 = 4, POOL1 = 12, KERNEL2 = 3, POOL2 = 5, CONVOLUTIONS = 1292, CARRIED = 2]);
 kernel!(CLASSIFIER_FORWARD_BACKWARD = "classifier_forward_backward"
     (features: Read, targets: Read, parameters: Read, hidden: Write, deltas: Write, dfeatures: Write, outcome: Write),
-    shared [CLASSIFY, UNITS, MEET],
-    constants [FEATURES, UNITS1, UNITS2, CLASSES, FC1_WEIGHT, FC1_BIAS, FC2_WEIGHT, FC2_BIAS, FC3_WEIGHT, FC3_BIAS, SCALE,
+    shared [CLASSIFIER, DOT4],
+    constants [FEATURES, UNITS1, UNITS2, CLASSES, FC1_WEIGHT, FC1_BIAS, FC2_WEIGHT, FC2_BIAS, FC3_WEIGHT, FC3_BIAS,
+        SCALE],
         IMAGES],
     tile []);
-kernel!(CLASSIFIER_FORWARD_BACKWARD_SUBGROUPS = "classifier_forward_backward_subgroups"
-    (features: Read, targets: Read, parameters: Read, hidden: Write, deltas: Write, dfeatures: Write, outcome: Write),
-    shared [CLASSIFY, UNITS, MEET],
-    constants [FEATURES, UNITS1, UNITS2, CLASSES, FC1_WEIGHT, FC1_BIAS, FC2_WEIGHT, FC2_BIAS, FC3_WEIGHT, FC3_BIAS, SCALE,
-        IMAGES],
-    tile []);
+variant!(CLASSIFIER_FORWARD_BACKWARD_SUBGROUPS = "classifier_forward_backward_subgroups" of CLASSIFIER_FORWARD_BACKWARD);
 kernel!(CLASSIFIER_FORWARD_BACKWARD_LANES = "classifier_forward_backward_lanes"
     (features: Read, targets: Read, parameters: Read, hidden: Write, deltas: Write, dfeatures: Write, outcome: Write),
-    shared [QUADRUPLES, JUDGE],
-    constants [FEATURES, UNITS1, UNITS2, CLASSES, FC1_WEIGHT, FC1_BIAS, FC2_WEIGHT, FC2_BIAS, FC3_WEIGHT, FC3_BIAS, SCALE],
-    tile [IMAGES = 8]);
+    shared [DENSE_IMAGES],
+    constants [FEATURES, UNITS1, UNITS2, CLASSES, FC1_WEIGHT, FC1_BIAS, FC2_WEIGHT, FC2_BIAS, FC3_WEIGHT, FC3_BIAS,
+        SCALE],
+    tile [IMAGES = 8, CARRIED = 4, CARRIED2 = 2]);
 kernel!(FEATURES_BACKWARD = "features_backward"
-    (images: Read, order: Read, parameters: Read, pool1: Read, places: Read, dfeatures: Read, partial: Write),
-    shared [WAYS_BACK, IMAGE, MEET],
-    constants [SIDE, CHANNELS1, POOL1, CHANNELS2, POOL2, CONV2_WEIGHT, PARTIAL],
-    tile []);
+    (images: Read, order: Read, parameters: Read, pool1: Read, argmax: Read, dfeatures: Read, partial: Write),
+    shared [IMAGE, DOT4],
+    constants [CHANNELS1, CHANNELS2, CONV2_WEIGHT, PARTIAL],
+    tile [SIDE = 28, KERNEL1 = 4, POOL1 = 12, KERNEL2 = 3, POOL2 = 5, GROUP = 16, BLOCK = 3, BLOCKS = 4]);
 kernel!(FEATURES_BACKWARD_LANES = "features_backward_lanes"
-    (images: Read, order: Read, convolutions: Uniform, pool1: Read, places: Read, dfeatures: Read, partial: Write),
-    shared [ROWS, WINDOW],
-    constants [SIDE, CHANNELS1, POOL1, CHANNELS2, POOL2, CONV2_WEIGHT, PARTIAL],
-    tile [CONVOLUTIONS = 1292]);
+    (images: Read, order: Read, convolutions: Uniform, pool1: Read, argmax: Read, dfeatures: Read, partial: Write),
+    shared [ROWS],
+    constants [CHANNELS1, CHANNELS2, CONV2_WEIGHT, PARTIAL],
+    tile [SIDE = 28, KERNEL1 = 4, POOL1 = 12, KERNEL2 = 3, POOL2 = 5, CONVOLUTIONS = 1292]);
 kernel!(GRADIENT_UPDATE = "gradient_update"
-    (features: Read, hidden: Read, deltas: Read, outcome: Read, partial: Read, metrics: Write, velocities: Write, parameters: Write),
-    shared [DENSE, WHOLE_BATCH],
+    (features: Read, hidden: Read, deltas: Read, outcome: Read, partial: Read, metrics: Write, velocities: Write,
+        parameters: Write),
+    shared [DENSE_UPDATE],
     constants [FEATURES, UNITS1, UNITS2, CLASSES, FC1_WEIGHT, FC1_BIAS, FC2_WEIGHT, FC2_BIAS, FC3_WEIGHT, FC3_BIAS,
         CONV1, CONV2, MOMENTUM, INPUTS],
-    tile []);
+    tile [RUNNING = 4]);
 kernel!(GRADIENT_UPDATE_LANES = "gradient_update_lanes"
-    (features: Read, hidden: Read, deltas: Read, outcome: Read, partial: Read, metrics: Write, velocities: Write, parameters: Write),
-    shared [DENSE, UPDATE],
+    (features: Read, hidden: Read, deltas: Read, outcome: Read, partial: Read, metrics: Write, velocities: Write,
+        parameters: Write),
+    shared [DENSE_UPDATE],
     constants [FEATURES, UNITS1, UNITS2, CLASSES, FC1_WEIGHT, FC1_BIAS, FC2_WEIGHT, FC2_BIAS, FC3_WEIGHT, FC3_BIAS,
         CONV1, CONV2, MOMENTUM],
-    tile []);
+    tile [UNIT_VECS = 4, INPUT_VECS = 2]);
 
 /// The pass of a training step that a kernel belongs to.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

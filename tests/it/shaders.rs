@@ -5,10 +5,10 @@ use gpubench::kernels::layered::layered;
 use gpubench::kernels::peaks::{PEAK_KERNELS, needs_f16};
 use gpubench::kernels::plan::inputs;
 use gpubench::kernels::{Access, Dispatch, KERNELS, Kernel, PLANS, Plan, Step, all_choices};
-use gpubench::model::{DROPOUT_RATE, Model, Training};
+use gpubench::model::{DROPOUT_RATE, IMAGE_SIDE, Model, Operation, Training};
 use naga::valid::{Capabilities, ValidationFlags, Validator};
 use std::collections::BTreeSet;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 /// WebGPU's default limits that a baseline kernel must respect.
 const STORAGE_BUFFERS: usize = 8;
@@ -29,8 +29,21 @@ fn validator(kernel: &Kernel) -> Validator {
 }
 
 fn parse(kernel: &Kernel) -> naga::Module {
-    naga::front::wgsl::parse_str(&kernel.wgsl())
-        .unwrap_or_else(|error| panic!("{}:\n{}", kernel.name, error.emit_to_string(&kernel.wgsl())))
+    parse_text(kernel, &kernel.wgsl())
+}
+
+fn parse_text(kernel: &Kernel, text: &str) -> naga::Module {
+    naga::front::wgsl::parse_str(text)
+        .unwrap_or_else(|error| panic!("{}:\n{}", kernel.name, error.emit_to_string(text)))
+}
+
+/// Every WGSL file with its text.
+fn files() -> Vec<(PathBuf, String)> {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("shaders");
+    let folders = ["", "shared", "peaks"].map(|folder| std::fs::read_dir(root.join(folder)).unwrap());
+    let paths = folders.into_iter().flatten().map(|entry| entry.unwrap().path());
+    let files = paths.filter(|path| path.extension().is_some_and(|extension| extension == "wgsl"));
+    files.map(|path| (path.clone(), std::fs::read_to_string(path).unwrap())).collect()
 }
 
 fn plan() -> Plan {
@@ -60,6 +73,46 @@ fn every_kernel_is_valid_without_optional_capabilities() {
         let outcome = validator(kernel).validate(&parse(kernel));
         assert!(outcome.is_ok(), "{}: {:?}", kernel.name, outcome.err());
     }
+}
+
+/// What is unrolled is a matter of speed: the files themselves are valid, and a mistake in one is reported at its own line.
+#[test]
+fn every_text_is_valid_before_its_loops_are_unrolled() {
+    let mut unrolled = 0;
+    for kernel in all() {
+        let outcome = validator(kernel).validate(&parse_text(kernel, &kernel.text()));
+        assert!(outcome.is_ok(), "{}: {:?}", kernel.name, outcome.err());
+        unrolled += usize::from(kernel.text() != kernel.wgsl());
+        assert!(!kernel.wgsl().contains("// unroll\n"), "{} still has a marker", kernel.name);
+    }
+    assert!(unrolled > 0, "no kernel has a marked loop");
+}
+
+#[test]
+fn no_line_is_longer_than_120_characters() {
+    for (path, text) in files() {
+        for line in text.lines() {
+            assert!(line.chars().count() <= 120, "{}: {line}", path.display());
+        }
+    }
+}
+
+#[test]
+fn no_two_shared_functions_have_one_name() {
+    let mut seen = BTreeSet::new();
+    for (path, text) in
+        files().into_iter().filter(|(path, _)| path.parent().is_some_and(|folder| folder.ends_with("shared")))
+    {
+        for function in text.lines().filter_map(|line| line.strip_prefix("fn ")?.split('(').next()) {
+            assert!(
+                seen.insert(function.to_owned()),
+                "{} is in {} and in another shared text",
+                function,
+                path.display()
+            );
+        }
+    }
+    assert!(seen.contains("threefry2x32"), "{seen:?}");
 }
 
 #[test]
@@ -170,20 +223,49 @@ fn override_constants_agree_with_the_table_and_have_no_default() {
     }
 }
 
+/// Constants that follow from others need no place in the row.
 #[test]
 fn tile_sizes_agree_with_the_table() {
     for kernel in all() {
         let module = parse(kernel);
+        let text = kernel.text();
         let mut found = Vec::new();
         for (_, constant) in module.constants.iter() {
             let Some(name) = &constant.name else { continue };
             match module.global_expressions[constant.init] {
-                naga::Expression::Literal(naga::Literal::U32(value)) => found.push((name.clone(), value)),
+                naga::Expression::Literal(naga::Literal::U32(value)) => {
+                    if text.contains(&format!("const {name} = {value}u;")) {
+                        found.push((name.clone(), value));
+                    }
+                }
                 ref other => panic!("{}: {name} is {other:?}, not a number", kernel.name),
             }
         }
         let rows: Vec<(String, u32)> = kernel.tile.iter().map(|(name, size)| ((*name).to_owned(), *size)).collect();
         assert_eq!(found, rows, "{}", kernel.name);
+    }
+}
+
+/// Arrays of a function need lengths that are known before the plan gives its constants: they are written into the files.
+#[test]
+fn sizes_of_planes_and_kernels_in_the_table_are_those_of_the_model() {
+    let model = Model::new(DROPOUT_RATE);
+    let width = |layer: &str| model.layer(layer).output.width;
+    let kernel_of = |layer: &str| match model.layer(layer).operation {
+        Operation::Convolution { kernel } => kernel,
+        other => panic!("{layer} is {other:?}"),
+    };
+    let sizes = [
+        ("SIDE", IMAGE_SIDE),
+        ("KERNEL1", kernel_of("conv1")),
+        ("POOL1", width("pool1")),
+        ("KERNEL2", kernel_of("conv2")),
+        ("POOL2", width("pool2")),
+    ];
+    for kernel in KERNELS.iter().filter(|kernel| kernel.name.starts_with("features_")) {
+        for (name, size) in sizes {
+            assert_eq!(kernel.tile_size(name) as usize, size, "{}: {name}", kernel.name);
+        }
     }
 }
 
@@ -245,24 +327,50 @@ fn peak_kernels_stay_within_the_default_limits() {
     }
 }
 
-#[test]
-fn every_file_begins_with_its_six_lines() {
-    for kernel in all() {
-        let lines: Vec<&str> = kernel.source.lines().take(7).collect();
-        assert!(lines[0].starts_with("// ") && lines[0].ends_with('.'), "{}: {}", kernel.name, lines[0]);
-        let begins = ["// Math: ", "// Shapes: ", "// Grid: ", "// Cost: flop ", "// Source: "];
-        for (line, begin) in lines[1..].iter().zip(begins) {
-            assert!(line.starts_with(begin), "{}: {line} does not start with {begin}", kernel.name);
+/// The statements of a file's header. A line that continues one is indented by three spaces; nothing else may stand there.
+fn header(kernel: &Kernel) -> Vec<String> {
+    let mut statements: Vec<String> = Vec::new();
+    for line in kernel.source.lines().take_while(|line| !line.is_empty()) {
+        let text = line.strip_prefix("// ").unwrap_or_else(|| panic!("{}: {line} is in the header", kernel.name));
+        let continued = text.strip_prefix("  ");
+        assert!(!continued.unwrap_or(text).starts_with(' '), "{}: {line} is indented otherwise", kernel.name);
+        match (continued, statements.last_mut()) {
+            (Some(more), Some(statement)) => *statement += &format!(" {more}"),
+            (Some(_), None) => panic!("{}: {line} continues nothing", kernel.name),
+            (None, _) => statements.push(text.to_owned()),
         }
-        assert!(lines[4].contains("; bytes "), "{}: {}", kernel.name, lines[4]);
-        assert!(lines[6].is_empty(), "{}: a blank line follows the header", kernel.name);
+    }
+    statements
+}
+
+#[test]
+fn every_file_begins_with_its_six_statements() {
+    for kernel in all() {
+        let statements = header(kernel);
+        assert!(statements[0].ends_with('.'), "{}: {}", kernel.name, statements[0]);
+        // A variant says what differs.
+        let begins = match statements[0].strip_prefix("As ") {
+            Some(rest) => {
+                let of = all().find(|other| rest.starts_with(&format!("{},", other.name)));
+                let of = of.unwrap_or_else(|| panic!("{} is a variant of nothing", kernel.name));
+                assert_eq!((of.shared, of.bindings, of.constants), (kernel.shared, kernel.bindings, kernel.constants));
+                &["Source: "][..]
+            }
+            None => &["Math: ", "Shapes: ", "Grid: ", "Cost: flop ", "Source: "],
+        };
+        assert_eq!(statements.len(), 1 + begins.len(), "{}: {statements:?}", kernel.name);
+        for (statement, begin) in statements[1..].iter().zip(begins) {
+            assert!(statement.starts_with(begin), "{}: {statement} does not start with {begin}", kernel.name);
+            assert_eq!(statement.starts_with("Cost: "), statement.contains("; bytes "), "{}: {statement}", kernel.name);
+        }
     }
 }
 
 #[test]
 fn every_binding_stands_on_a_line_of_its_own_that_ends_in_its_shape() {
     for kernel in all() {
-        let lines: Vec<&str> = kernel.source.lines().filter(|line| line.contains("@binding")).collect();
+        let text = kernel.text();
+        let lines: Vec<&str> = text.lines().filter(|line| line.contains("@binding")).collect();
         assert_eq!(lines.len(), kernel.bindings.len(), "{}", kernel.name);
         for line in lines {
             assert!(line.starts_with("@group(0) @binding(") && line.contains("; // "), "{}: {line}", kernel.name);

@@ -13,9 +13,9 @@ impl KernelInputs<'_> {
         let (pixels, targets) = self.pixels();
         let [pool1, pool2] = ["pool1", "pool2"].map(|name| self.model.layer(name));
         let conv1 = self.convolution("conv1", &pixels);
-        let (y1, places1) = reference::max_pool_forward(pool1, &conv1);
+        let (y1, argmax1) = reference::max_pool_forward(pool1, &conv1);
         let conv2 = self.convolution("conv2", &y1);
-        let (y2, places2) = reference::max_pool_forward(pool2, &conv2);
+        let (y2, argmax2) = reference::max_pool_forward(pool2, &conv2);
         let key = ["KEY_LOW", "KEY_HIGH"].map(|name| self.dispatch.constant(name) as u32);
         let features = match self.model.layer("dropout").operation {
             Operation::Dropout { rate } => reference::dropout_forward(&y2, key, self.step.index, rate),
@@ -25,13 +25,13 @@ impl KernelInputs<'_> {
             [packed_words(pool1, &near_ties(pool1, &conv1)), packed_words(pool2, &near_ties(pool2, &conv2))],
             self.images(),
         );
-        let places = interleaved([packed_words(pool1, &places1), packed_words(pool2, &places2)], self.images());
+        let argmax = interleaved([packed_words(pool1, &argmax1), packed_words(pool2, &argmax2)], self.images());
         let values =
-            places.iter().zip(&ignored_bits).map(|(place, ignored_bits)| f64::from(place & !ignored_bits)).collect();
+            argmax.iter().zip(&ignored_bits).map(|(place, ignored_bits)| f64::from(place & !ignored_bits)).collect();
         let targets = targets.into_iter().map(f64::from).collect();
         vec![
             self.written("pool1", 0, y1),
-            Expected { element: Element::U32, ignored_bits, ..self.written("places", 0, values) },
+            Expected { element: Element::U32, ignored_bits, ..self.written("argmax", 0, values) },
             self.written("features", 0, features),
             Expected { element: Element::U32, ..self.written("targets", 0, targets) },
         ]
@@ -68,17 +68,17 @@ impl KernelInputs<'_> {
         let [conv1, pool1, conv2, pool2] = ["conv1", "pool1", "conv2", "pool2"].map(|name| self.model.layer(name));
         let (pixels, _) = self.pixels();
         let y1 = self.batch("pool1", pool1.output.elements());
-        let (places1, places2) = self.places();
+        let (argmax1, argmax2) = self.argmax();
         let dfeatures = self.batch("dfeatures", pool2.output.elements());
         let all = vec![1.0; dfeatures.len()];
-        let dconv2 = reference::max_pool_backward(pool2, &dfeatures, &places2, &all);
+        let dconv2 = reference::max_pool_backward(pool2, &dfeatures, &argmax2, &all);
         let dpool1 = reference::conv_backward_input(conv2, &dconv2, &self.parameter("conv2", "weight"));
         let mut partial = Vec::new();
         for n in 0..self.images() {
-            let (y1, places1) =
-                (image_slice(&y1, pool1.output.elements(), n), image_slice(&places1, y1.len() / self.images(), n));
+            let (y1, argmax1) =
+                (image_slice(&y1, pool1.output.elements(), n), image_slice(&argmax1, y1.len() / self.images(), n));
             let dpool1 = image_slice(&dpool1, pool1.output.elements(), n);
-            let dconv1 = reference::max_pool_backward(pool1, dpool1, places1, y1);
+            let dconv1 = reference::max_pool_backward(pool1, dpool1, argmax1, y1);
             partial.extend(reference::conv_backward_weight(conv1, image_slice(&pixels, IMAGE_PIXELS, n), &dconv1));
             partial.extend(reference::conv_backward_bias(conv1, &dconv1));
             let dconv2 = image_slice(&dconv2, conv2.output.elements(), n);
@@ -141,18 +141,18 @@ impl KernelInputs<'_> {
     }
 
     /// The argmax of each window of pool1 and of pool2, unpacked.
-    fn places(&self) -> (Vec<u32>, Vec<u32>) {
+    fn argmax(&self) -> (Vec<u32>, Vec<u32>) {
         let [pool1, pool2] = ["pool1", "pool2"].map(|name| self.model.layer(name).output);
         let (rows1, rows2) = (pool1.channels * pool1.height, pool2.channels * pool2.height);
-        let words = self.words("places", 0..self.images() * (rows1 + rows2));
-        let (mut places1, mut places2) = (Vec::new(), Vec::new());
+        let words = self.words("argmax", 0..self.images() * (rows1 + rows2));
+        let (mut argmax1, mut argmax2) = (Vec::new(), Vec::new());
         for image in words.chunks(rows1 + rows2) {
             let unpacked =
                 |word: &u32, width: usize| (0..width).map(|column| word >> (2 * column) & 3).collect::<Vec<_>>();
-            places1.extend(image[..rows1].iter().flat_map(|word| unpacked(word, pool1.width)));
-            places2.extend(image[rows1..].iter().flat_map(|word| unpacked(word, pool2.width)));
+            argmax1.extend(image[..rows1].iter().flat_map(|word| unpacked(word, pool1.width)));
+            argmax2.extend(image[rows1..].iter().flat_map(|word| unpacked(word, pool2.width)));
         }
-        (places1, places2)
+        (argmax1, argmax2)
     }
 }
 

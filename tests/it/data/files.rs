@@ -2,7 +2,8 @@
 
 use super::{folder_with, full_size, gzip, images, labels, small};
 use gpubench::cli::data::{State, verify};
-use gpubench::cli::dataset::{find, load_folder};
+use gpubench::cli::dataset::load_folder;
+use gpubench::cli::locate::find;
 use gpubench::data::Identity;
 use gpubench::data::idx::{self, FILES};
 use std::path::Path;
