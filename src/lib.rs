@@ -24,8 +24,8 @@
 //! | `telemetry` | power, load and memory of the machine |
 //! | `cli` and `web` | the edges: only they and `telemetry` access files, arguments, the terminal or a page |
 //!
-//! [`bench::run`] is the protocol in one function; [`check`] ensures that only correct kernels are timed. A kernel's WGSL file,
-//! entry point, row, reference function, label and key in results share one name.
+//! [`bench::run`] is the protocol in one function; [`check`] ensures that only correct kernels are timed. A kernel's
+//! WGSL file, entry point, row, reference function, label and key in results share one name.
 
 pub mod bench;
 pub mod check;

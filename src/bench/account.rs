@@ -10,23 +10,24 @@ pub struct DeviceStep {
     pub kernels_s: f64,
     /// An unprofiled step: kernels and the gaps between them.
     pub step_s: f64,
-    /// The same steps on the host's clock, with the next submission ready; only for a device that is the host's own processor, whose
-    /// speed depends on what else runs.
+    /// The same steps on the host's clock, with the next submission ready; only for a device that is the host's own
+    /// processor, whose speed depends on what else runs.
     pub host_step_s: Option<f64>,
 }
 
 /// The account of a training of `steps` steps, the work of `batches` full batches, in `wall_s` seconds.
 ///
-/// Time with nothing in flight is attributed to the host's activity at that time. Time in flight in which the device was idle is
-/// attributed first to encoding and submission, then to the host's other work in flight, up to their durations: an upper bound of
-/// their cost. The remainder is the rest.
+/// Time with nothing in flight is attributed to the host's activity at that time. Time in flight in which the device
+/// was idle is attributed first to encoding and submission, then to the host's other work in flight, up to their
+/// durations: an upper bound of their cost. The remainder is the rest.
 ///
-/// In drivers that execute commands inside the submit call, a submission lasts as long as its commands. At most `submit_s`, the time
-/// of an almost empty submission, therefore counts as launching. Where `submit_s` was not measured, submissions count in full unless
-/// submitting took longer than waiting.
+/// In drivers that execute commands inside the submit call, a submission lasts as long as its commands. At most
+/// `submit_s`, the time of an almost empty submission, therefore counts as launching. Where `submit_s` was not
+/// measured, submissions count in full unless submitting took longer than waiting.
 ///
-/// Where the device is the host's own processor, device times are scaled by the ratio of the step times in the training and during
-/// the profile, both on the host's clock ([`Account::device_time_factor`]). A GPU's are not: there a longer step means an idle device.
+/// Where the device is the host's own processor, device times are scaled by the ratio of the step times in the training
+/// and during the profile, both on the host's clock ([`Account::device_time_factor`]). A GPU's are not: there a longer
+/// step means an idle device.
 pub fn account(
     host_timeline: &HostTimeline,
     device: DeviceStep,
@@ -82,7 +83,8 @@ pub fn account(
     account
 }
 
-/// Refines the verdict of `account` with the measured peaks: the time of an empty dispatch counts as launching, not computing.
+/// Refines the verdict of `account` with the measured peaks: the time of an empty dispatch counts as launching, not
+/// computing.
 pub fn compare_with_peaks(account: &mut Account, profile: &Profile, peaks: &Peaks) {
     let Some(launch_ns) = peaks.launch_ns() else { return };
     let mut all_ns = 0.0;
@@ -98,8 +100,8 @@ pub fn compare_with_peaks(account: &mut Account, profile: &Profile, peaks: &Peak
     }
 }
 
-/// Which of computing, launching and the host takes most of the wall time; `launch_share` of the kernels' time is that of empty
-/// dispatches.
+/// Which of computing, launching and the host takes most of the wall time; `launch_share` of the kernels' time is that
+/// of empty dispatches.
 fn verdict(account: &Account, launch_share: f64) -> Verdict {
     let share = |seconds: f64| 100.0 * seconds / account.wall_s;
     let compute = share(account.kernels_s * (1.0 - launch_share));

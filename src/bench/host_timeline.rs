@@ -84,7 +84,8 @@ impl HostTimeline {
         OpenInterval(Instant::now())
     }
 
-    /// Records the interval that started with `interval` and ends now; `step` is the first step of its commands, within the epoch.
+    /// Records the interval that started with `interval` and ends now; `step` is the first step of its commands, within
+    /// the epoch.
     pub fn end(&mut self, interval: OpenInterval, activity: Activity, in_flight: bool, step: Option<u32>) {
         let duration_ns = nanoseconds(interval.0.elapsed());
         let begin_ns = nanoseconds(interval.0.saturating_duration_since(self.origin));

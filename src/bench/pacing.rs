@@ -9,8 +9,8 @@ use web_time::Instant;
 
 /// Submissions in flight at once: one runs, one is queued, one is being encoded.
 const IN_FLIGHT: usize = 3;
-/// Target duration of a submission, seconds: three of them stay below 100 ms, so that a display does not stutter, and far below the
-/// 2 s of a driver's watchdog.
+/// Target duration of a submission, seconds: three of them stay below 100 ms, so that a display does not stutter, and
+/// far below the 2 s of a driver's watchdog.
 const SUBMISSION_S: f64 = 0.03;
 /// Upper bound of a submission's steps; more would only delay a stop.
 const MAX_STEPS_PER_SUBMISSION: u32 = 512;
@@ -34,7 +34,8 @@ impl SubmissionPacer {
         self.steps
     }
 
-    /// Adapts to `steps` steps having taken `duration_s` seconds. The size at most doubles, which bounds the effect of an outlier.
+    /// Adapts to `steps` steps having taken `duration_s` seconds. The size at most doubles, which bounds the effect of
+    /// an outlier.
     pub fn observe(&mut self, steps: u32, duration_s: f64) {
         let per_step_s = (duration_s / f64::from(steps)).max(1e-9);
         let target = (SUBMISSION_S / per_step_s) as u32;
@@ -53,11 +54,12 @@ pub struct StepChunk {
     pub duration_s: f64,
 }
 
-/// Encodes the steps 0 .. `count` with `encode`, submits them, and calls `report` for each finished submission; a break from `report`
-/// stops further submissions. The host's activities are recorded in `host_timeline`.
+/// Encodes the steps 0 .. `count` with `encode`, submits them, and calls `report` for each finished submission; a break
+/// from `report` stops further submissions. The host's activities are recorded in `host_timeline`.
 ///
 /// # Errors
-/// [`Error::Interrupted`] if `report` stopped it, once all submitted steps have finished; errors of `encode` and of the device.
+/// [`Error::Interrupted`] if `report` stopped it, once all submitted steps have finished; errors of `encode` and of the
+/// device.
 pub async fn submit_paced(
     gpu: &Gpu,
     count: u32,
@@ -118,15 +120,15 @@ mod tests {
     /// Submissions that [`submit_paced`] makes of `count` steps of `step_s` seconds each.
     fn submissions(pacer: &mut SubmissionPacer, count: u32, step_s: f64) -> u32 {
         let mut pending = VecDeque::new();
-        let (mut next, mut made) = (0, 0);
+        let (mut next, mut submitted) = (0, 0);
         loop {
             while next < count && pending.len() < IN_FLIGHT {
                 let steps = pacer.steps.min(count - next);
                 next += steps;
-                made += 1;
+                submitted += 1;
                 pending.push_back(steps);
             }
-            let Some(steps) = pending.pop_front() else { return made };
+            let Some(steps) = pending.pop_front() else { return submitted };
             pacer.observe(steps, f64::from(steps) * step_s);
         }
     }

@@ -2,8 +2,8 @@
 
 use crate::result::{Load, Measured, Repeat};
 
-/// Measures the resources that a timed training uses. [`run`](super::run()) calls it around each timed training, and whenever the
-/// training's clock pauses.
+/// Measures the resources that a timed training uses. [`run`](super::run()) calls it around each timed training, and
+/// whenever the training's clock pauses.
 pub trait Probe {
     /// A timed training is about to start; returns the seconds that measuring the idle power took.
     fn begin(&self) -> Measured<f64>;

@@ -6,8 +6,8 @@ use crate::stats::{self, Slope};
 /// Seconds of training after which a quick run stops.
 pub const QUICK_TRAIN_S: f64 = 30.0;
 
-/// Minimum number of trainings for an interval of their median: the median lies between the extremes of n samples with probability
-/// 1 - 2^(1 - n), which exceeds 95 % from n = 6.
+/// Minimum number of trainings for an interval of their median: the median lies between the extremes of n samples with
+/// probability 1 - 2^(1 - n), which exceeds 95 % from n = 6.
 pub const MIN_TRAININGS_FOR_INTERVAL: u32 = 6;
 /// Maximum number of trainings, however wide their interval is.
 pub const MAX_TRAININGS: u32 = 1000;
@@ -16,7 +16,8 @@ pub const SOAK_EPOCHS: u32 = 1_000_000;
 /// Minimum number of epochs for a drift to be fitted.
 const MIN_EPOCHS_FOR_DRIFT: usize = 4;
 
-/// Why to stop after `trainings` trainings with this `summary`, `elapsed_s` seconds after the first one started; `None` to train again.
+/// Why to stop after `trainings` trainings with this `summary`, `elapsed_s` seconds after the first one started; `None`
+/// to train again.
 pub fn stop_reason(settings: &Settings, summary: &Summary, trainings: u32, elapsed_s: f64) -> Option<RepeatingEnd> {
     let rule = &settings.stopping;
     if rule.max_time_s.value.value().is_some_and(|&limit_s| elapsed_s >= limit_s) && !count_reached(settings, trainings)
@@ -53,7 +54,8 @@ pub fn repeating(repeats: &[Repeat], summary: &Summary, elapsed_s: f64, ended: R
 
 /// The figures of a soak; missing if there are fewer than two epochs.
 ///
-/// In the first epoch submissions still grow to their final size, so it is excluded from the slowest epoch and the drift.
+/// In the first epoch submissions still grow to their final size, so it is excluded from the slowest epoch and the
+/// drift.
 pub fn soak(epochs: &[Epoch]) -> Measured<Soak> {
     let times: Vec<f64> = epochs.iter().map(|epoch| epoch.train_s).collect();
     let best = epochs.iter().min_by(|a, b| a.train_s.total_cmp(&b.train_s));
@@ -166,7 +168,8 @@ mod tests {
 
     #[test]
     fn a_soak_reports_the_fastest_the_slowest_and_the_drift() {
-        // An epoch of 36 s that grows by 0.36 s every 36 s, about 1 % in 0.01 hours: 100 % in an hour. The first one is slower.
+        // An epoch of 36 s that grows by 0.36 s every 36 s, about 1 % in 0.01 hours: 100 % in an hour. The first one is
+        // slower.
         let mut times = vec![80.0];
         let mut begin_s = 80.0;
         for _ in 0..6 {

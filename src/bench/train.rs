@@ -195,18 +195,18 @@ async fn train_epoch(
         if out_of_time || observer.stop_requested() { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
     };
     let driven = engine.steps(steps, &mut clock.host_timeline, &mut report).await;
-    let made: u32 = samples.iter().map(|sample| sample.steps).sum();
+    let steps_done: u32 = samples.iter().map(|sample| sample.steps).sum();
     last_repeat(result)?.samples.append(&mut samples);
     if !(driven == Err(Error::Interrupted) && out_of_time) {
         driven?;
     }
     let interval = clock.host_timeline.begin();
-    let sums = engine.step_metrics(made).await?;
+    let sums = engine.step_metrics(steps_done).await?;
     clock.host_timeline.end(interval, Activity::Readback, false, None);
     let train_s = start.elapsed().as_secs_f64();
     training.probe.pause();
     clock.train_s += train_s;
-    clock.steps_done += made;
+    clock.steps_done += steps_done;
 
     observer.phase("evaluate");
     let start = Instant::now();

@@ -21,8 +21,8 @@ pub trait TrainingTarget {
     where
         Self: 'a;
 
-    /// Opens the target and compiles what `config` needs; fills the phases `device_s` and `compile_s`, the plan and the description of
-    /// the device in `result`.
+    /// Opens the target and compiles what `config` needs; fills the phases `device_s` and `compile_s`, the plan and the
+    /// description of the device in `result`.
     ///
     /// # Errors
     /// [`crate::Error::Adapter`] if the target cannot train this config, or the device's error.
@@ -55,8 +55,8 @@ pub trait OpenedTarget {
     /// Creates the engine of one training.
     fn engine(&self) -> impl TrainingEngine;
 
-    /// Profiles the kernels after the timed trainings and fills `result.profile` and `result.account`, the account of `last`; returns
-    /// the events of the profiled steps.
+    /// Profiles the kernels after the timed trainings and fills `result.profile` and `result.account`, the account of
+    /// `last`; returns the events of the profiled steps.
     ///
     /// # Errors
     /// [`crate::Error::Interrupted`] if the observer stopped it, or the device's error.
@@ -85,7 +85,8 @@ pub trait TrainingEngine {
     /// [`crate::Error::Device`] if the device failed.
     async fn begin_epoch(&mut self, epoch: u32, host_timeline: &mut HostTimeline) -> Result<()>;
 
-    /// Trains the steps 0 .. `count` of the current epoch and calls `report` when some have finished; a break from `report` stops it.
+    /// Trains the steps 0 .. `count` of the current epoch and calls `report` when some have finished; a break from
+    /// `report` stops it.
     ///
     /// # Errors
     /// [`crate::Error::Interrupted`] if `report` stopped it, once the submitted steps have finished.
@@ -119,12 +120,12 @@ pub trait TrainingEngine {
 
     /// Bytes of all buffers that the training allocated on its devices, staging buffers excluded.
     fn buffer_bytes(&self) -> Measured<u64> {
-        Measured::missing("the training lies in the host's memory")
+        Measured::missing("the training is in the host's memory")
     }
 }
 
 /// Reason for what an engine lacks before [`TrainingEngine::begin`].
-pub const NOT_STARTED: &str = "the training was not started";
+pub const NOT_STARTED: &str = "the training has not started";
 
 /// Unwraps what an engine has once its training was started.
 ///

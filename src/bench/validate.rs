@@ -5,7 +5,8 @@ use crate::data::{Identity, idx};
 use crate::model::{DROPOUT_RATE, Training};
 use crate::result::{Measured, RunResult, Settings, Status};
 
-/// Range of the test error, in per cent, that a standard run must reach on MNIST: the published tools reached 0.7 to 1.0.
+/// Range of the test error, in per cent, that a standard run must reach on MNIST: the published tools reached 0.7 to
+/// 1.0.
 pub const ACCEPTED_TEST_ERROR_PCT: [f64; 2] = [0.4, 1.5];
 
 /// Differences of these settings and data from the standard task, one phrase each.

@@ -23,8 +23,9 @@ pub(crate) const BATCH: u32 = 17;
 pub(crate) const LAST_BATCH: u32 = 6;
 /// Training steps compared with the reference; the last is a smaller batch.
 pub(crate) const STEPS: u32 = 5;
-/// Maximum number of trainings to compare until one agrees. Rounding may decide a near tie of a maximum or a ReLU differently from
-/// the reference, after which the two trainings diverge although both are correct; a defect makes them diverge every time.
+/// Maximum number of trainings to compare until one agrees. Rounding may decide a near tie of a maximum or a ReLU
+/// differently from the reference, after which the two trainings diverge although both are correct; a defect makes them
+/// diverge every time.
 pub(crate) const MAX_ATTEMPTS: u64 = 3;
 
 /// The outcome of a check.
@@ -68,7 +69,8 @@ impl Report {
 pub(crate) const NEAR_TIE: &str = "a training of the check diverged from the reference, as rounding can cause at a near tie; every \
     kernel and another training agree with it";
 
-/// Compares every kernel of `plan` and [`STEPS`] training steps of `config` with the reference, in small batches of random images.
+/// Compares every kernel of `plan` and five training steps of `config` with the reference, in small batches of random
+/// images.
 ///
 /// # Errors
 /// Errors that prevent the comparison; a failed comparison is in the report.
@@ -110,7 +112,8 @@ async fn compare_once(
     Ok(Report { check, first_step_s, failure: checker.failure, warning: "" })
 }
 
-/// Compares every kernel of `plan` in one step of `batch` images, in buffers for one image more; returns the failure, empty if none.
+/// Compares every kernel of `plan` in one step of `batch` images, in buffers for one image more; returns the failure,
+/// empty if none.
 ///
 /// # Errors
 /// As [`check`].
@@ -206,8 +209,8 @@ impl Checker<'_> {
         Ok((on_gpu.iter().zip(&losses).enumerate().map(row).collect(), first_step_s))
     }
 
-    /// Runs the step `step_index` dispatch by dispatch and compares the buffers after each with the reference's results for the
-    /// buffers before it.
+    /// Runs the step `step_index` dispatch by dispatch and compares the buffers after each with the reference's results
+    /// for the buffers before it.
     async fn check_kernels(&mut self, trainer: &Trainer<'_>, step_index: u32) -> Result<Vec<KernelCheck>> {
         for buffer in &self.plan.buffers {
             let words = trainer.buffers().bytes(&buffer.name) / 4;

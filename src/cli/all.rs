@@ -22,11 +22,12 @@ struct DeviceRun<'a> {
     error: Option<Error>,
 }
 
-/// Trains on every adapter and on the host's cores in `--repeat` interleaved rounds, so that a machine that slows down favours no
-/// device; one result file for each device, and one table. Returns the exit code.
+/// Trains on every adapter and on the host's cores in `--repeat` interleaved rounds, so that a machine that slows down
+/// favours no device; one result file for each device, and one table. Returns the exit code.
 ///
 /// # Errors
-/// The first device's error once the others have finished, or [`Error::Interrupted`]; the result files hold what was measured.
+/// The first device's error once the others have finished, or [`Error::Interrupted`]; the result files hold what was
+/// measured.
 pub fn run(args: &RunArgs, adapters: &Adapters, mut settings: Settings, started: Instant) -> Result<u8> {
     let adapter_s = started.elapsed().as_secs_f64();
     let session = Session::read(args, started)?;

@@ -92,7 +92,7 @@ pub fn write<T: CacheEntry>(folder: &Path, entry: &T) -> Result<()> {
     output::replace(&file(folder, entry.subject()), entry.to_json()?.as_bytes())
 }
 
-/// As [`write`]; reports a failure on stderr instead of returning it.
+/// As [`write()`]; reports a failure on stderr instead of returning it.
 pub fn write_or_warn<T: CacheEntry>(entry: &T, folder: Option<&Path>) {
     let outcome = match folder {
         Some(folder) => write(folder, entry),

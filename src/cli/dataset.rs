@@ -182,7 +182,7 @@ pub fn read(path: &Path, file: &IdxFile) -> Result<Vec<u8>> {
 
 /// Loads the four files of a data set in `folder` or below it, plain or gzip, under their usual names.
 ///
-/// [`locate`](super::locate::locate) says where they may lie and [`SETS`](crate::data::sets::SETS) which names they may have. Every file
+/// [`locate`] says where they may lie and [`SETS`](crate::data::sets::SETS) which names they may have. Every file
 /// is checked first. Then the `mnist` crate parses private copies of what was checked, as MNIST would have it: it panics on a
 /// wrong file, and the user's own could change in between.
 ///

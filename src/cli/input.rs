@@ -11,7 +11,8 @@ const STDIN: &str = "-";
 /// The most bytes of a result file, or of a list of them. One result has some hundred kilobytes at most.
 pub const RESULT_LIMIT_BYTES: u64 = 64 << 20;
 
-/// The most bytes of a file of weights: the network has 262 KB of them, in 64-bit numbers twice as many, and names are short.
+/// The most bytes of a file of weights: the network has 262 KB of them, in 64-bit numbers twice as many, and names are
+/// short.
 pub const WEIGHTS_LIMIT_BYTES: u64 = 16 << 20;
 
 /// What a file is called in messages and tables.
@@ -27,8 +28,8 @@ pub fn is_stdin(path: &Path) -> bool {
 /// The whole content of a file, or of standard input.
 ///
 /// # Errors
-/// A phrase that says why it cannot be read: it is not there, is no regular file, has more than `limit_bytes`, or, of standard
-/// input, it is a terminal or was read before.
+/// A phrase that says why it cannot be read: it is not there, is no regular file, has more than `limit_bytes`, or, of
+/// standard input, it is a terminal or was read before.
 pub fn bytes(path: &Path, limit_bytes: u64) -> Result<Vec<u8>, String> {
     if is_stdin(path) {
         static READ: AtomicBool = AtomicBool::new(false);
@@ -60,8 +61,8 @@ fn up_to(reader: impl Read, limit_bytes: u64) -> Result<Vec<u8>, String> {
     Ok(bytes)
 }
 
-/// The content of a text file as [`bytes`] reads it, in UTF-8 or UTF-16, as PowerShell writes what is redirected, without its
-/// byte-order mark.
+/// The content of a text file as [`bytes`] reads it, in UTF-8 or UTF-16, as PowerShell writes what is redirected,
+/// without its byte-order mark.
 ///
 /// # Errors
 /// As [`bytes`], and if it is not text.

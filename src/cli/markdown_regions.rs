@@ -1,7 +1,7 @@
 //! Generated tables between markers in Markdown files.
 //!
-//! A line `<!-- gpubench table: frame=NAME -->` starts a region and a line `<!-- end of gpubench table -->` ends it, both without
-//! indentation; the text between them is generated.
+//! A line `<!-- gpubench table: frame=NAME -->` starts a region and a line `<!-- end of gpubench table -->` ends it,
+//! both without indentation; the text between them is generated.
 
 use crate::error::{Error, Result};
 use crate::report::TableView;

@@ -87,7 +87,8 @@ enum Verb {
     Tune(tune::TuneArgs),
     /// Step time against batch size or width, and the line through it
     ///
-    /// A size that cannot be timed is a row with its reason. If no size can be timed, the exit code is that of the first one's error.
+    /// A size that cannot be timed is a row with its reason. If no size can be timed, the exit code is that of the
+    /// first one's error.
     Sweep(sweep::SweepArgs),
     /// Show a stored result, as tables or as a page
     Report(report::ReportArgs),

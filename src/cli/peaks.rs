@@ -67,7 +67,8 @@ pub fn peaks(args: &PeaksArgs) -> Result<()> {
     terminal::output(&terminal::paint(&text))
 }
 
-/// The peaks of `adapter` from the cache if they are valid for this adapter, driver and program, else measured and cached.
+/// The peaks of `adapter` from the cache if they are valid for this adapter, driver and program, else measured and
+/// cached.
 ///
 /// Reports on stderr why the cache was not used or could not be written.
 ///
@@ -95,8 +96,8 @@ pub fn for_profile(adapters: &Adapters, adapter: &AdapterInfo, fresh: bool) -> R
 /// # Errors
 /// As [`cached_or_measured`].
 pub fn cached_in_or_measured(folder: Option<&Path>, adapters: &Adapters, adapter: &AdapterInfo) -> Result<Peaks> {
-    let wanted = crate::peaks::subject(adapter);
-    if let Some(peaks) = cache::read_or_warn(folder, &wanted) {
+    let subject = crate::peaks::subject(adapter);
+    if let Some(peaks) = cache::read_or_warn(folder, &subject) {
         return Ok(peaks);
     }
     let peaks = measured(adapters, adapter)?;

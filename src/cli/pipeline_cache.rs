@@ -37,7 +37,7 @@ pub fn file(folder: &Path, adapter: &AdapterInfo) -> PathBuf {
 /// [`Error::Data`] if the file must not be used.
 pub fn read(folder: &Path, adapter: &AdapterInfo) -> Result<PipelineCacheData> {
     let path = file(folder, adapter);
-    let refused = |words: String| Error::Data(format!("{} is not used: {words}", path.display()));
+    let refused = |reason: String| Error::Data(format!("{} is not used: {reason}", path.display()));
     match std::fs::read(&path) {
         Ok(bytes) => {
             PipelineCacheData::from_bytes(&bytes, &subject(adapter)).map_err(|error| refused(error.to_string()))
@@ -62,7 +62,8 @@ fn subject(adapter: &AdapterInfo) -> String {
 }
 
 impl PipelineCacheArgs {
-    /// Enables the pipeline cache for devices on `adapter`. Reports on stderr why a file was not used or could not be written.
+    /// Enables the pipeline cache for devices on `adapter`. Reports on stderr why a file was not used or could not be
+    /// written.
     pub fn guard<'a>(self, adapters: &'a Adapters, adapter: &'a AdapterInfo) -> PipelineCacheGuard<'a> {
         let folder = dataset::cache_folder_of("pipelines").ok().filter(|_| !self.no_pipeline_cache);
         let entry = folder.map(|folder| {
@@ -119,8 +120,8 @@ mod tests {
         write(&folder, &ours, &PipelineCacheData::default()).unwrap();
         assert!(file(&folder, &ours).ends_with("imaginary-1-vulkan.pipelines"));
         assert_eq!(read(&folder, &ours), Ok(PipelineCacheData::default()));
-        let words = read(&folder, &adapter("driver 2")).unwrap_err().to_string();
-        assert!(words.contains("imaginary-1-vulkan.pipelines is not used: it belongs to another"), "{words}");
+        let reason = read(&folder, &adapter("driver 2")).unwrap_err().to_string();
+        assert!(reason.contains("imaginary-1-vulkan.pipelines is not used: it belongs to another"), "{reason}");
     }
 
     #[test]

@@ -15,8 +15,8 @@ use std::path::PathBuf;
 /// Options of a run.
 #[derive(Debug, Clone, Default, Args)]
 pub struct RunArgs {
-    /// Adapter: its index, a part of its name, vendor or driver (nvidia), or its PCI bus id; cpu for the host's own cores
-    /// [default: the fastest kind]
+    /// Adapter: its index, a part of its name, vendor or driver (nvidia), or its PCI bus id; cpu for the host's own
+    /// cores [default: the fastest kind]
     #[arg(long, value_name = "WHICH")]
     pub adapter: Option<String>,
     /// Backend: vulkan, metal, dx12 or auto
@@ -52,8 +52,8 @@ pub struct RunArgs {
     /// Use the training images in the order of the files
     #[arg(long)]
     pub no_shuffle: bool,
-    /// Kernels of a step: auto (the fastest, found by measurement), layered, fused, fused_subgroups or fused_lanes; sizes of a
-    /// fused one may follow, as in fused:images=1 [default: auto]
+    /// Kernels of a step: auto (the fastest, found by measurement), layered, fused, fused_subgroups or fused_lanes;
+    /// sizes of a fused one may follow, as in fused:images=1 [default: auto]
     #[arg(long, value_name = "NAME", value_parser = plan)]
     pub plan: Option<String>,
     /// Use the default plan of this kind of adapter instead of measuring which is fastest
@@ -128,7 +128,7 @@ fn plan(text: &str) -> Result<String, String> {
 
 fn dropout_rate(text: &str) -> Result<f32, String> {
     let rate: f32 = text.parse().map_err(|_| "not a number".to_owned())?;
-    if (0.0..1.0).contains(&rate) { Ok(rate) } else { Err("a dropout rate lies from 0 to below 1".to_owned()) }
+    if (0.0..1.0).contains(&rate) { Ok(rate) } else { Err("a dropout rate must be at least 0 and below 1".to_owned()) }
 }
 
 /// Options of a data-parallel run.

@@ -100,7 +100,8 @@ impl Session {
         }
     }
 
-    /// Shows `result`, even if the run ended early after some training, and writes the requested files; returns the exit code.
+    /// Shows `result`, even if the run ended early after some training, and writes the requested files; returns the
+    /// exit code.
     ///
     /// # Errors
     /// The error that ended the run early; the result file holds what was measured before.

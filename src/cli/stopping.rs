@@ -10,7 +10,8 @@ pub struct StoppingArgs {
     /// Pause between two trainings, in seconds
     #[arg(long, value_name = "SECONDS", allow_negative_numbers = true, value_parser = cooldown)]
     pub cooldown: Option<f64>,
-    /// Repeat until the 95 % interval of the median time lies within this percentage of it; --repeat is then the minimum
+    /// Repeat until the 95 % interval of the median time lies within this percentage of it; --repeat is then the
+    /// minimum
     #[arg(long, value_name = "PCT", allow_negative_numbers = true, value_parser = target_ci)]
     pub target_ci: Option<f64>,
     /// Start no further training this many seconds after the first one started, overriding --repeat and --target-ci
@@ -90,7 +91,7 @@ mod tests {
             assert_eq!(cooldown(text), Err("choose seconds from 0 to 3600".to_owned()), "{text}");
         }
         for refused in [target_ci("0"), target_ci("51"), max_time("0"), soak("0"), soak("1e9")] {
-            assert!(refused.is_err_and(|words| words.starts_with("choose ")));
+            assert!(refused.is_err_and(|message| message.starts_with("choose ")));
         }
     }
 

@@ -95,7 +95,8 @@ impl<'a> Subject<'a> {
         }
     }
 
-    /// Replaces the plan "auto" of a single adapter by the fastest plan by measurement, or by the default for this kind of adapter.
+    /// Replaces the plan "auto" of a single adapter by the fastest plan by measurement, or by the default for this kind
+    /// of adapter.
     ///
     /// # Errors
     /// [`crate::Error::Usage`] if there is no such plan, or the error that ended the search.
@@ -120,8 +121,8 @@ impl<'a> Subject<'a> {
         Ok(())
     }
 
-    /// Measures the peaks of a single adapter, or reads them from the cache unless `fresh`. A failure is reported on stderr only, since
-    /// a profile works without peaks.
+    /// Measures the peaks of a single adapter, or reads them from the cache unless `fresh`. A failure is reported on
+    /// stderr only, since a profile works without peaks.
     pub fn measure_peaks(&mut self, fresh: bool) {
         let Trainable::Adapter(AdapterTarget { adapters, adapter, .. }) = self.trainable else { return };
         let start = Instant::now();

@@ -59,7 +59,7 @@ fn number(text: &str) -> std::result::Result<f64, String> {
 
 fn width(text: &str) -> std::result::Result<f64, String> {
     let width = number(text)?;
-    if width > 0.0 { Ok(width) } else { Err("a width lies above 0".to_owned()) }
+    if width > 0.0 { Ok(width) } else { Err("a width must be above 0".to_owned()) }
 }
 
 fn seconds(text: &str) -> std::result::Result<f64, String> {
@@ -67,7 +67,7 @@ fn seconds(text: &str) -> std::result::Result<f64, String> {
     if seconds > 0.0 && seconds <= MAX_SECONDS {
         Ok(seconds)
     } else {
-        Err(format!("a time lies above 0 and up to {MAX_SECONDS} seconds"))
+        Err(format!("a time must be above 0 and at most {MAX_SECONDS} seconds"))
     }
 }
 
@@ -116,7 +116,8 @@ impl SweepArgs {
 /// Times a step at each size and shows the table; returns exit code 0.
 ///
 /// # Errors
-/// The error that ended the sweep early, or the first size's error if no size could be timed; the result file holds the rows so far.
+/// The error that ended the sweep early, or the first size's error if no size could be timed; the result file holds the
+/// rows so far.
 pub fn sweep(args: &SweepArgs) -> Result<u8> {
     let started = Instant::now();
     let mut settings = args.as_run().settings();

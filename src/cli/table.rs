@@ -55,9 +55,9 @@ fn frame(name: &str) -> std::result::Result<Chosen, String> {
 /// Prints the tables, or updates or checks those in Markdown files.
 ///
 /// # Errors
-/// [`Error::Data`] if a result file cannot be read, after the tables of the others were printed but before any Markdown file is
-/// written, or if a Markdown file cannot be read or its markers are wrong; [`Error::Output`] if it cannot be written;
-/// [`Error::Differs`] if the tables of a checked file are out of date.
+/// [`Error::Data`] if a result file cannot be read, after the tables of the others were printed but before any Markdown
+/// file is written, or if a Markdown file cannot be read or its markers are wrong; [`Error::Output`] if it cannot be
+/// written; [`Error::Differs`] if the tables of a checked file are out of date.
 pub fn table(args: &TableArgs) -> Result<()> {
     let collected = collect(&args.results);
     collected.notes.iter().for_each(|note| terminal::message(&format!("note: {note}")));

@@ -98,8 +98,8 @@ impl Target {
         Ok(())
     }
 
-    /// Finds the machine's adapters if this target needs them. Without any, falls back to the CPU target unless an adapter or backend
-    /// was requested.
+    /// Finds the machine's adapters if this target needs them. Without any, falls back to the CPU target unless an
+    /// adapter or backend was requested.
     ///
     /// # Errors
     /// [`Error::Adapter`] if there is no adapter and no fallback, [`Error::Usage`] as [`Target::resolve`].

@@ -65,8 +65,8 @@ pub fn tune(args: &TuneArgs) -> Result<()> {
     terminal::output(&if args.json { tuning.to_json()? } else { report::tuning_text(&tuning, terminal::width()) })
 }
 
-/// The tuning for batches of `batch` images, from the cache if it is valid for this adapter, driver, program and batch, else measured
-/// and cached.
+/// The tuning for batches of `batch` images, from the cache if it is valid for this adapter, driver, program and batch,
+/// else measured and cached.
 ///
 /// # Errors
 /// The error that ended the search.

@@ -36,7 +36,7 @@ pub fn check(threads: &CpuThreads, config: &TrainingConfig, name: &str) -> Resul
     Ok(report)
 }
 
-/// Checks every pass in one step of `batch` images; returns the complaint, which is empty if the check passed.
+/// Checks every pass in one step of `batch` images; returns the failure, which is empty if the check passed.
 ///
 /// # Errors
 /// As [`check`].
@@ -44,10 +44,10 @@ pub fn check_batch(threads: &CpuThreads, config: &TrainingConfig, batch: u32) ->
     let config = TrainingConfig { training: Training { batch, ..config.training }, ..config.clone() };
     let dataset = random_dataset(batch as usize, config.seed);
     let mut trainer = Trainer::new(threads, &config, &dataset, &random_parameters(&config.model, config.seed))?;
-    let mut comparer = Comparer { name: "this processor", rows: Vec::new(), complaint: String::new() };
+    let mut comparer = Comparer { name: "this processor", rows: Vec::new(), failure: String::new() };
     let order = trainer.order(0);
     comparer.passes(&mut trainer, &config, &dataset.train, &order, 3)?;
-    Ok(comparer.complaint)
+    Ok(comparer.failure)
 }
 
 fn compare_once(threads: &CpuThreads, config: &TrainingConfig, name: &str, seed: u64) -> Result<Report> {
@@ -56,21 +56,21 @@ fn compare_once(threads: &CpuThreads, config: &TrainingConfig, name: &str, seed:
     let dataset = random_dataset(((STEPS - 1) * BATCH + LAST_BATCH) as usize, seed);
     let parameters = random_parameters(&config.model, seed);
     let mut trainer = Trainer::new(threads, &config, &dataset, &parameters)?;
-    let mut comparer = Comparer { name, rows: Vec::new(), complaint: String::new() };
+    let mut comparer = Comparer { name, rows: Vec::new(), failure: String::new() };
     let (steps, first_step_s) = comparer.steps(&mut trainer, &config, &dataset, &parameters)?;
     let order = trainer.order(0);
     let last = order.chunks(BATCH as usize).next_back().unwrap_or_default();
     comparer.passes(&mut trainer, &config, &dataset.train, last, STEPS - 1)?;
-    let outcome = if comparer.complaint.is_empty() { Outcome::Passed } else { Outcome::Failed };
+    let outcome = if comparer.failure.is_empty() { Outcome::Passed } else { Outcome::Failed };
     let duration_s = start.elapsed().as_secs_f64();
     let check = result::Check { outcome, kernels: comparer.rows, steps, duration_s };
-    Ok(Report { check, first_step_s, failure: comparer.complaint, warning: "" })
+    Ok(Report { check, first_step_s, failure: comparer.failure, warning: "" })
 }
 
 struct Comparer<'a> {
     name: &'a str,
     rows: Vec<KernelCheck>,
-    complaint: String,
+    failure: String,
 }
 
 /// `values` in double precision.
@@ -79,11 +79,11 @@ fn wide(values: &[f32]) -> Vec<f64> {
 }
 
 impl Comparer<'_> {
-    /// Compares `found` with `expected`; the first difference becomes the complaint.
+    /// Compares `found` with `expected`; the first difference becomes the failure.
     fn compare(&mut self, what: &str, found: &[f32], expected: &[f64], tolerance: Tolerance) -> tolerance::Comparison {
         let compared = tolerance::compare(found, expected, tolerance);
-        if !compared.passed && self.complaint.is_empty() {
-            self.complaint = format!(
+        if !compared.passed && self.failure.is_empty() {
+            self.failure = format!(
                 "{what} disagrees with the reference on {}: value {} is {:e}, expected {:e}; the processor computes wrongly \
                  or this program has a defect, so nothing was timed",
                 self.name, compared.worst_index, compared.gpu, compared.reference

@@ -6,7 +6,8 @@ use crate::error::{Error, Result};
 use crate::model::{Model, Training};
 use std::fmt;
 
-/// Makes a plan for a model, its training, the seed of its dropout masks, and the values of its parameters in their order.
+/// Makes a plan for a model, its training, the seed of its dropout masks, and the values of its parameters in their
+/// order.
 pub type MakePlan = fn(&Model, &Training, u64, &[u32]) -> Plan;
 
 /// A row of the table of plans.
@@ -22,8 +23,8 @@ pub struct PlanRow {
     pub base: Option<&'static str>,
 }
 
-/// A plan with a value for each of its parameters. Displays as the plan's name, followed by a colon and the values that differ from
-/// the shipped ones.
+/// A plan with a value for each of its parameters. Displays as the plan's name, followed by a colon and the values that
+/// differ from the shipped ones.
 #[derive(Debug, Clone)]
 pub struct Choice {
     /// The plan.
@@ -89,7 +90,8 @@ impl fmt::Display for Choice {
     }
 }
 
-/// Parses a choice such as `fused` or `fused:images=1,inputs=64`; parameters that are not given keep their shipped values.
+/// Parses a choice such as `fused` or `fused:images=1,inputs=64`; parameters that are not given keep their shipped
+/// values.
 ///
 /// # Errors
 /// [`Error::Usage`] that lists all plans, or all parameters with their values, if there is no such plan or value.
@@ -148,12 +150,12 @@ mod tests {
 
     #[test]
     fn unknown_plans_and_parameters_are_refused_with_the_known_ones() {
-        let words = |text| plan_named(text).unwrap_err().to_string();
-        assert!(words("quick").contains("choose --plan from layered, fused"), "{}", words("quick"));
+        let message = |text| plan_named(text).unwrap_err().to_string();
+        assert!(message("quick").contains("choose --plan from layered, fused"), "{}", message("quick"));
         for text in ["fused:images=3", "fused:images", "fused:images=x", "fused:tea=2", "fused:"] {
-            assert!(words(text).contains("images=1, images=2, images=4"), "{}", words(text));
+            assert!(message(text).contains("images=1, images=2, images=4"), "{}", message(text));
         }
-        assert!(words("layered:images=2").contains("it has no parameters"), "{}", words("layered:images=2"));
+        assert!(message("layered:images=2").contains("it has no parameters"), "{}", message("layered:images=2"));
     }
 
     #[test]

@@ -1,4 +1,5 @@
-//! The kernels that measure an adapter's peaks; they are not part of a training, hence not in [`super::TRAINING_KERNELS`].
+//! The kernels that measure an adapter's peaks; they are not part of a training, hence not in
+//! [`super::TRAINING_KERNELS`].
 
 use super::kernel::{Access, Binding, Kernel};
 use crate::hash::sha256_hex;

@@ -67,8 +67,8 @@ pub struct BufferSpec {
 /// The number of workgroups of a dispatch.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Grid {
-    /// Enough workgroups for this many invocations: in x, and beyond the limit of one dimension in y too, so that the last row may
-    /// have more workgroups than needed.
+    /// Enough workgroups for this many invocations: in x, and beyond the limit of one dimension in y too, so that the
+    /// last row may have more workgroups than needed.
     Invocations(Amount),
     /// This many workgroups in x and y.
     Workgroups(Amount, Amount),

@@ -162,7 +162,8 @@ pub enum Pass {
     Update,
 }
 
-/// The accepted difference between 32-bit arithmetic and the reference: |gpu - reference| <= `absolute` + `relative` |reference|.
+/// The accepted difference between 32-bit arithmetic and the reference: |gpu - reference| <= `absolute` + `relative`
+/// |reference|.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Tolerance {
     /// Name of the kernel, or of another compared quantity.
@@ -190,8 +191,8 @@ macro_rules! training_kernels {
     ($($kernel:ident: $pass:ident, ($absolute:literal, $relative:literal), $reference:ident;)*) => {
         /// All kernels of the training, in the order of a step.
         ///
-        /// Copies, masks and integers are exact. Sums of n products allow for rounding that grows with n; gradients are small
-        /// numbers, so that their absolute part is smaller than that of activations.
+        /// Copies, masks and integers are exact. Sums of n products allow for rounding that grows with n; gradients are
+        /// small numbers, so that their absolute part is smaller than that of activations.
         pub static TRAINING_KERNELS: &[TrainingKernel] = &[$(TrainingKernel {
             kernel: &$kernel,
             pass: Pass::$pass,

@@ -217,7 +217,7 @@ impl<'a> Trainer<'a> {
     /// Hands one dispatch of step `index` of the epoch that was begun to the device, for checks that look inside a step.
     ///
     /// # Errors
-    /// As [`Trainer::submit_steps`].
+    /// As [`Trainer::submit`].
     pub fn submit_dispatch(&self, place: usize, index: u32) -> Result<Submission> {
         let workgroups = self.plan.training[place].workgroups(self.batch_of(index), self.gpu.workgroup_limit())?;
         let mut recording = self.gpu.record();

@@ -1,4 +1,5 @@
-//! Classifies a visitor's drawing with the trained network. The reference does it: one image is too little work for a GPU.
+//! Classifies a visitor's drawing with the trained network. The reference does it: one image is too little work for a
+//! GPU.
 
 use crate::error::{Error, Result};
 use crate::model::{IMAGE_PIXELS, Model, Training};
@@ -14,7 +15,7 @@ thread_local! {
 pub fn store_network(result: &RunResult, parameters: Vec<f32>) {
     let model = Model::new(result.settings.dropout.value);
     let network = Network::new(model, Training::STANDARD, &parameters, [0, 0]);
-    NETWORK.with_borrow_mut(|kept| *kept = Some(network));
+    NETWORK.with_borrow_mut(|stored| *stored = Some(network));
 }
 
 /// The ten probabilities of an image [28, 28], then the outputs of conv1 [32, 25, 25].

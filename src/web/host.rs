@@ -45,7 +45,8 @@ impl Host {
             .map_err(|error| Error::Usage(format!("the page's description of its browser cannot be read: {error}")))
     }
 
-    /// Completes `info` with the page's information: the most specific name, vendor, and whether it is a software adapter.
+    /// Completes `info` with the page's information: the most specific name, vendor, and whether it is a software
+    /// adapter.
     pub fn name_adapter(&self, info: &AdapterInfo) -> AdapterInfo {
         let words = [self.vendor.as_str(), self.architecture.as_str()].join(" ");
         let reported =

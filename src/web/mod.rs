@@ -1,6 +1,7 @@
 //! The WebAssembly API of the browser version. Arguments and results are JSON texts or plain arrays.
 //!
-//! Call [`run`] in a dedicated worker: it also computes on the host (digits, reference, shuffling), which would block the page.
+//! Call [`run`] in a dedicated worker: it also computes on the host (digits, reference, shuffling), which would block
+//! the page.
 
 mod classify;
 mod host;
@@ -12,6 +13,7 @@ use crate::data::{Dataset, Identity, idx, synthetic};
 use crate::error::{Error, Result};
 use crate::gpu::{AdapterInfo, Adapters, adapter};
 use crate::model::Model;
+use crate::peaks;
 use crate::result::{Measured, Peaks, RunResult, Status, no_peaks};
 use host::Host;
 use observer::PageObserver;
@@ -52,7 +54,8 @@ pub async fn adapters(host: &str) -> std::result::Result<String, JsError> {
     Ok(serde_json::to_string(&infos)?)
 }
 
-/// Stores one of the four IDX files, plain or gzip: `index` 0 to 3 for training images, training labels, test images, test labels.
+/// Stores one of the four IDX files, plain or gzip: `index` 0 to 3 for training images, training labels, test images,
+/// test labels.
 ///
 /// # Errors
 /// A message that says what is wrong with the file.
@@ -85,10 +88,11 @@ pub fn warn(text: &str) {
     observer::add_warning(text);
 }
 
-/// Runs the benchmark and returns its result as JSON, even if the run failed; calls `on_event` with JSON texts during the run.
+/// Runs the benchmark and returns its result as JSON, even if the run failed; calls `on_event` with JSON texts during
+/// the run.
 ///
-/// `request` is a [`Request`], `host` a [`Host`] as JSON. Events are `{"phase": name}`, `{"progress": {...}}`, `{"epoch": {...}}` and
-/// `{"partial": result}`. Afterwards [`classify`] uses the trained network.
+/// `request` is a [`Request`], `host` a [`Host`] as JSON. Events are `{"phase": name}`, `{"progress": {...}}`,
+/// `{"epoch": {...}}` and `{"partial": result}`. Afterwards [`classify`] uses the trained network.
 ///
 /// # Errors
 /// A message if the request is invalid, the data are damaged, or there is no adapter; nothing was measured then.
@@ -184,7 +188,8 @@ fn dataset(request: &Request) -> Result<Dataset> {
     idx::parse(files, "files given to the page")
 }
 
-/// Differences of these settings from the standard task: a list of phrases, as JSON. Files count as MNIST; only the run verifies them.
+/// Differences of these settings from the standard task: a list of phrases, as JSON. Files count as MNIST; only the run
+/// verifies them.
 ///
 /// # Errors
 /// A message if the settings are invalid.
@@ -208,8 +213,8 @@ pub fn compare(first: &str, second: &str) -> std::result::Result<String, JsError
     Ok(crate::report::compare_text(&first, &second, crate::report::DEFAULT_WIDTH))
 }
 
-/// Classifies an image [28, 28] of grey values with the network of the last finished run: the ten probabilities, then the outputs of
-/// conv1 [32, 25, 25].
+/// Classifies an image [28, 28] of grey values with the network of the last finished run: the ten probabilities, then
+/// the outputs of conv1 [32, 25, 25].
 ///
 /// # Errors
 /// A message if there is no network yet or the image has another size.

@@ -83,10 +83,10 @@ impl Request {
         within("profile_steps", request.profile_steps, 100_000)?;
         let most = idx::FILES[0].items as u32;
         if request.digits.is_some_and(|digits| !(TRAIN_PER_TEST..=most).contains(&digits)) {
-            return Err(Error::Usage(format!("digits lie from {TRAIN_PER_TEST} to {most}")));
+            return Err(Error::Usage(format!("choose digits from {TRAIN_PER_TEST} to {most}")));
         }
         if request.dropout.is_some_and(|rate| !(0.0..1.0).contains(&rate)) {
-            return Err(Error::Usage("dropout lies from 0 to below 1".into()));
+            return Err(Error::Usage("dropout must be at least 0 and below 1".into()));
         }
         if let Some(plan) = &request.plan {
             plan_named(plan)?;

@@ -1,4 +1,5 @@
-//! Unprofiled steps between the profiled ones, as a baseline: no timestamps between dispatches, and the next submission ready.
+//! Unprofiled steps between the profiled ones, as a baseline: no timestamps between dispatches, and the next submission
+//! ready.
 
 use crate::bench::host_timeline::nanoseconds;
 use crate::error::Result;
@@ -19,7 +20,8 @@ const MAX_STEPS: u32 = 128;
 pub struct Block {
     /// Number of steps.
     pub steps: u32,
-    /// Time on the device's clock, from the first dispatch of each submission to its last; on the host's clock without timestamps.
+    /// Time on the device's clock, from the first dispatch of each submission to its last; on the host's clock without
+    /// timestamps.
     pub device_ns: f64,
     /// Time on the host's clock, from the start of encoding to the end of the last wait.
     pub wall_ns: f64,
@@ -69,8 +71,8 @@ impl<'a> BaselineSteps<'a> {
         self.steps = ((SUBMISSION_S / step_s) as u32).clamp(1, MAX_STEPS.min(self.full_batches));
     }
 
-    /// Runs a block after the profiled step `step`. If a submission is a single long step, only after every [`SUBMISSIONS`]-th profiled
-    /// step, so that there are as many unprofiled steps as profiled ones.
+    /// Runs a block after the profiled step `step`. If a submission is a single long step, only after every
+    /// [`SUBMISSIONS`]-th profiled step, so that there are as many unprofiled steps as profiled ones.
     ///
     /// # Errors
     /// [`crate::Error::Device`] if the device failed.

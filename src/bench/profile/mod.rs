@@ -41,8 +41,8 @@ pub struct Profiled {
 /// Profiles training steps on a separate device with timestamps enabled; the timed device has none.
 ///
 /// # Errors
-/// [`Error::Adapter`] if the adapter lacks the requested grade, [`Error::Interrupted`] if the observer stopped it, or the
-/// device's error.
+/// [`Error::Adapter`] if the adapter lacks the requested grade, [`Error::Interrupted`] if the observer stopped it, or
+/// the device's error.
 pub async fn profile(
     job: &Job<'_>,
     adapters: &Adapters,
@@ -64,9 +64,9 @@ pub async fn profile(
     let stopwatch = Stopwatch::new(&gpu, dispatches as u32, options.clock_step_ns);
     let (stopwatch, method_note) = match (stopwatch, options.grade) {
         (Ok(stopwatch), None) => (Some(stopwatch), Measured::missing("the finest method was used")),
-        (Ok(stopwatch), Some(_)) => (Some(stopwatch), Measured::Value("this method was asked for".to_owned())),
-        (Err(_), Some(Timestamps::Unsupported)) => (None, Measured::Value("this method was asked for".to_owned())),
-        (Err(words), _) => (None, Measured::Value(words)),
+        (Ok(stopwatch), Some(_)) => (Some(stopwatch), Measured::Value("this method was requested".to_owned())),
+        (Err(_), Some(Timestamps::Unsupported)) => (None, Measured::Value("this method was requested".to_owned())),
+        (Err(reason), _) => (None, Measured::Value(reason)),
     };
     // Only full batches: a smaller batch is a different workload.
     let full_batches = (job.dataset.train.len() as u32 / prepared.config.training.batch).max(1);
@@ -296,7 +296,7 @@ fn device_step(measurements: &Measurements, profile: &Profile, software: bool) -
     }
     let mean = |samples: &[f64]| samples.iter().sum::<f64>() / samples.len() as f64;
     let blocks = measurements.blocks.iter().filter(|block| block.is_usable());
-    let whole = blocks.fold(Block::default(), |whole, block| whole.plus(block));
+    let total = blocks.fold(Block::default(), |total, block| total.plus(block));
     let kernels_ns: f64 = measurements
         .samples
         .iter()
@@ -304,13 +304,13 @@ fn device_step(measurements: &Measurements, profile: &Profile, software: bool) -
         .filter(|durations| !durations.is_empty())
         .map(mean)
         .sum();
-    if whole.steps == 0 || kernels_ns <= 0.0 {
+    if total.steps == 0 || kernels_ns <= 0.0 {
         return Measured::missing("the device's clock is too coarse: every sample was 0 or negative");
     }
     Measured::Value(DeviceStep {
         kernels_s: kernels_ns / 1e9,
-        step_s: whole.step_ns() / 1e9,
-        host_step_s: software.then(|| whole.wall_ns / f64::from(whole.steps) / 1e9),
+        step_s: total.step_ns() / 1e9,
+        host_step_s: software.then(|| total.wall_ns / f64::from(total.steps) / 1e9),
     })
 }
 

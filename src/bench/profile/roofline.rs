@@ -10,8 +10,8 @@ const MAX_PEAK_RATIO: f64 = 1.1;
 ///
 /// `dispatches` and `batch` are those of the profiled steps.
 ///
-/// Source: S. Williams, A. Waterman, D. Patterson, "Roofline: an insightful visual performance model", CACM 52(4), 2009; the
-/// launch of an empty dispatch is a third bound beside its two.
+/// Source: S. Williams, A. Waterman, D. Patterson, "Roofline: an insightful visual performance model", CACM 52(4),
+/// 2009; the launch of an empty dispatch is a third bound beside its two.
 pub fn compare_with_peaks(profile: &mut Profile, peaks: &Peaks, dispatches: &[Dispatch], batch: u32) {
     let rate = peaks.highest(crate::result::PeakKind::Fp32MultiplyAdd);
     for time in &mut profile.kernels {

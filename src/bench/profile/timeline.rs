@@ -31,8 +31,9 @@ pub struct StepClock {
 
 /// The events of all steps on one clock; `names` are those of the dispatches, in the order of the plan.
 ///
-/// WebGPU does not relate the device's clock to the host's. A step starts on the device no earlier than its submission and ends no
-/// later than the host's wait: over many steps this bounds the offset to a small range, whose midpoint is used.
+/// WebGPU does not relate the device's clock to the host's. A step starts on the device no earlier than its submission
+/// and ends no later than the host's wait: over many steps this bounds the offset to a small range, whose midpoint is
+/// used.
 pub fn timeline(steps: &[StepEvents], names: &[String]) -> Timeline {
     let Some((offset_ns, alignment_ns)) = offset_ns(steps) else { return Timeline::default() };
     let mut events = Vec::new();

@@ -58,8 +58,8 @@ fn size_of(variable: SweepVariable, flop: f64, points: &[SweepPoint]) -> Measure
     }
 }
 
-/// The coefficients `(linear, square)` of an image's training multiply-adds at width w, `linear` w + `square` w^2: the first and last
-/// layers, next to the image and the classes, grow with w, those between with its square.
+/// The coefficients `(linear, square)` of an image's training multiply-adds at width w, `linear` w + `square` w^2: the
+/// first and last layers, next to the image and the classes, grow with w, those between with its square.
 fn quadratic() -> Option<(f64, f64)> {
     let at = |width| Model::scaled(0.0, width).map(|model| model.training_macs() as f64).ok();
     let (once, twice) = (at(1.0)?, at(2.0)?);

@@ -1,7 +1,7 @@
 //! Step time as a function of batch size or width; each width is checked against the reference before it is timed.
 //!
-//! Sizes are timed in rounds of alternating order, so that a machine that slows down does not appear as a trend. A size that
-//! cannot be timed is a row with its reason, and the sweep continues.
+//! Sizes are timed in rounds of alternating order, so that a machine that slows down does not appear as a trend. A size
+//! that cannot be timed is a row with its reason, and the sweep continues.
 
 use super::fit;
 use crate::bench::job::{seconds, training_config};
@@ -92,7 +92,8 @@ impl Sizes {
 /// Times a training step at each size and updates `result`, an initial result, after each timing.
 ///
 /// # Errors
-/// The error that ended the sweep early, or the first size's error if no size could be timed; `result` holds what was measured.
+/// The error that ended the sweep early, or the first size's error if no size could be timed; `result` holds what was
+/// measured.
 pub async fn sweep(job: &SweepJob<'_>, result: &mut RunResult, observer: &mut dyn Observer) -> Result<()> {
     mark_as_sweep(job.sizes, result);
     let outcome = time_all(job, result, observer).await;
@@ -196,12 +197,12 @@ async fn time_all(job: &SweepJob<'_>, result: &mut RunResult, observer: &mut dyn
 
 /// The error of a sweep in which no size could be timed, from that of its first size.
 fn no_size_timed(error: Error) -> Error {
-    let words = format!("no size could be timed; the first of them: {error}");
+    let message = format!("no size could be timed; the first of them: {error}");
     match error {
-        Error::Usage(_) => Error::Usage(words),
-        Error::Adapter(_) => Error::Adapter(words),
-        Error::Check(_) => Error::Check(words),
-        Error::Device(_) => Error::Device(words),
+        Error::Usage(_) => Error::Usage(message),
+        Error::Adapter(_) => Error::Adapter(message),
+        Error::Check(_) => Error::Check(message),
+        Error::Device(_) => Error::Device(message),
         other => other,
     }
 }

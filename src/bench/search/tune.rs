@@ -1,7 +1,7 @@
 //! Autotuning: a short measured search for the fastest plan on an adapter and the values of its parameters.
 //!
-//! Every plan is timed with its shipped values, then the parameters of the fastest plan are varied one at a time: all combinations
-//! would take longer than a run.
+//! Every plan is timed with its shipped values, then the parameters of the fastest plan are varied one at a time: all
+//! combinations would take longer than a run.
 
 use crate::bench::observer::Observer;
 use crate::bench::pacing::SubmissionPacer;
@@ -25,8 +25,8 @@ const TIMING_S: f64 = 0.3;
 /// Batches in the random dataset: more would only take longer to copy.
 const BATCHES: u32 = 8;
 
-/// The default plan of an adapter without tuning: on software adapters loads are expensive and registers cheap, on GPUs workgroups
-/// should fill a compute unit.
+/// The default plan of an adapter without tuning: on software adapters loads are expensive and registers cheap, on GPUs
+/// workgroups should fill a compute unit.
 pub fn shipped_plan(adapter: &AdapterInfo) -> &'static str {
     if adapter.software { fused::LANES } else { fused::NAME }
 }
@@ -60,8 +60,8 @@ struct Search<'a> {
     trials: Vec<Trial>,
 }
 
-/// Times a step of every plan that passes its check, and of the fastest plan with other values of its parameters, for `config`, on
-/// random images. The caller sets `measured_utc`.
+/// Times a step of every plan that passes its check, and of the fastest plan with other values of its parameters, for
+/// `config`, on random images. The caller sets `measured_utc`.
 ///
 /// # Errors
 /// [`Error::Interrupted`] if the observer stopped it, [`Error::Adapter`] if the adapter cannot be opened.
@@ -119,9 +119,9 @@ impl Search<'_> {
         }
         let base = choice.row.base?;
         let index = self.trials.iter().position(|trial| trial.choice.row.name == base)?;
-        let words =
+        let message =
             format!("{base}, of which it is a variant, took more than {MAX_SLOWDOWN} times as long as the fastest");
-        (!self.is_competitive(index)).then_some(words)
+        (!self.is_competitive(index)).then_some(message)
     }
 
     async fn time(&mut self, index: usize, observer: &mut dyn Observer) -> Result<()> {
@@ -150,7 +150,8 @@ impl Search<'_> {
         self.trials[index].step_s().zip(fastest).is_some_and(|(own, fastest)| own < MAX_SLOWDOWN * fastest)
     }
 
-    /// Coordinate descent: varies one parameter of the fastest plan at a time, with the best values found for those before it.
+    /// Coordinate descent: varies one parameter of the fastest plan at a time, with the best values found for those
+    /// before it.
     async fn search_parameters(&mut self, observer: &mut dyn Observer) -> Result<()> {
         let Some(row) = self.fastest().map(|trial| trial.choice.row) else { return Ok(()) };
         for index in 0..row.parameters.len() {

@@ -172,8 +172,8 @@ fn packed_words(pool: &Layer, bits: &[u32]) -> Vec<u32> {
     bits.chunks(pool.output.width).map(word).collect()
 }
 
-/// A mask with both bits set for every window of `x` whose two largest values are closer than [`NEAR_TIE`]. Windows that are all 0
-/// are included: their argmax has no effect, since nothing passes the ReLU.
+/// A mask with both bits set for every window of `x` whose two largest values are closer than [`NEAR_TIE`]. Windows
+/// that are all 0 are included: their argmax has no effect, since nothing passes the ReLU.
 fn near_ties(pool: &Layer, x: &[f64]) -> Vec<u32> {
     let (y, argmax) = reference::max_pool_forward(pool, x);
     let mut rest = x.to_vec();

@@ -1,4 +1,5 @@
-//! The plan `layered`: one kernel for each layer and pass; the most readable plan, and the one that shows time by layer.
+//! The plan `layered`: one kernel for each layer and pass; the most readable plan, and the one that shows time by
+//! layer.
 
 mod builder;
 mod dense;

@@ -34,7 +34,7 @@ struct Section {
     body: Markup,
 }
 
-/// The result as a page: the facts of [`super::text`], with plots.
+/// The result as a page: the facts of [`super::text()`], with plots.
 ///
 /// A missing value is shown as "n/a (reason)". All text from the result is escaped.
 pub fn html(result: &RunResult) -> String {

@@ -11,7 +11,8 @@ pub struct OpenedDevice {
     pub(super) gpu: Gpu,
     pub(super) pipelines: Pipelines,
     pub(super) plan: Plan,
-    /// The device's configuration: its part of the batch, and an optimizer that yields gradients or trains independently.
+    /// The device's configuration: its part of the batch, and an optimizer that yields gradients or trains
+    /// independently.
     pub(super) config: TrainingConfig,
     pub(super) share: Share,
 }
@@ -25,8 +26,8 @@ impl OpenedDevice {
     /// Prefixes an error's message with the device's name.
     pub(super) fn with_device_name(&self, error: Error) -> Error {
         match error {
-            Error::Device(words) => Error::Device(format!("{}: {words}", self.name)),
-            Error::Adapter(words) => Error::Adapter(format!("{}: {words}", self.name)),
+            Error::Device(message) => Error::Device(format!("{}: {message}", self.name)),
+            Error::Adapter(message) => Error::Adapter(format!("{}: {message}", self.name)),
             other => other,
         }
     }

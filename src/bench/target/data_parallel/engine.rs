@@ -216,15 +216,15 @@ impl TrainingEngine for DataParallelEngine<'_> {
                 }
                 Synchronisation::Epoch => self.local_steps(steps.clone(), host_timeline).await?,
             }
-            let made = StepChunk {
+            let chunk = StepChunk {
                 first: steps.start,
                 steps: steps.end - steps.start,
                 duration_s: start.elapsed().as_secs_f64(),
             };
-            self.pacer.observe(made.steps, made.duration_s);
+            self.pacer.observe(chunk.steps, chunk.duration_s);
             let interval = host_timeline.begin();
-            stopped = report(made).is_break();
-            host_timeline.end(interval, Activity::Report, false, Some(made.first));
+            stopped = report(chunk).is_break();
+            host_timeline.end(interval, Activity::Report, false, Some(chunk.first));
         }
         if self.sync == Synchronisation::Epoch {
             self.average_parameters(host_timeline).await?;

@@ -1,9 +1,9 @@
 //! Data-parallel training: each device trains on its part of every batch, and the host averages.
 //!
-//! With [`Synchronisation::Step`] every device computes the gradients of its part, the host averages them and updates the parameters:
-//! the same mathematics as on one device. With momentum 0 and a learning rate of -1 a device's velocities equal its gradients, so
-//! that every plan can be used unchanged. With [`Synchronisation::Epoch`] every device trains independently, and the parameters and
-//! velocities are averaged at the end of an epoch.
+//! With [`Synchronisation::Step`] every device computes the gradients of its part, the host averages them and updates
+//! the parameters: the same mathematics as on one device. With momentum 0 and a learning rate of -1 a device's
+//! velocities equal its gradients, so that every plan can be used unchanged. With [`Synchronisation::Epoch`] every
+//! device trains independently, and the parameters and velocities are averaged at the end of an epoch.
 
 mod device;
 mod engine;
@@ -95,7 +95,7 @@ impl TrainingTarget for DataParallelTarget<'_> {
         for (device, share) in self.devices.iter().zip(shares) {
             observer.phase(&format!("opening {}", device.name));
             let start = Instant::now();
-            let (gpu, whole) = self.open_device(device, config, job.dataset).await?;
+            let (gpu, full_plan) = self.open_device(device, config, job.dataset).await?;
             device_s += start.elapsed().as_secs_f64();
             let start = Instant::now();
             let own = device_config(config, share, self.sync);
@@ -104,7 +104,7 @@ impl TrainingTarget for DataParallelTarget<'_> {
             compile_s += start.elapsed().as_secs_f64();
             observer.phase(&format!("checking {} against the reference", device.name));
             let ready = OpenedDevice { name: device.name.clone(), gpu, pipelines, plan, config: own, share };
-            let alone_step_s = opened.check_and_time(&ready, &whole, job.dataset, observer).await?;
+            let alone_step_s = opened.check_and_time(&ready, &full_plan, job.dataset, observer).await?;
             members.push(result::Member {
                 name: device.name.clone(),
                 plan: device.plan.clone(),
@@ -145,24 +145,25 @@ impl DataParallelTarget<'_> {
 }
 
 impl OpenedDataParallel<'_> {
-    /// Compares the kernels and training steps of `device` with the reference, and times a step on it alone if they agree.
+    /// Compares the kernels and training steps of `device` with the reference, and times a step on it alone if they
+    /// agree.
     async fn check_and_time(
         &mut self,
         device: &OpenedDevice,
-        whole: &Plan,
+        full_plan: &Plan,
         dataset: &Dataset,
         observer: &mut dyn Observer,
     ) -> Result<Measured<f64>> {
         let gpu = &device.gpu;
-        let pipelines = Pipelines::compile(gpu, whole).await?;
-        let report = check::check(gpu, &pipelines, whole, &self.config).await?;
+        let pipelines = Pipelines::compile(gpu, full_plan).await?;
+        let report = check::check(gpu, &pipelines, full_plan, &self.config).await?;
         let passed = report.check.outcome == Outcome::Passed;
         self.check.merge(report);
         if !passed {
             return Ok(Measured::missing("its check failed"));
         }
         observer.phase(&format!("timing {} alone", device.name));
-        let prepared = PreparedPlan { gpu, pipelines: &pipelines, plan: whole, config: &self.config };
+        let prepared = PreparedPlan { gpu, pipelines: &pipelines, plan: full_plan, config: &self.config };
         let (mut pacer, mut samples_s) = (SubmissionPacer::default(), Vec::new());
         time_steps(&prepared, dataset, ALONE_S, &mut pacer, &mut samples_s, observer).await?;
         Ok(Measured::or_missing(stats::median(&samples_s), "no step was timed"))
@@ -219,7 +220,8 @@ impl OpenedTarget for OpenedDataParallel<'_> {
     }
 }
 
-/// Records the efficiency of a data-parallel training of `steps` steps in `train_s` seconds, of which exchanges took `exchange_s`.
+/// Records the efficiency of a data-parallel training of `steps` steps in `train_s` seconds, of which exchanges took
+/// `exchange_s`.
 pub(in crate::bench) fn record_scaling(parallel: &mut Parallel, exchange_s: f64, train_s: f64, steps: u32) {
     parallel.exchange_s = exchange_s.into();
     parallel.exchange_pct = (100.0 * exchange_s / train_s).into();

@@ -12,9 +12,9 @@ impl std::str::FromStr for Split {
 
     fn from_str(text: &str) -> std::result::Result<Self, String> {
         let weight = |word: &str| match word.trim().parse() {
-            Ok(0) | Err(_) => {
-                Err(format!("'{word}' is no part: give one whole number above 0 for each adapter, such as 3:1"))
-            }
+            Ok(0) | Err(_) => Err(format!(
+                "'{word}' is not a valid part: give one whole number above 0 for each adapter, such as 3:1"
+            )),
             Ok(weight) => Ok(weight),
         };
         text.split(':').map(weight).collect::<std::result::Result<_, _>>().map(Split)
@@ -23,8 +23,8 @@ impl std::str::FromStr for Split {
 
 impl std::fmt::Display for Split {
     fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        let words: Vec<String> = self.0.iter().map(u32::to_string).collect();
-        formatter.write_str(&words.join(":"))
+        let weights: Vec<String> = self.0.iter().map(u32::to_string).collect();
+        formatter.write_str(&weights.join(":"))
     }
 }
 
