@@ -114,8 +114,7 @@ kernel!(CLASSIFIER_FORWARD_BACKWARD = "classifier_forward_backward"
     (features: Read, targets: Read, parameters: Read, hidden: Write, deltas: Write, dfeatures: Write, outcome: Write),
     shared [CLASSIFIER, DOT4],
     constants [FEATURES, UNITS1, UNITS2, CLASSES, FC1_WEIGHT, FC1_BIAS, FC2_WEIGHT, FC2_BIAS, FC3_WEIGHT, FC3_BIAS,
-        SCALE],
-        IMAGES],
+        SCALE, IMAGES],
     tile []);
 variant!(CLASSIFIER_FORWARD_BACKWARD_SUBGROUPS = "classifier_forward_backward_subgroups" of CLASSIFIER_FORWARD_BACKWARD);
 kernel!(CLASSIFIER_FORWARD_BACKWARD_LANES = "classifier_forward_backward_lanes"

@@ -37,7 +37,9 @@ pub fn a_quick_run_shows_its_result_and_the_program_reads_it(site: &Site) {
     visit.pictures("before");
     visit.run(
         "window.longest = 0;
-         new PerformanceObserver((list) => { for (const task of list.getEntries()) longest = Math.max(longest, task.duration); })
+         new PerformanceObserver((list) => {
+           for (const task of list.getEntries()) longest = Math.max(longest, task.duration);
+         })
            .observe({ type: 'longtask' });",
         &[],
     );

@@ -34,7 +34,7 @@ const ROOMS: &[Room] = &rooms! {
     "weights" [] "safetensors files in PyTorch's layout"
     "reference" ["mod" "convolution" "network"] "one plain f64 function for each kernel: the oracle"
     "kernels" [
-        "kernel" "peaks" "plan" "expected" "table" "layered" "fused" "choice" "mod"
+        "unroll" "kernel" "peaks" "plan" "expected" "table" "layered" "fused" "choice" "mod"
     ] "kernel rows with their tolerances and expected values, and plans made of them, as data"
     "gpu" [
         "adapter" "commands" "failure" "platform" "pipeline_cache" "adapters" "device" "buffers" "pipelines"
