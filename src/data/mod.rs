@@ -1,7 +1,10 @@
 //! Images and labels: IDX files and synthetic digits.
 
+pub mod format;
 mod glyphs;
+pub mod gzip;
 pub mod idx;
+pub mod sets;
 pub mod synthetic;
 
 use crate::model::IMAGE_PIXELS;
