@@ -129,6 +129,36 @@ fn every_kernel_with_operations_is_a_point_in_both_sizes() {
 }
 
 #[test]
+fn a_kernel_is_drawn_in_the_colour_of_its_pass() {
+    let mut result = sample::profiled_run();
+    let kernels = &mut as_value(&mut result.profile).kernels;
+    kernels.truncate(5);
+    let cases = [
+        ("features_forward", "forward"),
+        ("classifier_forward_backward", "both"),
+        ("features_backward", "backward"),
+        ("gradient_update", "update"),
+        ("of_another_version", "other"),
+    ];
+    for (time, (kernel, _)) in kernels.iter_mut().zip(cases) {
+        kernel.clone_into(&mut time.kernel);
+    }
+    let page = html(&result);
+    let options = ParsingOptions { allow_dtd: true, ..ParsingOptions::default() };
+    let document = Document::parse_with_options(&page, options).unwrap();
+    for (kernel, class) in cases {
+        let is_heading = |node: &roxmltree::Node<'_, '_>| node.has_tag_name("th") && node.text() == Some(kernel);
+        let row = document.descendants().find(is_heading).unwrap().parent().unwrap();
+        let bar = row.descendants().find(|node| node.has_tag_name("rect")).unwrap();
+        assert_eq!(bar.attribute("class"), Some(class), "{kernel}");
+        let points = document.descendants().filter(|node| node.attribute("class") == Some("points"));
+        let marks =
+            points.map(|group| group.descendants().filter(|node| node.attribute("class") == Some(class)).count());
+        assert_eq!(marks.collect::<Vec<_>>(), [1, 1], "{kernel} has one mark in each size of the roofline");
+    }
+}
+
+#[test]
 fn the_headline_and_stamps_are_those_of_the_text_report() {
     let mut invalid = sample::profiled_run();
     invalid.status = Status::Invalid;

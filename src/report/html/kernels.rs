@@ -2,52 +2,46 @@
 
 use super::plot::percent;
 use super::table::{self, Column, number, text, words};
+use crate::kernels::{Pass, training_kernel};
 use crate::report::numbers::{Notes, fixed};
 use crate::report::profile::{facts, microseconds};
 use crate::result::{Bound, KernelTime, Measured, Profile, RunResult};
 use maud::{Markup, html};
+use std::collections::BTreeSet;
 
-/// The part of a training step to which a kernel belongs.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-pub(super) enum Pass {
-    /// From the images to the loss.
-    Forward,
-    /// From the loss back to the gradients.
-    Backward,
-    /// What is neither: weights, sums of metrics.
-    Update,
+/// A pass as the page shows it: its CSS class, which sets the colour, and its name.
+///
+/// A kernel that this program does not know, from another version, has no pass.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct PassStyle {
+    pub pass: Option<Pass>,
+    pub class: &'static str,
+    pub name: &'static str,
 }
 
-impl Pass {
-    pub(super) const ALL: [Pass; 3] = [Pass::Forward, Pass::Backward, Pass::Update];
+/// The passes in the order of a step.
+const PASSES: [PassStyle; 5] = [
+    PassStyle { pass: Some(Pass::Forward), class: "forward", name: "forward" },
+    PassStyle { pass: Some(Pass::ForwardBackward), class: "both", name: "forward and backward" },
+    PassStyle { pass: Some(Pass::Backward), class: "backward", name: "backward" },
+    PassStyle { pass: Some(Pass::Update), class: "update", name: "update" },
+    PassStyle { pass: None, class: "other", name: "other" },
+];
 
-    /// The pass of the kernel `name`, which contains that of its pass; the gathering of a batch comes before the
-    /// forward pass.
-    pub(super) fn of(name: &str) -> Self {
-        if name.contains("backward") {
-            Pass::Backward
-        } else if name.contains("forward") || name.contains("gather") {
-            Pass::Forward
-        } else {
-            Pass::Update
-        }
-    }
+/// The index in [`PASSES`] of a kernel's pass.
+fn pass_index(kernel: &KernelTime) -> usize {
+    let pass = training_kernel(&kernel.kernel).map(|row| row.pass);
+    PASSES.iter().position(|style| style.pass == pass).unwrap_or(PASSES.len() - 1)
+}
 
-    pub(super) const fn class(self) -> &'static str {
-        match self {
-            Pass::Forward => "forward",
-            Pass::Backward => "backward",
-            Pass::Update => "update",
-        }
-    }
+pub(super) fn pass_of(kernel: &KernelTime) -> PassStyle {
+    PASSES[pass_index(kernel)]
+}
 
-    const fn words(self) -> &'static str {
-        match self {
-            Pass::Forward => "forward",
-            Pass::Backward => "backward",
-            Pass::Update => "update and other",
-        }
-    }
+/// The passes that the kernels of a profile belong to.
+pub(super) fn passes(profile: &Profile) -> impl Iterator<Item = PassStyle> {
+    let indices: BTreeSet<usize> = profile.kernels.iter().map(pass_index).collect();
+    indices.into_iter().map(|index| PASSES[index])
 }
 
 const COLUMNS: [Column; 7] = [
@@ -74,11 +68,14 @@ fn step_ns(kernel: &KernelTime, time: &Measured<f64>) -> Option<f64> {
     time.value().map(|ns| ns * f64::from(kernel.calls_per_step)).filter(|ns| ns.is_finite() && *ns >= 0.0)
 }
 
+/// Nanoseconds of a step in all of `kernels`.
+fn sum_ns<'a>(kernels: impl Iterator<Item = &'a KernelTime>) -> f64 {
+    kernels.filter_map(|kernel| step_ns(kernel, &kernel.median_ns)).sum()
+}
+
 impl Layer<'_> {
-    /// Nanoseconds of a step in kernels of `pass`, or in all.
-    fn sum_ns(&self, pass: Option<Pass>) -> f64 {
-        let of_pass = |kernel: &&KernelTime| pass.is_none_or(|pass| Pass::of(&kernel.kernel) == pass);
-        self.kernels.iter().map(|(_, kernel)| *kernel).filter(of_pass).filter_map(|k| step_ns(k, &k.median_ns)).sum()
+    fn sum_ns(&self) -> f64 {
+        sum_ns(self.kernels.iter().map(|(_, kernel)| *kernel))
     }
 }
 
@@ -90,7 +87,7 @@ fn layers<'a>(result: &'a RunResult, profile: &'a Profile) -> Vec<Layer<'a>> {
         if layers.iter().all(|layer| layer.name != name) {
             let kernels = profile.kernels.iter().enumerate().filter(|(_, kernel)| kernel.layer == name);
             let mut kernels: Vec<_> = kernels.map(|(index, kernel)| (index + 1, kernel)).collect();
-            kernels.sort_by_key(|(rank, kernel)| (Pass::of(&kernel.kernel), *rank));
+            kernels.sort_by_key(|(rank, kernel)| (pass_index(kernel), *rank));
             layers.push(Layer { name, kernels });
         }
     }
@@ -102,44 +99,43 @@ fn layers<'a>(result: &'a RunResult, profile: &'a Profile) -> Vec<Layer<'a>> {
 pub(super) fn section(result: &RunResult, profile: &Profile) -> Markup {
     let layers = layers(result, profile);
     let longest = profile.kernels.iter().filter_map(|kernel| step_ns(kernel, &kernel.p95_ns));
-    let full_ns = layers.iter().map(|layer| layer.sum_ns(None)).chain(longest).fold(0.0, f64::max);
-    let sum_ns: f64 = layers.iter().map(|layer| layer.sum_ns(None)).sum();
+    let full_ns = layers.iter().map(|layer| layer.sum_ns()).chain(longest).fold(0.0, f64::max);
+    let all_ns: f64 = layers.iter().map(Layer::sum_ns).sum();
     let mut notes = Notes::default();
     let mut rows = Vec::new();
     for layer in &layers {
-        rows.push(layer_row(layer, full_ns, sum_ns));
+        rows.push(layer_row(layer, full_ns, all_ns));
         for (rank, kernel) in &layer.kernels {
             rows.push(table::row("", &COLUMNS, &cells(*rank, kernel, full_ns, &mut notes)));
         }
     }
     html! {
         p class="key" {
-            @for pass in Pass::ALL {
-                span { span class={ "swatch " (pass.class()) } aria-hidden="true" {} (pass.words()) }
+            @for pass in passes(profile) {
+                span { span class={ "swatch " (pass.class) } aria-hidden="true" {} (pass.name) }
             }
             span { span class="swatch whisker" aria-hidden="true" {} "up to the 95th percentile" }
         }
         (table::with_rows(CAPTION, "by-layer", &COLUMNS, rows))
         (table::notes(&notes))
-        (table::facts(facts(profile, result).into_iter()))
+        (table::facts(facts(profile, result)))
         @for error in &profile.errors { p class="alarm" { (error) } }
     }
 }
 
 /// The sum of a layer: its passes side by side.
-fn layer_row(layer: &Layer<'_>, full_ns: f64, sum_ns: f64) -> Markup {
+fn layer_row(layer: &Layer<'_>, full_ns: f64, all_ns: f64) -> Markup {
     let mut begin_ns = 0.0;
-    let mut segments = Vec::new();
-    for pass in Pass::ALL {
-        let pass_ns = layer.sum_ns(Some(pass));
-        segments.push((pass, begin_ns, pass_ns));
+    let segments = (0..PASSES.len()).map(|pass| {
+        let of_pass = layer.kernels.iter().map(|(_, kernel)| *kernel).filter(|kernel| pass_index(kernel) == pass);
+        let pass_ns = sum_ns(of_pass);
         begin_ns += pass_ns;
-    }
+        (PASSES[pass].class, begin_ns - pass_ns, pass_ns)
+    });
     let bar = html! {
         svg class="bar" width="100%" height="16" aria-hidden="true" {
-            @for (pass, begin_ns, pass_ns) in segments.iter().filter(|(_, _, pass_ns)| *pass_ns > 0.0) {
-                rect class=(pass.class()) x=(percent(*begin_ns, full_ns)) y="1" height="14"
-                    width=(percent(*pass_ns, full_ns)) {}
+            @for (class, begin_ns, pass_ns) in segments.filter(|(_, _, pass_ns)| *pass_ns > 0.0) {
+                rect class=(class) x=(percent(begin_ns, full_ns)) y="1" height="14" width=(percent(pass_ns, full_ns)) {}
             }
         }
     };
@@ -147,9 +143,9 @@ fn layer_row(layer: &Layer<'_>, full_ns: f64, sum_ns: f64) -> Markup {
         text(layer.name),
         text(""),
         bar,
-        text(microseconds(layer.sum_ns(None))),
+        text(microseconds(layer.sum_ns())),
         text(""),
-        text(fixed(100.0 * layer.sum_ns(None) / sum_ns, 1)),
+        text(fixed(100.0 * layer.sum_ns() / all_ns, 1)),
         text(""),
     ];
     table::row("layer", &COLUMNS, &cells)
@@ -160,7 +156,7 @@ fn cells(rank: usize, kernel: &KernelTime, full_ns: f64, notes: &mut Notes) -> V
     let bar = html! {
         svg class="bar" width="100%" height="14" aria-hidden="true" {
             @if let Some(median_ns) = median_ns {
-                rect class=(Pass::of(&kernel.kernel).class()) y="3" height="8" width=(percent(median_ns, full_ns)) {}
+                rect class=(pass_of(kernel).class) y="3" height="8" width=(percent(median_ns, full_ns)) {}
                 @if let Some(p95_ns) = step_ns(kernel, &kernel.p95_ns) {
                     line class="whisker" x1=(percent(median_ns, full_ns)) x2=(percent(p95_ns, full_ns)) y1="7" y2="7" {}
                 }

@@ -3,10 +3,11 @@
 //! Source: S. Williams, A. Waterman and D. Patterson, "Roofline: an insightful visual performance model", CACM 52(4),
 //! 2009.
 
-use super::kernels::Pass;
+use super::kernels::{PassStyle, pass_of, passes};
 use super::labels::{self, Label, Point, Rect};
 use super::plot::{self, Axis, PlotArea, Range, TEXT_PX, px};
 use super::table;
+use crate::kernels::Pass;
 use crate::report::layout::Table;
 use crate::report::numbers::{fixed, three_digits};
 use crate::result::{KernelTime, Measured, PeakKind, Peaks, Profile};
@@ -99,8 +100,8 @@ pub(super) fn section(profile: &Profile, peaks: &Measured<Peaks>) -> Markup {
                 }
             }
             p class="key" {
-                @for pass in Pass::ALL {
-                    span { (swatch(pass)) (pass.class()) }
+                @for pass in passes(profile) {
+                    span { (swatch(pass)) (pass.name) }
                 }
             }
             (plot::figure("roofline", "Roofline", &description, &plot::FULL, |area| {
@@ -151,32 +152,23 @@ fn above_0(value: f64) -> bool {
     value.is_finite() && value > 0.0
 }
 
-fn swatch(pass: Pass) -> Markup {
+fn swatch(pass: PassStyle) -> Markup {
     html! {
         svg class="mark" width="16" height="16" aria-hidden="true" { (mark(pass, 8.0, 8.0, 5.5)) }
     }
 }
 
-/// The mark of a pass, which has a shape as well as a colour.
-fn mark(pass: Pass, x: f64, y: f64, radius: f64) -> Markup {
-    let class = pass.class();
-    match pass {
-        Pass::Forward => html! { circle class=(class) cx=(px(x)) cy=(px(y)) r=(px(radius)) {} },
-        Pass::Backward => {
-            // Squares and diamonds have the area of the circle.
-            let half = radius * 0.886;
-            html! {
-                rect class=(class) x=(px(x - half)) y=(px(y - half)) width=(px(2.0 * half)) height=(px(2.0 * half)) {}
-            }
-        }
-        Pass::Update => {
-            let half = radius * 1.25;
-            let (left, right, top, bottom) = (px(x - half), px(x + half), px(y - half), px(y + half));
-            let (x, y) = (px(x), px(y));
-            let points = format!("{x},{top} {right},{y} {x},{bottom} {left},{y}");
-            html! { polygon class=(class) points=(points) {} }
-        }
-    }
+/// The mark of a pass, which has a shape as well as a colour. All shapes have the area of a circle of this radius.
+fn mark(pass: PassStyle, x: f64, y: f64, radius: f64) -> Markup {
+    let corners: &[(f64, f64)] = match pass.pass {
+        Some(Pass::Forward) => return html! { circle class=(pass.class) cx=(px(x)) cy=(px(y)) r=(px(radius)) {} },
+        Some(Pass::ForwardBackward) => &[(0.0, -1.555), (1.347, 0.778), (-1.347, 0.778)],
+        Some(Pass::Backward) => &[(-0.886, -0.886), (0.886, -0.886), (0.886, 0.886), (-0.886, 0.886)],
+        Some(Pass::Update) => &[(0.0, -1.253), (1.253, 0.0), (0.0, 1.253), (-1.253, 0.0)],
+        None => &[(0.0, 1.555), (1.347, -0.778), (-1.347, -0.778)],
+    };
+    let points = corners.iter().map(|(right, down)| format!("{},{}", px(x + radius * right), px(y + radius * down)));
+    html! { polygon class=(pass.class) points=(points.collect::<Vec<_>>().join(" ")) {} }
 }
 
 fn draw(area: &PlotArea, x: &Axis, y: &Axis, spots: &[Spot<'_>], roofs: &Roofs) -> Markup {
@@ -208,7 +200,7 @@ fn draw(area: &PlotArea, x: &Axis, y: &Axis, spots: &[Spot<'_>], roofs: &Roofs) 
                         (spot.rank) " " (spot.name()) ": " (three_digits(spot.gflop_per_s)) " GFLOP/s at "
                         (three_digits(spot.intensity)) " FLOP/byte, " (fixed(spot.share_pct, 1)) " % of the time"
                     }
-                    (mark(Pass::of(&spot.kernel.kernel), point.x, point.y, point.radius))
+                    (mark(pass_of(spot.kernel), point.x, point.y, point.radius))
                 }
             }
         }
