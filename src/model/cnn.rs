@@ -1,165 +1,16 @@
-//! The network as data: layers, shapes, where each parameter lies, and how much arithmetic there is.
-//!
-//! Every size in the program and in the shaders comes from here.
+//! The pinned CNN, at any width.
 
+use super::layer::{CLASSES, IMAGE_SIDE, Layer, Operation, Shape};
+use super::parameter::{Parameter, layer_parameters};
 use crate::error::{Error, Result};
+use crate::rng::{Sequence, Stream};
 
-/// Images are 28 pixels high and wide, in one channel.
-pub const IMAGE_SIDE: usize = 28;
-/// Pixels, and bytes, of one image.
-pub const IMAGE_PIXELS: usize = IMAGE_SIDE * IMAGE_SIDE;
-/// Number of classes (digits).
-pub const CLASSES: usize = 10;
-
-/// Numbers of channels and hidden units are multiples of this: kernels compute so many neighbours at once and read rows of a
+/// Numbers of channels and hidden units are multiples of this: kernels compute this many neighbours at once and read rows of a
 /// dense layer four values at a time.
 pub const COUNT_MULTIPLE: usize = 4;
-/// The widest network: wider ones would be compared with the reference for minutes, and need more workgroups than the default
-/// limits allow.
+/// The maximum width: the check of wider networks against the reference would take minutes, and they would need more workgroups
+/// than the default limits allow.
 pub const WIDEST: f64 = 16.0;
-
-/// The extent of one image's activations: `channels` x `height` x `width`, stored in that order (CHW).
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Shape {
-    /// Number of channels; for dense layers, of units.
-    pub channels: usize,
-    /// Rows; 1 for dense layers.
-    pub height: usize,
-    /// Columns; 1 for dense layers.
-    pub width: usize,
-}
-
-impl Shape {
-    /// A shape of `channels` x `height` x `width`.
-    pub const fn new(channels: usize, height: usize, width: usize) -> Self {
-        Self { channels, height, width }
-    }
-
-    /// The number of values.
-    pub const fn elements(self) -> usize {
-        self.channels * self.height * self.width
-    }
-
-    /// The number of positions, `height` x `width`.
-    pub const fn positions(self) -> usize {
-        self.height * self.width
-    }
-}
-
-/// What a layer computes.
-#[derive(Debug, Clone, Copy, PartialEq)]
-pub enum Operation {
-    /// Cross-correlation with square `kernel`, stride 1, no padding; bias; ReLU.
-    Convolution {
-        /// Side of the square kernel.
-        kernel: usize,
-    },
-    /// Maximum over square windows that do not overlap; a remainder at the border is dropped (floor).
-    MaxPool {
-        /// Side of the window, and the stride.
-        window: usize,
-    },
-    /// Inverted dropout: while training a value is dropped with probability `rate`, kept ones are divided by 1 - `rate`.
-    Dropout {
-        /// Probability of dropping a value, in [0, 1).
-        rate: f32,
-    },
-    /// y = W x + b, with ReLU where `relu` is set.
-    Dense {
-        /// Whether a ReLU follows.
-        relu: bool,
-    },
-    /// Softmax and cross-entropy, averaged over the batch.
-    SoftmaxCrossEntropy,
-}
-
-/// One layer: its name, operation and the shapes of one image's input and output.
-#[derive(Debug, Clone, PartialEq)]
-pub struct Layer {
-    /// Name as used in labels, profiles and weight files.
-    pub name: &'static str,
-    /// What it computes.
-    pub operation: Operation,
-    /// Shape of one image's input.
-    pub input: Shape,
-    /// Shape of one image's output.
-    pub output: Shape,
-}
-
-impl Layer {
-    /// Multiply-adds of one image's forward pass, counting every product of a weight and a value once. 0 without weights.
-    pub const fn forward_macs(&self) -> u64 {
-        (match self.operation {
-            Operation::Convolution { kernel } => self.output.elements() * self.input.channels * kernel * kernel,
-            Operation::Dense { .. } => self.output.elements() * self.input.elements(),
-            _ => 0,
-        }) as u64
-    }
-
-    /// Whether the layer has a weight and a bias.
-    pub const fn has_parameters(&self) -> bool {
-        matches!(self.operation, Operation::Convolution { .. } | Operation::Dense { .. })
-    }
-}
-
-/// One trainable tensor and its place in the flat parameter vector.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Parameter {
-    /// `<layer>.weight` or `<layer>.bias`, the name in weight files.
-    pub name: String,
-    /// Name of the layer.
-    pub layer: &'static str,
-    /// Convolution: `[out, in, height, width]`; dense: `[out, in]`; bias: `[out]`. Row-major, as in PyTorch.
-    pub shape: Vec<usize>,
-    /// Index of the first value in the flat parameter vector.
-    pub offset: usize,
-    /// Inputs that reach one output, for the initial range; 0 for a bias.
-    pub fan_in: usize,
-    /// Outputs that one input reaches, for the initial range; 0 for a bias.
-    pub fan_out: usize,
-}
-
-impl Parameter {
-    /// The number of values.
-    pub fn elements(&self) -> usize {
-        self.shape.iter().product()
-    }
-
-    /// The range of this tensor in the flat parameter vector.
-    pub fn range(&self) -> std::ops::Range<usize> {
-        self.offset..self.offset + self.elements()
-    }
-
-    /// Whether this is a bias.
-    pub fn is_bias(&self) -> bool {
-        self.shape.len() == 1
-    }
-}
-
-/// How the network is trained; everything that is the same for every step.
-#[derive(Debug, Clone, Copy, PartialEq)]
-pub struct Training {
-    /// Learning rate of the first step.
-    pub learning_rate: f64,
-    /// lr_t = `learning_rate` / (1 + `decay` t), t counting steps from 0.
-    pub decay: f64,
-    /// v <- `momentum` v - lr_t g.
-    pub momentum: f32,
-    /// Images per step.
-    pub batch: u32,
-    /// Passes over the training images.
-    pub epochs: u32,
-}
-
-impl Training {
-    /// The pinned schedule: 10 epochs in batches of 128.
-    pub const STANDARD: Training = Training { learning_rate: 0.05, decay: 1e-5, momentum: 0.9, batch: 128, epochs: 10 };
-
-    /// The learning rate of step `step`, counting from 0.
-    pub fn learning_rate_at(&self, step: u32) -> f32 {
-        (self.learning_rate / (1.0 + self.decay * f64::from(step))) as f32
-    }
-}
 
 /// The pinned dropout rate.
 pub const DROPOUT_RATE: f32 = 0.2;
@@ -173,7 +24,7 @@ pub struct Model {
     pub parameters: Vec<Parameter>,
 }
 
-/// A layer before its input is known: name, operation, channels or units that it puts out (0 where the input decides).
+/// A layer without its shapes: name, operation, output channels or units (0 if the input determines them).
 type Outline = (&'static str, Operation, usize);
 
 /// The pinned CNN.
@@ -257,7 +108,7 @@ impl Model {
         self.layers.iter().find(|layer| layer.name == name).expect("the model has a layer of this name")
     }
 
-    /// Values that dropout sees of each image.
+    /// Inputs of dropout layers for each image.
     pub fn dropout_values(&self) -> u32 {
         let layers = self.layers.iter().filter(|layer| matches!(layer.operation, Operation::Dropout { .. }));
         layers.map(|layer| layer.output.elements() as u32).sum()
@@ -276,8 +127,8 @@ impl Model {
         self.layers.iter().map(Layer::forward_macs).sum()
     }
 
-    /// Multiply-adds of one image's forward and backward pass, counted densely: each layer with weights needs as many again
-    /// for the gradient of its weights, and for that of its input, which the first layer is spared.
+    /// Multiply-adds of one image's forward and backward pass, counted densely: each layer with weights needs the same
+    /// number for the gradient of its weights, and for that of its input, except for the first layer.
     pub fn training_macs(&self) -> u64 {
         3 * self.forward_macs() - self.layers.first().map_or(0, Layer::forward_macs)
     }
@@ -290,45 +141,18 @@ impl Model {
         let mut values = vec![0.0; self.parameter_count()];
         for (index, parameter) in self.parameters.iter().enumerate().filter(|(_, parameter)| !parameter.is_bias()) {
             let limit = (6.0 / (parameter.fan_in + parameter.fan_out) as f64).sqrt() as f32;
-            let mut sequence = crate::rng::Sequence::new(seed, crate::rng::Stream::Init, index as u32);
+            let mut sequence = Sequence::new(seed, Stream::Init, index as u32);
             values[parameter.range()].fill_with(|| (2.0 * sequence.uniform() - 1.0) * limit);
         }
         values
     }
 }
 
-/// The smallest width there is a network of; the others are its multiples.
+/// The smallest width with a network; all others are multiples of it.
 fn narrowest() -> f64 {
     let counts =
         outline(DROPOUT_RATE).into_iter().map(|(_, _, count)| count).filter(|count| ![0, CLASSES].contains(count));
     COUNT_MULTIPLE as f64 / counts.min().unwrap_or(COUNT_MULTIPLE) as f64
-}
-
-/// The weight and the bias of `layer`, the first starting at `offset`; none for a layer without parameters.
-fn layer_parameters(layer: &Layer, offset: usize) -> Vec<Parameter> {
-    let (shape, fan_in, fan_out) = match layer.operation {
-        Operation::Convolution { kernel } => (
-            vec![layer.output.channels, layer.input.channels, kernel, kernel],
-            layer.input.channels * kernel * kernel,
-            layer.output.channels * kernel * kernel,
-        ),
-        Operation::Dense { .. } => {
-            let (units, inputs) = (layer.output.elements(), layer.input.elements());
-            (vec![units, inputs], inputs, units)
-        }
-        _ => return Vec::new(),
-    };
-    let weight =
-        Parameter { name: format!("{}.weight", layer.name), layer: layer.name, shape, offset, fan_in, fan_out };
-    let bias = Parameter {
-        name: format!("{}.bias", layer.name),
-        layer: layer.name,
-        shape: vec![layer.output.channels],
-        offset: offset + weight.elements(),
-        fan_in: 0,
-        fan_out: 0,
-    };
-    vec![weight, bias]
 }
 
 #[cfg(test)]
@@ -412,12 +236,5 @@ mod tests {
             }
         }
         assert_ne!(values, model.initial_parameters(2));
-    }
-
-    #[test]
-    fn the_learning_rate_decays_by_the_step() {
-        assert_eq!(Training::STANDARD.learning_rate_at(0), 0.05);
-        let last = Training::STANDARD.learning_rate_at(4_689);
-        assert!((f64::from(last) - 0.05 / 1.04689).abs() < 1e-9, "{last}");
     }
 }
