@@ -34,8 +34,8 @@ pub enum Error {
 impl Error {
     /// The process exit code of this kind of error.
     ///
-    /// 0 is success and 6 a run with a result that is stamped INVALID; neither is an `Error`. 1 is reserved for panics and other
-    /// defects of the program itself.
+    /// 0 is success and 6 a run with a result that is stamped INVALID; neither is an `Error`. 1 is reserved for panics
+    /// and other defects of the program itself.
     pub fn exit_code(&self) -> u8 {
         match self {
             Error::Usage(_) => 2,

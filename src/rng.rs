@@ -1,7 +1,7 @@
 //! Counter-based random numbers: every draw is a pure function of (seed, stream, counter).
 //!
-//! The generator is Threefry-2x32 with 20 rounds. It needs only 32-bit additions, rotations and exclusive-ors, so that the WGSL
-//! version in `shaders/shared/threefry.wgsl` gives the same bits on every adapter, without any state.
+//! The generator is Threefry-2x32 with 20 rounds. It needs only 32-bit additions, rotations and exclusive-ors, so that
+//! the WGSL version in `shaders/shared/threefry.wgsl` gives the same bits on every adapter, without any state.
 //!
 //! Source: J. K. Salmon, M. A. Moraes, R. O. Dror, D. E. Shaw, "Parallel random numbers: as easy as 1, 2, 3", SC 2011.
 

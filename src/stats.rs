@@ -23,8 +23,8 @@ pub fn median_absolute_deviation(samples: &[f64]) -> Option<f64> {
 
 /// The ends of the 95 % percentile bootstrap interval of the median; `None` for fewer than two samples.
 ///
-/// The same samples and seed give the same interval. Source: B. Efron, "Bootstrap methods: another look at the jackknife",
-/// The Annals of Statistics 7(1), 1979.
+/// The same samples and seed give the same interval. Source: B. Efron, "Bootstrap methods: another look at the
+/// jackknife", The Annals of Statistics 7(1), 1979.
 pub fn bootstrap_interval(samples: &[f64], seed: u64) -> Option<(f64, f64)> {
     let count = u32::try_from(samples.len()).ok().filter(|&count| count >= 2)?;
     let mut sequence = Sequence::new(seed, Stream::Check, u32::MAX);
@@ -60,8 +60,8 @@ pub struct Line {
 }
 
 impl Line {
-    /// The line through `points` (x, y) with the smallest sum of squared relative distances ((y - line) / y)^2; `None` for
-    /// fewer than two different x, or for a y that is not above 0.
+    /// The line through `points` (x, y) with the smallest sum of squared relative distances ((y - line) / y)^2; `None`
+    /// for fewer than two different x, or for a y that is not above 0.
     ///
     /// Source: least squares with the weights 1 / y^2, about the weighted means, as in P. R. Bevington, "Data reduction and
     /// error analysis for the physical sciences", 1969, section 6-3.
@@ -99,8 +99,8 @@ pub struct Slope {
 }
 
 impl Slope {
-    /// The line through `points` (x, y) with the smallest sum of squared distances in y; `None` for fewer than three points or two
-    /// different x, or for values that are not finite.
+    /// The line through `points` (x, y) with the smallest sum of squared distances in y; `None` for fewer than three
+    /// points or two different x, or for values that are not finite.
     ///
     /// Source: N. R. Draper, H. Smith, "Applied regression analysis", 1998, sections 1.2 and 1.4.
     pub fn through(points: &[(f64, f64)]) -> Option<Self> {

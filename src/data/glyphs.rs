@@ -2,8 +2,8 @@
 
 /// A stroke: points [x, y] in a unit box, x to the right and y downwards, joined by a smooth curve.
 ///
-/// Two points give a straight line. If the first point is also the last one, the curve is closed and smooth there too. A corner
-/// is the end of one stroke and the beginning of the next.
+/// Two points give a straight line. If the first point is also the last one, the curve is closed and smooth there too.
+/// A corner is the end of one stroke and the beginning of the next.
 pub type Stroke = &'static [[f32; 2]];
 
 /// One variant of a digit.

@@ -1,11 +1,11 @@
 //! Synthetic digits in the style of MNIST: a data set that needs no files and no download.
 //!
-//! A digit is a glyph whose points are jittered, displaced by a smooth field (elastic distortion), sheared, rotated and stretched,
-//! then fitted into about 20 x 20 of 28 x 28 pixels, drawn with a round pen of varying width, and overlaid with noise. Image `i`
-//! depends only on the seed and on `i`.
+//! A digit is a glyph whose points are jittered, displaced by a smooth field (elastic distortion), sheared, rotated and
+//! stretched, then fitted into about 20 x 20 of 28 x 28 pixels, drawn with a round pen of varying width, and overlaid
+//! with noise. Image `i` depends only on the seed and on `i`.
 //!
-//! The same seed gives the same bits on every platform: only +, -, *, / and the square root, which IEEE 754 defines to the
-//! last bit, and `libm` for sine and cosine, which is the same code everywhere.
+//! The same seed gives the same bits on every platform: only +, -, *, / and the square root, which IEEE 754 defines to
+//! the last bit, and `libm` for sine and cosine, which is the same code everywhere.
 //!
 //! Source of the elastic distortion: P. Simard, D. Steinkraus, J. Platt, "Best practices for convolutional neural networks
 //! applied to visual document analysis", ICDAR 2003; here it displaces the strokes instead of the pixels.
@@ -24,8 +24,8 @@ type Point = [f32; 2];
 
 /// How strongly digits vary. Lengths are in units of the glyph's box unless their name says pixels.
 ///
-/// Chosen so that a linear classifier stays well above 5 % error (it reaches 9 %; on MNIST 8 %) and the network reaches about
-/// 1 % after 10 epochs, as on MNIST.
+/// Chosen so that a linear classifier stays well above 5 % error (it reaches 9 %; on MNIST 8 %) and the network reaches
+/// about 1 % after 10 epochs, as on MNIST.
 mod strength {
     /// Standard deviation of each control point.
     pub const POINT_JITTER: f32 = 0.020;
@@ -75,7 +75,8 @@ pub fn digits(seed: u64, train: usize, test: usize) -> Dataset {
     digits_with_workers(seed, train, test, std::thread::available_parallelism().map_or(1, |count| count.get()))
 }
 
-/// [`digits`] with at most `workers` threads. If no threads can be started, as in browsers, the calling thread draws all images.
+/// [`digits`] with at most `workers` threads. If no threads can be started, as in browsers, the calling thread draws
+/// all images.
 pub fn digits_with_workers(seed: u64, train: usize, test: usize, workers: usize) -> Dataset {
     Dataset {
         identity: Identity::Synthetic,
@@ -121,7 +122,8 @@ impl Random {
         least + (greatest - least) * self.0.uniform()
     }
 
-    /// Approximately normal with mean 0 and standard deviation 1: the sum of four uniform numbers, so that it is never above 3.5.
+    /// Approximately normal with mean 0 and standard deviation 1: the sum of four uniform numbers, so that it is never
+    /// above 3.5.
     fn normal(&mut self) -> f32 {
         let sum = self.0.uniform() + self.0.uniform() + self.0.uniform() + self.0.uniform();
         (sum - 2.0) * 1.732_050_8

@@ -5,11 +5,11 @@ use super::parameter::{Parameter, layer_parameters};
 use crate::error::{Error, Result};
 use crate::rng::{Sequence, Stream};
 
-/// Numbers of channels and hidden units are multiples of this: kernels compute this many neighbours at once and read rows of a
-/// dense layer four values at a time.
+/// Numbers of channels and hidden units are multiples of this: kernels compute this many neighbours at once and read
+/// rows of a dense layer four values at a time.
 pub const COUNT_MULTIPLE: usize = 4;
-/// The maximum width: the check of wider networks against the reference would take minutes, and they would need more workgroups
-/// than the default limits allow.
+/// The maximum width: the check of wider networks against the reference would take minutes, and they would need more
+/// workgroups than the default limits allow.
 pub const WIDEST: f64 = 16.0;
 
 /// The pinned dropout rate.

@@ -48,7 +48,8 @@ pub enum Operation {
         /// Side of the window, and the stride.
         window: usize,
     },
-    /// Inverted dropout: while training a value is dropped with probability `rate`, kept ones are divided by 1 - `rate`.
+    /// Inverted dropout: while training a value is dropped with probability `rate`, kept ones are divided by 1 -
+    /// `rate`.
     Dropout {
         /// Probability of dropping a value, in [0, 1).
         rate: f32,
@@ -76,7 +77,8 @@ pub struct Layer {
 }
 
 impl Layer {
-    /// Multiply-adds of one image's forward pass, counting every product of a weight and a value once; 0 for layers without weights.
+    /// Multiply-adds of one image's forward pass, counting every product of a weight and a value once; 0 for layers
+    /// without weights.
     pub const fn forward_macs(&self) -> u64 {
         (match self.operation {
             Operation::Convolution { kernel } => self.output.elements() * self.input.channels * kernel * kernel,

@@ -21,10 +21,11 @@ pub fn dense_forward(layer: &Layer, x: &[f64], weight: &[f64], bias: &[f64]) -> 
     y
 }
 
-/// The gradient of a dense layer's input, dx = W^T dy, times the derivative of the ReLU that made this input, if one did.
+/// The gradient of a dense layer's input, dx = W^T dy, times the derivative of the ReLU that made this input, if one
+/// did.
 ///
-/// `dy` is [N, O] and `weight` [O, I]. `x_relu` is the layer's input [N, I] where it came out of a ReLU: the gradient is 0
-/// wherever that input is not above 0. The result is [N, I].
+/// `dy` is [N, O] and `weight` [O, I]. `x_relu` is the layer's input [N, I] where it came out of a ReLU: the gradient
+/// is 0 wherever that input is not above 0. The result is [N, I].
 pub fn dense_backward_input(layer: &Layer, dy: &[f64], weight: &[f64], x_relu: Option<&[f64]>) -> Vec<f64> {
     let (inputs, outputs) = (layer.input.elements(), layer.output.elements());
     let mut dx = vec![0.0; images_in(dy, outputs) * inputs];

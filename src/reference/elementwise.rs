@@ -14,8 +14,9 @@ pub fn batch_gather(images: &[u8], labels: &[u8], indices: &[u32]) -> (Vec<f64>,
 
 /// Inverted dropout: a value is kept and divided by 1 - `rate`, or replaced by 0.
 ///
-/// Element e of `x`, counted through the whole batch, is kept when the first word of Threefry under `key` at the counter
-/// [e, `step`] is not below [`rng::dropout_threshold`]. The factor 1 / (1 - `rate`) is rounded to f32, as on the device.
+/// Element e of `x`, counted through the whole batch, is kept when the first word of Threefry under `key` at the
+/// counter [e, `step`] is not below [`rng::dropout_threshold`]. The factor 1 / (1 - `rate`) is rounded to f32, as on
+/// the device.
 ///
 /// Source: N. Srivastava et al., "Dropout: a simple way to prevent neural networks from overfitting", JMLR 2014.
 pub fn dropout_forward(x: &[f64], key: [u32; 2], step: u32, rate: f32) -> Vec<f64> {

@@ -3,7 +3,8 @@
 use super::vector::images_in;
 use crate::model::CLASSES;
 
-/// The cross-entropy of every image in nats, and whether its largest logit (the first of equals) is the label's: 1 or 0.
+/// The cross-entropy of every image in nats, and whether its largest logit (the first of equals) is the label's: 1 or
+/// 0.
 ///
 /// `logits` is [N, 10] and `labels` `[N]`; both results are `[N]`.
 pub fn softmax_cross_entropy_forward(logits: &[f64], labels: &[u8]) -> (Vec<f64>, Vec<u32>) {

@@ -25,7 +25,8 @@ pub struct Network {
 /// The intermediate values of a forward pass, for the backward pass.
 #[derive(Debug, Clone)]
 pub struct Trace {
-    /// The pixels, then the output of every layer: `activations[i]` is the input of layer i. The last are the losses `[N]`.
+    /// The pixels, then the output of every layer: `activations[i]` is the input of layer i. The last are the losses
+    /// `[N]`.
     pub activations: Vec<Vec<f64>>,
     /// For every pooling layer the position of each maximum in its window; empty for other layers.
     pub argmaxes: Vec<Vec<u32>>,
@@ -63,8 +64,8 @@ impl Network {
         Self { model, training, parameters, velocities, dropout_key }
     }
 
-    /// The forward pass over `pixels` [N, 1, 28, 28] and `labels` `[N]`, with the dropout mask of a training step, or without
-    /// dropout where `dropout_step` is `None`.
+    /// The forward pass over `pixels` [N, 1, 28, 28] and `labels` `[N]`, with the dropout mask of a training step, or
+    /// without dropout where `dropout_step` is `None`.
     pub fn forward(&self, pixels: &[f64], labels: &[u8], dropout_step: Option<u32>) -> Trace {
         let mut trace = Trace { activations: vec![pixels.to_vec()], argmaxes: Vec::new(), correct: Vec::new() };
         for (index, layer) in self.model.layers.iter().enumerate() {
@@ -130,7 +131,8 @@ impl Network {
 
     /// One training step: the gradients of the batch, then the update of velocities and parameters.
     ///
-    /// `pixels` is [N, 1, 28, 28], `labels` `[N]`; `step` counts from 0 and sets the learning rate and the dropout mask.
+    /// `pixels` is [N, 1, 28, 28], `labels` `[N]`; `step` counts from 0 and sets the learning rate and the dropout
+    /// mask.
     pub fn training_step(&mut self, pixels: &[f64], labels: &[u8], step: u32) -> StepResult {
         let result = self.gradients(pixels, labels, step);
         let learning_rate = f64::from(self.training.learning_rate_at(step));
