@@ -14,6 +14,8 @@ export NODEVICE_SELECT ?= 1
 
 .PHONY: run test web serve compare-tfjs bench-gpu bench-cpu compare-webgpu
 
+STEP := .ci/step
+WASM := wasm32-unknown-unknown
 PAGE := target/page
 TFJS := target/tfjs
 
@@ -24,31 +26,27 @@ run:
 	@.ci/setup adapter cargo run --release --locked --quiet --bin gpubench --
 	@cargo run --release --locked --quiet --bin gpubench -- $(ARGS)
 
+# Each step says its name, and the one that fails says so; what is quick comes first.
 test:
-	@.ci/setup test
-	@echo "check: formatting"
-	@cargo fmt --check
-	@echo "check: lints, natively"
-	@cargo clippy --locked --quiet --all-targets -- -D warnings
-	@echo "check: lints, wasm32"
-	@cargo clippy --locked --quiet --lib --target wasm32-unknown-unknown -- -D warnings
-	@echo "check: documentation"
-	@RUSTDOCFLAGS="-D warnings" cargo doc --locked --quiet --no-deps --document-private-items
-	@echo "build: the tests"
-	@cargo test --locked --quiet --no-run
+	@$(STEP) "set-up" .ci/setup test
+	@$(STEP) "check: formatting" cargo fmt --check
+	@$(STEP) "check: lints, natively" cargo clippy --locked --quiet --all-targets -- -D warnings
+	@$(STEP) "check: lints, wasm32" cargo clippy --locked --quiet --lib --target $(WASM) -- -D warnings
+	@RUSTDOCFLAGS="-D warnings" $(STEP) "check: documentation" cargo doc --locked --quiet --no-deps --document-private-items
+	@$(STEP) "build: the tests" cargo test --locked --quiet --no-run
 	@.ci/setup adapter cargo run --locked --quiet --bin gpubench --
-	@$(MAKE) --no-print-directory web
-	@echo "test: kernels and training in a browser"
-	@.ci/browser-tests
-	@echo "test: all tests"
-	@cargo test --locked --no-fail-fast
+	@$(STEP) "build: the page" $(MAKE) --no-print-directory web
+	@$(STEP) "test: kernels and training in a browser" .ci/leaves-nothing .ci/browser-tests
+	@$(STEP) "test: all tests" .ci/leaves-nothing cargo test --locked --no-fail-fast
 
+# What `wasm-pack build --target web --profile browser` makes, without wasm-pack.
 web:
 	@.ci/setup web
 	@echo "build: the page (some minutes the first time)"
 	@rm -rf $(PAGE) && mkdir -p $(PAGE)
-	@wasm-pack --log-level warn build --target web --mode no-install --no-pack --no-typescript --profile browser --out-dir $(PAGE)/pkg --out-name gpubench . -- --locked --quiet
-	@cp web/*.html web/*.css web/*.js $(PAGE)/ && rm -f $(PAGE)/pkg/.gitignore
+	@cargo build --locked --quiet --lib --target $(WASM) --profile browser
+	@wasm-bindgen --target web --no-typescript --out-dir $(PAGE)/pkg --out-name gpubench target/$(WASM)/browser/gpubench.wasm
+	@cp web/*.html web/*.css web/*.js $(PAGE)/
 	@.ci/page-size $(PAGE)/pkg/gpubench_bg.wasm
 
 serve: web

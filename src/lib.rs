@@ -1,28 +1,31 @@
-//! Trains one fixed CNN with WGSL compute shaders and reports how fast the device did it.
+//! Trains one fixed CNN with WGSL compute shaders and reports how fast the device does it.
 //!
-//! A run goes through these modules, each of which imports only from those above it in this list:
+//! The modules, each of which imports only from those above it in this list:
 //!
 //! | module | holds |
 //! |---|---|
-//! | [`error`] | what can go wrong, and the exit code of each kind |
-//! | [`model`] | the CNN as data: layers, shapes, where parameters lie |
-//! | [`rng`] | counter-based random numbers, bit-equal to their WGSL twin |
+//! | [`error`] | failures and their exit codes |
 //! | [`hash`] | SHA-256 as text |
-//! | [`stats`] | median, deviation, bootstrap |
+//! | [`rng`] | counter-based random bits, bit-equal to their WGSL twin |
+//! | [`model`] | the CNN as data: layers, shapes, parameter layout |
+//! | [`stats`] | median, deviation, bootstrap, fitted lines |
 //! | [`data`] | images and labels: IDX files and synthetic digits |
-//! | [`mod@reference`] | one plain function for each kernel: what is right |
-//! | [`weights`] | weight files in PyTorch's layout |
+//! | [`weights`] | safetensors files in PyTorch's layout |
+//! | [`mod@reference`] | one plain f64 function for each kernel: the oracle |
 //! | [`kernels`] | the kernel table, one row for each WGSL file, and plans made of its rows |
-//! | [`gpu`] | adapters, devices, pipelines, buffers, commands: all of wgpu |
-//! | [`trainer`] | the state of a training on the device, and the recording of its steps |
-//! | `cpu` | the same training on the cores of the host |
-//! | [`result`] and [`report`] | what was measured, and how it is shown |
-//! | [`mod@bench`] | the protocol: check, train, evaluate, judge |
-//! | `host` | the protocol's view of the host's cores: the CPU target |
-//! | `cli` and `web` | the edges: only they touch files, arguments, the terminal, a page |
+//! | [`gpu`] | adapters, devices, pipelines, buffers, timestamps: all of wgpu |
+//! | [`trainer`] | the state of a training on the device, and the encoding of its steps |
+//! | [`result`] | the versioned schema of results |
+//! | [`report`] | results as text, tables, HTML and traces |
+//! | [`check`] | the comparison with the reference before any timing |
+//! | [`peaks`] | measured peaks of an adapter |
+//! | [`mod@bench`] | the protocol: check, train, evaluate, profile, validate; searches by measurement |
+//! | `cpu` | the same training on the host's cores: SIMD kernels and their target |
+//! | `telemetry` | power, load and memory of the machine |
+//! | `cli` and `web` | the edges: only they and `telemetry` access files, arguments, the terminal or a page |
 //!
-//! [`bench::run`] is the whole protocol in one function; [`check`] is why its figures may be believed. A kernel's WGSL
-//! file, entry point, row, reference function, label and key in results all bear one name.
+//! [`bench::run`] is the protocol in one function; [`check`] ensures that only correct kernels are timed. A kernel's WGSL file,
+//! entry point, row, reference function, label and key in results share one name.
 
 pub mod bench;
 pub mod check;

@@ -35,8 +35,8 @@ async fn every_kernel_agrees_with_the_reference() {
         let plan = Choice::shipped(row).make(&config.model, &config.training, config.seed);
         let pipelines = Pipelines::compile(&gpu, &plan).await.expect("every kernel compiles");
         for batch in [1, 3, 17, 96, 128] {
-            let complaint = check::check_batch(&gpu, &pipelines, &plan, &config, batch).await.expect("the check runs");
-            assert_eq!(complaint, "", "{}, batch {batch}", row.name);
+            let failure = check::check_batch(&gpu, &pipelines, &plan, &config, batch).await.expect("the check runs");
+            assert_eq!(failure, "", "{}, batch {batch}", row.name);
         }
     }
 }
@@ -50,7 +50,7 @@ async fn five_training_steps_agree_with_the_reference() {
         let plan = Choice::shipped(row).make(&config.model, &config.training, config.seed);
         let pipelines = Pipelines::compile(&gpu, &plan).await.expect("every kernel compiles");
         let report = check::check(&gpu, &pipelines, &plan, &config).await.expect("the check runs");
-        assert_eq!(report.complaint, "", "{}", row.name);
+        assert_eq!(report.failure, "", "{}", row.name);
         assert_eq!(report.check.steps.len(), 5);
         assert_eq!(report.check.kernels.len(), plan.training.len());
     }
@@ -68,6 +68,6 @@ async fn a_wrong_kernel_is_caught() {
         }
     }
     let pipelines = Pipelines::compile(&gpu, &plan).await.expect("every kernel compiles");
-    let complaint = check::check_batch(&gpu, &pipelines, &plan, &config, 3).await.expect("the check runs");
-    assert!(complaint.starts_with("conv_forward/conv2 disagrees"), "{complaint}");
+    let failure = check::check_batch(&gpu, &pipelines, &plan, &config, 3).await.expect("the check runs");
+    assert!(failure.starts_with("conv_forward/conv2 disagrees"), "{failure}");
 }

@@ -1,32 +1,32 @@
-//! The time account of a training: the host's host_timeline and the profile's device times, put together.
+//! The time account of a training: the host's timeline combined with the profile's device times.
 
 use super::host_timeline::{Activity, HostTimeline};
 use crate::result::{Account, Measured, Peaks, Profile, TrainingBound, Verdict, no_device_time_factor};
 
-/// Device times of one whole batch, seconds; means, since the account adds up to a sum.
+/// Device times of one full batch, seconds; means, since the parts of the account add up.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct DeviceStep {
-    /// Kernels at work.
+    /// Sum of the kernel times.
     pub kernels_s: f64,
-    /// The undisturbed step, kernels and the gaps between them.
+    /// An unprofiled step: kernels and the gaps between them.
     pub step_s: f64,
-    /// The same steps by the host's clock, with the next submission ready, if the device is the host's own processor and as fast or slow
-    /// as whatever else runs lets it be.
+    /// The same steps on the host's clock, with the next submission ready; only for a device that is the host's own processor, whose
+    /// speed depends on what else runs.
     pub host_step_s: Option<f64>,
 }
 
-/// The account of a training of `steps` steps, `batches` whole batches' worth of work, in `wall_s` seconds.
+/// The account of a training of `steps` steps, the work of `batches` full batches, in `wall_s` seconds.
 ///
-/// Time in which nothing was in flight belongs to what the host did meanwhile. Time in flight that the device did not need is put
-/// down to the encoding and submission, then to the other work, that the host did in flight, as far as these go: that is an upper
-/// bound of what they can have cost. What is left is the rest.
+/// Time with nothing in flight is attributed to the host's activity at that time. Time in flight in which the device was idle is
+/// attributed first to encoding and submission, then to the host's other work in flight, up to their durations: an upper bound of
+/// their cost. The remainder is the rest.
 ///
-/// Drivers that execute commands before they return from taking them make a submission last as long as its commands, so that of
-/// each submission no more than `submit_s`, the time of one that is almost empty, can count as launching. Where that was not
-/// measured, submissions count whole unless they look like such a driver's.
+/// In drivers that execute commands inside the submit call, a submission lasts as long as its commands. At most `submit_s`, the time
+/// of an almost empty submission, therefore counts as launching. Where `submit_s` was not measured, submissions count in full unless
+/// submitting took longer than waiting.
 ///
-/// Where the device is the host's own processor, device times are scaled by how much longer a step took in the training, by the host's
-/// clock, than beside the profile ([`Account::device_time_factor`]). A GPU's are not: there a longer step is a device that waits.
+/// Where the device is the host's own processor, device times are scaled by the ratio of the step times in the training and during
+/// the profile, both on the host's clock ([`Account::device_time_factor`]). A GPU's are not: there a longer step means an idle device.
 pub fn account(
     host_timeline: &HostTimeline,
     device: DeviceStep,
@@ -44,7 +44,7 @@ pub fn account(
     let exposed_launch_s = part(false, &is_launch);
     let transfer_s = part(false, &is_transfer);
     let in_flight_s = part(true, &|_| true);
-    // What the host_timeline does not hold was done between intervals, with nothing in flight or next to nothing.
+    // Time outside all intervals is host work between them, with almost nothing in flight.
     let exposed_other_s = wall_s - in_flight_s - exposed_launch_s - transfer_s;
 
     // In the training the processor may have been faster or slower than in the profile.
@@ -82,7 +82,7 @@ pub fn account(
     account
 }
 
-/// Adds to the verdict of `account` what the peaks say: which share of the kernels' time an empty dispatch would take as well.
+/// Refines the verdict of `account` with the measured peaks: the time of an empty dispatch counts as launching, not computing.
 pub fn compare_with_peaks(account: &mut Account, profile: &Profile, peaks: &Peaks) {
     let Some(launch_ns) = peaks.launch_ns() else { return };
     let mut all_ns = 0.0;
@@ -98,8 +98,8 @@ pub fn compare_with_peaks(account: &mut Account, profile: &Profile, peaks: &Peak
     }
 }
 
-/// Which of computing, launching and the host takes most of the wall time, given the share of the kernels' time that an empty
-/// dispatch takes as well.
+/// Which of computing, launching and the host takes most of the wall time; `launch_share` of the kernels' time is that of empty
+/// dispatches.
 fn verdict(account: &Account, launch_share: f64) -> Verdict {
     let share = |seconds: f64| 100.0 * seconds / account.wall_s;
     let compute = share(account.kernels_s * (1.0 - launch_share));
@@ -125,7 +125,7 @@ mod tests {
     use crate::bench::host_timeline::Interval;
     use web_time::Instant;
 
-    /// A host_timeline of (activity, seconds, in flight).
+    /// A timeline of (activity, seconds, in flight).
     fn host_timeline(intervals: &[(Activity, f64, bool)]) -> HostTimeline {
         let mut host_timeline = HostTimeline::new(Instant::now());
         let interval = |&(activity, seconds, in_flight): &(Activity, f64, bool)| Interval {
@@ -165,7 +165,7 @@ mod tests {
         assert!((account.kernels_s - 8.0).abs() < 1e-9 && (account.gaps_s - 1.0).abs() < 1e-9);
         assert!((account.encode_submit_s - 0.1).abs() < 1e-9, "{account:?}");
         assert!((account.transfer_s - 0.7).abs() < 1e-9);
-        assert!((account.host_s - 0.2).abs() < 1e-9, "what the host_timeline does not hold is the host's");
+        assert!((account.host_s - 0.2).abs() < 1e-9, "time outside the timeline is the host's");
         assert!(account.rest_s.abs() < 1e-9);
         assert_eq!(account.verdict.bound, TrainingBound::Compute);
         assert!((account.host.encode_s - 1.1).abs() < 1e-9);
@@ -184,7 +184,7 @@ mod tests {
             10.0,
         );
         closes(&account);
-        assert!((account.encode_submit_s - 7.0).abs() < 1e-9, "never more than there was: {account:?}");
+        assert!((account.encode_submit_s - 7.0).abs() < 1e-9, "no more than was measured: {account:?}");
         assert!((account.rest_s - 1.0).abs() < 1e-9);
         assert_eq!(account.verdict.bound, TrainingBound::Launch);
     }
@@ -197,7 +197,7 @@ mod tests {
         let measured = account(&host_timeline, device, Some(0.25), 10, 10.0, 10.0);
         closes(&measured);
         assert!((measured.encode_submit_s - 0.5).abs() < 1e-9, "{measured:?}");
-        assert!((measured.rest_s - 1.5).abs() < 1e-9, "what is not known is the rest: {measured:?}");
+        assert!((measured.rest_s - 1.5).abs() < 1e-9, "unexplained time is the rest: {measured:?}");
         let unmeasured = account(&host_timeline, device, None, 10, 10.0, 10.0);
         assert!((unmeasured.rest_s - 2.0).abs() < 1e-9, "{unmeasured:?}");
     }
@@ -218,9 +218,9 @@ mod tests {
     }
 
     #[test]
-    fn a_processor_that_was_slower_in_the_training_is_told_from_a_device_that_waits() {
+    fn a_processor_slower_in_the_training_is_distinguished_from_an_idle_device() {
         let host_timeline = host_timeline(&[(Activity::Upload, 1.0, false), (Activity::Wait, 9.0, true)]);
-        // Beside the profile a step took half as long, on both clocks.
+        // During the profile a step took half as long, on both clocks.
         let step = DeviceStep { kernels_s: 0.4, step_s: 0.44, host_step_s: None };
         let waiting = account(&host_timeline, step, None, 10, 10.0, 10.0);
         assert!((waiting.rest_s - 4.6).abs() < 1e-9 && waiting.device_time_factor.value().is_none(), "{waiting:?}");
@@ -228,11 +228,11 @@ mod tests {
         closes(&slower);
         assert_eq!(slower.device_time_factor.value(), Some(&2.0));
         assert!((slower.kernels_s - 8.0).abs() < 1e-9 && (slower.gaps_s - 0.8).abs() < 1e-9, "{slower:?}");
-        assert!((slower.rest_s - 0.2).abs() < 1e-9, "what the device's clock did not see beside the profile either");
+        assert!((slower.rest_s - 0.2).abs() < 1e-9, "time that the device's clock missed during the profile too");
     }
 
     #[test]
-    fn a_host_that_keeps_the_device_waiting_is_named() {
+    fn a_host_that_keeps_the_device_idle_is_the_bound() {
         let host_timeline = host_timeline(&[(Activity::Shuffle, 6.0, false), (Activity::Wait, 4.0, true)]);
         let account = account(
             &host_timeline,

@@ -1,4 +1,4 @@
-//! What a result tells of the device and the plan.
+//! The device, the program and the plan as results describe them.
 
 use crate::error::Result;
 use crate::gpu::{AdapterInfo, Gpu, Timestamps};
@@ -8,7 +8,7 @@ use std::collections::BTreeMap;
 
 /// The adapter as results describe it, before it is opened.
 pub fn adapter(info: &AdapterInfo) -> Adapter {
-    let told =
+    let reported =
         |text: &str, reason: &str| Measured::or_missing(Some(text.to_owned()).filter(|text| !text.is_empty()), reason);
     Adapter {
         name: info.name.clone(),
@@ -21,11 +21,11 @@ pub fn adapter(info: &AdapterInfo) -> Adapter {
         },
         software: info.software,
         backend: info.backend.clone(),
-        driver: told(&info.driver, "the driver does not tell its name"),
-        driver_info: told(&info.driver_info, "the driver does not tell its version"),
+        driver: reported(&info.driver, "the driver does not report its name"),
+        driver_info: reported(&info.driver_info, "the driver does not report its version"),
         vendor_id: Measured::Value(info.vendor_id),
         device_id: Measured::Value(info.device_id),
-        pci_bus_id: told(&info.pci_bus_id, "the driver does not tell it, or there is none"),
+        pci_bus_id: reported(&info.pci_bus_id, "the driver does not report one"),
         timestamps: match info.timestamps {
             Timestamps::InsidePasses => TimestampGrade::InsidePasses,
             Timestamps::InsideEncoders => TimestampGrade::InsideEncoders,
@@ -44,12 +44,15 @@ pub fn tool() -> Tool {
         version: env!("CARGO_PKG_VERSION").to_owned(),
         git: known(option_env!("GPUBENCH_GIT"), "not built from a git repository"),
         shader_hash: kernels::shader_hash(),
-        rustc: known(option_env!("GPUBENCH_RUSTC"), "the compiler did not tell its version"),
+        rustc: known(option_env!("GPUBENCH_RUSTC"), "the compiler did not report its version"),
         profile: if cfg!(debug_assertions) { "debug" } else { "release" }.to_owned(),
     }
 }
 
-/// Fills in what is known once the device is open.
+/// Fills in the limits, features and kernels of an opened device.
+///
+/// # Errors
+/// [`crate::Error::Usage`] if a dispatch exceeds the adapter's limit of workgroups.
 pub fn device(result: &mut RunResult, gpu: &Gpu, plan: &Plan, batch: u32) -> Result<()> {
     result.environment.adapter.limits = gpu.limits();
     result.environment.adapter.features = gpu.features();
@@ -59,7 +62,7 @@ pub fn device(result: &mut RunResult, gpu: &Gpu, plan: &Plan, batch: u32) -> Res
     Ok(())
 }
 
-/// The kernels of a training step with their costs; equal dispatches in one row.
+/// The kernels of a training step with their costs; dispatches of one kernel and layer share a row.
 fn plan_kernels(plan: &Plan, batch: u32, workgroup_limit: u32) -> Result<Vec<PlanKernel>> {
     let mut rows: Vec<PlanKernel> = Vec::new();
     for dispatch in &plan.training {

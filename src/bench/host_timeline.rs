@@ -1,20 +1,20 @@
-//! What the host did when: every interval of a timed training, by kind.
+//! A timeline of the host's activities in a timed training.
 
 use crate::result::{Event, HostTimes, Track};
 use web_time::Instant;
 
-/// What the host can be doing.
+/// An activity of the host.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Activity {
-    /// Making buffers and bindings.
+    /// Creating buffers and bind groups.
     Prepare,
     /// Copying data to the device.
     Upload,
-    /// Drawing the order of an epoch.
+    /// Shuffling the order of an epoch.
     Shuffle,
     /// Encoding commands.
     Encode,
-    /// Handing commands over.
+    /// Submitting commands.
     Submit,
     /// Blocked until commands are done.
     Wait,
@@ -22,7 +22,7 @@ pub enum Activity {
     Readback,
     /// Passing gradients or parameters between several devices, through the host.
     Exchange,
-    /// Telling the observer.
+    /// Reporting progress to the observer.
     Report,
 }
 
@@ -43,18 +43,18 @@ impl Activity {
     }
 }
 
-/// One interval.
+/// One interval of one activity.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Interval {
-    /// What was done.
+    /// The activity.
     pub activity: Activity,
-    /// Nanoseconds since the host_timeline's origin.
+    /// Nanoseconds since the timeline's origin.
     pub begin_ns: f64,
     /// Nanoseconds.
     pub duration_ns: f64,
-    /// Whether commands were with the device that had not been waited for: it may have been busy meanwhile.
+    /// Whether submitted commands had not been waited for: the device may have been busy.
     pub in_flight: bool,
-    /// The first step of the commands at hand.
+    /// First training step of the commands, if any.
     pub step: Option<u32>,
 }
 
@@ -62,51 +62,53 @@ pub struct Interval {
 #[derive(Debug, Clone)]
 pub struct HostTimeline {
     origin: Instant,
-    /// What is added to the steps that are entered: those of the epochs before.
+    /// Offset of recorded step numbers: the steps of earlier epochs.
     pub first_step: u32,
     /// All intervals.
     pub intervals: Vec<Interval>,
 }
 
-/// An interval that has begun.
+/// The start of an interval, to be passed to [`HostTimeline::end`].
 #[derive(Debug, Clone, Copy)]
-#[must_use = "an interval that is not ended is not in the account"]
-pub struct Begun(Instant);
+#[must_use = "an interval is recorded when it ends"]
+pub struct OpenInterval(Instant);
 
 impl HostTimeline {
-    /// An empty host_timeline whose times count from `origin`.
+    /// Creates an empty timeline whose times count from `origin`.
     pub fn new(origin: Instant) -> Self {
         Self { origin, first_step: 0, intervals: Vec::new() }
     }
 
     /// Begins an interval.
-    pub fn begin(&self) -> Begun {
-        Begun(Instant::now())
+    pub fn begin(&self) -> OpenInterval {
+        OpenInterval(Instant::now())
     }
 
-    /// Ends an interval that was `activity`, with commands in flight or not, for the commands that begin with `step`.
-    pub fn end(&mut self, begun: Begun, activity: Activity, in_flight: bool, step: Option<u32>) {
-        let duration_ns = nanoseconds(begun.0.elapsed());
-        let begin_ns = nanoseconds(begun.0.saturating_duration_since(self.origin));
+    /// Records the interval that started with `interval` and ends now; `step` is the first step of its commands, within the epoch.
+    pub fn end(&mut self, interval: OpenInterval, activity: Activity, in_flight: bool, step: Option<u32>) {
+        let duration_ns = nanoseconds(interval.0.elapsed());
+        let begin_ns = nanoseconds(interval.0.saturating_duration_since(self.origin));
         let step = step.map(|step| self.first_step + step);
         self.intervals.push(Interval { activity, begin_ns, duration_ns, in_flight, step });
     }
 
-    /// Enters what `work` does as `activity`, with nothing in flight.
+    /// Records the duration of `work` as `activity`, with nothing in flight.
     pub fn time<T>(&mut self, activity: Activity, work: impl FnOnce() -> T) -> T {
-        let begun = self.begin();
-        let outcome = work();
-        self.end(begun, activity, false, None);
-        outcome
+        let interval = self.begin();
+        let output = work();
+        self.end(interval, activity, false, None);
+        output
     }
 
-    /// Seconds of the intervals that `wanted` chooses.
-    pub fn seconds(&self, wanted: impl Fn(&Interval) -> bool) -> f64 {
-        // The sum of nothing is -0.0, which would show.
-        self.intervals.iter().filter(|interval| wanted(interval)).fold(0.0, |sum, one| sum + one.duration_ns) / 1e9
+    /// Total seconds of the intervals that satisfy `predicate`.
+    pub fn seconds(&self, predicate: impl Fn(&Interval) -> bool) -> f64 {
+        // `sum` of an empty iterator is -0.0, which would be printed with its sign.
+        let durations =
+            self.intervals.iter().filter(|interval| predicate(interval)).map(|interval| interval.duration_ns);
+        durations.fold(0.0, |sum, duration_ns| sum + duration_ns) / 1e9
     }
 
-    /// What the host did in all, within a training of `wall_s` seconds.
+    /// Total seconds of each activity within a training of `wall_s` seconds.
     pub fn host_times(&self, wall_s: f64) -> HostTimes {
         let of = |activity| self.seconds(|interval| interval.activity == activity);
         let known = self.seconds(|interval| interval.activity != Activity::Report);

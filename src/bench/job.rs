@@ -1,4 +1,4 @@
-//! What a run is asked for, and its result before anything is measured.
+//! The inputs of a run, and its result before anything is measured.
 
 use super::probe::Probe;
 use super::profile_options::ProfileOptions;
@@ -11,58 +11,57 @@ use crate::trainer::TrainingConfig;
 use std::collections::BTreeMap;
 use web_time::Instant;
 
-/// What a reader of a software adapter's figures must know.
 const SOFTWARE_ADAPTER: &str = "a software adapter computes on the CPU: its times say nothing about a GPU";
 
-/// What a run works on.
+/// The inputs of [`run`](super::run()) besides the target and the settings.
 pub struct Job<'a> {
     /// The data, in host memory.
     pub dataset: &'a Dataset,
-    /// Initial parameters, laid out as the model says; drawn from the seed where there are none.
+    /// Initial parameters in the model's layout; drawn from the seed if `None`.
     pub init: Option<Vec<f32>>,
-    /// How to profile after the timed trainings, if at all.
+    /// How to profile after the timed trainings; no profile if `None`.
     pub profile: Option<ProfileOptions>,
-    /// What the adapter reaches at best, to compare the profile with.
+    /// Measured peaks of the adapter, which the profile is compared with.
     pub peaks: Measured<Peaks>,
-    /// Who measures what each timed training uses of the machine.
+    /// Measures the resources that each timed training uses.
     pub probe: &'a dyn Probe,
     /// When the program started, for the cold total.
     pub started: Instant,
 }
 
 impl Job<'_> {
-    /// The parameters to start from, laid out as `model` says.
+    /// The initial parameters, in the layout of `model`.
     pub(super) fn initial_parameters(&self, model: &Model, seed: u64) -> Vec<f32> {
         self.init.clone().unwrap_or_else(|| model.initial_parameters(seed))
     }
 }
 
-/// What a run leaves beside its result.
+/// Outputs of a run besides its result.
 pub struct Finished {
-    /// The trained parameters, laid out as the model says.
+    /// The trained parameters, in the model's layout.
     pub parameters: Vec<f32>,
-    /// What happened when in the last timed training, and in the profiled steps if there were any.
+    /// Events of the last timed training, and of the profiled steps if there were any.
     pub timeline: Timeline,
 }
 
-/// What is known of a run before it measures anything.
+/// Everything in a result that is known before anything is measured.
 pub struct Setup<'a> {
-    /// What was asked for.
+    /// The settings of the run.
     pub settings: Settings,
     /// The machine and the program.
     pub environment: Environment,
     /// The data, in host memory.
     pub dataset: &'a Dataset,
-    /// When the run began, RFC 3339 in UTC.
+    /// Start of the run, RFC 3339 in UTC.
     pub started_utc: String,
     /// Seconds that finding the adapter took.
     pub adapter_s: f64,
-    /// Seconds that reading or drawing the data took.
+    /// Seconds that reading or generating the data took.
     pub data_s: f64,
 }
 
-/// The result of a run that has not measured anything yet.
-pub fn begin(setup: Setup<'_>) -> RunResult {
+/// Creates the result of a run that has not measured anything yet; its status is partial.
+pub fn initial_result(setup: Setup<'_>) -> RunResult {
     let Setup { settings, environment, dataset, started_utc, adapter_s, data_s } = setup;
     let mut non_standard = differences_from_standard(&settings, dataset.identity);
     non_standard.extend(difference_in_images(dataset.train.len(), dataset.test.len()));
@@ -110,7 +109,7 @@ pub fn begin(setup: Setup<'_>) -> RunResult {
     }
 }
 
-/// What `settings` ask to be trained.
+/// The training that `settings` describe.
 pub fn training_config(settings: &Settings) -> TrainingConfig {
     let soaks = settings.stopping.soak_min.value.value().is_some();
     let epochs = if soaks { stopping::SOAK_EPOCHS } else { settings.epochs.value };

@@ -21,14 +21,13 @@ pub mod training_target;
 mod validate;
 
 pub use describe::{adapter as describe_adapter, tool as describe_tool};
-pub use job::{Finished, Job, Setup, begin, training_config};
+pub use job::{Finished, Job, Setup, initial_result, training_config};
 pub use observer::{Observer, Progress};
-pub use pacing::{Chunk, Pace};
+pub use pacing::{StepChunk, SubmissionPacer};
 pub use profile_options::{PROFILED_STEPS, ProfileOptions};
 pub use rounds::add_round;
 pub use run::run;
-pub use search::{SWEEP_NOT_YET, Sizes, SweepJob, shipped_plan, sweep, tune, tuning_subject};
+pub use search::{SWEEP_NOT_REACHED, Sizes, SweepJob, shipped_plan, sweep, tune, tuning_subject};
 pub use stopping::QUICK_TRAIN_S;
 pub use target::{AdapterTarget, DataParallelTarget, Device, OpenedDataParallel, OpenedDevice, Split};
-
 pub use validate::{ACCEPTED_TEST_ERROR_PCT, difference_in_images, differences_from_standard, validate};

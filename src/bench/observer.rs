@@ -1,16 +1,16 @@
-//! How a run is watched: its progress, its result so far, and a stop from outside.
+//! Observers of a run: they receive its progress and its result so far, and can stop it.
 
 use crate::error::Result;
 use crate::result::RunResult;
 
-/// How far a run has come.
+/// The progress of a run.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Progress {
-    /// The timed training at hand, from 1, and how many there are.
+    /// The current timed training, from 1, and the number of trainings.
     pub repeat: (u32, u32),
-    /// The epoch at hand, from 1, and how many there are.
+    /// The current epoch, from 1, and the number of epochs.
     pub epoch: (u32, u32),
-    /// Finished steps of all epochs of this training, and how many there are.
+    /// Finished steps over all epochs of this training, and the number of steps.
     pub step: (u32, u32),
     /// Training images per second since the last report.
     pub images_per_s: f64,
@@ -18,19 +18,19 @@ pub struct Progress {
     pub last_epoch: Option<(f64, f64)>,
 }
 
-/// Whoever watches a run: shows its progress, keeps its result, may stop it.
+/// Observes a run: shows its progress, stores its result, may stop it.
 pub trait Observer {
-    /// A part of the run begins: "compile", "check", ...
+    /// A phase of the run begins: "compile", "check", ...
     fn phase(&mut self, name: &str);
-    /// Some steps are done.
+    /// Some steps have finished.
     fn progress(&mut self, progress: &Progress);
-    /// Waits `seconds`, or until the run should end. Where nobody can wait, nothing happens.
+    /// Blocks for `seconds`, or until a stop is requested. Does nothing by default, as where blocking is impossible.
     fn wait(&mut self, _seconds: f64) {}
-    /// Whether the run should end at the next step.
+    /// Whether the run should stop after the current steps.
     fn stop_requested(&self) -> bool;
-    /// The result has grown and should be kept.
+    /// Stores the result so far.
     ///
     /// # Errors
-    /// [`Error::Output`] if it cannot be kept, which ends the run.
+    /// [`crate::Error::Output`] if it cannot be stored, which ends the run.
     fn checkpoint(&mut self, result: &RunResult) -> Result<()>;
 }

@@ -1,10 +1,10 @@
-//! A plan that is compiled on an opened device for one training configuration.
+//! A plan compiled on an opened device for one training configuration.
 
 use crate::gpu::{Gpu, Pipelines};
 use crate::kernels::Plan;
 use crate::trainer::TrainingConfig;
 
-/// What every training of a run on one adapter shares.
+/// A compiled plan with its device and configuration, shared by every training of a run.
 pub struct PreparedPlan<'a> {
     /// The device.
     pub gpu: &'a Gpu,
@@ -12,6 +12,6 @@ pub struct PreparedPlan<'a> {
     pub pipelines: &'a Pipelines,
     /// The kernels of a step.
     pub plan: &'a Plan,
-    /// What is trained.
+    /// The training configuration.
     pub config: &'a TrainingConfig,
 }

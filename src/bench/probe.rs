@@ -1,24 +1,24 @@
-//! What a timed training uses of the machine: who measures it, and how its figures become those of epochs and images.
+//! Resources that a timed training uses: the interface to measure them, and energy per epoch and per image.
 
 use crate::result::{Load, Measured, Repeat};
 
-/// Whoever measures what a timed training uses. The bench calls it around each timed training, and tells it when the training's
-/// clock stands still.
+/// Measures the resources that a timed training uses. [`run`](super::run()) calls it around each timed training, and whenever the
+/// training's clock pauses.
 pub trait Probe {
-    /// A timed training is about to start; returns the seconds that measuring the power without work took.
+    /// A timed training is about to start; returns the seconds that measuring the idle power took.
     fn begin(&self) -> Measured<f64>;
-    /// The training's clock runs from now on.
+    /// The training's clock resumes.
     fn resume(&self);
-    /// The training's clock stands still from now on; nothing that happens is counted.
+    /// The training's clock pauses; resources used from now on are not counted.
     fn pause(&self);
-    /// The timed training has come to its end, or broke off.
+    /// The timed training has finished or was aborted; returns the resources it used.
     fn end(&self) -> Measured<Load>;
 }
 
 /// Measures nothing.
 #[derive(Debug, Clone, Copy)]
 pub struct NoProbe(
-    /// Why.
+    /// The reason, as it appears in results.
     pub &'static str,
 );
 
@@ -36,15 +36,15 @@ impl Probe for NoProbe {
     }
 }
 
-/// Adds `load` to `repeat`, in which `images` images were trained on, with the energy of an epoch and of 1,000 images.
+/// Sets the load of `repeat`, which trained on `images` images, with its energy per epoch and per 1,000 images.
 ///
-/// Epochs count by their images, so that one that was cut short counts in part; `epoch_images` belong to a whole one.
+/// An aborted epoch counts by its images; a full one has `epoch_images`.
 pub fn attach(repeat: &mut Repeat, load: Measured<Load>, images: u64, epoch_images: u32) {
     repeat.load = load.map(|mut load| {
         load.energy = load.energy.map(|mut energy| {
             let per = |count: f64| {
                 if images == 0 {
-                    return Measured::missing("no step of the training came to its end");
+                    return Measured::missing("no step of the training finished");
                 }
                 energy.net_j.clone().map(|net_j| net_j * count / images as f64)
             };
@@ -89,7 +89,7 @@ mod tests {
     }
 
     #[test]
-    fn energy_is_told_for_an_epoch_and_for_a_thousand_images() {
+    fn energy_is_reported_per_epoch_and_per_thousand_images() {
         let mut trained = repeat();
         attach(&mut trained, load(600.0.into()), 150_000, 60_000);
         let energy = trained.load.value().and_then(|load| load.energy.value()).unwrap();
@@ -98,14 +98,14 @@ mod tests {
     }
 
     #[test]
-    fn what_is_not_known_stays_missing_with_its_reason() {
+    fn a_missing_figure_keeps_its_reason() {
         let mut trained = repeat();
         attach(&mut trained, load(Measured::missing("no idle power")), 150_000, 60_000);
         let energy = |repeat: &Repeat| repeat.load.value().and_then(|load| load.energy.value().cloned()).unwrap();
         assert_eq!(energy(&trained).net_j_per_epoch, Measured::missing("no idle power"));
         attach(&mut trained, load(600.0.into()), 0, 60_000);
         assert!(energy(&trained).net_j_per_1000_images.reason().is_some_and(|reason| reason.contains("no step")));
-        attach(&mut trained, NoProbe("browsers do not tell").end(), 1, 1);
-        assert_eq!(trained.load.reason(), Some("browsers do not tell"));
+        attach(&mut trained, NoProbe("not exposed by browsers").end(), 1, 1);
+        assert_eq!(trained.load.reason(), Some("not exposed by browsers"));
     }
 }

@@ -1,13 +1,13 @@
-//! Trainings of one device that were made in rounds, with others in between.
+//! Runs of one device in several rounds, interleaved with other devices.
 
 use super::job::training_config;
 use super::run::summarise;
 use super::validate::validate;
 use crate::result::{RunResult, Status};
 
-/// Adds the trainings of `round`, a run of the same settings on the same device, to `result`.
+/// Appends the trainings of `round`, a run with the same settings on the same device, to `result`.
 ///
-/// A round that did not come to its end leaves its status; else the whole is validated anew.
+/// The status of an unfinished round becomes that of `result`; otherwise `result` is validated again.
 pub fn add_round(result: &mut RunResult, round: &RunResult) {
     result.repeats.extend(round.repeats.iter().cloned());
     result.settings.repeat.value = result.repeats.len() as u32;

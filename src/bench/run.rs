@@ -1,9 +1,9 @@
-//! The protocol of a run: open, compile, check, train, evaluate, validate.
+//! The protocol of a run: open, check, train and evaluate, profile, validate.
 
 use super::host_timeline::{Activity, HostTimeline};
 use super::job::{Finished, Job, seconds, training_config};
 use super::observer::Observer;
-use super::target::close_parallel;
+use super::target::record_scaling;
 use super::training_target::{LastTraining, OpenedTarget, TrainingTarget};
 use super::validate::validate;
 use super::{probe, stopping, train};
@@ -12,10 +12,10 @@ use crate::result::{self, Measured, Outcome, RunResult, Status, Summary, Timelin
 use crate::trainer::TrainingConfig;
 use web_time::Instant;
 
-/// Runs the benchmark that `result.settings` ask for on `target` and fills `result` stage by stage.
+/// Runs the benchmark described by `result.settings` on `target` and fills `result` stage by stage.
 ///
 /// # Errors
-/// Whatever ended the run early; `result` then holds what was measured before, and its status says so.
+/// The error that ended the run early; `result` then holds what was measured before, and a status of partial or failed.
 pub async fn run(
     target: &impl TrainingTarget,
     job: &Job<'_>,
@@ -28,7 +28,7 @@ pub async fn run(
         let opened = target.open(job, &config, result, observer).await?;
         observer.checkpoint(result)?;
         observer.phase("check");
-        check_first(&opened, result).await?;
+        run_check(&opened, result).await?;
         observer.checkpoint(result)?;
         let trained = train_repeats(job, &opened, &config, result, observer).await?;
         let finished = finish(job, &opened, trained, result, observer).await?;
@@ -44,7 +44,7 @@ pub async fn run(
     outcome
 }
 
-/// Profiles after the timed trainings if that was asked for, and gathers what a run leaves beside its result.
+/// Profiles after the timed trainings if the job has a profile, and returns the run's outputs.
 async fn finish(
     job: &Job<'_>,
     opened: &impl OpenedTarget,
@@ -67,18 +67,18 @@ async fn finish(
     Ok(Finished { parameters, timeline })
 }
 
-/// Compares kernels and training steps with the reference; no time is reported without it.
-async fn check_first(opened: &impl OpenedTarget, result: &mut RunResult) -> Result<()> {
+/// Compares kernels and training steps with the reference; no time is reported unless they agree.
+async fn run_check(opened: &impl OpenedTarget, result: &mut RunResult) -> Result<()> {
     let report = opened.check().await?;
     result.phases.check_s = report.check.duration_s.into();
     result.phases.first_step_s = report.first_step_s.into();
     let passed = report.check.outcome == Outcome::Passed;
-    result.warnings.extend(Some(report.remark).filter(|remark| !remark.is_empty()).map(str::to_owned));
+    result.warnings.extend(Some(report.warning).filter(|warning| !warning.is_empty()).map(str::to_owned));
     result.check = Measured::Value(report.check);
-    if passed { Ok(()) } else { Err(Error::Check(report.complaint)) }
+    if passed { Ok(()) } else { Err(Error::Check(report.failure)) }
 }
 
-/// Trains until nobody asks for more.
+/// Repeats the timed training until the stopping rule is met.
 async fn train_repeats(
     job: &Job<'_>,
     opened: &impl OpenedTarget,
@@ -87,31 +87,31 @@ async fn train_repeats(
     observer: &mut dyn Observer,
 ) -> Result<train::Trained> {
     let initial = job.initial_parameters(&config.model, config.seed);
-    let mut begun = None;
+    let mut start = None;
     for repeat in 0.. {
         observer.phase("train");
         let idle_s = job.probe.begin();
         if repeat == 0 {
             result.phases.idle_s = idle_s;
         }
-        let begun = *begun.get_or_insert_with(Instant::now);
+        let start = *start.get_or_insert_with(Instant::now);
         let mut engine = opened.engine();
         let (dataset, origin, probe) = (job.dataset, job.started, job.probe);
         let training = train::Training { config, dataset, initial: &initial, repeat, origin, probe };
         let trained = train::train_once(&mut engine, &training, result, observer).await;
-        enter_load(result, config, job.probe.end());
+        record_load(result, config, job.probe.end());
         let trained = trained?;
         if repeat == 0 {
             result.phases.cold_total_s = seconds(job.started);
         }
         summarise(result, config);
-        close_data_parallel(result, &trained.host_timeline);
-        let elapsed_s = begun.elapsed().as_secs_f64();
-        let ended = stopping::ended(&result.settings, &result.summary, repeat + 1, elapsed_s);
-        let state = ended.unwrap_or(result::RepeatingEnd::Unfinished);
+        record_data_parallel(result, &trained.host_timeline);
+        let elapsed_s = start.elapsed().as_secs_f64();
+        let stop_reason = stopping::stop_reason(&result.settings, &result.summary, repeat + 1, elapsed_s);
+        let state = stop_reason.unwrap_or(result::RepeatingEnd::Unfinished);
         result.repeating = Measured::Value(stopping::repeating(&result.repeats, &result.summary, elapsed_s, state));
         observer.checkpoint(result)?;
-        if ended.is_some() {
+        if stop_reason.is_some() {
             return Ok(trained);
         }
         if result.settings.stopping.cooldown_s.value > 0.0 {
@@ -125,8 +125,8 @@ async fn train_repeats(
     Err(Error::Interrupted)
 }
 
-/// Enters what the last training used, also where it broke off, and what a soak says.
-fn enter_load(result: &mut RunResult, config: &TrainingConfig, load: Measured<result::Load>) {
+/// Records the resources that the last training used, even if it was aborted, and the figures of a soak.
+fn record_load(result: &mut RunResult, config: &TrainingConfig, load: Measured<result::Load>) {
     let epoch_images = result.data.train_images;
     let soaks = result.settings.stopping.soak_min.value.value().is_some();
     if let Some(last) = result.repeats.last_mut() {
@@ -138,7 +138,7 @@ fn enter_load(result: &mut RunResult, config: &TrainingConfig, load: Measured<re
     }
 }
 
-/// Computes the figures of the table from the repeats so far.
+/// Computes the summary from the repeats so far.
 pub(super) fn summarise(result: &mut RunResult, config: &TrainingConfig) {
     let Some(first) = result.repeats.first() else { return };
     result.phases.train_s = first.train_s.clone();
@@ -147,12 +147,12 @@ pub(super) fn summarise(result: &mut RunResult, config: &TrainingConfig) {
     result.summary = Summary::of(&result.repeats, images, result.model.training_macs, config.seed);
 }
 
-/// Tells how well the last timed training went on several devices, if there were several.
-fn close_data_parallel(result: &mut RunResult, host_timeline: &HostTimeline) {
+/// Records the exchange time and scaling efficiency of the last timed training if it was data parallel.
+fn record_data_parallel(result: &mut RunResult, host_timeline: &HostTimeline) {
     let RunResult { parallel: Measured::Value(parallel), repeats, .. } = result else { return };
     let Some(last) = repeats.last() else { return };
     if let Some(&train_s) = last.train_s.value() {
         let exchange_s = host_timeline.seconds(|interval| interval.activity == Activity::Exchange);
-        close_parallel(parallel, exchange_s, train_s, last.samples.iter().map(|sample| sample.steps).sum());
+        record_scaling(parallel, exchange_s, train_s, last.samples.iter().map(|sample| sample.steps).sum());
     }
 }

@@ -1,59 +1,59 @@
-//! When to train once more, and what a long training says of a device that warms up.
+//! The stopping rule of repeated trainings, and the figures of a soak.
 
 use crate::result::{Epoch, Measured, Repeat, Repeating, RepeatingEnd, Settings, Soak, Summary};
 use crate::stats::{self, Slope};
 
-/// Seconds of training after which a quick run ends.
+/// Seconds of training after which a quick run stops.
 pub const QUICK_TRAIN_S: f64 = 30.0;
 
-/// Trainings before an interval of their median is believed: between the extremes of n samples the median lies with a probability of
-/// 1 - 2^(1 - n), which is above 95 % from 6 on.
-pub const FEWEST_FOR_AN_INTERVAL: u32 = 6;
-/// No more trainings than this are made, however wide their interval stays.
-pub const MOST_TRAININGS: u32 = 1000;
-/// Epochs of a soak at most: training ends by time.
+/// Minimum number of trainings for an interval of their median: the median lies between the extremes of n samples with probability
+/// 1 - 2^(1 - n), which exceeds 95 % from n = 6.
+pub const MIN_TRAININGS_FOR_INTERVAL: u32 = 6;
+/// Maximum number of trainings, however wide their interval is.
+pub const MAX_TRAININGS: u32 = 1000;
+/// Upper bound of a soak's epochs; it stops by time.
 pub const SOAK_EPOCHS: u32 = 1_000_000;
-/// Epochs without which no line is drawn through them.
-const FEWEST_FOR_A_DRIFT: usize = 4;
+/// Minimum number of epochs for a drift to be fitted.
+const MIN_EPOCHS_FOR_DRIFT: usize = 4;
 
-/// Why no further training is to be made after those of which `summary` tells, `elapsed_s` seconds after the first one began; `None` if
-/// one is.
-pub fn ended(settings: &Settings, summary: &Summary, trainings: u32, elapsed_s: f64) -> Option<RepeatingEnd> {
-    let steady = &settings.stopping;
-    if steady.max_time_s.value.value().is_some_and(|&limit_s| elapsed_s >= limit_s) && !asked(settings, trainings) {
+/// Why to stop after `trainings` trainings with this `summary`, `elapsed_s` seconds after the first one started; `None` to train again.
+pub fn stop_reason(settings: &Settings, summary: &Summary, trainings: u32, elapsed_s: f64) -> Option<RepeatingEnd> {
+    let rule = &settings.stopping;
+    if rule.max_time_s.value.value().is_some_and(|&limit_s| elapsed_s >= limit_s) && !count_reached(settings, trainings)
+    {
         return Some(RepeatingEnd::MaxTime);
     }
-    let Some(&target_pct) = steady.target_ci_pct.value.value() else {
-        return asked(settings, trainings).then_some(RepeatingEnd::Count);
+    let Some(&target_pct) = rule.target_ci_pct.value.value() else {
+        return count_reached(settings, trainings).then_some(RepeatingEnd::Count);
     };
     let narrow = half_width_pct(summary).value().is_some_and(|&half_pct| half_pct <= target_pct);
-    if narrow && trainings >= settings.repeat.value.max(FEWEST_FOR_AN_INTERVAL) {
+    if narrow && trainings >= settings.repeat.value.max(MIN_TRAININGS_FOR_INTERVAL) {
         return Some(RepeatingEnd::Target);
     }
-    (trainings >= MOST_TRAININGS).then_some(RepeatingEnd::MostTrainings)
+    (trainings >= MAX_TRAININGS).then_some(RepeatingEnd::MostTrainings)
 }
 
-/// Whether as many trainings were made as were asked for, where a number is all that was asked for.
-fn asked(settings: &Settings, trainings: u32) -> bool {
+/// Whether `--repeat` is reached, where there is no target interval.
+fn count_reached(settings: &Settings, trainings: u32) -> bool {
     settings.stopping.target_ci_pct.value.value().is_none() && trainings >= settings.repeat.value
 }
 
-/// Half the width of the median's interval in percent of the median: the larger of both sides.
+/// Half the width of the median's interval, as a percentage of the median: the larger of both sides.
 pub fn half_width_pct(summary: &Summary) -> Measured<f64> {
     let Some(&median_s) = summary.train_s.value() else { return summary.train_s.clone() };
     let half = |low_s: f64, high_s: f64| 100.0 * (median_s - low_s).max(high_s - median_s) / median_s;
     summary.train_interval.clone().map(|interval| half(interval.low_s, interval.high_s))
 }
 
-/// How the repeating ended, or stands.
+/// The state of repeating, `ended` or not, for the result.
 pub fn repeating(repeats: &[Repeat], summary: &Summary, elapsed_s: f64, ended: RepeatingEnd) -> Repeating {
     let trainings = repeats.iter().filter(|repeat| repeat.train_s.value().is_some()).count() as u32;
     Repeating { trainings, half_width_pct: half_width_pct(summary), elapsed_s, ended }
 }
 
-/// What the epochs of a soak say; missing where there is no whole epoch beside the first one.
+/// The figures of a soak; missing if there are fewer than two epochs.
 ///
-/// In the first epoch submissions still grow to their length, so that only the fastest epoch may be the first.
+/// In the first epoch submissions still grow to their final size, so it is excluded from the slowest epoch and the drift.
 pub fn soak(epochs: &[Epoch]) -> Measured<Soak> {
     let times: Vec<f64> = epochs.iter().map(|epoch| epoch.train_s).collect();
     let best = epochs.iter().min_by(|a, b| a.train_s.total_cmp(&b.train_s));
@@ -70,7 +70,7 @@ pub fn soak(epochs: &[Epoch]) -> Measured<Soak> {
         })
         .skip(1)
         .collect();
-    let slope = Slope::through(&points).filter(|_| epochs.len() >= FEWEST_FOR_A_DRIFT);
+    let slope = Slope::through(&points).filter(|_| epochs.len() >= MIN_EPOCHS_FOR_DRIFT);
     let relative = |of: fn(&Slope) -> f64| {
         let value = slope.as_ref().map(|slope| 100.0 * of(slope) / slope.at_start);
         Measured::or_missing(value, "too few epochs for a line: give --soak more minutes")
@@ -124,13 +124,13 @@ mod tests {
     }
 
     #[test]
-    fn without_a_target_the_number_decides_unless_the_time_is_up_first() {
+    fn without_a_target_the_count_decides_unless_the_time_limit_comes_first() {
         let wide = summary(1.0, 100.0);
-        assert_eq!(ended(&settings(3, None, None), &wide, 2, 1e9), None);
-        assert_eq!(ended(&settings(3, None, None), &wide, 3, 0.0), Some(RepeatingEnd::Count));
-        assert_eq!(ended(&settings(3, None, Some(60.0)), &wide, 2, 59.0), None);
-        assert_eq!(ended(&settings(3, None, Some(60.0)), &wide, 2, 60.0), Some(RepeatingEnd::MaxTime));
-        assert_eq!(ended(&settings(3, None, Some(60.0)), &wide, 3, 61.0), Some(RepeatingEnd::Count));
+        assert_eq!(stop_reason(&settings(3, None, None), &wide, 2, 1e9), None);
+        assert_eq!(stop_reason(&settings(3, None, None), &wide, 3, 0.0), Some(RepeatingEnd::Count));
+        assert_eq!(stop_reason(&settings(3, None, Some(60.0)), &wide, 2, 59.0), None);
+        assert_eq!(stop_reason(&settings(3, None, Some(60.0)), &wide, 2, 60.0), Some(RepeatingEnd::MaxTime));
+        assert_eq!(stop_reason(&settings(3, None, Some(60.0)), &wide, 3, 61.0), Some(RepeatingEnd::Count));
     }
 
     #[test]
@@ -140,13 +140,13 @@ mod tests {
         assert!(half_width_pct(&narrow).value().is_some_and(|half| (half - 5.0).abs() < 1e-9));
         assert!(half_width_pct(&lopsided).value().is_some_and(|half| (half - 6.0).abs() < 1e-9));
         let target_of_5 = settings(1, Some(5.000_001), None);
-        assert_eq!(ended(&target_of_5, &narrow, FEWEST_FOR_AN_INTERVAL - 1, 1.0), None);
-        assert_eq!(ended(&target_of_5, &narrow, FEWEST_FOR_AN_INTERVAL, 1.0), Some(RepeatingEnd::Target));
-        assert_eq!(ended(&target, &summary(9.9, 10.1), 7, 1.0), None, "--repeat is the fewest");
-        assert_eq!(ended(&target, &summary(9.9, 10.1), 8, 1.0), Some(RepeatingEnd::Target));
-        assert_eq!(ended(&target, &lopsided, 500, 1.0), None);
-        assert_eq!(ended(&target, &lopsided, 9, 60.0), Some(RepeatingEnd::MaxTime));
-        assert_eq!(ended(&target, &lopsided, MOST_TRAININGS, 1.0), Some(RepeatingEnd::MostTrainings));
+        assert_eq!(stop_reason(&target_of_5, &narrow, MIN_TRAININGS_FOR_INTERVAL - 1, 1.0), None);
+        assert_eq!(stop_reason(&target_of_5, &narrow, MIN_TRAININGS_FOR_INTERVAL, 1.0), Some(RepeatingEnd::Target));
+        assert_eq!(stop_reason(&target, &summary(9.9, 10.1), 7, 1.0), None, "--repeat is the minimum");
+        assert_eq!(stop_reason(&target, &summary(9.9, 10.1), 8, 1.0), Some(RepeatingEnd::Target));
+        assert_eq!(stop_reason(&target, &lopsided, 500, 1.0), None);
+        assert_eq!(stop_reason(&target, &lopsided, 9, 60.0), Some(RepeatingEnd::MaxTime));
+        assert_eq!(stop_reason(&target, &lopsided, MAX_TRAININGS, 1.0), Some(RepeatingEnd::MostTrainings));
     }
 
     fn epochs(times: &[f64]) -> Vec<Epoch> {
@@ -165,8 +165,8 @@ mod tests {
     }
 
     #[test]
-    fn a_soak_tells_the_fastest_the_slowest_and_the_drift() {
-        // An epoch of 36 s that becomes 0.36 s longer every 36 s, about 1 % in 0.01 hours: 100 % in an hour. The first one is slower.
+    fn a_soak_reports_the_fastest_the_slowest_and_the_drift() {
+        // An epoch of 36 s that grows by 0.36 s every 36 s, about 1 % in 0.01 hours: 100 % in an hour. The first one is slower.
         let mut times = vec![80.0];
         let mut begin_s = 80.0;
         for _ in 0..6 {
@@ -176,14 +176,14 @@ mod tests {
         }
         let soak = soak(&epochs(&times));
         let soak = soak.value().unwrap();
-        assert_eq!((soak.epochs, soak.best_epoch, soak.worst_epoch), (7, 2, 7), "the first one is no slowest");
+        assert_eq!((soak.epochs, soak.best_epoch, soak.worst_epoch), (7, 2, 7), "the first epoch is not the slowest");
         let drift = *soak.drift_pct_per_hour.value().unwrap();
         assert!((drift - 100.0).abs() < 1e-6, "{drift}");
         assert!(soak.drift_error_pct_per_hour.value().is_some_and(|error| error.abs() < 1e-3));
     }
 
     #[test]
-    fn a_short_soak_has_no_drift_and_one_epoch_is_none() {
+    fn a_short_soak_has_no_drift_and_one_epoch_is_no_soak() {
         let short = soak(&epochs(&[9.0, 8.0, 8.5]));
         let short = short.value().unwrap();
         assert_eq!((short.best_s, short.worst_s, short.median_s), (8.0, 8.5, 8.5));

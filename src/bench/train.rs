@@ -2,7 +2,7 @@
 
 use super::host_timeline::{Activity, HostTimeline};
 use super::observer::{Observer, Progress};
-use super::pacing::Chunk;
+use super::pacing::StepChunk;
 use super::probe::Probe;
 use super::stopping::QUICK_TRAIN_S;
 use super::training_target::TrainingEngine;
@@ -14,13 +14,13 @@ use crate::trainer::{Metrics, TrainingConfig};
 use std::ops::ControlFlow;
 use web_time::Instant;
 
-/// Seconds between two writings of a soak's result, which may have thousands of epochs.
-const KEEP_S: f64 = 10.0;
+/// Minimum seconds between two checkpoints of a soak, which may have thousands of epochs.
+const SOAK_CHECKPOINT_S: f64 = 10.0;
 
-/// Parts of an epoch for which a mean loss is kept.
+/// Number of points in the loss curve of an epoch.
 const CURVE_PARTS: usize = 32;
 
-/// Training images that went through the steps of `repeat`, over all epochs.
+/// Training images processed by the steps of `repeat`, over all epochs.
 pub fn images_trained(repeat: &Repeat, config: &TrainingConfig, train_images: u32) -> u64 {
     let steps: u64 = repeat.samples.iter().map(|sample| u64::from(sample.steps)).sum();
     let per_epoch = u64::from(config.steps_per_epoch(train_images as usize));
@@ -28,27 +28,27 @@ pub fn images_trained(repeat: &Repeat, config: &TrainingConfig, train_images: u3
     steps / per_epoch * u64::from(train_images) + rest
 }
 
-/// What a timed training leaves.
+/// Outputs of a timed training besides its repeat.
 pub struct Trained {
-    /// The parameters, laid out as the model says.
+    /// The trained parameters, in the model's layout.
     pub parameters: Vec<f32>,
-    /// What the host did meanwhile.
+    /// The host's activities.
     pub host_timeline: HostTimeline,
 }
 
-/// One training to be made.
+/// Inputs of one timed training.
 pub struct Training<'a> {
-    /// What is trained.
+    /// The training configuration.
     pub config: &'a TrainingConfig,
     /// The data, in host memory.
     pub dataset: &'a Dataset,
-    /// The parameters to start from, laid out as the model says.
+    /// The initial parameters, in the model's layout.
     pub initial: &'a [f32],
-    /// Trainings before it.
+    /// Number of earlier trainings in this run.
     pub repeat: u32,
-    /// From when the times in the host_timeline count.
+    /// Origin of the times in the host's timeline.
     pub origin: Instant,
-    /// Who is told when the training's clock runs.
+    /// Measures resources while the training's clock runs.
     pub probe: &'a dyn Probe,
 }
 
@@ -57,23 +57,22 @@ impl Training<'_> {
         self.config.steps_per_epoch(self.dataset.train.len())
     }
 
-    /// Steps of the whole training.
-    fn steps_asked(&self, result: &RunResult) -> u32 {
+    /// Steps of the training, over all epochs.
+    fn total_steps(&self, result: &RunResult) -> u32 {
         let all = self.config.training.epochs.saturating_mul(self.steps_per_epoch());
         result.settings.steps.value.value().copied().unwrap_or(all).min(all)
     }
 
-    /// Steps that an epoch may still make after `done` steps of the training.
-    fn steps_left(&self, result: &RunResult, done: u32) -> u32 {
-        let asked = self.steps_asked(result);
-        self.steps_per_epoch().min(asked - done.min(asked))
+    /// Steps of the epoch that follows `done` steps of the training.
+    fn steps_in_next_epoch(&self, result: &RunResult, done: u32) -> u32 {
+        self.steps_per_epoch().min(self.total_steps(result).saturating_sub(done))
     }
 }
 
-/// Makes `training` on `engine` and adds a repeat to `result`.
+/// Runs `training` on `engine` and appends a repeat to `result`.
 ///
 /// # Errors
-/// [`Error::Interrupted`] if the observer stopped it, or the device's error; the repeat holds what was finished.
+/// [`Error::Interrupted`] if the observer stopped it, or the device's error; the repeat holds the finished epochs.
 pub async fn train_once(
     engine: &mut impl TrainingEngine,
     training: &Training<'_>,
@@ -88,7 +87,7 @@ pub async fn train_once(
         parameters_sha256: unfinished(),
         final_test_error_pct: unfinished(),
         commands: unfinished(),
-        device_buffer_bytes: Measured::missing("the training did not come so far"),
+        device_buffer_bytes: Measured::missing("the training did not start"),
         load: unfinished(),
     });
     let mut host_timeline = HostTimeline::new(training.origin);
@@ -97,14 +96,20 @@ pub async fn train_once(
     engine.begin(training.dataset, training.initial, &mut host_timeline).await?;
     let upload_s = start.elapsed().as_secs_f64();
     training.probe.pause();
-    last(result)?.device_buffer_bytes = engine.buffer_bytes();
+    last_repeat(result)?.device_buffer_bytes = engine.buffer_bytes();
     if training.repeat == 0 {
         result.phases.upload_s = upload_s.into();
     }
 
-    let mut clock = Clock { train_s: upload_s, evaluate_s: 0.0, steps_done: 0, kept: Instant::now(), host_timeline };
+    let mut clock = TrainingClock {
+        train_s: upload_s,
+        evaluate_s: 0.0,
+        steps_done: 0,
+        last_checkpoint: Instant::now(),
+        host_timeline,
+    };
     for epoch in 0..training.config.training.epochs {
-        let steps = training.steps_left(result, clock.steps_done);
+        let steps = training.steps_in_next_epoch(result, clock.steps_done);
         if steps == 0 || train_epoch(engine, training, (epoch, steps), &mut clock, result, observer).await? {
             break;
         }
@@ -112,7 +117,7 @@ pub async fn train_once(
     let commands = engine.commands();
     let parameters = engine.parameters().await?;
     let little_endian: Vec<u8> = parameters.iter().flat_map(|value| value.to_le_bytes()).collect();
-    let record = last(result)?;
+    let record = last_repeat(result)?;
     record.commands = commands;
     record.train_s = clock.train_s.into();
     record.evaluate_s = clock.evaluate_s.into();
@@ -124,30 +129,30 @@ pub async fn train_once(
     Ok(Trained { parameters, host_timeline: clock.host_timeline })
 }
 
-struct Clock {
+/// Times and counts of a training so far.
+struct TrainingClock {
     train_s: f64,
     evaluate_s: f64,
     steps_done: u32,
-    /// When the result was kept last.
-    kept: Instant,
+    last_checkpoint: Instant,
     host_timeline: HostTimeline,
 }
 
-/// Seconds of training that a soak lasts, if it is one.
+/// Duration of a soak in seconds of training, if the run is one.
 fn soak_s(result: &RunResult) -> Option<f64> {
     result.settings.stopping.soak_min.value.value().map(|minutes| 60.0 * minutes)
 }
 
-fn last(result: &mut RunResult) -> Result<&mut Repeat> {
+fn last_repeat(result: &mut RunResult) -> Result<&mut Repeat> {
     result.repeats.last_mut().ok_or_else(|| Error::Device("the result lost its repeat".into()))
 }
 
-/// Trains and evaluates epoch `epoch` of at most `steps` steps; returns whether its time ran out.
+/// Trains and evaluates epoch `epoch` of at most `steps` steps; returns whether the time limit was reached.
 async fn train_epoch(
     engine: &mut impl TrainingEngine,
     training: &Training<'_>,
     (epoch, steps): (u32, u32),
-    clock: &mut Clock,
+    clock: &mut TrainingClock,
     result: &mut RunResult,
     observer: &mut dyn Observer,
 ) -> Result<bool> {
@@ -159,21 +164,21 @@ async fn train_epoch(
     let soak_s = soak_s(result);
     let totals = (
         (training.repeat + 1, result.settings.repeat.value.max(training.repeat + 1)),
-        // Of a soak nobody knows the end: its progress is that of the epoch at hand.
+        // A soak has no known number of epochs: its progress is that of the current epoch.
         if soak_s.is_some() { (epoch + 1, epoch + 1) } else { (epoch + 1, schedule.epochs) },
-        if soak_s.is_some() { before + steps } else { training.steps_asked(result) },
+        if soak_s.is_some() { before + steps } else { training.total_steps(result) },
     );
     clock.host_timeline.first_step = before;
     engine.begin_epoch(epoch, &mut clock.host_timeline).await?;
     let mut samples: Vec<Sample> = Vec::new();
     let mut out_of_time = false;
-    let last_epoch = last(result)?.epochs.last().map(|epoch| {
+    let last_epoch = last_repeat(result)?.epochs.last().map(|epoch| {
         (
             epoch.train_loss.value().copied().unwrap_or(f64::NAN),
             epoch.test_error_pct.value().copied().unwrap_or(f64::NAN),
         )
     });
-    let mut report = |chunk: Chunk| {
+    let mut report = |chunk: StepChunk| {
         let first_step = before + chunk.first;
         // To the microsecond: more digits would be noise, and there may be thousands of samples.
         let duration_s = (chunk.duration_s * 1e6).round() / 1e6;
@@ -191,13 +196,13 @@ async fn train_epoch(
     };
     let driven = engine.steps(steps, &mut clock.host_timeline, &mut report).await;
     let made: u32 = samples.iter().map(|sample| sample.steps).sum();
-    last(result)?.samples.append(&mut samples);
+    last_repeat(result)?.samples.append(&mut samples);
     if !(driven == Err(Error::Interrupted) && out_of_time) {
         driven?;
     }
-    let begun = clock.host_timeline.begin();
+    let interval = clock.host_timeline.begin();
     let sums = engine.step_metrics(made).await?;
-    clock.host_timeline.end(begun, Activity::Readback, false, None);
+    clock.host_timeline.end(interval, Activity::Readback, false, None);
     let train_s = start.elapsed().as_secs_f64();
     training.probe.pause();
     clock.train_s += train_s;
@@ -208,15 +213,15 @@ async fn train_epoch(
     let mut stop = |_| if observer.stop_requested() { ControlFlow::Break(()) } else { ControlFlow::Continue(()) };
     let tested = engine.evaluate(&mut stop).await?;
     clock.evaluate_s += start.elapsed().as_secs_f64();
-    last(result)?.epochs.push(epoch_record(epoch, train_s, &sums, &tested));
-    if soak_s.is_none() || clock.kept.elapsed().as_secs_f64() >= KEEP_S {
+    last_repeat(result)?.epochs.push(epoch_record(epoch, train_s, &sums, &tested));
+    if soak_s.is_none() || clock.last_checkpoint.elapsed().as_secs_f64() >= SOAK_CHECKPOINT_S {
         observer.checkpoint(result)?;
-        clock.kept = Instant::now();
+        clock.last_checkpoint = Instant::now();
     }
     Ok(out_of_time || soak_s.is_some_and(|limit_s| clock.train_s >= limit_s))
 }
 
-/// The mean losses of [`CURVE_PARTS`] parts of an epoch, or of each step where there are fewer; rounded to what a curve can show.
+/// The mean losses of [`CURVE_PARTS`] parts of an epoch, or of each step if there are fewer; rounded to 1e-6.
 fn loss_curve(sums: &[Metrics]) -> Vec<f64> {
     let parts = sums.len().min(CURVE_PARTS);
     let loss = |part: usize| {
@@ -245,7 +250,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_loss_curve_has_equal_parts_and_ends_where_the_loss_does() {
+    fn a_loss_curve_has_equal_parts_and_ends_where_the_loss_is_not_finite() {
         let step = |loss_sum: f64| Metrics { loss_sum, correct: 0, images: 10 };
         assert_eq!(loss_curve(&[step(20.0), step(10.0), step(f64::NAN), step(5.0)]), [2.0, 1.0]);
         let many: Vec<Metrics> = (0..469).map(|_| step(15.0)).collect();

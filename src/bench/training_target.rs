@@ -1,9 +1,9 @@
-//! What the protocol asks of whatever trains: an adapter, the host's cores, several adapters together.
+//! The traits that the protocol runs on: implemented by one adapter, the host's cores, and several devices in parallel.
 
 use super::host_timeline::HostTimeline;
 use super::job::Job;
 use super::observer::Observer;
-use super::pacing::Chunk;
+use super::pacing::StepChunk;
 use super::profile_options::ProfileOptions;
 use crate::check::Report;
 use crate::data::Dataset;
@@ -13,19 +13,19 @@ use crate::result::{Measured, RunResult, Timeline};
 use crate::trainer::{Metrics, TrainingConfig};
 use std::ops::ControlFlow;
 
-/// A place to train on, before anything of it is opened.
+/// A training target before it is opened.
 #[allow(async_fn_in_trait, reason = "runs are never handed to another thread")]
 pub trait TrainingTarget {
-    /// The same once it is opened.
+    /// The opened target.
     type Opened<'a>: OpenedTarget
     where
         Self: 'a;
 
-    /// Opens and compiles what `config` needs, and tells `result` its phases `device_s` and `compile_s`, its plan and what is known of
-    /// the device.
+    /// Opens the target and compiles what `config` needs; fills the phases `device_s` and `compile_s`, the plan and the description of
+    /// the device in `result`.
     ///
     /// # Errors
-    /// [`crate::Error::Adapter`] if the place cannot train this config, or the device's error.
+    /// [`crate::Error::Adapter`] if the target cannot train this config, or the device's error.
     async fn open(
         &self,
         job: &Job<'_>,
@@ -35,28 +35,28 @@ pub trait TrainingTarget {
     ) -> Result<Self::Opened<'_>>;
 }
 
-/// A training that has come to its end, for the profile and the account made after it.
+/// The last finished training, for the profile and the time account.
 pub struct LastTraining<'a> {
-    /// What the host did in it.
+    /// The host's activities.
     pub host_timeline: &'a HostTimeline,
-    /// Seconds of the train clock; missing if it was cut short.
+    /// Seconds of the training's clock; missing if it was aborted.
     pub wall_s: Measured<f64>,
 }
 
-/// A place that is ready to train.
+/// An opened target, ready to train.
 #[allow(async_fn_in_trait, reason = "runs are never handed to another thread")]
 pub trait OpenedTarget {
     /// Compares kernels and training steps with the reference.
     ///
     /// # Errors
-    /// Only what keeps the check from being made; a failed comparison is in the report.
+    /// Errors that prevent the comparison; a failed comparison is in the report.
     async fn check(&self) -> Result<Report>;
 
-    /// Something to make one training with.
+    /// Creates the engine of one training.
     fn engine(&self) -> impl TrainingEngine;
 
-    /// Profiles the config's kernels after the timed trainings, of which `last` was the last, and fills `result.profile` and
-    /// `result.account`; returns what happened when.
+    /// Profiles the kernels after the timed trainings and fills `result.profile` and `result.account`, the account of `last`; returns
+    /// the events of the profiled steps.
     ///
     /// # Errors
     /// [`crate::Error::Interrupted`] if the observer stopped it, or the device's error.
@@ -70,66 +70,66 @@ pub trait OpenedTarget {
     ) -> Result<Timeline>;
 }
 
-/// Makes one training, epoch by epoch.
+/// Runs one training, epoch by epoch.
 #[allow(async_fn_in_trait, reason = "runs are never handed to another thread")]
 pub trait TrainingEngine {
-    /// Makes room and copies the data and `parameters` (laid out as the model says) to where they are used. The train clock runs.
+    /// Allocates memory and copies the data and `parameters` (in the model's layout) to it. The training's clock runs.
     ///
     /// # Errors
     /// [`crate::Error::Device`] if memory runs out.
     async fn begin(&mut self, dataset: &Dataset, parameters: &[f32], host_timeline: &mut HostTimeline) -> Result<()>;
 
-    /// Draws the order of epoch `epoch`, from 0, and makes ready for its steps.
+    /// Shuffles the order of epoch `epoch`, from 0, and uploads it.
     ///
     /// # Errors
     /// [`crate::Error::Device`] if the device failed.
     async fn begin_epoch(&mut self, epoch: u32, host_timeline: &mut HostTimeline) -> Result<()>;
 
-    /// Makes the steps 0 .. `count` of the epoch that was begun, and tells `report` whenever some are done; it may break off.
+    /// Trains the steps 0 .. `count` of the current epoch and calls `report` when some have finished; a break from `report` stops it.
     ///
     /// # Errors
-    /// [`crate::Error::Interrupted`] if `report` broke off, once the steps that had begun are done.
+    /// [`crate::Error::Interrupted`] if `report` stopped it, once the submitted steps have finished.
     async fn steps(
         &mut self,
         count: u32,
         host_timeline: &mut HostTimeline,
-        report: &mut dyn FnMut(Chunk) -> ControlFlow<()>,
+        report: &mut dyn FnMut(StepChunk) -> ControlFlow<()>,
     ) -> Result<()>;
 
-    /// Loss and right answers of each of the first `steps` steps of the epoch.
+    /// Loss and correct predictions of each of the first `steps` steps of the epoch.
     ///
     /// # Errors
     /// [`crate::Error::Device`] if the device failed.
     async fn step_metrics(&mut self, steps: u32) -> Result<Vec<Metrics>>;
 
-    /// Loss and right answers on all test images, without dropout; `report` may break it off.
+    /// Loss and correct predictions on all test images, without dropout; a break from `report` stops it.
     ///
     /// # Errors
     /// As [`TrainingEngine::steps`].
-    async fn evaluate(&mut self, report: &mut dyn FnMut(Chunk) -> ControlFlow<()>) -> Result<Metrics>;
+    async fn evaluate(&mut self, report: &mut dyn FnMut(StepChunk) -> ControlFlow<()>) -> Result<Metrics>;
 
-    /// The parameters, laid out as the model says.
+    /// The parameters, in the model's layout.
     ///
     /// # Errors
     /// [`crate::Error::Device`] if the device failed.
     async fn parameters(&mut self) -> Result<Vec<f32>>;
 
-    /// The commands that the device was handed in this training.
+    /// Counts of the commands submitted in this training.
     fn commands(&self) -> Measured<CommandCounts>;
 
-    /// Bytes of all buffers that the training made on its devices; what a device needs to hand them to the host is left out.
+    /// Bytes of all buffers that the training allocated on its devices, staging buffers excluded.
     fn buffer_bytes(&self) -> Measured<u64> {
         Measured::missing("the training lies in the host's memory")
     }
 }
 
-/// What to say of an engine that was asked for something before [`TrainingEngine::begin`].
-pub const NOT_BEGUN: &str = "the training was not begun";
+/// Reason for what an engine lacks before [`TrainingEngine::begin`].
+pub const NOT_STARTED: &str = "the training was not started";
 
-/// What an engine has once its training was begun.
+/// Unwraps what an engine has once its training was started.
 ///
 /// # Errors
-/// [`crate::Error::Device`] if [`TrainingEngine::begin`] was left out.
-pub fn begun<T>(part: Option<T>) -> Result<T> {
-    part.ok_or_else(|| Error::Device(NOT_BEGUN.into()))
+/// [`crate::Error::Device`] if [`TrainingEngine::begin`] was not called.
+pub fn require_started<T>(part: Option<T>) -> Result<T> {
+    part.ok_or_else(|| Error::Device(NOT_STARTED.into()))
 }

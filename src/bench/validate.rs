@@ -1,14 +1,14 @@
-//! Whether a finished run may be believed, and whether it is the pinned task.
+//! Validity of a finished run, and its differences from the standard task.
 
 use super::stopping::QUICK_TRAIN_S;
 use crate::data::{Identity, idx};
 use crate::model::{DROPOUT_RATE, Training};
 use crate::result::{Measured, RunResult, Settings, Status};
 
-/// Test error, in per cent, that a standard run must reach on MNIST: the published tools reached 0.7 to 1.0.
+/// Range of the test error, in per cent, that a standard run must reach on MNIST: the published tools reached 0.7 to 1.0.
 pub const ACCEPTED_TEST_ERROR_PCT: [f64; 2] = [0.4, 1.5];
 
-/// What makes a run with these settings and data another task than the pinned one, one phrase each.
+/// Differences of these settings and data from the standard task, one phrase each.
 pub fn differences_from_standard(settings: &Settings, identity: Identity) -> Vec<String> {
     let standard = Training::STANDARD;
     let mut differences = Vec::new();
@@ -38,14 +38,14 @@ pub fn differences_from_standard(settings: &Settings, identity: Identity) -> Vec
     differences
 }
 
-/// What makes so many images other data than MNIST's, if anything does.
+/// The difference of these image counts from MNIST's, if any.
 pub fn difference_in_images(train: usize, test: usize) -> Option<String> {
     let [standard_train, standard_test] = [idx::FILES[0].items, idx::FILES[2].items];
     ((train, test) != (standard_train, standard_test))
         .then(|| format!("{train} training and {test} test images instead of {standard_train} and {standard_test}"))
 }
 
-/// Sets the status of a run that came to its end.
+/// Sets the status of a finished run: complete, or invalid with its reasons.
 pub fn validate(result: &mut RunResult) {
     let mut reasons = Vec::new();
     let finite = |value: &Measured<f64>| value.value().is_some_and(|value| value.is_finite());
@@ -106,7 +106,7 @@ mod tests {
     }
 
     #[test]
-    fn neither_seed_nor_repeats_make_a_run_non_standard() {
+    fn seed_and_repeats_do_not_make_a_run_non_standard() {
         assert_eq!(differences_from_standard(&standard_settings(), Identity::Mnist), Vec::<String>::new());
     }
 

@@ -1,4 +1,4 @@
-//! The check before any timing: every kernel, and a few training steps, against the reference on the adapter at hand.
+//! The check before any timing: compares every kernel and a few training steps on the adapter with the reference.
 
 pub mod tolerance;
 
@@ -7,7 +7,7 @@ use crate::error::{Error, Result};
 use crate::gpu::{Gpu, Pipelines};
 use crate::kernels::plan::inputs;
 use crate::kernels::{
-    Access, Before, Contents, Dispatch, Element, Expected, Plan, Tolerance, TrainingKernel, training_kernel,
+    Access, Contents, Dispatch, Element, Expected, KernelInputs, Plan, Tolerance, TrainingKernel, training_kernel,
 };
 use crate::model::{CLASSES, IMAGE_PIXELS, Model, Training};
 use crate::reference::{self, Network};
@@ -17,38 +17,38 @@ use crate::trainer::{Stage, Trainer, TrainingConfig, uses};
 use tolerance::Comparison;
 use web_time::Instant;
 
-/// Images in the check's full batches: neither a multiple of a tile nor of a workgroup.
+/// Images in a full batch of the check: a multiple of neither a tile nor a workgroup.
 pub(crate) const BATCH: u32 = 17;
-/// Images in the check's last batch, so that what lies behind it in the buffers must stay untouched.
+/// Images in the check's last batch: smaller, to show that values beyond it in the buffers stay unchanged.
 pub(crate) const LAST_BATCH: u32 = 6;
 /// Training steps compared with the reference; the last is a smaller batch.
 pub(crate) const STEPS: u32 = 5;
-/// Trainings to compare at most until one agrees. Rounding alone may decide a near tie of a maximum or a ReLU otherwise than
-/// the reference does, and from there on the two trainings part, each of them right; a defect parts them every time.
-pub(crate) const TRAININGS: u64 = 3;
+/// Maximum number of trainings to compare until one agrees. Rounding may decide a near tie of a maximum or a ReLU differently from
+/// the reference, after which the two trainings diverge although both are correct; a defect makes them diverge every time.
+pub(crate) const MAX_ATTEMPTS: u64 = 3;
 
 /// The outcome of a check.
 #[derive(Debug, Clone)]
 pub struct Report {
-    /// What the result tells.
+    /// The check as results describe it.
     pub check: result::Check,
-    /// Seconds of the very first step, in which the driver may compile for the second time.
+    /// Seconds of the first step, in which the driver may compile pipelines again.
     pub first_step_s: f64,
-    /// One sentence on the first failure, empty if there was none.
-    pub complaint: String,
-    /// One sentence on what a reader should know of a check that passed, empty if there is nothing.
-    pub remark: &'static str,
+    /// A sentence on the first failure; empty if there was none.
+    pub failure: String,
+    /// A warning about a check that passed; empty if there is none.
+    pub warning: &'static str,
 }
 
 impl Report {
-    /// A report to join others to.
-    pub fn nothing_compared() -> Self {
+    /// A passed report without comparisons, to merge others into.
+    pub fn empty() -> Self {
         let check = result::Check { outcome: Outcome::Passed, kernels: Vec::new(), steps: Vec::new(), duration_s: 0.0 };
-        Self { check, first_step_s: 0.0, complaint: String::new(), remark: "" }
+        Self { check, first_step_s: 0.0, failure: String::new(), warning: "" }
     }
 
-    /// Adds what was compared on another device; the first complaint and the first remark stand.
-    pub fn join(&mut self, other: Report) {
+    /// Adds the comparisons of another device; the first failure and the first warning are kept.
+    pub fn merge(&mut self, other: Report) {
         self.check.kernels.extend(other.check.kernels);
         self.check.steps.extend(other.check.steps);
         self.check.duration_s += other.check.duration_s;
@@ -56,40 +56,40 @@ impl Report {
         if other.check.outcome == Outcome::Failed {
             self.check.outcome = Outcome::Failed;
         }
-        if self.complaint.is_empty() {
-            self.complaint = other.complaint;
+        if self.failure.is_empty() {
+            self.failure = other.failure;
         }
-        if self.remark.is_empty() {
-            self.remark = other.remark;
+        if self.warning.is_empty() {
+            self.warning = other.warning;
         }
     }
 }
 
-pub(crate) const NEAR_TIE: &str = "a training of the check parted from the reference, as where rounding decides a near tie otherwise; \
-    every kernel and another training agree with it";
+pub(crate) const NEAR_TIE: &str = "a training of the check diverged from the reference, as rounding can cause at a near tie; every \
+    kernel and another training agree with it";
 
-/// Checks every kernel of `plan` and five training steps of `config`, in small batches of seeded random images.
+/// Compares every kernel of `plan` and [`STEPS`] training steps of `config` with the reference, in small batches of random images.
 ///
 /// # Errors
-/// Only what keeps the check from being made; a failed comparison is in the report.
+/// Errors that prevent the comparison; a failed comparison is in the report.
 pub async fn check(gpu: &Gpu, pipelines: &Pipelines, plan: &Plan, config: &TrainingConfig) -> Result<Report> {
     let start = Instant::now();
     let mut report = compare_once(gpu, pipelines, plan, config, config.seed).await?;
-    for again in 1..TRAININGS {
+    for again in 1..MAX_ATTEMPTS {
         let kernels_agree = report.check.kernels.iter().all(|kernel| kernel.outcome == Outcome::Passed);
-        if report.complaint.is_empty() || !kernels_agree {
+        if report.failure.is_empty() || !kernels_agree {
             break;
         }
         let next = compare_once(gpu, pipelines, plan, config, config.seed.wrapping_add(again)).await?;
-        if next.complaint.is_empty() {
-            report = Report { first_step_s: report.first_step_s, remark: NEAR_TIE, ..next };
+        if next.failure.is_empty() {
+            report = Report { first_step_s: report.first_step_s, warning: NEAR_TIE, ..next };
         }
     }
     report.check.duration_s = start.elapsed().as_secs_f64();
     Ok(report)
 }
 
-/// Checks the steps and kernels with images and parameters drawn under `seed`.
+/// Compares steps and kernels once, with images and parameters drawn from `seed`.
 async fn compare_once(
     gpu: &Gpu,
     pipelines: &Pipelines,
@@ -102,15 +102,15 @@ async fn compare_once(
     let dataset = random_dataset(((STEPS - 1) * BATCH + LAST_BATCH) as usize, seed);
     let parameters = random_parameters(&config.model, seed);
     let mut trainer = Trainer::new(gpu, pipelines, plan, &config, &dataset, &parameters).await?;
-    let mut bench = Checker { gpu, plan, config: &config, dataset: &dataset, complaint: String::new() };
-    let (steps, first_step_s) = bench.check_steps(&mut trainer, &parameters).await?;
-    let kernels = bench.check_kernels(&trainer, STEPS - 1).await?;
-    let outcome = if bench.complaint.is_empty() { Outcome::Passed } else { Outcome::Failed };
+    let mut checker = Checker { gpu, plan, config: &config, dataset: &dataset, failure: String::new() };
+    let (steps, first_step_s) = checker.check_steps(&mut trainer, &parameters).await?;
+    let kernels = checker.check_kernels(&trainer, STEPS - 1).await?;
+    let outcome = if checker.failure.is_empty() { Outcome::Passed } else { Outcome::Failed };
     let check = result::Check { outcome, kernels, steps, duration_s: start.elapsed().as_secs_f64() };
-    Ok(Report { check, first_step_s, complaint: bench.complaint, remark: "" })
+    Ok(Report { check, first_step_s, failure: checker.failure, warning: "" })
 }
 
-/// Checks every kernel of `plan` in one step of `batch` images, with room for one image more; returns the complaint.
+/// Compares every kernel of `plan` in one step of `batch` images, in buffers for one image more; returns the failure, empty if none.
 ///
 /// # Errors
 /// As [`check`].
@@ -126,12 +126,12 @@ pub async fn check_batch(
     let parameters = random_parameters(&config.model, config.seed);
     let mut trainer = Trainer::new(gpu, pipelines, plan, &config, &dataset, &parameters).await?;
     trainer.begin_epoch(0);
-    let mut bench = Checker { gpu, plan, config: &config, dataset: &dataset, complaint: String::new() };
-    bench.check_kernels(&trainer, 1).await?;
-    Ok(bench.complaint)
+    let mut checker = Checker { gpu, plan, config: &config, dataset: &dataset, failure: String::new() };
+    checker.check_kernels(&trainer, 1).await?;
+    Ok(checker.failure)
 }
 
-/// Random images and labels: every pixel and class occurs, and nothing is symmetric.
+/// Random images and labels, without symmetries that could hide an error.
 pub fn random_dataset(images: usize, seed: u64) -> Dataset {
     let split = |case| {
         let mut sequence = Sequence::new(seed, Stream::Check, case);
@@ -144,7 +144,7 @@ pub fn random_dataset(images: usize, seed: u64) -> Dataset {
     Dataset { identity: Identity::Other, name, source: None, train: split(0), test: split(1) }
 }
 
-/// Random parameters; unlike initial ones they have biases, so that a bias in the wrong place shows.
+/// Random parameters; unlike initial ones they have non-zero biases, so that a misplaced bias is detected.
 pub fn random_parameters(model: &Model, seed: u64) -> Vec<f32> {
     let mut values = model.initial_parameters(seed);
     let mut sequence = Sequence::new(seed, Stream::Check, 2);
@@ -154,18 +154,19 @@ pub fn random_parameters(model: &Model, seed: u64) -> Vec<f32> {
     values
 }
 
+/// Runs the comparisons and keeps the first failure.
 struct Checker<'a> {
     gpu: &'a Gpu,
     plan: &'a Plan,
     config: &'a TrainingConfig,
     dataset: &'a Dataset,
-    complaint: String,
+    failure: String,
 }
 
 impl Checker<'_> {
-    fn complain(&mut self, what: &str, buffer: &str, comparison: &Comparison) {
-        if !comparison.passed && self.complaint.is_empty() {
-            self.complaint = format!(
+    fn record_failure(&mut self, what: &str, buffer: &str, comparison: &Comparison) {
+        if !comparison.passed && self.failure.is_empty() {
+            self.failure = format!(
                 "{what} disagrees with the reference on {}: {buffer}[{}] is {:e}, expected {:e}; the driver computes wrongly \
                  or this program has a defect, so nothing was timed",
                 self.gpu.adapter.name, comparison.worst_index, comparison.gpu, comparison.reference
@@ -173,14 +174,14 @@ impl Checker<'_> {
         }
     }
 
-    /// Trains the check's steps on the device and in the reference and compares losses and final parameters.
+    /// Runs the check's steps on the device and in the reference, and compares losses and final parameters.
     async fn check_steps(&mut self, trainer: &mut Trainer<'_>, parameters: &[f32]) -> Result<(Vec<StepCheck>, f64)> {
         trainer.begin_epoch(0);
         let start = Instant::now();
         self.gpu.wait(trainer.submit(Stage::Training, 0..1)?).await?;
         let first_step_s = start.elapsed().as_secs_f64();
         let rest = trainer.submit(Stage::Training, 1..STEPS)?;
-        // The reference computes while the device does.
+        // The reference runs concurrently with the device.
         let key = rng::stream_key(self.config.seed, Stream::Dropout);
         let mut network = Network::new(self.config.model.clone(), self.config.training, parameters, key);
         let order = trainer.order(0);
@@ -193,10 +194,10 @@ impl Checker<'_> {
         self.gpu.wait(rest).await?;
         let on_gpu: Vec<f32> = trainer.step_metrics(STEPS).await?.iter().map(|sums| sums.loss() as f32).collect();
         let compared = tolerance::compare(&on_gpu, &losses, tolerance::STEP_LOSS);
-        self.complain("training", "loss", &compared);
+        self.record_failure("training", "loss", &compared);
         let compared =
             tolerance::compare(&trainer.parameters().await?, &network.parameters, tolerance::STEP_PARAMETERS);
-        self.complain("training", inputs::PARAMETERS, &compared);
+        self.record_failure("training", inputs::PARAMETERS, &compared);
         let row = |(step, (&gpu, &reference)): (usize, (&f32, &f64))| StepCheck {
             step: step as u32,
             gpu_loss: gpu.into(),
@@ -205,27 +206,28 @@ impl Checker<'_> {
         Ok((on_gpu.iter().zip(&losses).enumerate().map(row).collect(), first_step_s))
     }
 
-    /// Runs step `index` dispatch by dispatch and compares what each leaves in its buffers with the reference's answer to
-    /// what it found there.
-    async fn check_kernels(&mut self, trainer: &Trainer<'_>, index: u32) -> Result<Vec<KernelCheck>> {
+    /// Runs the step `step_index` dispatch by dispatch and compares the buffers after each with the reference's results for the
+    /// buffers before it.
+    async fn check_kernels(&mut self, trainer: &Trainer<'_>, step_index: u32) -> Result<Vec<KernelCheck>> {
         for buffer in &self.plan.buffers {
             let words = trainer.buffers().bytes(&buffer.name) / 4;
             trainer.buffers().write(self.gpu, &buffer.name, &vec![f32::NAN.to_bits(); words as usize]);
         }
-        let step = trainer.step_record(index);
+        let step = trainer.step_record(step_index);
         let mut rows = Vec::new();
-        for (place, dispatch) in self.plan.training.iter().enumerate() {
+        for (index, dispatch) in self.plan.training.iter().enumerate() {
             let before = self.contents(trainer, dispatch, |_| true).await?;
-            self.gpu.wait(trainer.submit_dispatch(place, index)?).await?;
+            self.gpu.wait(trainer.submit_dispatch(index, step_index)?).await?;
             let after = self.contents(trainer, dispatch, |access| access == Access::Write).await?;
-            let row = row_of(dispatch)?;
+            let row = row_of_kernel(dispatch)?;
             let (model, step, contents) = (&self.config.model, &step, &before);
-            let answers = (row.reference)(&Before { dispatch, model, step, contents });
-            rows.push(self.compare(dispatch, row.tolerance, &answers, (&before, &after)));
+            let expected = (row.reference)(&KernelInputs { dispatch, model, step, contents });
+            rows.push(self.compare(dispatch, row.tolerance, &expected, (&before, &after)));
         }
         Ok(rows)
     }
 
+    /// Reads back the buffers of `dispatch` whose access satisfies `wanted`.
     async fn contents(
         &self,
         trainer: &Trainer<'_>,
@@ -244,14 +246,14 @@ impl Checker<'_> {
         &mut self,
         dispatch: &Dispatch,
         tolerance: Tolerance,
-        answers: &[Expected],
+        expected: &[Expected],
         (before, after): (&Contents, &Contents),
     ) -> KernelCheck {
         let mut worst: Option<Comparison> = None;
         for (buffer, after) in after {
-            let answer = answers.iter().find(|answer| answer.buffer == *buffer);
-            let compared = whole_buffer(answer, &before[buffer], after, tolerance);
-            self.complain(&dispatch.label(), buffer, &compared);
+            let expected = expected.iter().find(|expected| expected.buffer == *buffer);
+            let compared = compare_buffer(expected, &before[buffer], after, tolerance);
+            self.record_failure(&dispatch.label(), buffer, &compared);
             let worse = worst
                 .is_none_or(|worst| (!compared.passed && worst.passed) || compared.max_abs_error > worst.max_abs_error);
             if worse {
@@ -271,26 +273,25 @@ impl Checker<'_> {
     }
 }
 
-/// The row of a dispatch's kernel.
-fn row_of(dispatch: &Dispatch) -> Result<&'static TrainingKernel> {
+/// The table's row of a dispatch's kernel.
+fn row_of_kernel(dispatch: &Dispatch) -> Result<&'static TrainingKernel> {
     let name = dispatch.kernel.name;
-    training_kernel(name)
-        .ok_or_else(|| Error::Check(format!("{name} is no kernel of the training: add it to the table")))
+    training_kernel(name).ok_or_else(|| Error::Check(format!("{name} is not a training kernel: add it to the table")))
 }
 
-/// Compares the part of a buffer that the reference has an answer for by value, and the rest by its bits.
-fn whole_buffer(answer: Option<&Expected>, before: &[u32], after: &[u32], tolerance: Tolerance) -> Comparison {
-    let (first, values) = answer.map_or((0, &[][..]), |answer| (answer.first, &answer.values[..]));
+/// Compares the expected part of a buffer by value within `tolerance`, and the rest with its previous bits.
+fn compare_buffer(expected: Option<&Expected>, before: &[u32], after: &[u32], tolerance: Tolerance) -> Comparison {
+    let (first, values) = expected.map_or((0, &[][..]), |expected| (expected.first, &expected.values[..]));
     let end = first + values.len();
-    let as_float = |word: &u32| match answer.map(|answer| answer.element) {
+    let as_float = |word: &u32| match expected.map(|expected| expected.element) {
         Some(Element::U32) => *word as f32,
         _ => f32::from_bits(*word),
     };
-    // Bits that rounding decides are left out.
-    let decided = |(index, word): (usize, &u32)| {
-        word & !answer.and_then(|answer| answer.undecided.get(index)).copied().unwrap_or(0)
+    // Mask the bits that rounding decides.
+    let masked = |(index, word): (usize, &u32)| {
+        word & !expected.and_then(|expected| expected.ignored_bits.get(index)).copied().unwrap_or(0)
     };
-    let written: Vec<f32> = after[first..end].iter().enumerate().map(decided).map(|word| as_float(&word)).collect();
+    let written: Vec<f32> = after[first..end].iter().enumerate().map(masked).map(|word| as_float(&word)).collect();
     let compared = tolerance::compare(&written, values, tolerance);
     let compared = Comparison { worst_index: first + compared.worst_index, ..compared };
     let outside = (0..first).chain(end..after.len()).find(|&index| before[index] != after[index]);
@@ -311,19 +312,18 @@ mod tests {
     use super::*;
 
     #[test]
-    fn one_failed_device_fails_them_all() {
-        let failed = |complaint: &str| {
-            let mut report = Report::nothing_compared();
+    fn one_failed_device_fails_the_merged_report() {
+        let failed = |failure: &str| {
+            let mut report = Report::empty();
             report.check.outcome = Outcome::Failed;
-            report.complaint = complaint.to_owned();
+            report.failure = failure.to_owned();
             report
         };
-        let mut joined = Report::nothing_compared();
-        for report in [Report::nothing_compared(), failed("the second"), Report::nothing_compared(), failed("the last")]
-        {
-            joined.join(report);
+        let mut joined = Report::empty();
+        for report in [Report::empty(), failed("the second"), Report::empty(), failed("the last")] {
+            joined.merge(report);
         }
         assert_eq!(joined.check.outcome, Outcome::Failed);
-        assert_eq!(joined.complaint, "the second");
+        assert_eq!(joined.failure, "the second");
     }
 }

@@ -1,4 +1,4 @@
-//! The one comparison of a device's 32-bit values with the reference's, and the tolerances of whole training steps.
+//! The comparison of a device's 32-bit values with the reference's, and the tolerances of training steps.
 
 use crate::error::{Error, Result};
 use crate::kernels::{Tolerance, training_kernel};
@@ -11,7 +11,7 @@ const fn tolerance(name: &'static str, absolute: f64, relative: f64) -> Toleranc
 pub const STEP_LOSS: Tolerance = tolerance("training step loss", 1e-5, 1e-5);
 /// The parameters after a few training steps.
 pub const STEP_PARAMETERS: Tolerance = tolerance("training step parameters", 5e-5, 1e-4);
-/// The losses of fifty steps, over which a maximum or a ReLU that rounding decides otherwise may show.
+/// The losses of fifty steps, over which near ties of a maximum or a ReLU may have been decided differently.
 pub const FIFTY_STEPS_LOSS: Tolerance = tolerance("50 steps loss", 5e-3, 5e-3);
 
 /// The tolerance of the kernel `name`.
@@ -19,14 +19,14 @@ pub const FIFTY_STEPS_LOSS: Tolerance = tolerance("50 steps loss", 5e-3, 5e-3);
 /// # Errors
 /// [`Error::Check`] if there is no training kernel of that name.
 pub fn of(name: &str) -> Result<Tolerance> {
-    let row = training_kernel(name).ok_or_else(|| Error::Check(format!("{name} is no kernel of the training")))?;
+    let row = training_kernel(name).ok_or_else(|| Error::Check(format!("{name} is not a training kernel")))?;
     Ok(row.tolerance)
 }
 
-/// Where a device and the reference differ most.
+/// The outcome of a comparison, with the value that differs most.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Comparison {
-    /// Index of the value that exhausts its tolerance most.
+    /// Index of the value with the largest error relative to its tolerance.
     pub worst_index: usize,
     /// The device's value there.
     pub gpu: f64,
@@ -38,12 +38,12 @@ pub struct Comparison {
     pub passed: bool,
 }
 
-/// Compares the device's values with the reference's, one by one; a NaN on either side fails.
+/// Compares the device's values with the reference's element by element; a NaN on either side fails.
 ///
 /// # Panics
-/// If there are not equally many values.
+/// If the lengths differ.
 pub fn compare(gpu: &[f32], reference: &[f64], tolerance: Tolerance) -> Comparison {
-    assert_eq!(gpu.len(), reference.len(), "{}: as many values as the reference has", tolerance.name);
+    assert_eq!(gpu.len(), reference.len(), "{}: lengths differ", tolerance.name);
     let mut worst = Comparison { worst_index: 0, gpu: 0.0, reference: 0.0, max_abs_error: 0.0, passed: true };
     let mut worst_share = f64::NEG_INFINITY;
     for (index, (&gpu, &reference)) in gpu.iter().zip(reference).enumerate() {
@@ -78,7 +78,7 @@ mod tests {
     }
 
     #[test]
-    fn the_worst_value_is_found_and_named() {
+    fn the_worst_value_is_reported() {
         let tolerance = tolerance("test", 0.1, 0.0);
         let close = compare(&[1.0, 2.05, 3.0], &[1.0, 2.0, 3.0], tolerance);
         assert!(close.passed && close.worst_index == 1);
@@ -96,7 +96,7 @@ mod tests {
     }
 
     #[test]
-    fn a_tolerance_of_zero_asks_for_equal_values() {
+    fn a_tolerance_of_zero_requires_equal_values() {
         let exact = tolerance("test", 0.0, 0.0);
         assert!(compare(&[0.0, -1.5], &[0.0, -1.5], exact).passed);
         assert!(!compare(&[1e-30], &[0.0], exact).passed);

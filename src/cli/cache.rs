@@ -1,4 +1,4 @@
-//! What was measured of an adapter and is kept for other runs: one file for each kind, adapter and backend in the user's cache folder.
+//! The cache of measurements of adapters: one file for each kind, adapter and backend in the user's cache folder.
 
 use super::{dataset, output, terminal};
 use crate::error::{Error, Result};
@@ -6,99 +6,99 @@ use crate::result::Subject;
 use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 
-/// Something that is kept.
-pub trait Kept: Sized {
+/// A measurement that can be cached.
+pub trait CacheEntry: Sized {
     /// Name of its folder below the cache folder.
     const FOLDER: &'static str;
 
-    /// What it belongs to.
+    /// The identity that the measurement is valid for.
     fn subject(&self) -> &Subject;
 
-    /// Reads what [`Kept::to_json`] wrote.
+    /// Parses the output of [`CacheEntry::to_json`].
     ///
     /// # Errors
-    /// [`Error::Data`] if the text is damaged or not to be believed.
+    /// [`Error::Data`] if the text is damaged or has impossible values.
     fn from_json(text: &str) -> Result<Self>;
 
-    /// The JSON document.
+    /// Serialises to JSON.
     ///
     /// # Errors
-    /// [`Error::Output`] if it cannot be written as JSON.
+    /// [`Error::Output`] if that fails.
     fn to_json(&self) -> Result<String>;
 
-    /// The same, marked as read from the cache.
-    fn marked(self) -> Self;
+    /// Marks the measurement as read from the cache.
+    fn into_cached(self) -> Self;
 }
 
-/// What the cache holds for a subject.
+/// The outcome of a cache lookup.
 #[derive(Debug, Clone, PartialEq)]
-pub enum Cached<T> {
-    /// What belongs to exactly this subject, marked as cached.
-    Found(Box<T>),
-    /// Nothing.
-    Nothing,
-    /// Something that must not be used; why, in a sentence.
-    Ignored(String),
+pub enum Lookup<T> {
+    /// An entry of this subject, marked as cached.
+    Hit(Box<T>),
+    /// No entry.
+    Miss,
+    /// An entry that must not be used, with the reason in a sentence.
+    Rejected(String),
 }
 
-/// Where things of this kind are kept, if the user has a place for such things.
-pub fn folder<T: Kept>() -> Option<PathBuf> {
+/// The cache folder of this kind, if the user has a cache folder.
+pub fn folder<T: CacheEntry>() -> Option<PathBuf> {
     dataset::cache_folder_of(T::FOLDER).ok()
 }
 
-/// The file in `folder` for one adapter and backend.
+/// The file in `folder` for the adapter and backend of `subject`.
 pub fn file(folder: &Path, subject: &Subject) -> PathBuf {
-    // Two equal adapters of one machine differ in their bus id alone.
+    // Identical adapters of one machine differ only in their bus id.
     let name = [output::slug(&subject.adapter), output::slug(&subject.pci_bus_id), output::slug(&subject.backend)];
     let name: Vec<&str> = name.iter().map(String::as_str).filter(|part| *part != "adapter").collect();
     folder.join(format!("{}.json", if name.is_empty() { "adapter".to_owned() } else { name.join("-") }))
 }
 
-/// Looks in `folder` for what belongs to `wanted`.
-pub fn read<T: Kept>(folder: &Path, wanted: &Subject) -> Cached<T> {
-    let (path, kind, again) = (file(folder, wanted), T::FOLDER, "measured again");
+/// Looks up the entry of `subject` in `folder`.
+pub fn read<T: CacheEntry>(folder: &Path, subject: &Subject) -> Lookup<T> {
+    let (path, kind, again) = (file(folder, subject), T::FOLDER, "measured again");
     let text = match std::fs::read_to_string(&path) {
         Ok(text) => text,
-        Err(error) if error.kind() == ErrorKind::NotFound => return Cached::Nothing,
-        Err(error) => return Cached::Ignored(format!("{} cannot be read ({error}): {again}", path.display())),
+        Err(error) if error.kind() == ErrorKind::NotFound => return Lookup::Miss,
+        Err(error) => return Lookup::Rejected(format!("{} cannot be read ({error}): {again}", path.display())),
     };
     match T::from_json(&text) {
-        Ok(kept) => match kept.subject().difference(wanted) {
-            None => Cached::Found(Box::new(kept.marked())),
-            Some(difference) => Cached::Ignored(format!("the kept {kind} are of another {difference}: {again}")),
+        Ok(entry) => match entry.subject().difference(subject) {
+            None => Lookup::Hit(Box::new(entry.into_cached())),
+            Some(difference) => Lookup::Rejected(format!("the kept {kind} are of another {difference}: {again}")),
         },
-        Err(error) => Cached::Ignored(format!("the cache {} is damaged: {error}: {again}", path.display())),
+        Err(error) => Lookup::Rejected(format!("the cache {} is damaged: {error}: {again}", path.display())),
     }
 }
 
-/// As [`read`]; why something must not be used is said on stderr.
-pub fn read_or_note<T: Kept>(folder: Option<&Path>, wanted: &Subject) -> Option<T> {
-    match folder.map_or(Cached::Nothing, |folder| read(folder, wanted)) {
-        Cached::Found(kept) => Some(*kept),
-        Cached::Nothing => None,
-        Cached::Ignored(why) => {
-            terminal::talk(&format!("note: {why}"));
+/// As [`read`]; reports a rejected entry on stderr.
+pub fn read_or_warn<T: CacheEntry>(folder: Option<&Path>, subject: &Subject) -> Option<T> {
+    match folder.map_or(Lookup::Miss, |folder| read(folder, subject)) {
+        Lookup::Hit(entry) => Some(*entry),
+        Lookup::Miss => None,
+        Lookup::Rejected(why) => {
+            terminal::message(&format!("note: {why}"));
             None
         }
     }
 }
 
-/// Keeps `kept` in `folder` in place of what it held for its adapter.
+/// Writes `entry` to `folder`, replacing the previous entry of its adapter.
 ///
 /// # Errors
-/// [`Error::Output`] if the folder cannot be written; it then holds what it held before.
-pub fn keep<T: Kept>(folder: &Path, kept: &T) -> Result<()> {
+/// [`Error::Output`] if the folder cannot be written; it is then unchanged.
+pub fn write<T: CacheEntry>(folder: &Path, entry: &T) -> Result<()> {
     std::fs::create_dir_all(folder).map_err(|error| Error::Output(format!("{} ({error})", folder.display())))?;
-    output::replace(&file(folder, kept.subject()), kept.to_json()?.as_bytes())
+    output::replace(&file(folder, entry.subject()), entry.to_json()?.as_bytes())
 }
 
-/// As [`keep`]; that nothing could be kept is worth a note, but no reason to end.
-pub fn keep_or_note<T: Kept>(kept: &T, folder: Option<&Path>) {
+/// As [`write`]; reports a failure on stderr instead of returning it.
+pub fn write_or_warn<T: CacheEntry>(entry: &T, folder: Option<&Path>) {
     let outcome = match folder {
-        Some(folder) => keep(folder, kept),
+        Some(folder) => write(folder, entry),
         None => Err(Error::Output("there is no cache folder; set HOME".to_owned())),
     };
     if let Err(error) = outcome {
-        terminal::talk(&format!("note: the {} cannot be kept for other runs: {error}", T::FOLDER));
+        terminal::message(&format!("note: the {} cannot be kept for other runs: {error}", T::FOLDER));
     }
 }

@@ -22,7 +22,7 @@ pub struct CompareArgs {
 /// [`Error::Data`] if a file is no result.
 pub fn compare(args: &CompareArgs) -> Result<()> {
     let (first, second) = (read_result(&args.first)?, read_result(&args.second)?);
-    terminal::data(&report::compare_text(&first, &second, terminal::width()))
+    terminal::output(&report::compare_text(&first, &second, terminal::width()))
 }
 
 /// Reads a result file.

@@ -1,6 +1,6 @@
 //! `gpubench --adapter cpu`: training on the host's cores.
 
-use super::flags::names;
+use super::flags::request_is;
 use super::run_args::RunArgs;
 use super::subject::{Subject, Trainable};
 use super::terminal;
@@ -12,36 +12,36 @@ use crate::telemetry::{MachineProbe, environment};
 
 pub use crate::cpu::NAME;
 
-/// What to say where an adapter or backend was asked for and none was found.
+/// The error where an adapter or backend was requested and none was found.
 pub fn none_found() -> Error {
     Error::Adapter(format!("{NONE_FOUND}; the host's cores need none: --adapter cpu"))
 }
 
-/// The target on this machine with `threads` threads, or as many as there are cores.
+/// The CPU target of this machine with `threads` threads, by default one per core.
 ///
 /// # Errors
-/// [`Error::Usage`] for no threads at all.
+/// [`Error::Usage`] for 0 threads.
 pub fn target(threads: Option<usize>) -> Result<CpuTarget> {
     let name = environment::processor();
     CpuTarget::new(name.value().cloned().unwrap_or_else(|| "CPU".to_owned()), threads)
 }
 
-/// The host's cores as the subject of a run.
+/// The host's cores as the subject of a run, announced on stderr.
 ///
 /// # Errors
 /// As [`target`].
 pub fn subject<'a>(args: &RunArgs, settings: Settings) -> Result<Subject<'a>> {
     let target = target(args.cpu.threads)?;
-    let found = if names(&settings.adapter.value, NAME) { "" } else { "none found, so the CPU target trains: " };
-    terminal::talk(&format!("adapter: {found}{}", target.line()));
+    let found = if request_is(&settings.adapter.value, NAME) { "" } else { "none found, so the CPU target trains: " };
+    terminal::message(&format!("adapter: {found}{}", target.line()));
     if let Some(warning) = target.oversubscription_warning() {
-        terminal::talk(&format!("  (note: {warning})"));
+        terminal::message(&format!("  (note: {warning})"));
     }
-    Ok(untold_subject(target, settings))
+    Ok(subject_of(target, settings))
 }
 
-/// As [`subject`], without a word on stderr.
-pub fn untold_subject<'a>(target: CpuTarget, settings: Settings) -> Subject<'a> {
+/// The CPU target as the subject of a run.
+pub fn subject_of<'a>(target: CpuTarget, settings: Settings) -> Subject<'a> {
     Subject {
         name: target.name.clone(),
         adapter: target.describe(),

@@ -1,4 +1,4 @@
-//! `gpubench --adapters A,B`: one training shared between several devices.
+//! `gpubench --adapters A,B`: data-parallel training on several devices.
 
 use super::flags::AUTO;
 use super::run_args::{DataParallelArgs, RunArgs, Sync};
@@ -10,18 +10,18 @@ use crate::gpu::{AdapterInfo, Adapters, adapter};
 use crate::result::{Adapter, Measured, Origin, Setting, Settings, Synchronisation, no_peaks, no_tuning};
 use crate::telemetry::MachineProbe;
 
-/// The devices that share a training as the subject of a run.
+/// The devices of a data-parallel training as the subject of a run.
 ///
 /// # Errors
-/// [`Error::Usage`] or [`Error::Adapter`] if the options name no such devices.
+/// [`Error::Usage`] if the options contradict each other, [`Error::Adapter`] if a named adapter does not exist.
 pub fn subject<'a>(args: &RunArgs, adapters: &'a Adapters, mut settings: Settings) -> Result<Subject<'a>> {
     let options = &args.data_parallel;
     let devices = devices(&choose(adapters, options)?, options, &settings.plan.value)?;
     for device in &devices {
-        terminal::talk(&format!("device: {}, part {}, plan {}", device.name, device.weight, device.plan));
+        terminal::message(&format!("device: {}, part {}, plan {}", device.name, device.weight, device.plan));
     }
     if devices.iter().any(|device| device.adapter.software) {
-        terminal::talk("  (times of a software adapter say nothing about a GPU)");
+        terminal::message("  (times of a software adapter say nothing about a GPU)");
     }
     let requested = options.adapters.iter().flatten().cloned().collect::<Vec<_>>().join(",");
     settings.adapter = Setting::new(Measured::Value(requested), Origin::Option);
@@ -47,7 +47,7 @@ pub fn subject<'a>(args: &RunArgs, adapters: &'a Adapters, mut settings: Setting
     })
 }
 
-/// The adapters that were named, each once.
+/// The named adapters, each once.
 fn choose<'a>(adapters: &'a Adapters, options: &DataParallelArgs) -> Result<Vec<&'a AdapterInfo>> {
     let mut chosen: Vec<&AdapterInfo> = Vec::new();
     for request in options.adapters.iter().flatten() {
@@ -74,13 +74,13 @@ fn choose<'a>(adapters: &'a Adapters, options: &DataParallelArgs) -> Result<Vec<
     Ok(chosen)
 }
 
-/// The devices to open on `adapters`, with their parts and plans.
+/// The devices to open on `adapters`, with their weights and plans.
 fn devices<'a>(adapters: &[&'a AdapterInfo], options: &DataParallelArgs, plan: &str) -> Result<Vec<Device<'a>>> {
     let each = options.logical_devices.unwrap_or(1);
     let count = adapters.len() * each as usize;
     if count < 2 {
         return Err(Error::Usage(
-            "one device has nobody to share with: name several --adapters, or add --logical-devices 2".into(),
+            "a single device cannot share a batch: name several --adapters, or add --logical-devices 2".into(),
         ));
     }
     let weights = match &options.split {
@@ -112,7 +112,7 @@ fn devices<'a>(adapters: &[&'a AdapterInfo], options: &DataParallelArgs, plan: &
     Ok(opened.zip(weights).map(device).collect())
 }
 
-/// The devices as one adapter, for the result.
+/// The devices described as one adapter, for the result.
 fn described(label: &str, devices: &[Device<'_>]) -> Adapter {
     let software = devices.iter().any(|device| device.adapter.software);
     Adapter { name: label.to_owned(), software, ..bench::describe_adapter(devices[0].adapter) }

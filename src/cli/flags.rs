@@ -1,4 +1,4 @@
-//! The options that several verbs share, and the choice of an adapter that they amount to.
+//! Options shared by several verbs, and the choice of an adapter from them.
 
 use super::terminal;
 use crate::cpu::NAME;
@@ -7,14 +7,13 @@ use crate::gpu::{AdapterInfo, Adapters, adapter};
 use crate::result::{Measured, Origin, Setting};
 use clap::Args;
 
-/// The environment variable that names a backend where `--backend` does not.
+/// Environment variable for the default of `--backend`.
 pub const BACKEND_VARIABLE: &str = "WGPU_BACKEND";
-/// The environment variable that names an adapter where `--adapter` does not.
+/// Environment variable for the default of `--adapter`.
 pub const ADAPTER_VARIABLE: &str = "WGPU_ADAPTER_NAME";
-
-/// The environment variable that names a plan where `--plan` does not.
+/// Environment variable for the default of `--plan`.
 pub const PLAN_VARIABLE: &str = "GPUBENCH_PLAN";
-/// The plan that stands for the fastest one.
+/// Value of `--plan` for the fastest plan.
 pub const AUTO: &str = "auto";
 
 /// Which adapter a verb works on.
@@ -29,22 +28,22 @@ pub struct AdapterArgs {
 }
 
 impl AdapterArgs {
-    /// The adapter that was asked for, as an option or in the environment.
+    /// The requested adapter, from the option or the environment.
     pub fn request(&self) -> Setting<Measured<String>> {
         option_or_variable(self.adapter.as_ref(), ADAPTER_VARIABLE)
     }
 
-    /// The backend that was asked for, as an option or in the environment.
+    /// The requested backend, from the option or the environment.
     pub fn backend(&self) -> Setting<Measured<String>> {
         option_or_variable(self.backend.as_ref(), BACKEND_VARIABLE)
     }
 
-    /// The machine's adapters on the backend that was asked for.
+    /// The machine's adapters on the requested backend.
     ///
     /// # Errors
-    /// [`Error::Usage`] if `verb` was asked to work on the CPU target, which has no GPU API, or there is no such backend.
+    /// [`Error::Usage`] if the CPU target is requested, which `verb` does not support, or if there is no such backend.
     pub fn find(&self, verb: &str) -> Result<Adapters> {
-        if names(&self.request().value, NAME) {
+        if request_is(&self.request().value, NAME) {
             return Err(Error::Usage(format!(
                 "gpubench {verb} works through the GPU API alone: leave `--adapter cpu` out, or time the CPU with `gpubench --adapter cpu`"
             )));
@@ -52,7 +51,7 @@ impl AdapterArgs {
         find_adapters(&self.backend().value)
     }
 
-    /// The one of `adapters` that was asked for, announced on stderr.
+    /// The requested adapter among `adapters`, announced on stderr.
     ///
     /// # Errors
     /// [`Error::Adapter`] if there is no such adapter.
@@ -63,7 +62,7 @@ impl AdapterArgs {
     }
 }
 
-/// An option, else an environment variable, else nothing.
+/// The value of an option, else of an environment variable, else missing.
 pub fn option_or_variable(option: Option<&String>, variable: &str) -> Setting<Measured<String>> {
     if let Some(value) = option {
         return Setting::new(Measured::Value(value.clone()), Origin::Option);
@@ -74,12 +73,12 @@ pub fn option_or_variable(option: Option<&String>, variable: &str) -> Setting<Me
     }
 }
 
-/// Whether an adapter request is `word`.
-pub fn names(request: &Measured<String>, word: &str) -> bool {
-    request.value().is_some_and(|request| request.trim().eq_ignore_ascii_case(word))
+/// Whether an adapter request is `name`, ignoring case.
+pub fn request_is(request: &Measured<String>, name: &str) -> bool {
+    request.value().is_some_and(|request| request.trim().eq_ignore_ascii_case(name))
 }
 
-/// The machine's adapters on `backend`, or on every backend where none is named.
+/// The machine's adapters on `backend`, or on every backend if it is missing.
 ///
 /// # Errors
 /// [`Error::Usage`] if there is no such backend.
@@ -87,10 +86,10 @@ pub fn find_adapters(backend: &Measured<String>) -> Result<Adapters> {
     pollster::block_on(Adapters::find(backend.value().map(String::as_str)))
 }
 
-/// Says on stderr what is measured.
+/// Prints the adapter on stderr.
 pub fn announce(adapter: &AdapterInfo) {
-    terminal::talk(&format!("adapter: {}", adapter.line()));
+    terminal::message(&format!("adapter: {}", adapter.line()));
     if adapter.software {
-        terminal::talk("  (its times say nothing about a GPU)");
+        terminal::message("  (its times say nothing about a GPU)");
     }
 }

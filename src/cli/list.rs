@@ -27,21 +27,21 @@ pub struct ListArgs {
 pub fn list(args: &ListArgs) -> Result<()> {
     let backend = option_or_variable(args.backend.as_ref(), BACKEND_VARIABLE);
     let adapters = find_adapters(&backend.value)?;
-    // The host's cores belong to no backend.
+    // The CPU target belongs to no backend.
     let target = if backend.origin == Origin::Default { Some(cpu::target(None)?) } else { None };
     if args.json {
-        return terminal::data(&json(adapters.infos(), target.as_ref())?);
+        return terminal::output(&json(adapters.infos(), target.as_ref())?);
     }
     if adapters.infos().is_empty() {
-        terminal::talk(adapter::NONE_FOUND);
+        terminal::message(adapter::NONE_FOUND);
         if target.is_none() {
             return Ok(());
         }
     }
-    terminal::data(&table(adapters.infos(), target.as_ref()))
+    terminal::output(&table(adapters.infos(), target.as_ref()))
 }
 
-/// The adapters, and the target as one more whose index is the name by which `--adapter` knows it.
+/// The adapters, followed by the CPU target, whose index is its name in `--adapter`.
 fn json(adapters: &[AdapterInfo], target: Option<&CpuTarget>) -> Result<String> {
     let failed = |error| Error::Output(format!("the list cannot be written as JSON: {error}"));
     let mut rows: Vec<serde_json::Value> =
@@ -70,7 +70,7 @@ fn table(adapters: &[AdapterInfo], target: Option<&CpuTarget>) -> String {
             adapter.kind.clone(),
             adapter.backend.clone(),
             format!("{} {}", adapter.driver, adapter.driver_info).trim().to_owned(),
-            if adapter.pci_bus_id.is_empty() { "n/a (not told)".to_owned() } else { adapter.pci_bus_id.clone() },
+            if adapter.pci_bus_id.is_empty() { "n/a (not reported)".to_owned() } else { adapter.pci_bus_id.clone() },
             if adapter.software { "yes" } else { "no" }.to_owned(),
             adapter.timestamps.to_string(),
         ]);

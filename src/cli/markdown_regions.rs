@@ -1,32 +1,32 @@
-//! Tables between markers in Markdown files.
+//! Generated tables between markers in Markdown files.
 //!
-//! A line `<!-- gpubench table: frame=NAME -->` begins a table and a line `<!-- end of gpubench table -->` ends it; both begin
-//! at the start of their lines, and what stands between them is made anew.
+//! A line `<!-- gpubench table: frame=NAME -->` starts a region and a line `<!-- end of gpubench table -->` ends it, both without
+//! indentation; the text between them is generated.
 
 use crate::error::{Error, Result};
-use crate::report::Part;
+use crate::report::TableView;
 use std::ops::Range;
 
 const BEGIN: &str = "<!-- gpubench table";
 const END: &str = "<!-- end of gpubench table -->";
 
-/// A table in a Markdown file.
+/// A region between two markers.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Region {
-    /// Name of what it shows.
+    /// Name of the frame.
     pub name: String,
-    /// What it shows.
-    pub parts: Vec<Part>,
-    /// Number of the line of its first marker, from 1.
+    /// The tables of the frame.
+    pub parts: Vec<TableView>,
+    /// Line number of its first marker, from 1.
     pub line: usize,
-    /// The bytes between the lines of its markers.
+    /// Byte range between the lines of its markers.
     between: Range<usize>,
 }
 
-/// The tables of a Markdown file, in order.
+/// Finds the regions of a Markdown file, in order.
 ///
 /// # Errors
-/// [`Error::Data`], with the line, if there is none, one does not end, or one names a table that does not exist.
+/// [`Error::Data`], with the line, if there is no region, one has no end, or one names a frame that does not exist.
 pub fn find(text: &str) -> Result<Vec<Region>> {
     let mut found: Vec<Region> = Vec::new();
     let mut open: Option<Region> = None;
@@ -41,17 +41,17 @@ pub fn find(text: &str) -> Result<Vec<Region>> {
                 open = Some(Region { name, parts, line: number, between: next..next });
             }
             (Some(_), false, true) => {
-                found.extend(open.take().map(|marked| Region { between: marked.between.start..start, ..marked }));
+                found.extend(open.take().map(|region| Region { between: region.between.start..start, ..region }));
             }
             (None, _, true) => {
-                return Err(Error::Data(format!("line {number} ends a table that nothing began; remove it")));
+                return Err(Error::Data(format!("line {number} ends a table that has no start; remove it")));
             }
-            (Some(marked), true, _) => return Err(endless(marked)),
+            (Some(region), true, _) => return Err(unterminated(region)),
             _ => {}
         }
     }
     match open {
-        Some(marked) => Err(endless(&marked)),
+        Some(region) => Err(unterminated(&region)),
         None if found.is_empty() => {
             Err(Error::Data(format!("it holds no table; put {BEGIN}: frame=NAME --> and {END} on lines of their own")))
         }
@@ -59,37 +59,37 @@ pub fn find(text: &str) -> Result<Vec<Region>> {
     }
 }
 
-fn endless(marked: &Region) -> Error {
-    Error::Data(format!("the table of line {} does not end; put {END} on a line after it", marked.line))
+fn unterminated(region: &Region) -> Error {
+    Error::Data(format!("the table of line {} does not end; put {END} on a line after it", region.line))
 }
 
-/// What a first marker asks for.
-fn named(line: &str, number: usize) -> Result<(String, Vec<Part>)> {
+/// Parses a start marker.
+fn named(line: &str, number: usize) -> Result<(String, Vec<TableView>)> {
     let inner =
         line.strip_prefix(BEGIN).and_then(|rest| rest.strip_prefix(':')).and_then(|rest| rest.strip_suffix("-->"));
     let name = inner
         .and_then(|inner| inner.trim().strip_prefix("frame="))
         .ok_or_else(|| Error::Data(format!("line {number} is no marker of a table; write {BEGIN}: frame=NAME -->")))?;
-    let parts = Part::named(name).map_err(|error| Error::Data(format!("line {number}: {error}")))?;
+    let parts = TableView::named(name).map_err(|error| Error::Data(format!("line {number}: {error}")))?;
     Ok((name.to_owned(), parts))
 }
 
-/// `text` with `content` between the markers of each of its tables, in the line ends of `text`.
-pub fn replaced(text: &str, marked: &[Region], content: impl Fn(&Region) -> String) -> String {
-    let mut whole = String::new();
+/// Returns `text` with `content` in each of its regions, with the line endings of `text`.
+pub fn replaced(text: &str, regions: &[Region], content: impl Fn(&Region) -> String) -> String {
+    let mut updated = String::new();
     let mut copied = 0;
-    for one in marked {
-        whole += &text[copied..one.between.start];
-        whole += &with_line_ends_of(text, &content(one));
-        copied = one.between.end;
+    for region in regions {
+        updated += &text[copied..region.between.start];
+        updated += &with_line_ends_of(text, &content(region));
+        copied = region.between.end;
     }
-    whole + &text[copied..]
+    updated + &text[copied..]
 }
 
-/// The first of the tables that holds something else than `content`.
-pub fn first_difference(text: &str, marked: &[Region], content: impl Fn(&Region) -> String) -> Option<Region> {
-    let differs = |one: &&Region| text[one.between.clone()] != with_line_ends_of(text, &content(one));
-    marked.iter().find(differs).cloned()
+/// The first region that differs from `content`.
+pub fn first_difference(text: &str, regions: &[Region], content: impl Fn(&Region) -> String) -> Option<Region> {
+    let differs = |region: &&Region| text[region.between.clone()] != with_line_ends_of(text, &content(region));
+    regions.iter().find(differs).cloned()
 }
 
 fn with_line_ends_of(text: &str, content: &str) -> String {
@@ -104,15 +104,15 @@ mod tests {
         <!-- gpubench table: frame=all -->\n<!-- end of gpubench table -->";
 
     #[test]
-    fn what_stands_between_markers_is_replaced_and_nothing_else() {
+    fn the_text_between_markers_is_replaced_and_nothing_else() {
         for page in [PAGE.to_owned(), PAGE.replace('\n', "\r\n")] {
-            let marked = find(&page).unwrap();
-            let found: Vec<(&str, usize)> = marked.iter().map(|one| (one.name.as_str(), one.line)).collect();
+            let regions = find(&page).unwrap();
+            let found: Vec<(&str, usize)> = regions.iter().map(|one| (one.name.as_str(), one.line)).collect();
             assert_eq!(found, [("by-tool", 3), ("all", 8)]);
-            assert_eq!((marked[0].parts.len(), &marked[1].parts), (1, &Part::all()));
+            assert_eq!((regions[0].parts.len(), &regions[1].parts), (1, &TableView::all()));
             let content = |one: &Region| format!("\n{}\n\n", one.name);
-            assert_eq!(first_difference(&page, &marked, content).map(|one| one.line), Some(3));
-            let new = replaced(&page, &marked, content);
+            assert_eq!(first_difference(&page, &regions, content).map(|one| one.line), Some(3));
+            let new = replaced(&page, &regions, content);
             let expected = PAGE.replace("old\n", "\nby-tool\n\n").replace("all -->\n", "all -->\n\nall\n\n");
             assert_eq!(new.replace("\r\n", "\n"), expected);
             assert_eq!(new.matches('\n').count() == new.matches("\r\n").count(), page.contains('\r'));
@@ -129,7 +129,7 @@ mod tests {
             ("    <!-- gpubench table: frame=by-tool -->", "it holds no table"),
             (begin, "the table of line 1 does not end"),
             (&format!("a\n{begin}\n{begin}\n{END}\n"), "the table of line 2 does not end"),
-            (&format!("a\n{END}\n"), "line 2 ends a table that nothing began"),
+            (&format!("a\n{END}\n"), "line 2 ends a table that has no start"),
             (
                 "<!-- gpubench table: frame=by-colour -->",
                 "line 1: there is no table \"by-colour\"; choose one of all, by-tool,",
@@ -138,9 +138,9 @@ mod tests {
             ("<!-- gpubench table: frame=by-tool", "line 1 is no marker"),
             ("<!-- gpubench table: -->", "line 1 is no marker"),
         ];
-        for (page, says) in cases {
+        for (page, expected) in cases {
             let error = find(page).unwrap_err();
-            assert!(error.exit_code() == 3 && error.to_string().contains(says), "{page:?}: {error}");
+            assert!(error.exit_code() == 3 && error.to_string().contains(expected), "{page:?}: {error}");
         }
     }
 }

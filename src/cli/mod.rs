@@ -41,20 +41,20 @@ Exit codes:
   2    an option that cannot work
   3    input data missing or damaged
   4    no adapter, no such adapter, or one that lacks what the run needs
-  5    the adapter computes otherwise than the reference
+  5    the adapter disagrees with the reference
   6    the run ended, but its result is INVALID
   7    a file could not be written
   8    the device was lost, ran out of memory or refused a command
-  9    a page that was checked holds other tables than the results give
+  9    the tables of a checked page are out of date
   130  interrupted; the partial result was kept
 
 Environment:
-  GPUBENCH_DATA      what --data auto stands for
-  GPUBENCH_PLAN      what --plan stands for where it is not given
-  WGPU_BACKEND       what --backend stands for where it is not given
-  WGPU_ADAPTER_NAME  what --adapter stands for where it is not given
-  GPUBENCH_SYSFS     where Linux's sysfs lies, for power and load, if not in /sys
-  NO_COLOR           no colours";
+  GPUBENCH_DATA      meaning of --data auto
+  GPUBENCH_PLAN      default of --plan
+  WGPU_BACKEND       default of --backend
+  WGPU_ADAPTER_NAME  default of --adapter
+  GPUBENCH_SYSFS     mount point of Linux's sysfs, for power and load, if not /sys
+  NO_COLOR           disables colours";
 
 /// How fast does this device train a real network through the portable GPU API?
 ///
@@ -63,7 +63,7 @@ Environment:
 #[derive(Debug, Parser)]
 #[command(name = "gpubench", version, args_conflicts_with_subcommands = true, after_help = AFTER_HELP)]
 struct Cli {
-    /// What to do; without, a run.
+    /// The verb; a run without one.
     #[command(subcommand)]
     pub verb: Option<Verb>,
     /// Options of a run.
@@ -74,17 +74,17 @@ struct Cli {
 /// What to do.
 #[derive(Debug, Subcommand)]
 enum Verb {
-    /// Train, check and report (what happens without a verb)
+    /// Train, check and report (the default without a verb)
     Run(RunArgs),
     /// A short training, and where its time goes: device time for each kernel, peaks, a time account
     Profile(RunArgs),
-    /// What the adapter reaches at best: arithmetic, memory, launches, transfers
+    /// Measured peaks of the adapter: arithmetic, memory, launches, transfers
     Peaks(peaks::PeaksArgs),
-    /// The fastest plan on the adapter, found by measurement and kept for other runs
+    /// Find the fastest plan on the adapter by measurement, and cache it for other runs
     Tune(tune::TuneArgs),
     /// Step time against batch size or width, and the line through it
     ///
-    /// A size that cannot be timed is a row with its reason. If none can be, the exit code is that of the first one's reason.
+    /// A size that cannot be timed is a row with its reason. If no size can be timed, the exit code is that of the first one's error.
     Sweep(sweep::SweepArgs),
     /// Show a stored result, as tables or as a page
     Report(report::ReportArgs),
@@ -92,7 +92,7 @@ enum Verb {
     Compare(compare::CompareArgs),
     /// Many results among the published ones, in the tables of the published comparison
     ///
-    /// A result file that cannot be read is named, the others are shown, and the exit code is 3.
+    /// A result file that cannot be read is reported, the others are shown, and the exit code is 3.
     Table(table::TableArgs),
     /// Serve the browser's page on localhost
     Serve(serve::ServeArgs),
@@ -103,7 +103,7 @@ enum Verb {
     Data(DataVerb),
 }
 
-/// What to do with data.
+/// Verbs of `gpubench data`.
 #[derive(Debug, Subcommand)]
 enum DataVerb {
     /// Download MNIST from public mirrors into the cache folder and verify it
@@ -111,14 +111,14 @@ enum DataVerb {
         /// Folder to download to, in place of the user's cache folder
         folder: Option<PathBuf>,
     },
-    /// Say of each file whether it is MNIST's own
+    /// Report for each file whether it is MNIST's original
     Verify {
         /// Folder to look at, in place of the user's cache folder
         folder: Option<PathBuf>,
     },
 }
 
-/// Runs the program with the arguments of this process.
+/// Runs the program with the arguments of this process; returns its exit code.
 pub fn main() -> ExitCode {
     let cli = Cli::parse();
     let outcome = match &cli.verb {
@@ -133,31 +133,31 @@ pub fn main() -> ExitCode {
         Some(Verb::Sweep(args)) => sweep::sweep(args),
         Some(Verb::Table(args)) => table::table(args).map(|()| 0),
         Some(Verb::List(args)) => list::list(args).map(|()| 0),
-        Some(Verb::Data(verb)) => on_data(verb),
+        Some(Verb::Data(verb)) => run_data(verb),
     };
     match outcome {
         Ok(code) => ExitCode::from(code),
         Err(error) => {
-            terminal::talk(&format!("error: {error}"));
+            terminal::message(&format!("error: {error}"));
             ExitCode::from(error.exit_code())
         }
     }
 }
 
 /// Fetches or verifies MNIST; a folder that does not hold MNIST gives exit code 3.
-fn on_data(verb: &DataVerb) -> Result<u8> {
+fn run_data(verb: &DataVerb) -> Result<u8> {
     let folder = |given: &Option<PathBuf>| given.clone().map_or_else(dataset::cache_folder, Ok);
     match verb {
         DataVerb::Fetch { folder: given } => {
             let folder = folder(given)?;
-            data::fetch(&folder, &data::mirrors(), &mut |line| terminal::talk(line))?;
-            terminal::data(&folder.display().to_string())?;
+            data::fetch(&folder, &data::mirrors(), &mut |line| terminal::message(line))?;
+            terminal::output(&folder.display().to_string())?;
             Ok(0)
         }
         DataVerb::Verify { folder: given } => {
             let verdicts = data::verify(&folder(given)?);
             for verdict in &verdicts {
-                terminal::data(&verdict.to_string())?;
+                terminal::output(&verdict.to_string())?;
             }
             let all = verdicts.iter().all(|verdict| verdict.state == data::State::Mnist);
             Ok(if all { 0 } else { 3 })

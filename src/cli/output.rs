@@ -1,4 +1,4 @@
-//! Result files: made before anything is measured, rewritten after each stage, never in the place of another run's.
+//! Result files: created before anything is measured, rewritten after each stage, never replacing another run's file.
 
 use crate::error::{Error, Result};
 use crate::result::RunResult;
@@ -16,15 +16,15 @@ pub struct ResultFile {
 }
 
 impl ResultFile {
-    /// Makes the folder `folder` if needed and in it an empty file named after the time, the adapter and the seed.
+    /// Creates an empty file named after the time, the adapter and the seed in `folder`, which is created if needed.
     ///
     /// # Errors
-    /// [`Error::Output`] if the folder cannot be made or written.
+    /// [`Error::Output`] if the folder cannot be created or written.
     pub fn create(folder: &Path, adapter: &str, seed: u64) -> Result<Self> {
         fs::create_dir_all(folder).map_err(|error| cannot_write(folder, &error))?;
         let time = Timestamp::now().strftime("%Y%m%dT%H%M%SZ").to_string();
         let stem = format!("{time}-{}-seed{seed}", slug(adapter));
-        // Runs that start in the same second get a number each.
+        // Runs that start in the same second are numbered.
         for attempt in 1..=1000 {
             let name = if attempt == 1 { format!("{stem}.json") } else { format!("{stem}-{attempt}.json") };
             let path = folder.join(name);
@@ -40,15 +40,15 @@ impl ResultFile {
         )))
     }
 
-    /// The file.
+    /// Path of the file.
     pub fn path(&self) -> &Path {
         &self.path
     }
 
-    /// Puts `result` in the place of what the file held before, all at once.
+    /// Replaces the content of the file by `result`, atomically.
     ///
     /// # Errors
-    /// [`Error::Output`] if it cannot be written; the file then holds what it held before.
+    /// [`Error::Output`] if it cannot be written; the file is then unchanged.
     pub fn write(&mut self, result: &RunResult) -> Result<()> {
         replace(&self.path, result.to_json()?.as_bytes())?;
         self.written = true;
@@ -57,16 +57,16 @@ impl ResultFile {
 }
 
 impl Drop for ResultFile {
-    /// A run that ended before it had anything to tell leaves no empty file behind.
+    /// Removes the file if nothing was written to it.
     fn drop(&mut self) {
         if !self.written {
-            // Nothing depends on it, and there is nobody to tell.
+            // Nothing depends on the file, and drop cannot return an error.
             let _ = fs::remove_file(&self.path);
         }
     }
 }
 
-/// Writes `bytes` to a temporary file beside `path` and renames it, so that `path` is never half-written.
+/// Writes `bytes` to a temporary file beside `path` and renames it, so that `path` is replaced atomically.
 ///
 /// # Errors
 /// [`Error::Output`] if that fails; no temporary file is left.
@@ -78,7 +78,7 @@ pub fn replace(path: &Path, bytes: &[u8]) -> Result<()> {
     Ok(())
 }
 
-/// A temporary file in the folder of `path`, readable as an ordinary file once it is renamed.
+/// Creates a temporary file in the folder of `path`, with the permissions of an ordinary file.
 ///
 /// # Errors
 /// [`Error::Output`] if the folder cannot be written.
@@ -98,7 +98,7 @@ fn cannot_write(path: &Path, error: &std::io::Error) -> Error {
     Error::Output(format!("{} cannot be written ({error}); free space there or choose another place", path.display()))
 }
 
-/// Lower-case letters and digits of `name`, with single dashes between.
+/// Lower-case letters and digits of `name`, separated by single dashes.
 pub(super) fn slug(name: &str) -> String {
     let name = name.split('(').next().unwrap_or(name).to_lowercase();
     let words: Vec<&str> =
@@ -118,7 +118,7 @@ mod tests {
     }
 
     #[test]
-    fn files_of_the_same_second_do_not_meet_and_unused_ones_vanish() {
+    fn files_of_the_same_second_are_distinct_and_unused_ones_are_removed() {
         let folder = tempfile::tempdir().unwrap();
         let first = ResultFile::create(folder.path(), "a", 1).unwrap();
         let second = ResultFile::create(folder.path(), "a", 1).unwrap();
@@ -128,7 +128,7 @@ mod tests {
     }
 
     #[test]
-    fn a_file_in_the_folders_place_is_reported() {
+    fn a_file_instead_of_the_folder_is_reported() {
         let file = NamedTempFile::new().unwrap();
         let error = ResultFile::create(file.path(), "a", 1).unwrap_err();
         assert_eq!(error.exit_code(), 7);

@@ -1,6 +1,6 @@
-//! `gpubench peaks`: what the adapter reaches at best, and the cache of it.
+//! `gpubench peaks`: the measured peaks of an adapter, and their cache.
 
-use super::cache::{self, Kept};
+use super::cache::{self, CacheEntry};
 use super::flags::AdapterArgs;
 use super::pipeline_cache::PipelineCacheArgs;
 use super::terminal;
@@ -22,15 +22,15 @@ pub struct PeaksArgs {
     /// Print JSON
     #[arg(long)]
     pub json: bool,
-    /// Say of each figure what it means
+    /// Explain each figure
     #[arg(long, conflicts_with = "json")]
     pub explain: bool,
-    /// Keeping of compiled pipelines.
+    /// The pipeline cache.
     #[command(flatten)]
     pub pipelines: PipelineCacheArgs,
 }
 
-impl Kept for Peaks {
+impl CacheEntry for Peaks {
     const FOLDER: &'static str = "peaks";
 
     fn subject(&self) -> &Subject {
@@ -45,73 +45,73 @@ impl Kept for Peaks {
         Peaks::to_json(self)
     }
 
-    fn marked(self) -> Self {
+    fn into_cached(self) -> Self {
         Peaks { cached: true, ..self }
     }
 }
 
-/// Measures the peaks of one adapter, keeps them for other runs and shows them.
+/// Measures the peaks of one adapter, caches and shows them.
 ///
 /// # Errors
-/// [`crate::Error::Adapter`] if there is no such adapter, or whatever ended the measurement.
+/// [`crate::Error::Adapter`] if there is no such adapter, or the error that ended the measurement.
 pub fn peaks(args: &PeaksArgs) -> Result<()> {
     let adapters = args.adapter.find("peaks")?;
     let adapter = args.adapter.choose(&adapters)?;
-    let _kept = args.pipelines.guard(&adapters, adapter);
+    let _pipeline_cache = args.pipelines.guard(&adapters, adapter);
     let peaks = measured(&adapters, adapter)?;
-    cache::keep_or_note(&peaks, cache::folder::<Peaks>().as_deref());
+    cache::write_or_warn(&peaks, cache::folder::<Peaks>().as_deref());
     if args.json {
-        return terminal::data(&peaks.to_json()?);
+        return terminal::output(&peaks.to_json()?);
     }
     let text = report::peaks_text(&peaks, args.explain, terminal::width());
-    terminal::data(&terminal::paint(&text))
+    terminal::output(&terminal::paint(&text))
 }
 
-/// The peaks of `adapter`: those of the cache if they belong to this adapter, driver and program, else measured now and kept.
+/// The peaks of `adapter` from the cache if they are valid for this adapter, driver and program, else measured and cached.
 ///
-/// Why a cache was not used, or could not be written, is said on stderr.
+/// Reports on stderr why the cache was not used or could not be written.
 ///
 /// # Errors
-/// Whatever ended the measurement.
+/// The error that ended the measurement.
 pub fn cached_or_measured(adapters: &Adapters, adapter: &AdapterInfo) -> Result<Peaks> {
     cached_in_or_measured(cache::folder::<Peaks>().as_deref(), adapters, adapter)
 }
 
-/// The peaks to compare a profile with: as [`cached_or_measured`], or measured anew and kept where `fresh` ones are asked for.
+/// The peaks for a profile: as [`cached_or_measured`], or always measured if `fresh`.
 ///
 /// # Errors
-/// Whatever ended the measurement.
+/// As [`cached_or_measured`].
 pub fn for_profile(adapters: &Adapters, adapter: &AdapterInfo, fresh: bool) -> Result<Peaks> {
     if !fresh {
         return cached_or_measured(adapters, adapter);
     }
     let peaks = measured(adapters, adapter)?;
-    cache::keep_or_note(&peaks, cache::folder::<Peaks>().as_deref());
+    cache::write_or_warn(&peaks, cache::folder::<Peaks>().as_deref());
     Ok(peaks)
 }
 
-/// [`cached_or_measured`] with a given folder for the cache, or none.
+/// As [`cached_or_measured`], with the given cache folder, or without a cache.
 ///
 /// # Errors
 /// As [`cached_or_measured`].
 pub fn cached_in_or_measured(folder: Option<&Path>, adapters: &Adapters, adapter: &AdapterInfo) -> Result<Peaks> {
     let wanted = crate::peaks::subject(adapter);
-    if let Some(peaks) = cache::read_or_note(folder, &wanted) {
+    if let Some(peaks) = cache::read_or_warn(folder, &wanted) {
         return Ok(peaks);
     }
     let peaks = measured(adapters, adapter)?;
-    cache::keep_or_note(&peaks, folder);
+    cache::write_or_warn(&peaks, folder);
     Ok(peaks)
 }
 
-/// Measures, with the progress on stderr.
+/// Measures the peaks, with progress on stderr.
 fn measured(adapters: &Adapters, adapter: &AdapterInfo) -> Result<Peaks> {
     let bar = ProgressBar::new_spinner();
     bar.set_style(
         ProgressStyle::with_template("{spinner} peaks: {msg}").unwrap_or_else(|_| ProgressStyle::default_spinner()),
     );
     if bar.is_hidden() {
-        terminal::talk("measuring peaks");
+        terminal::message("measuring peaks");
     }
     let mut progress = |what: &str| {
         bar.set_message(what.to_owned());

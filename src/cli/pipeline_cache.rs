@@ -9,21 +9,21 @@ use clap::Args;
 use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 
-/// Whether compiled pipelines are kept.
+/// Whether to cache compiled pipelines.
 #[derive(Debug, Clone, Copy, Default, Args)]
 pub struct PipelineCacheArgs {
-    /// Compile all kernels anew, and keep nothing of them for other runs
+    /// Compile all kernels anew, and do not cache the pipelines for other runs
     #[arg(long)]
     pub no_pipeline_cache: bool,
 }
 
-/// Keeps what is compiled on an adapter when it goes out of scope, however the run ended.
-#[must_use = "what is compiled is kept when this goes out of scope"]
+/// Writes the pipelines compiled on an adapter to the cache when dropped, even if the run failed.
+#[must_use = "pipelines are written to the cache when this is dropped"]
 pub struct PipelineCacheGuard<'a> {
     adapters: &'a Adapters,
     adapter: &'a AdapterInfo,
-    /// Nothing where nothing is kept.
-    place: Option<(PathBuf, PipelineCacheData)>,
+    /// The cache folder and the data read from it; `None` without a cache.
+    entry: Option<(PathBuf, PipelineCacheData)>,
 }
 
 /// The file in `folder` for one adapter and backend.
@@ -31,10 +31,10 @@ pub fn file(folder: &Path, adapter: &AdapterInfo) -> PathBuf {
     cache::file(folder, &bench::tuning_subject(adapter)).with_extension("pipelines")
 }
 
-/// Reads what `folder` holds for `adapter`; nothing where there is none.
+/// Reads the cached pipelines of `adapter` in `folder`; empty if there are none.
 ///
 /// # Errors
-/// [`Error::Data`] if there is a file that must not be used.
+/// [`Error::Data`] if the file must not be used.
 pub fn read(folder: &Path, adapter: &AdapterInfo) -> Result<PipelineCacheData> {
     let path = file(folder, adapter);
     let refused = |words: String| Error::Data(format!("{} is not used: {words}", path.display()));
@@ -47,43 +47,42 @@ pub fn read(folder: &Path, adapter: &AdapterInfo) -> Result<PipelineCacheData> {
     }
 }
 
-/// Keeps `compiled` in `folder` in place of what it held for `adapter`.
+/// Writes `compiled` to `folder`, replacing the previous data of `adapter`.
 ///
 /// # Errors
-/// [`Error::Output`] if the folder cannot be written; it then holds what it held before.
-pub fn keep(folder: &Path, adapter: &AdapterInfo, compiled: &PipelineCacheData) -> Result<()> {
+/// [`Error::Output`] if the folder cannot be written; it is then unchanged.
+pub fn write(folder: &Path, adapter: &AdapterInfo, compiled: &PipelineCacheData) -> Result<()> {
     std::fs::create_dir_all(folder).map_err(|error| Error::Output(format!("{} ({error})", folder.display())))?;
     output::replace(&file(folder, adapter), &compiled.to_bytes(&subject(adapter))?)
 }
 
-/// What the kept pipelines belong to: the adapter, its driver, the program and all shaders.
+/// The identity that cached pipelines are valid for: the adapter, its driver, the program and all shaders.
 fn subject(adapter: &AdapterInfo) -> String {
     format!("{:?}", bench::tuning_subject(adapter))
 }
 
 impl PipelineCacheArgs {
-    /// Lets devices on `adapter` use the pipelines of the user's cache folder, and what they compile be kept there. Why a file was not
-    /// used, or could not be written, is said on stderr.
+    /// Enables the pipeline cache for devices on `adapter`. Reports on stderr why a file was not used or could not be written.
     pub fn guard<'a>(self, adapters: &'a Adapters, adapter: &'a AdapterInfo) -> PipelineCacheGuard<'a> {
         let folder = dataset::cache_folder_of("pipelines").ok().filter(|_| !self.no_pipeline_cache);
-        let place = folder.map(|folder| {
-            let kept = read(&folder, adapter).unwrap_or_else(|error| {
-                terminal::talk(&format!("note: {error}: kernels are compiled anew"));
+        let entry = folder.map(|folder| {
+            let data = read(&folder, adapter).unwrap_or_else(|error| {
+                terminal::message(&format!("note: {error}: kernels are compiled anew"));
                 PipelineCacheData::default()
             });
-            adapters.enable_pipeline_cache(adapter, kept.clone());
-            (folder, kept)
+            adapters.enable_pipeline_cache(adapter, data.clone());
+            (folder, data)
         });
-        PipelineCacheGuard { adapters, adapter, place }
+        PipelineCacheGuard { adapters, adapter, entry }
     }
 }
 
 impl Drop for PipelineCacheGuard<'_> {
     fn drop(&mut self) {
-        let Some((folder, before)) = &self.place else { return };
+        let Some((folder, before)) = &self.entry else { return };
         let Some(now) = self.adapters.pipeline_cache_data(self.adapter).filter(|now| now != before) else { return };
-        if let Err(error) = keep(folder, self.adapter, &now) {
-            terminal::talk(&format!("note: compiled pipelines cannot be kept for other runs: {error}"));
+        if let Err(error) = write(folder, self.adapter, &now) {
+            terminal::message(&format!("note: compiled pipelines cannot be kept for other runs: {error}"));
         }
     }
 }
@@ -112,12 +111,12 @@ mod tests {
     }
 
     #[test]
-    fn kept_pipelines_are_read_for_the_same_driver_only() {
+    fn cached_pipelines_are_read_for_the_same_driver_only() {
         let folder = tempfile::tempdir().unwrap();
         let folder = folder.path().join("not there yet");
         let ours = adapter("driver 1");
         assert_eq!(read(&folder, &ours), Ok(PipelineCacheData::default()), "nothing is kept yet");
-        keep(&folder, &ours, &PipelineCacheData::default()).unwrap();
+        write(&folder, &ours, &PipelineCacheData::default()).unwrap();
         assert!(file(&folder, &ours).ends_with("imaginary-1-vulkan.pipelines"));
         assert_eq!(read(&folder, &ours), Ok(PipelineCacheData::default()));
         let words = read(&folder, &adapter("driver 2")).unwrap_err().to_string();
@@ -128,7 +127,7 @@ mod tests {
     fn a_file_that_was_changed_or_cannot_be_read_is_refused() {
         let folder = tempfile::tempdir().unwrap();
         let ours = adapter("driver 1");
-        keep(folder.path(), &ours, &PipelineCacheData::default()).unwrap();
+        write(folder.path(), &ours, &PipelineCacheData::default()).unwrap();
         let path = file(folder.path(), &ours);
         let mut bytes = std::fs::read(&path).unwrap();
         bytes.push(0);

@@ -1,4 +1,4 @@
-//! Shows how a run goes on stderr, keeps its result on disk, and hears Ctrl-C.
+//! Shows the progress of a run on stderr, writes its result to disk, and handles Ctrl-C.
 
 use super::output::ResultFile;
 use super::terminal;
@@ -11,22 +11,22 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, OnceLock};
 use std::time::{Duration, Instant};
 
-/// How long a pause may go on after somebody asked for its end.
-const WAIT_STEP: Duration = Duration::from_millis(50);
+/// Interval at which a pause checks for a requested stop.
+const STOP_POLL_INTERVAL: Duration = Duration::from_millis(50);
 
-/// Watches a run from a terminal.
+/// Observes a run for the terminal.
 pub struct TerminalObserver {
     bar: ProgressBar,
     file: ResultFile,
-    before: Option<RunResult>,
+    previous: Option<RunResult>,
     stop: Arc<AtomicBool>,
-    epochs_told: usize,
+    epochs_shown: usize,
     images_per_s: f64,
 }
 
-/// Whether somebody pressed Ctrl-C: the first one asks for a stop, the second ends the program.
+/// Whether Ctrl-C was pressed: the first one requests a stop, the second exits the program.
 ///
-/// The first call makes the program listen; before it Ctrl-C ends the program at once.
+/// The first call installs the handler; before it Ctrl-C exits the program at once.
 pub fn stop_flag() -> Arc<AtomicBool> {
     static STOP: OnceLock<Arc<AtomicBool>> = OnceLock::new();
     let listen = || {
@@ -38,7 +38,7 @@ pub fn stop_flag() -> Arc<AtomicBool> {
             }
         });
         if let Err(error) = installed {
-            terminal::talk(&format!("Ctrl-C will end the program at once and lose the partial result: {error}"));
+            terminal::message(&format!("Ctrl-C will end the program at once and lose the partial result: {error}"));
         }
         stop
     };
@@ -46,36 +46,36 @@ pub fn stop_flag() -> Arc<AtomicBool> {
 }
 
 impl TerminalObserver {
-    /// Watches a run whose result belongs in `file`; Ctrl-C stops it as [`stop_flag`] says.
+    /// Observes a run whose result is written to `file`; Ctrl-C stops it as [`stop_flag`] describes.
     pub fn new(file: ResultFile) -> Self {
-        Self::adding_to(file, None)
+        Self::continuing(file, None)
     }
 
-    /// As [`TerminalObserver::new`], for a run whose trainings are to be added to those of `before`.
-    pub fn adding_to(file: ResultFile, before: Option<RunResult>) -> Self {
+    /// As [`TerminalObserver::new`], for a run whose trainings are added to those of `previous`.
+    pub fn continuing(file: ResultFile, previous: Option<RunResult>) -> Self {
         let bar = ProgressBar::no_length();
-        Self { bar, file, before, stop: stop_flag(), epochs_told: 0, images_per_s: 0.0 }
+        Self { bar, file, previous, stop: stop_flag(), epochs_shown: 0, images_per_s: 0.0 }
     }
 
-    /// `result` with the trainings before it.
-    pub fn whole(&self, result: &RunResult) -> RunResult {
-        let mut whole = self.before.clone().unwrap_or_else(|| result.clone());
-        if self.before.is_some() {
-            bench::add_round(&mut whole, result);
+    /// `result` combined with the previous trainings.
+    pub fn with_previous(&self, result: &RunResult) -> RunResult {
+        let mut combined = self.previous.clone().unwrap_or_else(|| result.clone());
+        if self.previous.is_some() {
+            bench::add_round(&mut combined, result);
         }
-        whole
+        combined
     }
 
-    /// Takes the progress bar away and gives the result file back.
+    /// Removes the progress bar and returns the result file.
     pub fn finish(self) -> ResultFile {
         self.bar.finish_and_clear();
         self.file
     }
 
-    /// A line on stderr, above the bar where there is one.
-    pub(super) fn say(&self, line: &str) {
+    /// Prints a line on stderr, above the progress bar if it is visible.
+    pub(super) fn print_line(&self, line: &str) {
         if self.bar.is_hidden() {
-            terminal::talk(line);
+            terminal::message(line);
         } else {
             self.bar.println(line);
         }
@@ -110,7 +110,7 @@ impl Observer for TerminalObserver {
             self.bar.reset();
             self.bar.set_length(u64::from(steps));
         }
-        // A mean that forgets, so that the figure can be read.
+        // An exponential moving average, so that the figure is readable.
         let weight = if self.images_per_s == 0.0 { 1.0 } else { 0.2 };
         self.images_per_s += weight * (progress.images_per_s - self.images_per_s);
         let repeat = match progress.repeat {
@@ -126,7 +126,7 @@ impl Observer for TerminalObserver {
     fn wait(&mut self, seconds: f64) {
         let end = Instant::now() + Duration::from_secs_f64(seconds);
         while !self.stop_requested() && Instant::now() < end {
-            std::thread::sleep(WAIT_STEP.min(end.saturating_duration_since(Instant::now())));
+            std::thread::sleep(STOP_POLL_INTERVAL.min(end.saturating_duration_since(Instant::now())));
         }
     }
 
@@ -136,15 +136,15 @@ impl Observer for TerminalObserver {
 
     fn checkpoint(&mut self, result: &RunResult) -> Result<()> {
         let epochs: Vec<&Epoch> = result.repeats.iter().flat_map(|repeat| &repeat.epochs).collect();
-        for epoch in &epochs[self.epochs_told.min(epochs.len())..] {
-            self.say(&epoch_line(epoch, result));
+        for epoch in &epochs[self.epochs_shown.min(epochs.len())..] {
+            self.print_line(&epoch_line(epoch, result));
         }
-        self.epochs_told = epochs.len();
-        self.file.write(&self.whole(result))
+        self.epochs_shown = epochs.len();
+        self.file.write(&self.with_previous(result))
     }
 }
 
-/// What an epoch brought; an error rate on anything but MNIST says so.
+/// The figures of an epoch; error rates on other data than MNIST are marked.
 fn epoch_line(epoch: &Epoch, result: &RunResult) -> String {
     let of = match result.settings.stopping.soak_min.value {
         Measured::Value(_) => String::new(),

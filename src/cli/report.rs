@@ -36,7 +36,7 @@ pub fn report(args: &ReportArgs) -> Result<()> {
     if let Some(page) = &args.html {
         write_html(page, &result)?;
     }
-    terminal::data(&if args.json {
+    terminal::output(&if args.json {
         result.to_json()?
     } else {
         terminal::paint(&report::text(&result, terminal::width()))
@@ -60,6 +60,6 @@ pub fn expect_writable(path: &Path) -> Result<()> {
 /// [`Error::Output`] if it cannot be written.
 pub fn write_html(path: &Path, result: &RunResult) -> Result<()> {
     replace(path, report::html(result).as_bytes())?;
-    terminal::talk(&format!("page: {}", path.display()));
+    terminal::message(&format!("page: {}", path.display()));
     Ok(())
 }

@@ -1,4 +1,4 @@
-//! `gpubench run`: the main job.
+//! `gpubench run` and `gpubench profile`.
 
 use super::all;
 use super::list::{self, ListArgs};
@@ -14,7 +14,7 @@ use web_time::Instant;
 /// Runs the benchmark and shows its result; returns the exit code.
 ///
 /// # Errors
-/// Whatever ended the run early; what was measured before is in the result file.
+/// The error that ended the run early; the result file holds what was measured before.
 pub fn run(args: &RunArgs) -> Result<u8> {
     let started = Instant::now();
     if args.list {
@@ -22,7 +22,7 @@ pub fn run(args: &RunArgs) -> Result<u8> {
         return Ok(0);
     }
     let settings = args.settings();
-    args.stopping.fit(settings.repeat.value)?;
+    args.stopping.validate(settings.repeat.value)?;
     let (target, adapters) = Target::resolve(args, &settings.adapter.value)?.find(args, &settings)?;
     if let (Target::All, Some(adapters)) = (target, &adapters) {
         return all::run(args, adapters, settings, started);
@@ -44,7 +44,7 @@ pub fn run(args: &RunArgs) -> Result<u8> {
     session.finish(observer.finish(), result, outcome, args)
 }
 
-/// Trains a few steps, profiles as many, and shows where their time goes; returns the exit code.
+/// Trains and profiles a few steps and shows where their time goes; returns the exit code.
 ///
 /// # Errors
 /// As [`run`].

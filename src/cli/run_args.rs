@@ -1,4 +1,4 @@
-//! The options of a run, and the settings that they amount to together with the environment.
+//! The options of a run, and the settings resulting from them and the environment.
 
 use super::dataset::DataSource;
 use super::flags::{ADAPTER_VARIABLE, AUTO, BACKEND_VARIABLE, PLAN_VARIABLE, option_or_variable};
@@ -22,7 +22,7 @@ pub struct RunArgs {
     /// Backend: vulkan, metal, dx12 or auto
     #[arg(long, value_name = "NAME")]
     pub backend: Option<String>,
-    /// List the adapters and end
+    /// List the adapters and exit
     #[arg(long)]
     pub list: bool,
     /// Data: auto, synthetic, or a folder with MNIST's four IDX files
@@ -34,59 +34,59 @@ pub struct RunArgs {
     /// Images in a step [default: 128]
     #[arg(long, value_name = "N", value_parser = value_parser!(u32).range(1..))]
     pub batch: Option<u32>,
-    /// End after so many steps
+    /// Stop after this many steps
     #[arg(long, value_name = "N", value_parser = value_parser!(u32).range(1..))]
     pub steps: Option<u32>,
     /// Seed of initial weights, order and dropout [default: 1]
     #[arg(long, value_name = "N")]
     pub seed: Option<u64>,
-    /// Train so many times, with the same seed [default: 1]
+    /// Number of trainings, with the same seed [default: 1]
     #[arg(long, value_name = "N", value_parser = value_parser!(u32).range(1..=1000))]
     pub repeat: Option<u32>,
-    /// How to repeat.
+    /// The stopping rule.
     #[command(flatten)]
     pub stopping: StoppingArgs,
-    /// A minute at most: one epoch, cut short after half a minute of training
+    /// At most a minute: one epoch, cut short after half a minute of training
     #[arg(long)]
     pub quick: bool,
-    /// Take the training images in the order of the files
+    /// Use the training images in the order of the files
     #[arg(long)]
     pub no_shuffle: bool,
     /// Kernels of a step: auto (the fastest, found by measurement), layered, fused, fused_subgroups or fused_lanes; sizes of a
     /// fused one may follow, as in fused:images=1 [default: auto]
     #[arg(long, value_name = "NAME", value_parser = plan)]
     pub plan: Option<String>,
-    /// Take the plan that is shipped for this kind of adapter instead of looking for the fastest
+    /// Use the default plan of this kind of adapter instead of measuring which is fastest
     #[arg(long)]
     pub no_tune: bool,
-    /// Several devices.
+    /// Data parallelism.
     #[command(flatten)]
     pub data_parallel: DataParallelArgs,
-    /// The host's cores.
+    /// The CPU target.
     #[command(flatten)]
     pub cpu: CpuArgs,
     /// Probability of dropping a value, from 0 to below 1 [default: 0.2]
     #[arg(long, value_name = "RATE", value_parser = dropout_rate)]
     pub dropout: Option<f32>,
-    /// Take device time for each kernel too, after the training, on a device of its own
+    /// Measure the device time of each kernel too, after the training, on a separate device
     #[arg(long)]
     pub profile: bool,
     /// Timestamps to profile with: the finest the adapter has, inside-passes, inside-encoders, pass-boundaries, or none
     #[arg(long, value_name = "GRADE", value_enum, default_value = "finest")]
     pub timestamps: Grade,
-    /// Profile, and write what happened when to this file, for Perfetto or chrome://tracing
+    /// Profile, and write a timeline to this file, for Perfetto or chrome://tracing
     #[arg(long, value_name = "FILE")]
     pub trace: Option<PathBuf>,
-    /// Profile, and write the whole result to this file as a page that needs nothing else
+    /// Profile, and write the result to this file as a self-contained HTML page
     #[arg(long, value_name = "FILE")]
     pub html: Option<PathBuf>,
-    /// Measure the adapter's peaks again, whatever the cache holds
+    /// Measure the adapter's peaks again instead of reading them from the cache
     #[arg(long)]
     pub fresh_peaks: bool,
-    /// Let shaders test their indices and bound their loops while they run, as browsers do
+    /// Check indices and bound loops in shaders at run time, as browsers do
     #[arg(long)]
     pub checked: bool,
-    /// Keeping of compiled pipelines.
+    /// The pipeline cache.
     #[command(flatten)]
     pub pipelines: PipelineCacheArgs,
     /// Start from the weights in this safetensors file
@@ -95,7 +95,7 @@ pub struct RunArgs {
     /// Save the trained weights to this safetensors file
     #[arg(long, value_name = "FILE")]
     pub save: Option<PathBuf>,
-    /// Print the result as JSON in place of tables
+    /// Print the result as JSON instead of tables
     #[arg(long)]
     pub json: bool,
     /// Folder for result files
@@ -103,10 +103,10 @@ pub struct RunArgs {
     pub output: PathBuf,
 }
 
-/// What `--timestamps` can ask for.
+/// Values of `--timestamps`.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, clap::ValueEnum)]
 pub enum Grade {
-    /// The finest that the adapter has.
+    /// The finest grade of the adapter.
     #[default]
     Finest,
     /// Between any two dispatches.
@@ -131,7 +131,7 @@ fn dropout_rate(text: &str) -> Result<f32, String> {
     if (0.0..1.0).contains(&rate) { Ok(rate) } else { Err("a dropout rate lies from 0 to below 1".to_owned()) }
 }
 
-/// Options of a run on several devices.
+/// Options of a data-parallel run.
 #[derive(Debug, Clone, Default, Args)]
 pub struct DataParallelArgs {
     /// Train on several adapters together, each on its part of every batch; named as for --adapter, with commas between
@@ -140,7 +140,7 @@ pub struct DataParallelArgs {
     /// Parts of a batch for --adapters, in whole numbers with colons between [default: equal parts]
     #[arg(long, value_name = "3:1")]
     pub split: Option<Split>,
-    /// When --adapters agree: in every step, or once an epoch, which is different mathematics [default: step]
+    /// When --adapters synchronise: every step, or once an epoch, which is different mathematics [default: step]
     #[arg(long, value_name = "WHEN", value_enum)]
     pub sync: Option<Sync>,
     /// Devices to open on each of --adapters, 1 to 16: more than one only shows what sharing costs [default: 1]
@@ -148,7 +148,7 @@ pub struct DataParallelArgs {
     pub logical_devices: Option<u32>,
 }
 
-/// What `--sync` can ask for.
+/// Values of `--sync`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 pub enum Sync {
     /// Gradients are averaged in every step.
@@ -166,12 +166,12 @@ pub struct CpuArgs {
 }
 
 impl RunArgs {
-    /// Whether a profile was asked for, or something that is made from one.
+    /// Whether a profile is requested, directly or for an output that needs one.
     pub fn profiles(&self) -> bool {
         self.profile || self.trace.is_some() || self.html.is_some()
     }
 
-    /// How to profile, where that was asked for.
+    /// The options of the profile.
     pub fn profile_options(&self) -> ProfileOptions {
         let grade = match self.timestamps {
             Grade::Finest => None,
@@ -183,7 +183,7 @@ impl RunArgs {
         ProfileOptions { grade, ..ProfileOptions::new(self.steps.unwrap_or(PROFILED_STEPS)) }
     }
 
-    /// The settings of the run and where each came from.
+    /// The settings of the run, each with its origin.
     pub fn settings(&self) -> Settings {
         let standard = Training::STANDARD;
         let flag = |given: bool, value: bool| Setting::new(value, if given { Origin::Option } else { Origin::Default });

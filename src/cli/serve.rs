@@ -47,8 +47,8 @@ pub fn serve(args: &ServeArgs) -> Result<()> {
         .server_addr()
         .to_ip()
         .map_or_else(String::new, |address| format!("http://localhost:{}/", address.port()));
-    terminal::data(&address)?;
-    terminal::talk(&format!("serving {}; Ctrl-C ends it", args.folder.display()));
+    terminal::output(&address)?;
+    terminal::message(&format!("serving {}; Ctrl-C ends it", args.folder.display()));
     for request in server.incoming_requests() {
         answer(request, &args.folder);
     }

@@ -1,4 +1,4 @@
-//! What every run does around its measuring: files that may be wrong before it, files to be written after it.
+//! The frame of every run: reads and checks files before measuring, writes files after it.
 
 use super::output::{ResultFile, replace};
 use super::report::{expect_writable, write_html};
@@ -16,10 +16,10 @@ use crate::weights;
 use std::path::Path;
 use web_time::Instant;
 
-/// Exit code of a run that ended with an INVALID result.
-pub const INVALID: u8 = 6;
+/// Exit code of a run with an INVALID result.
+pub const EXIT_INVALID: u8 = 6;
 
-/// A run whose files are there.
+/// A run whose input files have been read.
 pub struct Session {
     init: Option<Vec<f32>>,
     dataset: Dataset,
@@ -29,10 +29,10 @@ pub struct Session {
 }
 
 impl Session {
-    /// Reads all files that a run needs, so that what can be wrong with them is found before anything is measured.
+    /// Reads all files that a run needs, so that errors in them are found before anything is measured.
     ///
     /// # Errors
-    /// [`Error::Data`] or [`Error::Output`] about the first file that is wrong.
+    /// [`Error::Data`] or [`Error::Output`] for the first file that cannot be read or written.
     pub fn read(args: &RunArgs, started: Instant) -> Result<Self> {
         let init = args.init.as_deref().map(read_weights).transpose()?;
         for path in [&args.save, &args.trace, &args.html].into_iter().flatten() {
@@ -41,16 +41,16 @@ impl Session {
         let data_start = Instant::now();
         let (dataset, origin) = dataset::load(&args.data, synthetic::SEED)?;
         let data_s = data_start.elapsed().as_secs_f64();
-        // From here on a stop keeps what there is.
+        // From here on Ctrl-C keeps the partial result.
         progress::stop_flag();
-        terminal::talk(&format!("data: {}, from {origin}", dataset.name));
+        terminal::message(&format!("data: {}, from {origin}", dataset.name));
         if args.quick {
-            terminal::talk(&format!("quick: training ends after {} s", bench::QUICK_TRAIN_S));
+            terminal::message(&format!("quick: training ends after {} s", bench::QUICK_TRAIN_S));
         }
         Ok(Self { init, dataset, origin, data_s, started })
     }
 
-    /// As [`Session::read`], and makes the result file, named after `adapter` and `seed`.
+    /// As [`Session::read`], and creates the result file, named after `adapter` and `seed`.
     ///
     /// # Errors
     /// As [`Session::read`].
@@ -59,17 +59,17 @@ impl Session {
         Ok((Self::read(args, started)?, file))
     }
 
-    /// The result of a run on `subject` before anything is measured.
+    /// The initial result of a run on `subject`.
     pub fn result(&self, subject: &Subject<'_>) -> RunResult {
-        let mut result = self.begin_result(subject.settings.clone(), subject.adapter.clone(), subject.adapter_s);
+        let mut result = self.initial_result(subject.settings.clone(), subject.adapter.clone(), subject.adapter_s);
         result.tuning = subject.tuning.clone();
         (result.phases.tune_s, result.phases.peaks_s) = (subject.tune_s.clone(), subject.peaks_s.clone());
         result
     }
 
-    /// As [`Session::result`], on `adapter`, which took `adapter_s` seconds to find.
-    pub fn begin_result(&self, settings: Settings, adapter: Adapter, adapter_s: f64) -> RunResult {
-        let mut result = bench::begin(Setup {
+    /// The initial result of a run on `adapter`, which took `adapter_s` seconds to find.
+    pub fn initial_result(&self, settings: Settings, adapter: Adapter, adapter_s: f64) -> RunResult {
+        let mut result = bench::initial_result(Setup {
             settings,
             environment: environment::environment(adapter),
             dataset: &self.dataset,
@@ -88,7 +88,7 @@ impl Session {
         &self.dataset
     }
 
-    /// What the protocol is asked to do on `subject`.
+    /// The inputs of the protocol for `subject`.
     pub fn job<'a>(&'a self, subject: &'a Subject<'_>, profile: Option<ProfileOptions>) -> Job<'a> {
         Job {
             dataset: &self.dataset,
@@ -100,11 +100,10 @@ impl Session {
         }
     }
 
-    /// Shows `result`, also that of a run which ended early if it has trained at all, and writes what was asked for; returns the
-    /// exit code.
+    /// Shows `result`, even if the run ended early after some training, and writes the requested files; returns the exit code.
     ///
     /// # Errors
-    /// Whatever ended the run early; what was measured before is in the result file.
+    /// The error that ended the run early; the result file holds what was measured before.
     pub fn finish(
         self,
         mut file: ResultFile,
@@ -113,34 +112,34 @@ impl Session {
         args: &RunArgs,
     ) -> Result<u8> {
         result.summary.peak_host_memory_bytes = environment::peak_host_memory_bytes();
-        let kept = file.write(&result);
+        let written = file.write(&result);
         if outcome.is_ok() || !result.repeats.is_empty() {
             show(&result, args.json)?;
         }
-        terminal::talk(&format!("result: {}", file.path().display()));
+        terminal::message(&format!("result: {}", file.path().display()));
         let Finished { parameters, timeline } = outcome?;
-        kept?;
+        written?;
         if let Some(page) = &args.html {
             write_html(page, &result)?;
         }
         if let Some(trace) = &args.trace {
             replace(trace, report::chrome_trace(&timeline, &result)?.as_bytes())?;
-            terminal::talk(&format!("trace: {} (open it in ui.perfetto.dev or chrome://tracing)", trace.display()));
+            terminal::message(&format!("trace: {} (open it in ui.perfetto.dev or chrome://tracing)", trace.display()));
         }
         if let Some(save) = &args.save {
             replace(save, &weights::to_safetensors(&Model::new(result.settings.dropout.value), &parameters)?)?;
-            terminal::talk(&format!("weights: {}", save.display()));
+            terminal::message(&format!("weights: {}", save.display()));
         }
-        Ok(if result.status == Status::Invalid { INVALID } else { 0 })
+        Ok(if result.status == Status::Invalid { EXIT_INVALID } else { 0 })
     }
 }
 
-/// Prints a result on stdout: as JSON, or as tables.
+/// Prints a result on stdout, as JSON or as tables.
 ///
 /// # Errors
 /// [`Error::Output`] if stdout cannot be written.
 pub fn show(result: &RunResult, json: bool) -> Result<()> {
-    terminal::data(&match json {
+    terminal::output(&match json {
         true => result.to_json()?,
         false => terminal::paint(&report::text(result, terminal::width())),
     })

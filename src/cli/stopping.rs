@@ -1,29 +1,29 @@
-//! The options about repeating: pauses, when to stop, and a soak.
+//! The options of the stopping rule: pauses, limits, and a soak.
 
 use crate::error::{Error, Result};
 use crate::result::{Measured, Origin, Setting, StoppingRule};
 use clap::Args;
 
-/// Options about repeating the training.
+/// Options for repeating the training.
 #[derive(Debug, Clone, Default, Args)]
 pub struct StoppingArgs {
-    /// Pause for so many seconds between two trainings
+    /// Pause between two trainings, in seconds
     #[arg(long, value_name = "SECONDS", allow_negative_numbers = true, value_parser = cooldown)]
     pub cooldown: Option<f64>,
-    /// Train until the 95 % interval of the median time lies within so many percent of it; --repeat is then the fewest trainings
+    /// Repeat until the 95 % interval of the median time lies within this percentage of it; --repeat is then the minimum
     #[arg(long, value_name = "PCT", allow_negative_numbers = true, value_parser = target_ci)]
     pub target_ci: Option<f64>,
-    /// Begin no further training so many seconds after the first one began, whatever --repeat and --target-ci ask for
+    /// Start no further training this many seconds after the first one started, overriding --repeat and --target-ci
     #[arg(long, value_name = "SECONDS", allow_negative_numbers = true, value_parser = max_time)]
     pub max_time: Option<f64>,
-    /// Train epoch after epoch for so many minutes, and tell the fastest, the slowest and how their time drifts
+    /// Train continuously for this many minutes, and report the fastest and slowest epoch and the drift of their time
     #[arg(long, value_name = "MINUTES", allow_negative_numbers = true, value_parser = soak,
           conflicts_with_all = ["epochs", "steps", "quick", "repeat", "cooldown", "target_ci", "max_time"])]
     pub soak: Option<f64>,
 }
 
 impl StoppingArgs {
-    /// The settings that these options amount to.
+    /// The stopping rule of these options.
     pub fn settings(&self) -> StoppingRule {
         let given = |option: Option<f64>| match option {
             Some(value) => Setting::new(Measured::Value(value), Origin::Option),
@@ -37,11 +37,11 @@ impl StoppingArgs {
         }
     }
 
-    /// Whether these options have something to act on, with `repeat` trainings asked for.
+    /// Checks that these options have an effect with `repeat` trainings.
     ///
     /// # Errors
     /// [`Error::Usage`] if there is only one training to pause after or to limit.
-    pub fn fit(&self, repeat: u32) -> Result<()> {
+    pub fn validate(&self, repeat: u32) -> Result<()> {
         let several = repeat > 1 || self.target_ci.is_some();
         let alone = |option: &str, does: &str| {
             Err(Error::Usage(format!(
@@ -56,7 +56,7 @@ impl StoppingArgs {
     }
 }
 
-/// A number from `least` to `most`, or what to choose.
+/// Parses a number from `least` to `most`; the error states the range.
 fn number(text: &str, [least, most]: [f64; 2], what: &str) -> std::result::Result<f64, String> {
     let value: Option<f64> = text.trim().parse().ok();
     let fits = value.filter(|value| (least..=most).contains(value));
@@ -84,7 +84,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn numbers_out_of_range_say_what_to_choose() {
+    fn numbers_out_of_range_are_refused_with_the_range() {
         assert_eq!(cooldown("2.5"), Ok(2.5));
         for text in ["-1", "3601", "soon", "NaN", "inf", ""] {
             assert_eq!(cooldown(text), Err("choose seconds from 0 to 3600".to_owned()), "{text}");
@@ -95,7 +95,7 @@ mod tests {
     }
 
     #[test]
-    fn options_without_anything_to_act_on_are_refused() {
+    fn options_without_effect_are_refused() {
         let with = |cooldown, target_ci, max_time| StoppingArgs { cooldown, target_ci, max_time, soak: None };
         for (arguments, repeat) in [
             (with(None, None, None), 1),
@@ -103,12 +103,12 @@ mod tests {
             (with(None, None, Some(1.0)), 2),
             (with(Some(1.0), Some(5.0), Some(9.0)), 1),
         ] {
-            assert_eq!(arguments.fit(repeat), Ok(()));
+            assert_eq!(arguments.validate(repeat), Ok(()));
         }
         for (arguments, option) in
             [(with(Some(1.0), None, None), "--cooldown"), (with(None, None, Some(9.0)), "--max-time")]
         {
-            let error = arguments.fit(1).unwrap_err();
+            let error = arguments.validate(1).unwrap_err();
             assert!(error.exit_code() == 2 && error.to_string().contains(option), "{error}");
         }
     }

@@ -1,4 +1,4 @@
-//! What a run measures: something to train on, and what is known of it before it is opened.
+//! The subject of a run: a training target, and its description before it is opened.
 
 use super::flags::AUTO;
 use super::pipeline_cache::PipelineCacheGuard;
@@ -13,20 +13,20 @@ use crate::result::{Adapter, Measured, Peaks, Settings, Tuning, no_peaks, no_tun
 use crate::telemetry::MachineProbe;
 use web_time::Instant;
 
-/// Larger batches are not worth a search for the fastest plan.
+/// The largest batch for which the fastest plan is searched.
 const LARGEST_TUNED_BATCH: u32 = 4096;
 
-/// Something to train on.
+/// A training target of any kind.
 pub enum Trainable<'a> {
     /// One adapter.
     Adapter(AdapterTarget<'a>),
     /// The host's cores.
     Cpu(CpuTarget),
-    /// Several devices together.
+    /// Several devices in parallel.
     DataParallel(DataParallelTarget<'a>),
 }
 
-/// Evaluates `$body` with the target inside a [`Trainable`] as `$target`: targets differ in type.
+/// Evaluates `$body` with `$target` bound to the target inside a [`Trainable`], whose type depends on the variant.
 macro_rules! with_target {
     ($trainable:expr, |$target:ident| $body:expr) => {
         match $trainable {
@@ -38,32 +38,32 @@ macro_rules! with_target {
 }
 pub(super) use with_target;
 
-/// What a run measures, and what is known of it before it is opened.
+/// The subject of a run.
 pub struct Subject<'a> {
-    /// What to train on.
+    /// The training target.
     pub trainable: Trainable<'a>,
-    /// Its name in messages and in the result's file name.
+    /// Name in messages and in the result's file name.
     pub name: String,
-    /// It as results describe it.
+    /// Description for results.
     pub adapter: Adapter,
-    /// What was asked for.
+    /// The settings of the run.
     pub settings: Settings,
     /// Seconds that finding it took.
     pub adapter_s: f64,
-    /// How its plan was found.
+    /// The tuning that chose the plan.
     pub tuning: Measured<Tuning>,
-    /// Seconds that finding the plan took.
+    /// Seconds that choosing the plan took.
     pub tune_s: Measured<f64>,
-    /// Its measured ceilings.
+    /// Measured peaks.
     pub peaks: Measured<Peaks>,
     /// Seconds that measuring the peaks took.
     pub peaks_s: Measured<f64>,
-    /// Measures what its trainings use.
+    /// Measures the resources that trainings use.
     pub probe: MachineProbe,
 }
 
 impl<'a> Subject<'a> {
-    /// One adapter, not tuned and without peaks.
+    /// One adapter, without tuning and peaks.
     pub fn on_adapter(adapters: &'a Adapters, adapter: &'a AdapterInfo, args: &RunArgs, settings: Settings) -> Self {
         Self {
             trainable: Trainable::Adapter(AdapterTarget { adapters, adapter, checked: args.checked }),
@@ -79,7 +79,7 @@ impl<'a> Subject<'a> {
         }
     }
 
-    /// A guard for each adapter that keeps what is compiled on it, as [`PipelineCacheArgs::guard`] makes it.
+    /// Enables the pipeline cache of each adapter, as [`PipelineCacheArgs::guard`] does.
     ///
     /// [`PipelineCacheArgs::guard`]: super::pipeline_cache::PipelineCacheArgs::guard
     pub fn pipeline_cache_guards(&self, args: &RunArgs) -> Vec<PipelineCacheGuard<'a>> {
@@ -95,11 +95,10 @@ impl<'a> Subject<'a> {
         }
     }
 
-    /// Puts a plan's name in the place of "auto" where one adapter trains: the fastest by measurement, or the one shipped for this
-    /// kind of adapter.
+    /// Replaces the plan "auto" of a single adapter by the fastest plan by measurement, or by the default for this kind of adapter.
     ///
     /// # Errors
-    /// [`Error::Usage`] if there is no such plan, or whatever ended the search.
+    /// [`crate::Error::Usage`] if there is no such plan, or the error that ended the search.
     pub fn choose_plan(&mut self, no_tune: bool) -> Result<()> {
         let Trainable::Adapter(AdapterTarget { adapters, adapter, .. }) = self.trainable else { return Ok(()) };
         let start = Instant::now();
@@ -107,7 +106,7 @@ impl<'a> Subject<'a> {
         if plan != AUTO {
             return plan_named(plan).map(|_| ());
         }
-        // Batches so large take longer to try than they save; a batch that cannot be is refused by the run itself.
+        // For larger batches the search takes longer than it saves.
         if no_tune || self.settings.batch.value > LARGEST_TUNED_BATCH {
             bench::shipped_plan(adapter).clone_into(plan);
             return Ok(());
@@ -115,21 +114,21 @@ impl<'a> Subject<'a> {
         let tuning = tune::cached_or_measured(adapters, adapter, self.settings.batch.value)?;
         tuning.best().unwrap_or(bench::shipped_plan(adapter)).clone_into(plan);
         let source = if tuning.cached { "the fastest, from the cache" } else { "the fastest" };
-        terminal::talk(&format!("plan: {plan} ({source})"));
+        terminal::message(&format!("plan: {plan} ({source})"));
         self.tuning = Measured::Value(tuning);
         self.tune_s = start.elapsed().as_secs_f64().into();
         Ok(())
     }
 
-    /// Measures the peaks of one adapter, or takes them from the cache unless `fresh`. A profile can do without, so that a failure
-    /// is told and no more.
+    /// Measures the peaks of a single adapter, or reads them from the cache unless `fresh`. A failure is reported on stderr only, since
+    /// a profile works without peaks.
     pub fn measure_peaks(&mut self, fresh: bool) {
         let Trainable::Adapter(AdapterTarget { adapters, adapter, .. }) = self.trainable else { return };
         let start = Instant::now();
         self.peaks = match peaks::for_profile(adapters, adapter, fresh) {
             Ok(peaks) => Measured::Value(peaks),
             Err(error) => {
-                terminal::talk(&format!("note: the peaks could not be measured: {error}"));
+                terminal::message(&format!("note: the peaks could not be measured: {error}"));
                 Measured::missing(error.to_string())
             }
         };

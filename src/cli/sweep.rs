@@ -17,17 +17,17 @@ use clap::{Args, value_parser};
 use std::path::PathBuf;
 use web_time::Instant;
 
-/// Seconds for which each size may be timed at most.
-const LONGEST_S: f64 = 600.0;
+/// Maximum of `--seconds`.
+const MAX_SECONDS: f64 = 600.0;
 
 /// Options of `gpubench sweep`.
 #[derive(Debug, Clone, Args)]
 pub struct SweepArgs {
-    /// Images in a step, one size after the other
+    /// Batch sizes to time
     #[arg(long, value_name = "N,N,...", value_delimiter = ',', value_parser = value_parser!(u32).range(1..),
         default_value = "32,64,128,256,512,1024")]
     pub batch: Vec<u32>,
-    /// Factors on the numbers of channels and hidden units, in place of batch sizes (which stay at 128)
+    /// Factors on the numbers of channels and hidden units to time, at batch size 128
     #[arg(long, value_name = "W,W,...", value_delimiter = ',', value_parser = width, conflicts_with = "batch")]
     pub width: Vec<f64>,
     /// Seconds to time each size
@@ -42,10 +42,10 @@ pub struct SweepArgs {
     /// Seed of initial weights, order and dropout [default: 1]
     #[arg(long, value_name = "N")]
     pub seed: Option<u64>,
-    /// Print the result as JSON in place of a table
+    /// Print the result as JSON instead of a table
     #[arg(long)]
     pub json: bool,
-    /// Keeping of compiled pipelines.
+    /// The pipeline cache.
     #[command(flatten)]
     pub pipelines: PipelineCacheArgs,
     /// Folder for result files
@@ -64,37 +64,37 @@ fn width(text: &str) -> std::result::Result<f64, String> {
 
 fn seconds(text: &str) -> std::result::Result<f64, String> {
     let seconds = number(text)?;
-    if seconds > 0.0 && seconds <= LONGEST_S {
+    if seconds > 0.0 && seconds <= MAX_SECONDS {
         Ok(seconds)
     } else {
-        Err(format!("a time lies above 0 and up to {LONGEST_S} seconds"))
+        Err(format!("a time lies above 0 and up to {MAX_SECONDS} seconds"))
     }
 }
 
-/// `list` without what it names a second time, and what that was.
-fn without_repetitions<T: PartialEq + Copy>(list: &[T]) -> (Vec<T>, Vec<T>) {
-    let (mut once, mut again) = (Vec::new(), Vec::new());
+/// `list` without duplicates, and the duplicates.
+fn deduplicated<T: PartialEq + Copy>(list: &[T]) -> (Vec<T>, Vec<T>) {
+    let (mut once, mut duplicates) = (Vec::new(), Vec::new());
     for &size in list {
-        if once.contains(&size) { again.push(size) } else { once.push(size) }
+        if once.contains(&size) { duplicates.push(size) } else { once.push(size) }
     }
-    (once, again)
+    (once, duplicates)
 }
 
 impl SweepArgs {
-    /// The sizes asked for, each once; a note says what was asked for twice.
+    /// The requested sizes, each once; duplicates are reported on stderr.
     fn sizes(&self) -> Sizes {
-        let note = |again: Vec<String>| {
-            if !again.is_empty() {
-                terminal::talk(&format!("asked for more than once, timed once: {}", again.join(", ")));
+        let note = |duplicates: Vec<String>| {
+            if !duplicates.is_empty() {
+                terminal::message(&format!("asked for more than once, timed once: {}", duplicates.join(", ")));
             }
         };
         if self.width.is_empty() {
-            let (batches, again) = without_repetitions(&self.batch);
-            note(again.iter().map(u32::to_string).collect());
+            let (batches, duplicates) = deduplicated(&self.batch);
+            note(duplicates.iter().map(u32::to_string).collect());
             Sizes::Batch(batches)
         } else {
-            let (widths, again) = without_repetitions(&self.width);
-            note(again.iter().map(f64::to_string).collect());
+            let (widths, duplicates) = deduplicated(&self.width);
+            note(duplicates.iter().map(f64::to_string).collect());
             Sizes::Width(widths)
         }
     }
@@ -113,11 +113,10 @@ impl SweepArgs {
     }
 }
 
-/// Times a step at each size and shows the table; returns the exit code.
+/// Times a step at each size and shows the table; returns exit code 0.
 ///
 /// # Errors
-/// Whatever ended the sweep early, or the first size's reason if no size could be timed; the rows so far are in the result
-/// file.
+/// The error that ended the sweep early, or the first size's error if no size could be timed; the result file holds the rows so far.
 pub fn sweep(args: &SweepArgs) -> Result<u8> {
     let started = Instant::now();
     let mut settings = args.as_run().settings();
@@ -126,36 +125,36 @@ pub fn sweep(args: &SweepArgs) -> Result<u8> {
     let adapters = args.adapter.find("sweep")?;
     let adapter = args.adapter.choose(&adapters)?;
     let adapter_s = started.elapsed().as_secs_f64();
-    let _kept = args.pipelines.guard(&adapters, adapter);
+    let _pipeline_cache = args.pipelines.guard(&adapters, adapter);
     let sizes = args.sizes();
     let (session, file) = Session::begin(&args.as_run(), &adapter.name, settings.seed.value, started)?;
-    let mut result = session.begin_result(settings, bench::describe_adapter(adapter), adapter_s);
+    let mut result = session.initial_result(settings, bench::describe_adapter(adapter), adapter_s);
     let job =
         SweepJob { adapters: &adapters, adapter, dataset: session.dataset(), sizes: &sizes, seconds: args.seconds };
     measure(&job, &mut result, file, args.json)?;
     Ok(0)
 }
 
-/// Makes the sweep and shows its rows, also those of one that ended early if any size was timed.
+/// Runs the sweep and shows its rows, even if it ended early after timing some size.
 fn measure(job: &SweepJob<'_>, result: &mut RunResult, file: ResultFile, json: bool) -> Result<()> {
-    let mut observer = SweepObserver { inner: TerminalObserver::new(file), told: Vec::new() };
+    let mut observer = SweepObserver { inner: TerminalObserver::new(file), reported: Vec::new() };
     let outcome = pollster::block_on(bench::sweep(job, result, &mut observer));
     let mut file = observer.inner.finish();
     result.summary.peak_host_memory_bytes = environment::peak_host_memory_bytes();
-    let kept = file.write(result);
+    let written = file.write(result);
     let timed = |point: &SweepPoint| point.step_s.value().is_some();
     if outcome.is_ok() || result.sweep.value().is_some_and(|sweep| sweep.points.iter().any(timed)) {
         show(result, json)?;
     }
-    terminal::talk(&format!("result: {}", file.path().display()));
+    terminal::message(&format!("result: {}", file.path().display()));
     outcome?;
-    kept
+    written
 }
 
-/// Tells of each size on stderr, once, as soon as something is known of it.
+/// Reports each size on stderr once, as soon as it was timed or failed.
 struct SweepObserver {
     inner: TerminalObserver,
-    told: Vec<usize>,
+    reported: Vec<usize>,
 }
 
 impl Observer for SweepObserver {
@@ -175,9 +174,9 @@ impl Observer for SweepObserver {
         if let Some(sweep) = result.sweep.value() {
             for (index, point) in sweep.points.iter().enumerate() {
                 let line = line(sweep.variable, point);
-                if !self.told.contains(&index) && !line.is_empty() {
-                    self.told.push(index);
-                    self.inner.say(&line);
+                if !self.reported.contains(&index) && !line.is_empty() {
+                    self.reported.push(index);
+                    self.inner.print_line(&line);
                 }
             }
         }
@@ -185,7 +184,7 @@ impl Observer for SweepObserver {
     }
 }
 
-/// What is known of a size; nothing while it waits its turn.
+/// One line on a size; empty before it is timed.
 fn line(variable: SweepVariable, point: &SweepPoint) -> String {
     let name = match variable {
         SweepVariable::Batch => format!("batch {}", point.batch),
@@ -193,7 +192,7 @@ fn line(variable: SweepVariable, point: &SweepPoint) -> String {
     };
     match &point.step_s {
         Measured::Value(step_s) => format!("{name}: about {:.3} ms a step", 1e3 * step_s),
-        Measured::Missing { reason } if reason == bench::SWEEP_NOT_YET => String::new(),
+        Measured::Missing { reason } if reason == bench::SWEEP_NOT_REACHED => String::new(),
         Measured::Missing { reason } => format!("{name}: n/a ({reason})"),
     }
 }
@@ -203,8 +202,8 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_is_named_twice_is_kept_once_in_the_order_of_its_first_naming() {
-        assert_eq!(without_repetitions(&[64, 32, 64, 64, 128]), (vec![64, 32, 128], vec![64, 64]));
-        assert_eq!(without_repetitions(&[0.5, 1.0]), (vec![0.5, 1.0], vec![]));
+    fn duplicates_are_removed_in_the_order_of_their_first_occurrence() {
+        assert_eq!(deduplicated(&[64, 32, 64, 64, 128]), (vec![64, 32, 128], vec![64, 64]));
+        assert_eq!(deduplicated(&[0.5, 1.0]), (vec![0.5, 1.0], vec![]));
     }
 }

@@ -1,16 +1,16 @@
-//! `gpubench table`: results among the published rows, as tables and in Markdown files.
+//! `gpubench table`: tables of results beside the published ones, on stdout and in Markdown files.
 
 use super::markdown_regions::{self, Region};
 use super::output::replace;
 use super::result_files::{self, Collected};
 use super::terminal;
 use crate::error::{Error, Result};
-use crate::report::{Part, Tables};
+use crate::report::{TableView, Tables};
 use clap::Args;
 use std::fs;
 use std::path::{Path, PathBuf};
 
-/// Where results are looked for if nothing is named.
+/// Default folder of results.
 const FOLDER: &str = "results";
 
 /// Options of `gpubench table`.
@@ -19,53 +19,53 @@ pub struct TableArgs {
     /// Result files, or folders of them [default: results]
     #[arg(value_name = "FILE or FOLDER")]
     pub results: Vec<PathBuf>,
-    /// What to print: by-tool, by-gpu, gpu-against-cpu, generations, left-out (results that no table holds) or all
+    /// Tables to print: by-tool, by-gpu, gpu-against-cpu, generations, left-out (results that no table holds) or all
     #[arg(long, value_name = "NAME", default_value = "all", value_parser = frame)]
     pub frame: Chosen,
-    /// How to print
+    /// Output format
     #[arg(long, value_name = "FORMAT", value_enum, default_value = "text")]
     pub format: Format,
-    /// Write the tables between the markers of these Markdown files in place of printing
+    /// Write the tables between the markers of these Markdown files instead of printing
     #[arg(long, value_name = "FILE.md", num_args = 1.., conflicts_with_all = ["frame", "format"])]
     pub update: Vec<PathBuf>,
-    /// Say whether these Markdown files hold the tables that --update would write
+    /// Check that these Markdown files hold the tables that --update would write
     #[arg(long, value_name = "FILE.md", num_args = 1.., conflicts_with_all = ["frame", "format", "update"])]
     pub check: Vec<PathBuf>,
 }
 
-/// What `--format` can ask for.
+/// Values of `--format`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
 pub enum Format {
-    /// For a terminal.
+    /// Tables for a terminal.
     Text,
-    /// For a page.
+    /// Markdown tables.
     Markdown,
-    /// For programs: every column, as measured.
+    /// CSV with every column, unrounded.
     Csv,
 }
 
-/// What `--frame` names.
+/// The tables that `--frame` chooses.
 #[derive(Debug, Clone)]
-pub struct Chosen(Vec<Part>);
+pub struct Chosen(Vec<TableView>);
 
 fn frame(name: &str) -> std::result::Result<Chosen, String> {
-    Part::named(name).map(Chosen).map_err(|error| error.to_string())
+    TableView::named(name).map(Chosen).map_err(|error| error.to_string())
 }
 
-/// Prints the tables, or writes or checks those in Markdown files.
+/// Prints the tables, or updates or checks those in Markdown files.
 ///
 /// # Errors
-/// [`Error::Data`] if a result file cannot be read, after the tables of the others were printed but before any page is
-/// touched, or if a Markdown file cannot be read or its markers are wrong; [`Error::Output`] if it cannot be written;
-/// [`Error::Differs`] if one that is checked holds other tables.
+/// [`Error::Data`] if a result file cannot be read, after the tables of the others were printed but before any Markdown file is
+/// written, or if a Markdown file cannot be read or its markers are wrong; [`Error::Output`] if it cannot be written;
+/// [`Error::Differs`] if the tables of a checked file are out of date.
 pub fn table(args: &TableArgs) -> Result<()> {
     let collected = collect(&args.results);
-    collected.notes.iter().for_each(|note| terminal::talk(&format!("note: {note}")));
-    collected.problems.iter().for_each(|problem| terminal::talk(&format!("not read: {problem}")));
+    collected.notes.iter().for_each(|note| terminal::message(&format!("note: {note}")));
+    collected.problems.iter().for_each(|problem| terminal::message(&format!("not read: {problem}")));
     let tables = Tables::of(&collected.stored);
     let pages = if args.update.is_empty() { &args.check } else { &args.update };
-    if !pages.is_empty() || !args.frame.0.contains(&Part::LeftOut) {
-        tell_left_out(&tables);
+    if !pages.is_empty() || !args.frame.0.contains(&TableView::Excluded) {
+        report_left_out(&tables);
     }
     if pages.is_empty() {
         print(args, &tables)?;
@@ -77,8 +77,8 @@ pub fn table(args: &TableArgs) -> Result<()> {
             return Err(Error::Data(format!("{count} of what was named could not be read, so no page was touched")));
         }
     }
-    let content = |marked: &Region| between(&args.results, &tables, marked);
-    // Every page is proved before any is written.
+    let content = |region: &Region| between(&args.results, &tables, region);
+    // All pages are parsed before any is written.
     let pages = pages.iter().map(|path| Page::read(path)).collect::<Result<Vec<_>>>()?;
     match args.update.is_empty() {
         true => check(&pages, content),
@@ -86,7 +86,7 @@ pub fn table(args: &TableArgs) -> Result<()> {
     }
 }
 
-/// What the tables are made of. The folder that is taken if none is named need not hold anything.
+/// Collects the results; the default folder may be missing or empty.
 fn collect(results: &[PathBuf]) -> Collected {
     if !results.is_empty() {
         return result_files::collect(results);
@@ -100,72 +100,72 @@ fn collect(results: &[PathBuf]) -> Collected {
     }
 }
 
-/// Names on stderr what no table holds, where stdout does not.
-fn tell_left_out(tables: &Tables<'_>) {
-    for one in &tables.left_out {
-        terminal::talk(&format!("left out: {}: {}", one.stored.file, one.reason));
+/// Reports on stderr the results that no table shows.
+fn report_left_out(tables: &Tables<'_>) {
+    for one in &tables.excluded {
+        terminal::message(&format!("left out: {}: {}", one.loaded.file, one.reason));
     }
 }
 
 fn print(args: &TableArgs, tables: &Tables<'_>) -> Result<()> {
     let parts = &args.frame.0;
-    terminal::data(&match args.format {
+    terminal::output(&match args.format {
         Format::Text => tables.text(parts, terminal::width()),
         Format::Markdown => tables.markdown(parts),
         Format::Csv => tables.csv(parts)?,
     })
 }
 
-/// What stands between two markers: the tables they name and the command that prints these.
-fn between(results: &[PathBuf], tables: &Tables<'_>, marked: &Region) -> String {
+/// The content of a region: its tables and the command that prints them.
+fn between(results: &[PathBuf], tables: &Tables<'_>, region: &Region) -> String {
     let quoted = |path: &PathBuf| match path.display().to_string() {
         path if path.contains(char::is_whitespace) => format!(" '{path}'"),
         path => format!(" {path}"),
     };
     let results: String = results.iter().map(quoted).collect();
-    let markdown = tables.markdown(&marked.parts);
-    format!("\n{markdown}\nMade by `gpubench table{results} --frame {} --format markdown`.\n\n", marked.name)
+    let markdown = tables.markdown(&region.parts);
+    format!("\n{markdown}\nMade by `gpubench table{results} --frame {} --format markdown`.\n\n", region.name)
 }
 
-/// A Markdown file that holds tables.
+/// A Markdown file with tables.
 struct Page {
     path: PathBuf,
     text: String,
-    marked: Vec<Region>,
+    regions: Vec<Region>,
 }
 
 impl Page {
     fn read(path: &Path) -> Result<Self> {
         let wrong = |error: &dyn std::fmt::Display| Error::Data(format!("{}: {error}", path.display()));
         let text = fs::read_to_string(path).map_err(|error| wrong(&format!("it cannot be read ({error})")))?;
-        let marked = markdown_regions::find(&text).map_err(|error| wrong(&error))?;
-        Ok(Self { path: path.to_owned(), text, marked })
+        let regions = markdown_regions::find(&text).map_err(|error| wrong(&error))?;
+        Ok(Self { path: path.to_owned(), text, regions })
     }
 
-    /// Writes the page with `content` in it, unless it holds that already, and says so.
+    /// Writes the page with `content` in its regions if that changes it, and reports the outcome on stderr.
     fn update(&self, content: impl Fn(&Region) -> String) -> Result<()> {
-        let new = markdown_regions::replaced(&self.text, &self.marked, content);
+        let new = markdown_regions::replaced(&self.text, &self.regions, content);
         let shown = self.path.display();
         if new == self.text {
-            terminal::talk(&format!("unchanged: {shown}"));
+            terminal::message(&format!("unchanged: {shown}"));
             return Ok(());
         }
-        // Where the path is a link, the file it leads to is the one to replace.
+        // A symbolic link is kept, and its target replaced.
         let target = fs::canonicalize(&self.path).unwrap_or_else(|_| self.path.clone());
         replace(&target, new.as_bytes())?;
-        terminal::talk(&format!("updated: {shown}"));
+        terminal::message(&format!("updated: {shown}"));
         Ok(())
     }
 }
 
-/// Expects `content` in every page.
+/// Fails if a region of any page differs from `content`.
 fn check(pages: &[Page], content: impl Fn(&Region) -> String) -> Result<()> {
     for page in pages {
-        if let Some(marked) = markdown_regions::first_difference(&page.text, &page.marked, &content) {
+        if let Some(region) = markdown_regions::first_difference(&page.text, &page.regions, &content) {
             let path = page.path.display();
             return Err(Error::Differs(format!(
                 "{path}: the table of line {} ({}) is not what the results give; `gpubench table --update {path}` writes it",
-                marked.line, marked.name
+                region.line, region.name
             )));
         }
     }

@@ -1,6 +1,6 @@
-//! What a run trains on: options become a [`Target`] here, once, and a target becomes something to train on.
+//! The target of a run: resolves options to a [`Target`], and a target to a [`Subject`].
 
-use super::flags::{announce, find_adapters, names};
+use super::flags::{announce, find_adapters, request_is};
 use super::run_args::RunArgs;
 use super::subject::Subject;
 use super::{cpu, data_parallel, terminal};
@@ -9,23 +9,23 @@ use crate::gpu::{Adapters, adapter};
 use crate::result::{Measured, Origin, Settings};
 use web_time::Instant;
 
-/// The word that stands for all adapters where one is named.
+/// Value of `--adapter` for all adapters.
 const ALL: &str = "all";
 
-/// What a run trains on.
+/// The kind of target that a run trains on.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Target {
     /// One adapter of the GPU API.
     Adapter,
     /// The host's cores.
     Cpu,
-    /// Several devices that share each batch.
+    /// Several devices in parallel, each on its part of every batch.
     DataParallel,
-    /// Every adapter and the host's cores, in turn.
+    /// Every adapter and the host's cores, one after the other.
     All,
 }
 
-/// An option that some targets refuse, and what to do instead.
+/// An option that some targets refuse, with advice for each of them.
 struct OptionRule {
     option: &'static str,
     given: fn(&RunArgs) -> bool,
@@ -42,10 +42,10 @@ const SHARES: &str = "shares a training between adapters: name them with --adapt
 const OF_CORES: &str = "is for the host's cores: add --adapter cpu";
 const OF_ONE_DEVICE: &str = "is for one device: leave it out, or name one --adapter instead of all";
 const NOT_PROFILED_TOGETHER: &str =
-    "is for one device, and several are not profiled at once: leave --adapters out, and profile each with --adapter";
+    "is for one device, and several cannot be profiled together: leave --adapters out, and profile each with --adapter";
 const NOT_PROFILED_ON_CPU: &str = "is for adapters; the CPU target is timed as a whole, not by kernel: leave it out, or choose an adapter with --adapter";
 
-/// The options that not every target takes. What is not listed, every target takes.
+/// The options that some targets refuse; every target accepts all others.
 const RULES: &[OptionRule] = rules! {
     "--split" |args| args.data_parallel.split.is_some() => [Adapter: SHARES, Cpu: SHARES, All: SHARES];
     "--sync" |args| args.data_parallel.sync.is_some() => [Adapter: SHARES, Cpu: SHARES, All: SHARES];
@@ -73,22 +73,22 @@ const RULES: &[OptionRule] = rules! {
 };
 
 impl Target {
-    /// The target that `args` and the adapter request ask for.
+    /// The target that `args` and the adapter request describe.
     ///
     /// # Errors
-    /// [`Error::Usage`] naming an option that the target does not take, and what to do instead.
+    /// [`Error::Usage`] naming an option that the target refuses, with advice.
     pub fn resolve(args: &RunArgs, request: &Measured<String>) -> Result<Self> {
         let target = match args.data_parallel.adapters {
             Some(_) => Target::DataParallel,
-            None if names(request, cpu::NAME) => Target::Cpu,
-            None if names(request, ALL) => Target::All,
+            None if request_is(request, cpu::NAME) => Target::Cpu,
+            None if request_is(request, ALL) => Target::All,
             None => Target::Adapter,
         };
         target.expect_options(args)?;
         Ok(target)
     }
 
-    /// Refuses the options that this target does not take.
+    /// Fails if `args` has an option that this target refuses.
     fn expect_options(self, args: &RunArgs) -> Result<()> {
         for rule in RULES.iter().filter(|rule| (rule.given)(args)) {
             if let Some((_, advice)) = rule.refused.iter().find(|(target, _)| *target == self) {
@@ -98,11 +98,11 @@ impl Target {
         Ok(())
     }
 
-    /// The machine's adapters where this target needs them; on a machine without any the CPU takes their place unless an adapter
-    /// or backend was asked for.
+    /// Finds the machine's adapters if this target needs them. Without any, falls back to the CPU target unless an adapter or backend
+    /// was requested.
     ///
     /// # Errors
-    /// [`Error::Adapter`] if there is no adapter and the CPU may not take its place, [`Error::Usage`] as [`Target::resolve`].
+    /// [`Error::Adapter`] if there is no adapter and no fallback, [`Error::Usage`] as [`Target::resolve`].
     pub fn find(self, args: &RunArgs, settings: &Settings) -> Result<(Self, Option<Adapters>)> {
         if self == Target::Cpu {
             return Ok((self, None));
@@ -121,7 +121,7 @@ impl Target {
     /// Chooses the devices of this target and announces them on stderr.
     ///
     /// # Errors
-    /// [`Error::Adapter`] or [`Error::Usage`] if `args` name no device of this machine.
+    /// [`Error::Adapter`] or [`Error::Usage`] if `args` match no device of this machine.
     pub fn open<'a>(
         self,
         adapters: Option<&'a Adapters>,
@@ -137,7 +137,7 @@ impl Target {
                 let adapter = adapter::choose(adapters.infos(), request.as_deref())?;
                 announce(adapter);
                 if adapter.software {
-                    terminal::talk("  (it measures the CPU through a detour: --adapter cpu measures it directly)");
+                    terminal::message("  (it measures the CPU indirectly: --adapter cpu measures it directly)");
                 }
                 Subject::on_adapter(adapters, adapter, args, settings)
             }

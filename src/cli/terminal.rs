@@ -1,15 +1,15 @@
-//! What is written where: data to stdout, talk to stderr.
+//! Terminal output: results to stdout, messages to stderr.
 
 use crate::error::{Error, Result};
 use crate::result::Status;
 use console::{Style, Term};
 use std::io::{ErrorKind, Write};
 
-/// Writes `text` and a line break to stdout. A reader that went away is no error.
+/// Writes `text` and a line break to stdout. A closed pipe is not an error.
 ///
 /// # Errors
 /// [`Error::Output`] if stdout cannot be written for another reason.
-pub fn data(text: &str) -> Result<()> {
+pub fn output(text: &str) -> Result<()> {
     let mut stdout = std::io::stdout().lock();
     match writeln!(stdout, "{}", text.trim_end()).and_then(|()| stdout.flush()) {
         Err(error) if error.kind() != ErrorKind::BrokenPipe => {
@@ -19,17 +19,17 @@ pub fn data(text: &str) -> Result<()> {
     }
 }
 
-/// Writes a line to stderr. Where even that fails nobody is left to be told.
-pub fn talk(line: &str) {
+/// Writes a line to stderr, ignoring errors.
+pub fn message(line: &str) {
     let _ = writeln!(std::io::stderr().lock(), "{line}");
 }
 
-/// Columns of the terminal behind stdout, 80 at least; the default of reports where stdout is no terminal.
+/// Columns of the terminal on stdout, 80 to 160; the default width of reports if stdout is not a terminal.
 pub fn width() -> u16 {
     Term::stdout().size_checked().map_or(crate::report::DEFAULT_WIDTH, |(_, columns)| columns.clamp(80, 160))
 }
 
-/// A report with its headline set off and its stamps in colour, if stdout is a terminal and `NO_COLOR` is not set.
+/// A report with a bold headline and coloured stamps, if stdout is a terminal and `NO_COLOR` is not set.
 pub fn paint(report: &str) -> String {
     let (headline, rest) = report.split_once("\n\n").unwrap_or((report, ""));
     let mut painted = format!("{}\n\n{rest}", Style::new().for_stdout().bold().apply_to(headline));

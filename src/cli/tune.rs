@@ -1,6 +1,6 @@
-//! `gpubench tune`: the fastest plan on an adapter, found once and kept.
+//! `gpubench tune`: finds the fastest plan on an adapter and caches it.
 
-use super::cache::{self, Kept};
+use super::cache::{self, CacheEntry};
 use super::flags::AdapterArgs;
 use super::pipeline_cache::PipelineCacheArgs;
 use super::{progress, terminal};
@@ -21,18 +21,18 @@ pub struct TuneArgs {
     /// Which adapter.
     #[command(flatten)]
     pub adapter: AdapterArgs,
-    /// Images in a step
+    /// Batch size
     #[arg(long, value_name = "N", value_parser = value_parser!(u32).range(1..=60_000), default_value_t = Training::STANDARD.batch)]
     pub batch: u32,
     /// Print JSON
     #[arg(long)]
     pub json: bool,
-    /// Keeping of compiled pipelines.
+    /// The pipeline cache.
     #[command(flatten)]
     pub pipelines: PipelineCacheArgs,
 }
 
-impl Kept for Tuning {
+impl CacheEntry for Tuning {
     const FOLDER: &'static str = "tuning";
 
     fn subject(&self) -> &Subject {
@@ -47,41 +47,41 @@ impl Kept for Tuning {
         Tuning::to_json(self)
     }
 
-    fn marked(self) -> Self {
+    fn into_cached(self) -> Self {
         Tuning { cached: true, ..self }
     }
 }
 
-/// Times every plan on one adapter, keeps the outcome for other runs and shows it.
+/// Times every plan on one adapter, caches and shows the tuning.
 ///
 /// # Errors
-/// [`Error::Adapter`] if there is no such adapter, or whatever ended the search.
+/// [`Error::Adapter`] if there is no such adapter, or the error that ended the search.
 pub fn tune(args: &TuneArgs) -> Result<()> {
     let adapters = args.adapter.find("tune")?;
     let adapter = args.adapter.choose(&adapters)?;
-    let _kept = args.pipelines.guard(&adapters, adapter);
+    let _pipeline_cache = args.pipelines.guard(&adapters, adapter);
     let tuning = measured(&adapters, adapter, args.batch)?;
-    cache::keep_or_note(&tuning, cache::folder::<Tuning>().as_deref());
-    terminal::data(&if args.json { tuning.to_json()? } else { report::tuning_text(&tuning, terminal::width()) })
+    cache::write_or_warn(&tuning, cache::folder::<Tuning>().as_deref());
+    terminal::output(&if args.json { tuning.to_json()? } else { report::tuning_text(&tuning, terminal::width()) })
 }
 
-/// The search for batches of `batch` images: that of the cache if it belongs to this adapter, driver, program and batch, else made
-/// now and kept.
+/// The tuning for batches of `batch` images, from the cache if it is valid for this adapter, driver, program and batch, else measured
+/// and cached.
 ///
 /// # Errors
-/// Whatever ended the search.
+/// The error that ended the search.
 pub fn cached_or_measured(adapters: &Adapters, adapter: &AdapterInfo, batch: u32) -> Result<Tuning> {
     let folder = cache::folder::<Tuning>();
-    let kept: Option<Tuning> = cache::read_or_note(folder.as_deref(), &bench::tuning_subject(adapter));
-    if let Some(tuning) = kept.filter(|tuning| tuning.batch == batch) {
+    let cached: Option<Tuning> = cache::read_or_warn(folder.as_deref(), &bench::tuning_subject(adapter));
+    if let Some(tuning) = cached.filter(|tuning| tuning.batch == batch) {
         return Ok(tuning);
     }
     let tuning = measured(adapters, adapter, batch)?;
-    cache::keep_or_note(&tuning, folder.as_deref());
+    cache::write_or_warn(&tuning, folder.as_deref());
     Ok(tuning)
 }
 
-/// Searches, with the progress on stderr.
+/// Runs the search, with progress on stderr.
 fn measured(adapters: &Adapters, adapter: &AdapterInfo, batch: u32) -> Result<Tuning> {
     let config = TrainingConfig {
         model: Model::new(DROPOUT_RATE),
@@ -94,7 +94,7 @@ fn measured(adapters: &Adapters, adapter: &AdapterInfo, batch: u32) -> Result<Tu
         ProgressStyle::with_template("{spinner} tuning: {msg}").unwrap_or_else(|_| ProgressStyle::default_spinner()),
     );
     if bar.is_hidden() {
-        terminal::talk("tuning: looking for the fastest plan, once for this adapter (--no-tune leaves it out)");
+        terminal::message("tuning: looking for the fastest plan, once for this adapter (--no-tune leaves it out)");
     }
     let mut observer = TuneObserver { bar };
     let outcome = pollster::block_on(bench::tune(adapters, adapter, &config, &mut observer));
@@ -109,7 +109,7 @@ fn measured(adapters: &Adapters, adapter: &AdapterInfo, batch: u32) -> Result<Tu
     }
 }
 
-/// Shows what is at hand.
+/// Shows the current phase.
 struct TuneObserver {
     bar: ProgressBar,
 }

@@ -4,7 +4,7 @@
 use super::trace::Trace;
 use super::trainer::{CpuThreads, Trainer};
 use crate::check::tolerance;
-use crate::check::{BATCH, LAST_BATCH, NEAR_TIE, Report, STEPS, TRAININGS, random_dataset, random_parameters};
+use crate::check::{BATCH, LAST_BATCH, MAX_ATTEMPTS, NEAR_TIE, Report, STEPS, random_dataset, random_parameters};
 use crate::data::{Dataset, Split};
 use crate::error::Result;
 use crate::kernels::Tolerance;
@@ -23,14 +23,14 @@ use web_time::Instant;
 pub fn check(threads: &CpuThreads, config: &TrainingConfig, name: &str) -> Result<Report> {
     let start = Instant::now();
     let mut report = compare_once(threads, config, name, config.seed)?;
-    for again in 1..TRAININGS {
+    for again in 1..MAX_ATTEMPTS {
         let passes_agree = report.check.kernels.iter().all(|kernel| kernel.outcome == Outcome::Passed);
-        if report.complaint.is_empty() || !passes_agree {
+        if report.failure.is_empty() || !passes_agree {
             break;
         }
         let next = compare_once(threads, config, name, config.seed.wrapping_add(again))?;
-        if next.complaint.is_empty() {
-            report = Report { first_step_s: report.first_step_s, remark: NEAR_TIE, ..next };
+        if next.failure.is_empty() {
+            report = Report { first_step_s: report.first_step_s, warning: NEAR_TIE, ..next };
         }
     }
     report.check.duration_s = start.elapsed().as_secs_f64();
@@ -65,7 +65,7 @@ fn compare_once(threads: &CpuThreads, config: &TrainingConfig, name: &str, seed:
     let outcome = if comparer.complaint.is_empty() { Outcome::Passed } else { Outcome::Failed };
     let duration_s = start.elapsed().as_secs_f64();
     let check = result::Check { outcome, kernels: comparer.rows, steps, duration_s };
-    Ok(Report { check, first_step_s, complaint: comparer.complaint, remark: "" })
+    Ok(Report { check, first_step_s, failure: comparer.complaint, warning: "" })
 }
 
 struct Comparer<'a> {

@@ -2,8 +2,8 @@
 
 use super::trainer::{CpuThreads, Trainer};
 use crate::bench::host_timeline::{Activity, HostTimeline};
-use crate::bench::training_target::{TrainingEngine, begun};
-use crate::bench::{Chunk, Pace};
+use crate::bench::training_target::{TrainingEngine, require_started};
+use crate::bench::{StepChunk, SubmissionPacer};
 use crate::data::Dataset;
 use crate::error::{Error, Result};
 use crate::gpu::CommandCounts;
@@ -24,13 +24,13 @@ pub(super) struct CpuEngine<'a> {
     order: Vec<u32>,
     steps_before: u32,
     metrics: Vec<Metrics>,
-    pace: Pace,
+    pacer: SubmissionPacer,
 }
 
 impl<'a> CpuEngine<'a> {
     pub(super) fn new(threads: &'a CpuThreads, config: &'a TrainingConfig) -> Self {
         let (order, metrics) = (Vec::new(), Vec::new());
-        Self { threads, config, trainer: None, order, steps_before: 0, metrics, pace: Pace::default() }
+        Self { threads, config, trainer: None, order, steps_before: 0, metrics, pacer: SubmissionPacer::default() }
     }
 }
 
@@ -43,7 +43,7 @@ impl TrainingEngine for CpuEngine<'_> {
     }
 
     async fn begin_epoch(&mut self, epoch: u32, host_timeline: &mut HostTimeline) -> Result<()> {
-        let trainer = begun(self.trainer.as_ref())?;
+        let trainer = require_started(self.trainer.as_ref())?;
         self.order = host_timeline.time(Activity::Shuffle, || trainer.order(epoch));
         self.steps_before = epoch * trainer.steps_per_epoch();
         self.metrics.clear();
@@ -54,25 +54,25 @@ impl TrainingEngine for CpuEngine<'_> {
         &mut self,
         count: u32,
         host_timeline: &mut HostTimeline,
-        report: &mut dyn FnMut(Chunk) -> ControlFlow<()>,
+        report: &mut dyn FnMut(StepChunk) -> ControlFlow<()>,
     ) -> Result<()> {
-        let trainer = begun(self.trainer.as_mut())?;
+        let trainer = require_started(self.trainer.as_mut())?;
         let batch = self.config.training.batch as usize;
         let mut first = 0;
         while first < count {
-            let steps = self.pace.steps().min(count - first);
+            let steps = self.pacer.steps().min(count - first);
             let end = ((first + steps) as usize * batch).min(self.order.len());
             let start = Instant::now();
-            let begun = host_timeline.begin();
+            let interval = host_timeline.begin();
             let images = &self.order[first as usize * batch..end];
             self.metrics.extend(trainer.training_steps(images, self.steps_before + first));
-            host_timeline.end(begun, Activity::Wait, true, Some(first));
-            let chunk = Chunk { first, steps, duration_s: start.elapsed().as_secs_f64() };
-            self.pace.observe(steps, chunk.duration_s);
+            host_timeline.end(interval, Activity::Wait, true, Some(first));
+            let chunk = StepChunk { first, steps, duration_s: start.elapsed().as_secs_f64() };
+            self.pacer.observe(steps, chunk.duration_s);
             first += steps;
-            let begun = host_timeline.begin();
+            let interval = host_timeline.begin();
             let stop = report(chunk).is_break();
-            host_timeline.end(begun, Activity::Report, false, Some(chunk.first));
+            host_timeline.end(interval, Activity::Report, false, Some(chunk.first));
             if stop {
                 return Err(Error::Interrupted);
             }
@@ -84,15 +84,15 @@ impl TrainingEngine for CpuEngine<'_> {
         Ok(self.metrics[..steps as usize].to_vec())
     }
 
-    async fn evaluate(&mut self, report: &mut dyn FnMut(Chunk) -> ControlFlow<()>) -> Result<Metrics> {
-        let trainer = begun(self.trainer.as_ref())?;
+    async fn evaluate(&mut self, report: &mut dyn FnMut(StepChunk) -> ControlFlow<()>) -> Result<Metrics> {
+        let trainer = require_started(self.trainer.as_ref())?;
         let mut sums = Vec::new();
         for first in (0..trainer.test_images()).step_by(EVALUATED_AT_ONCE as usize) {
             let start = Instant::now();
             sums.push(trainer.evaluate(first..trainer.test_images().min(first + EVALUATED_AT_ONCE)));
             let batch = self.config.training.batch;
             let steps = EVALUATED_AT_ONCE.div_ceil(batch);
-            let chunk = Chunk { first: first / batch, steps, duration_s: start.elapsed().as_secs_f64() };
+            let chunk = StepChunk { first: first / batch, steps, duration_s: start.elapsed().as_secs_f64() };
             if report(chunk).is_break() {
                 return Err(Error::Interrupted);
             }
@@ -101,7 +101,7 @@ impl TrainingEngine for CpuEngine<'_> {
     }
 
     async fn parameters(&mut self) -> Result<Vec<f32>> {
-        Ok(begun(self.trainer.as_ref())?.parameters())
+        Ok(require_started(self.trainer.as_ref())?.parameters())
     }
 
     fn commands(&self) -> Measured<CommandCounts> {

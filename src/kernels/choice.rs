@@ -1,4 +1,4 @@
-//! Which plan, with which values of its parameters.
+//! The table of plans, and the choice of a plan with values of its parameters.
 
 use super::plan::{Parameter, Plan};
 use super::{fused, layered};
@@ -14,47 +14,48 @@ pub type MakePlan = fn(&Model, &Training, u64, &[u32]) -> Plan;
 pub struct PlanRow {
     /// Name, as in `--plan`.
     pub name: &'static str,
-    /// What makes it.
+    /// Creates the plan.
     pub make: MakePlan,
-    /// What `gpubench tune` may choose.
+    /// Parameters that `gpubench tune` varies.
     pub parameters: &'static [Parameter],
-    /// The plan that needs less of an adapter and stands beside this one.
+    /// The plan that this one is a variant of, with fewer requirements on the adapter.
     pub base: Option<&'static str>,
 }
 
-/// A plan with a value for each of its parameters; its text is the plan's name, and behind a colon what is not as shipped.
+/// A plan with a value for each of its parameters. Displays as the plan's name, followed by a colon and the values that differ from
+/// the shipped ones.
 #[derive(Debug, Clone)]
 pub struct Choice {
     /// The plan.
     pub row: &'static PlanRow,
-    /// The values of its parameters, in their order.
+    /// Values of its parameters, in order.
     pub values: Vec<u32>,
 }
 
 impl Choice {
-    /// The plan as shipped.
+    /// The plan with its shipped values.
     pub fn shipped(row: &'static PlanRow) -> Self {
         Self { row, values: row.parameters.iter().map(|parameter| parameter.shipped).collect() }
     }
 
-    /// Makes the plan for a model, its training and the seed of its dropout masks.
+    /// Creates the plan for a model, its training and the seed of its dropout masks.
     pub fn make(&self, model: &Model, training: &Training, seed: u64) -> Plan {
         let parameters = self.row.parameters.iter().zip(&self.values).map(|(one, value)| (one.name, *value)).collect();
         Plan { parameters, ..(self.row.make)(model, training, seed, &self.values) }
     }
 
-    /// This one with every other value of its parameter number `place`.
-    pub fn others(&self, place: usize) -> Vec<Self> {
-        let values = self.row.parameters[place].values.iter().filter(|&&value| value != self.values[place]);
+    /// The choices that differ in the value of parameter `index` only.
+    pub fn alternatives(&self, index: usize) -> Vec<Self> {
+        let values = self.row.parameters[index].values.iter().filter(|&&value| value != self.values[index]);
         let with = |&value: &u32| {
             let mut choice = self.clone();
-            choice.values[place] = value;
+            choice.values[index] = value;
             choice
         };
         values.map(with).collect()
     }
 
-    /// Sets the parameter that `text`, such as `images=2`, names.
+    /// Sets a parameter from a text such as `images=2`.
     fn set(&mut self, text: &str) -> Result<()> {
         let parameters = || {
             let values = |one: &Parameter| {
@@ -70,9 +71,9 @@ impl Choice {
             Error::Usage(format!("the plan {} has no {text}: {known}", self.row.name))
         };
         let (name, value) = text.split_once('=').ok_or_else(unknown)?;
-        let place = self.row.parameters.iter().position(|one| one.name == name).ok_or_else(unknown)?;
-        let value = value.parse().ok().filter(|value| self.row.parameters[place].values.contains(value));
-        self.values[place] = value.ok_or_else(unknown)?;
+        let index = self.row.parameters.iter().position(|one| one.name == name).ok_or_else(unknown)?;
+        let value = value.parse().ok().filter(|value| self.row.parameters[index].values.contains(value));
+        self.values[index] = value.ok_or_else(unknown)?;
         Ok(())
     }
 }
@@ -81,17 +82,17 @@ impl fmt::Display for Choice {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(self.row.name)?;
         let own = self.row.parameters.iter().zip(&self.values).filter(|(one, value)| one.shipped != **value);
-        for (place, (one, value)) in own.enumerate() {
-            write!(f, "{}{}={value}", if place == 0 { ':' } else { ',' }, one.name)?;
+        for (index, (one, value)) in own.enumerate() {
+            write!(f, "{}{}={value}", if index == 0 { ':' } else { ',' }, one.name)?;
         }
         Ok(())
     }
 }
 
-/// The plan that `text` names, such as `fused` or `fused:images=1,inputs=64`; parameters that are not named are as shipped.
+/// Parses a choice such as `fused` or `fused:images=1,inputs=64`; parameters that are not given keep their shipped values.
 ///
 /// # Errors
-/// [`Error::Usage`] with the names of all plans, or the values of all parameters, if there is none.
+/// [`Error::Usage`] that lists all plans, or all parameters with their values, if there is no such plan or value.
 pub fn plan_named(text: &str) -> Result<Choice> {
     let (name, parameters) = text.split_once(':').map_or((text, None), |(name, rest)| (name, Some(rest)));
     let names = || PLANS.iter().map(|row| row.name).collect::<Vec<_>>().join(", ");
@@ -104,7 +105,7 @@ pub fn plan_named(text: &str) -> Result<Choice> {
     Ok(choice)
 }
 
-/// Every plan.
+/// All plans.
 pub static PLANS: [PlanRow; 4] = [
     PlanRow {
         name: layered::NAME,
@@ -122,12 +123,13 @@ pub static PLANS: [PlanRow; 4] = [
     PlanRow { name: fused::LANES, make: fused::fused_lanes, parameters: &[], base: None },
 ];
 
-/// Every plan as shipped, then each with every other value of one parameter: what tests run over.
+/// Every plan with its shipped values, then every choice that differs from them in one parameter; tests cover these.
 pub fn all_choices() -> Vec<Choice> {
     let shipped: Vec<Choice> = PLANS.iter().map(Choice::shipped).collect();
-    let others = |choice: &Choice| (0..choice.values.len()).flat_map(|place| choice.others(place)).collect::<Vec<_>>();
-    let others: Vec<Choice> = shipped.iter().flat_map(others).collect();
-    shipped.into_iter().chain(others).collect()
+    let alternatives =
+        |choice: &Choice| (0..choice.values.len()).flat_map(|index| choice.alternatives(index)).collect::<Vec<_>>();
+    let alternatives: Vec<Choice> = shipped.iter().flat_map(alternatives).collect();
+    shipped.into_iter().chain(alternatives).collect()
 }
 
 #[cfg(test)]
@@ -135,7 +137,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_choice_is_read_as_it_is_written() {
+    fn a_choice_parses_as_it_displays() {
         for choice in all_choices() {
             let read = plan_named(&choice.to_string()).unwrap();
             assert_eq!((read.row.name, &read.values), (choice.row.name, &choice.values));
@@ -145,7 +147,7 @@ mod tests {
     }
 
     #[test]
-    fn what_no_plan_has_is_refused_with_what_there_is() {
+    fn unknown_plans_and_parameters_are_refused_with_the_known_ones() {
         let words = |text| plan_named(text).unwrap_err().to_string();
         assert!(words("quick").contains("choose --plan from layered, fused"), "{}", words("quick"));
         for text in ["fused:images=3", "fused:images", "fused:images=x", "fused:tea=2", "fused:"] {

@@ -11,7 +11,7 @@ pub mod plan;
 pub mod table;
 
 pub use choice::{Choice, MakePlan, PLANS, PlanRow, all_choices, plan_named};
-pub use expected::{Before, Contents, Expected};
+pub use expected::{Contents, Expected, KernelInputs};
 pub use kernel::{Access, Binding, Kernel, Step};
 pub use plan::{Amount, BufferSpec, Dispatch, Element, Grid, Parameter, Plan};
 pub use table::{KERNELS, Pass, TRAINING_KERNELS, Tolerance, TrainingKernel, shader_hash, training_kernel};

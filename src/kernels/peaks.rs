@@ -1,4 +1,4 @@
-//! The kernels that measure what an adapter reaches at best; they train nothing, so they are no rows of [`super::TRAINING_KERNELS`].
+//! The kernels that measure an adapter's peaks; they are not part of a training, hence not in [`super::TRAINING_KERNELS`].
 
 use super::kernel::{Access, Binding, Kernel};
 use crate::hash::sha256_hex;
@@ -9,7 +9,7 @@ macro_rules! peak {
         constants [$($constant:ident),*],
         tile [$($tile:ident = $size:literal),*]
     ) => {
-        #[doc = concat!("`shaders/peaks/", $name, ".wgsl`, whose header says what it does.")]
+        #[doc = concat!("`shaders/peaks/", $name, ".wgsl`, documented in its header.")]
         pub static $identifier: Kernel = Kernel {
             name: $name,
             source: include_str!(concat!("../../shaders/peaks/", $name, ".wgsl")),
@@ -36,7 +36,7 @@ peak!(WORKGROUP_READ = "workgroup_read" (length: Read, y: Write),
 peak!(EMPTY = "empty" (x: Read), constants [], tile []);
 peak!(EMPTY_DEPENDENT = "empty_dependent" (y: Write), constants [COUNTED], tile []);
 
-/// Every kernel that measures peaks.
+/// All kernels that measure peaks.
 pub static PEAK_KERNELS: [&Kernel; 8] = [
     &FP32_MULTIPLY_ADD,
     &FP16_MULTIPLY_ADD,
@@ -48,12 +48,12 @@ pub static PEAK_KERNELS: [&Kernel; 8] = [
     &EMPTY_DEPENDENT,
 ];
 
-/// Whether a kernel computes with 16-bit numbers, which an adapter need not offer.
+/// Whether a kernel needs the optional feature `shader-f16`.
 pub fn needs_f16(kernel: &Kernel) -> bool {
     kernel.source.lines().any(|line| line == "enable f16;")
 }
 
-/// SHA-256, in hexadecimal, of all their WGSL texts in the order of the table: which shaders peaks were measured with.
+/// SHA-256, in hexadecimal, of all their WGSL texts in order; identifies the shaders that peaks were measured with.
 pub fn peak_shader_hash() -> String {
     let texts: String = PEAK_KERNELS.iter().map(|kernel| kernel.wgsl()).collect();
     sha256_hex(texts.as_bytes())

@@ -1,4 +1,4 @@
-//! What a plan is: kernels with their constants, buffers, grids and costs, in order.
+//! Plans: dispatches of kernels in order, with their constants, buffers, grids and costs.
 
 use super::kernel::Kernel;
 use crate::error::{Error, Result};
@@ -6,33 +6,33 @@ use crate::error::{Error, Result};
 /// A count that depends on the batch size N: `fixed` + `per_image` N + `per_chunk` ceil(N / `chunk`).
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Amount {
-    /// Whatever the batch size.
+    /// Independent of the batch size.
     pub fixed: u64,
-    /// For each image.
+    /// Per image.
     pub per_image: u64,
-    /// For each group of `chunk` images, the last of which may be smaller.
+    /// Per group of `chunk` images, the last of which may be smaller.
     pub per_chunk: u64,
     /// Images in a group; at least 1.
     pub chunk: u32,
 }
 
 impl Amount {
-    /// The same for any batch.
+    /// `count`, independent of the batch size.
     pub const fn fixed(count: u64) -> Self {
         Self { fixed: count, per_image: 0, per_chunk: 0, chunk: 1 }
     }
 
-    /// So many for each image.
+    /// `count` per image.
     pub const fn per_image(count: u64) -> Self {
         Self { fixed: 0, per_image: count, per_chunk: 0, chunk: 1 }
     }
 
-    /// So many for each started group of `chunk` images.
+    /// `count` per started group of `chunk` images.
     pub const fn per_chunk(count: u64, chunk: u32) -> Self {
         Self { fixed: 0, per_image: 0, per_chunk: count, chunk }
     }
 
-    /// With `count` more, whatever the batch size.
+    /// Adds `count`, independent of the batch size.
     pub const fn plus(mut self, count: u64) -> Self {
         self.fixed += count;
         self
@@ -44,7 +44,7 @@ impl Amount {
     }
 }
 
-/// What the values of a buffer are.
+/// Element type of a buffer.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Element {
     /// 32-bit floating-point numbers.
@@ -53,48 +53,48 @@ pub enum Element {
     U32,
 }
 
-/// A buffer of a plan: its name and how many 32-bit values it holds.
+/// A buffer of a plan.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct BufferSpec {
     /// Name, such as `conv1.output`.
     pub name: String,
-    /// What its values are.
+    /// Element type.
     pub element: Element,
-    /// How many there are.
+    /// Number of 32-bit elements.
     pub length: Amount,
 }
 
-/// How many workgroups a dispatch starts.
+/// The number of workgroups of a dispatch.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Grid {
-    /// Enough workgroups for so many invocations: in x, and where the limit of one dimension is reached in y too, so that
-    /// the last row of workgroups may be more than is needed.
+    /// Enough workgroups for this many invocations: in x, and beyond the limit of one dimension in y too, so that the last row may
+    /// have more workgroups than needed.
     Invocations(Amount),
-    /// So many workgroups in x and y.
+    /// This many workgroups in x and y.
     Workgroups(Amount, Amount),
 }
 
-/// One kernel launch of a plan.
+/// One dispatch of a kernel in a plan.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Dispatch {
     /// The kernel.
     pub kernel: &'static Kernel,
-    /// Layer of the model it serves; `batch` or `all` where it serves no single one.
+    /// Layer of the model, or the group of layers (`features`, `classifier`, `batch`, `all`) that it computes.
     pub layer: &'static str,
     /// Override constants by name, each of the kernel's exactly once.
     pub constants: Vec<(&'static str, f64)>,
     /// Names of the buffers for the kernel's bindings, in order.
     pub buffers: Vec<String>,
-    /// How many workgroups.
+    /// Number of workgroups.
     pub grid: Grid,
-    /// Floating-point operations of one launch, counted from its formula; `shaders/README.md` says how.
+    /// Floating-point operations, counted from the kernel's formula as `shaders/README.md` describes.
     pub flop: Amount,
-    /// Bytes of the values that the formula reads or writes in one launch, each once.
+    /// Bytes of the values that the formula reads or writes, each counted once.
     pub bytes: Amount,
 }
 
 impl Dispatch {
-    /// `kernel/layer`, the label on the device and in profiles.
+    /// `kernel/layer`, the label in the GPU API and in profiles.
     pub fn label(&self) -> String {
         format!("{}/{}", self.kernel.name, self.layer)
     }
@@ -102,7 +102,7 @@ impl Dispatch {
     /// The value of the override constant called `name`.
     ///
     /// # Panics
-    /// If there is none.
+    /// If the dispatch has no such constant.
     pub fn constant(&self, name: &str) -> f64 {
         self.constants.iter().find(|(constant, _)| *constant == name).expect("the dispatch has this constant").1
     }
@@ -130,7 +130,7 @@ impl Dispatch {
     }
 }
 
-/// A list of dispatches that performs one training step, and one that evaluates a batch.
+/// The dispatches of one training step, and those that evaluate a batch.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Plan {
     /// Name, as in results.
@@ -141,18 +141,18 @@ pub struct Plan {
     pub training: Vec<Dispatch>,
     /// The forward pass without dropout and its metrics, for one batch.
     pub evaluation: Vec<Dispatch>,
-    /// Every buffer that the dispatches name and that the plan itself brings along.
+    /// Buffers of the dispatches beyond those in [`inputs`].
     pub buffers: Vec<BufferSpec>,
 }
 
 impl Plan {
-    /// Whether a kernel of it needs subgroups.
+    /// Whether any of its kernels needs subgroups.
     pub fn needs_subgroups(&self) -> bool {
         self.training.iter().chain(&self.evaluation).any(|dispatch| dispatch.kernel.needs_subgroups())
     }
 }
 
-/// Buffers that the trainer fills for every plan, apart from those a plan brings along.
+/// Names of the buffers that the trainer provides to every plan.
 pub mod inputs {
     /// Training images, four u8 to a word.
     pub const TRAIN_IMAGES: &str = "train.images";
@@ -162,7 +162,7 @@ pub mod inputs {
     pub const TRAIN_ORDER: &str = "train.order";
     /// Step records of an epoch.
     pub const TRAIN_STEPS: &str = "train.steps";
-    /// Sums of loss and right answers for each step of an epoch.
+    /// Sums of loss and correct predictions for each step of an epoch.
     pub const TRAIN_METRICS: &str = "train.metrics";
     /// Test images, four u8 to a word.
     pub const TEST_IMAGES: &str = "test.images";
@@ -172,7 +172,7 @@ pub mod inputs {
     pub const TEST_ORDER: &str = "test.order";
     /// Step records of an evaluation.
     pub const TEST_STEPS: &str = "test.steps";
-    /// Sums of loss and right answers for each batch of an evaluation.
+    /// Sums of loss and correct predictions for each batch of an evaluation.
     pub const TEST_METRICS: &str = "test.metrics";
     /// All parameters in one vector.
     pub const PARAMETERS: &str = "parameters";
@@ -182,14 +182,14 @@ pub mod inputs {
     pub const GRADIENTS: &str = "gradients";
 }
 
-/// A size that changes how a plan divides its work, never what it computes.
+/// A tuning parameter: it changes how a plan divides its work, never what it computes.
 #[derive(Debug, PartialEq, Eq)]
 pub struct Parameter {
     /// Name, as in `--plan fused:images=2`.
     pub name: &'static str,
-    /// The values that it may have.
+    /// Allowed values.
     pub values: &'static [u32],
-    /// The value that is used where nothing was measured.
+    /// Default value, used without tuning.
     pub shipped: u32,
 }
 
@@ -206,7 +206,7 @@ mod tests {
     }
 
     #[test]
-    fn a_grid_beyond_the_limit_of_a_dimension_goes_on_in_the_next() {
+    fn a_grid_beyond_the_limit_of_a_dimension_extends_into_the_next() {
         let plan = layered(&Model::new(DROPOUT_RATE), &Training::STANDARD, 1);
         let dispatch = plan.training.iter().find(|dispatch| dispatch.label() == "max_pool_forward/pool1").unwrap();
         assert_eq!(dispatch.workgroups(128, 65_535), Ok([9_216, 1, 1]));

@@ -1,6 +1,6 @@
-//! The kernel table: one row for each WGSL file of the training, with what it does and how far it may lie from the reference.
+//! The kernel table: one row for each WGSL file of the training, with its pass, tolerance and reference function.
 
-use super::expected::{Before, Expected};
+use super::expected::{Expected, KernelInputs};
 use super::kernel::{Access, Binding, Kernel};
 use crate::hash::sha256_hex;
 
@@ -28,7 +28,7 @@ macro_rules! kernel {
         constants [$($constant:ident),*],
         tile [$($tile:ident = $size:literal),*]
     ) => {
-        #[doc = concat!("`shaders/", $name, ".wgsl`, whose header says what it computes.")]
+        #[doc = concat!("`shaders/", $name, ".wgsl`, documented in its header.")]
         pub static $identifier: Kernel = Kernel {
             name: $name,
             source: include_str!(concat!("../../shaders/", $name, ".wgsl")),
@@ -151,10 +151,10 @@ pub enum Pass {
     Update,
 }
 
-/// How far a device's 32-bit arithmetic may lie from the reference: |gpu - reference| <= `absolute` + `relative` |reference|.
+/// The accepted difference between 32-bit arithmetic and the reference: |gpu - reference| <= `absolute` + `relative` |reference|.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Tolerance {
-    /// Name of the kernel, or of what else is compared.
+    /// Name of the kernel, or of another compared quantity.
     pub name: &'static str,
     /// Absolute part.
     pub absolute: f64,
@@ -162,22 +162,22 @@ pub struct Tolerance {
     pub relative: f64,
 }
 
-/// A kernel of the training, and what is right for it.
+/// A kernel of the training with its pass, tolerance and reference function.
 #[derive(Debug)]
 pub struct TrainingKernel {
     /// The kernel.
     pub kernel: &'static Kernel,
     /// The pass that it belongs to.
     pub pass: Pass,
-    /// How far it may lie from the reference.
+    /// Accepted difference from the reference.
     pub tolerance: Tolerance,
-    /// What the reference says that a dispatch leaves in its buffers.
-    pub reference: fn(&Before<'_>) -> Vec<Expected>,
+    /// Computes the expected buffer contents after a dispatch.
+    pub reference: fn(&KernelInputs<'_>) -> Vec<Expected>,
 }
 
 macro_rules! training_kernels {
     ($($kernel:ident: $pass:ident, ($absolute:literal, $relative:literal), $reference:ident;)*) => {
-        /// Every kernel of the training, in the order of a step.
+        /// All kernels of the training, in the order of a step.
         ///
         /// Copies, masks and integers are exact. Sums of n products allow for rounding that grows with n; gradients are small
         /// numbers, so that their absolute part is smaller than that of activations.
@@ -185,7 +185,7 @@ macro_rules! training_kernels {
             kernel: &$kernel,
             pass: Pass::$pass,
             tolerance: Tolerance { name: $kernel.name, absolute: $absolute, relative: $relative },
-            reference: |before| before.$reference(),
+            reference: |inputs| inputs.$reference(),
         }),*];
 
         /// The kernels of [`TRAINING_KERNELS`] by themselves.
@@ -228,7 +228,7 @@ pub fn training_kernel(name: &str) -> Option<&'static TrainingKernel> {
     TRAINING_KERNELS.iter().find(|row| row.kernel.name == name)
 }
 
-/// SHA-256, in hexadecimal, of all WGSL texts in the order of the table: which shaders a result was made with.
+/// SHA-256, in hexadecimal, of all WGSL texts in the order of the table; identifies the shaders of a result.
 pub fn shader_hash() -> String {
     let texts: String = KERNELS.iter().map(|kernel| kernel.wgsl()).collect();
     sha256_hex(texts.as_bytes())

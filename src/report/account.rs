@@ -1,11 +1,11 @@
 //! The time account of a training.
 
+use super::layout::{Facts, Table, facts, joined, paragraph};
 use super::numbers::{fixed, or_reason, three_digits};
-use super::table::{grid, list};
 use crate::result::{Account, RunResult};
 
 /// What each part means, in the order of [`Account::parts`].
-pub(super) const MEANINGS: [&str; 6] = [
+const MEANINGS: [&str; 6] = [
     "at work, by the profile",
     "by the profile; negative where kernels overlap",
     "by the host, while the device had nothing to do",
@@ -14,51 +14,47 @@ pub(super) const MEANINGS: [&str; 6] = [
     "unexplained",
 ];
 
-/// The account as a table with its verdict, or why there is none; nothing where nobody asked for a profile.
+/// The account with its verdict, or why there is none; nothing without a profile.
 pub(super) fn text(result: &RunResult, width: u16) -> String {
     if result.profile.value().is_none() {
         return String::new();
     }
-    let title = "Where the time of the training went";
-    let Some(account) = result.account.value() else {
-        return format!("{title}\n\n{}", list([vec![or_reason(&result.account, |_| String::new())]], width));
-    };
-    let share = |seconds: f64| fixed(100.0 * seconds / account.wall_s, 1);
-    let mut rows: Vec<Vec<String>> = account
-        .parts()
-        .iter()
-        .zip(MEANINGS)
-        .map(|((name, seconds), meaning)| {
-            vec![(*name).to_owned(), meaning.to_owned(), three_digits(*seconds), share(*seconds)]
-        })
-        .collect();
-    rows.push(vec![
-        "training".to_owned(),
-        format!("{} steps", account.steps),
-        three_digits(account.wall_s),
-        share(account.wall_s),
-    ]);
-    let table = grid(&["part", "", "time [s]", "%"], rows, 2, 2, width);
-    let mut facts = vec![("verdict", account.verdict.words.clone()), ("host", host(account))];
-    if let Some(factor) = account.device_time_factor.value() {
-        facts.push(("device times", device_times(*factor)));
+    let title = "Where the time of the training went".to_owned();
+    match result.account.value() {
+        None => joined([title, paragraph(or_reason(&result.account, |_| String::new()), width)]),
+        Some(account) => joined([title, table(account).grid(2, width), facts(verdict(account), width)]),
     }
-    let facts = list(facts.into_iter().map(|(name, text)| vec![name.to_owned(), text]), width);
-    format!("{title}\n\n{table}\n\n{facts}")
 }
 
-/// What the profile's device times were multiplied by.
-pub(super) fn device_times(factor: f64) -> String {
-    format!(
-        "those of the profile x {}: a step took so many times as long in the training as beside the profile, on the same processor",
-        three_digits(factor)
-    )
+fn table(account: &Account) -> Table {
+    let row = |name: &str, meaning: String, seconds: f64| {
+        vec![name.to_owned(), meaning, three_digits(seconds), fixed(100.0 * seconds / account.wall_s, 1)]
+    };
+    let parts = account.parts().into_iter().zip(MEANINGS);
+    let mut rows: Vec<_> = parts.map(|((name, seconds), meaning)| row(name, meaning.to_owned(), seconds)).collect();
+    rows.push(row("training", format!("{} steps", account.steps), account.wall_s));
+    Table::of(&["part", "", "time [s]", "%"], 2, rows, |cells, _| cells)
 }
 
-/// What the host did, hidden behind the device or not.
-fn host(account: &Account) -> String {
+fn verdict(account: &Account) -> Facts {
+    let mut facts = vec![("verdict", account.verdict.words.clone()), ("host", host(account))];
+    facts.extend(device_times(account).map(|text| ("device times", text)));
+    facts
+}
+
+/// The factor on the profile's device times, where there is one.
+pub(super) fn device_times(account: &Account) -> Option<String> {
+    let factor = three_digits(*account.device_time_factor.value()?);
+    Some(format!(
+        "those of the profile x {factor}: the time of a step in the training divided by that beside the profile, on \
+         the same processor"
+    ))
+}
+
+/// Seconds of each activity of the host, whether the device was busy meanwhile or not.
+pub(super) fn host_times(account: &Account) -> [(&'static str, f64); 8] {
     let host = &account.host;
-    let of = [
+    [
         ("waiting for the device", host.wait_s),
         ("encoding", host.encode_s),
         ("submitting", host.submit_s),
@@ -67,11 +63,15 @@ fn host(account: &Account) -> String {
         ("making buffers", host.prepare_s),
         ("shuffling", host.shuffle_s),
         ("anything else", host.other_s),
-    ];
-    let parts: Vec<String> = of.iter().map(|(name, seconds)| format!("{name} {} s", three_digits(*seconds))).collect();
-    // A driver that returns from a submission once it is executed would make its time look like the host's.
+    ]
+}
+
+fn host(account: &Account) -> String {
+    let host = &account.host;
+    let parts = host_times(account).map(|(name, seconds)| format!("{name} {} s", three_digits(seconds)));
+    // Submission looks like work of the host if the driver returns from it only after execution.
     let synchronous = if host.submit_s > host.wait_s && host.submit_s > account.encode_submit_s {
-        "; this driver executes commands before it returns from taking them"
+        "; this driver executes commands before submission returns"
     } else {
         ""
     };

@@ -1,8 +1,7 @@
-//! Two results side by side: the browser's tax, another driver, another card.
+//! Two results side by side: native against browser, one driver against another, one card against another.
 
-use super::numbers::{Notes, ratio, three_digits};
-use super::rows::stamps;
-use super::table::{grid, list, note_list};
+use super::layout::{Facts, Table, facts, joined};
+use super::numbers::{ratio, three_digits};
 use crate::result::{KernelTime, Measured, RunResult};
 
 /// One figure of two results.
@@ -17,7 +16,7 @@ pub struct ComparedFigure {
 }
 
 impl ComparedFigure {
-    /// How many times as long the second takes.
+    /// The second time divided by the first.
     pub fn ratio(&self) -> Measured<f64> {
         match (&self.first_us, &self.second_us) {
             (Measured::Value(first), Measured::Value(second)) => (second / first).into(),
@@ -33,7 +32,7 @@ pub struct ResultComparison {
     pub steps: Vec<ComparedFigure>,
     /// Kernels, in the order of the first result's profile, then those that only the second has.
     pub kernels: Vec<ComparedFigure>,
-    /// What makes the two less comparable than they look, a sentence each.
+    /// Differences between the two set-ups that limit the comparison, a sentence each.
     pub differences: Vec<String>,
 }
 
@@ -108,7 +107,7 @@ fn differences(first: &RunResult, second: &RunResult) -> Vec<String> {
     let shaders = |result: &RunResult| result.environment.tool.shader_hash.get(..12).unwrap_or("unknown").to_owned();
     note("shaders", shaders(first), shaders(second));
     for (which, result) in [("first", first), ("second", second)] {
-        let stamps = stamps(result).into_iter().filter(|stamp| stamp != "non-standard").collect::<Vec<_>>();
+        let stamps = result.stamps().into_iter().filter(|stamp| *stamp != "non-standard").collect::<Vec<_>>();
         if !stamps.is_empty() {
             differences.push(format!("the {which} result is {}", stamps.join(", ")));
         }
@@ -119,23 +118,20 @@ fn differences(first: &RunResult, second: &RunResult) -> Vec<String> {
 /// The comparison for a terminal of `width` columns.
 pub fn compare_text(first: &RunResult, second: &RunResult, width: u16) -> String {
     let comparison = compare(first, second);
-    let mut notes = Notes::default();
-    let mut row = |figure: &ComparedFigure| {
+    let headings = ["", "first\n[us]", "second\n[us]", "second\n/ first"];
+    let table = Table::of(&headings, 1, comparison.steps.iter().chain(&comparison.kernels), |figure, notes| {
         vec![
             figure.name.clone(),
             notes.or_mark(&figure.first_us, three_digits),
             notes.or_mark(&figure.second_us, three_digits),
             notes.or_mark(&figure.ratio(), ratio),
         ]
-    };
-    let rows: Vec<Vec<String>> = comparison.steps.iter().chain(&comparison.kernels).map(&mut row).collect();
-    let table = grid(&["", "first\n[us]", "second\n[us]", "second\n/ first"], rows, 1, 2, width);
+    });
     let describe = |result: &RunResult| {
         let adapter = &result.environment.adapter;
         format!("{}, {}, {}", adapter.label(), adapter.backend, result.started_utc)
     };
-    let mut facts = vec![vec!["first".to_owned(), describe(first)], vec!["second".to_owned(), describe(second)]];
-    facts.extend(comparison.differences.iter().map(|difference| vec!["differs".to_owned(), difference.clone()]));
-    let parts = [list(facts, width), table, note_list(&notes, width)];
-    parts.into_iter().filter(|part| !part.is_empty()).collect::<Vec<_>>().join("\n\n") + "\n"
+    let mut about: Facts = vec![("first", describe(first)), ("second", describe(second))];
+    about.extend(comparison.differences.into_iter().map(|difference| ("differs", difference)));
+    joined([facts(about, width), table.text(2, width)]) + "\n"
 }

@@ -1,38 +1,18 @@
 //! What trainings used of the machine, and how they were repeated.
 
+use super::layout::{Facts, GAP, Table};
 use super::numbers::{Notes, bytes, fixed, or_reason, three_digits};
-use super::summary::EPOCHS_AT_EACH_END;
-use super::table::{GAP, grid, note_list};
 use crate::result::{GpuLoad, Load, Measured, Repeat, RepeatingEnd, RunResult, Sampling, Spread, Throttling};
 
-/// Headings of the table of trainings.
-pub(super) const HEADINGS: [&str; 8] = [
-    "training",
-    "time\n[s]",
-    "CPUs",
-    "busiest\nCPU %",
-    "GPU %\n(driver)",
-    "power\n[W]",
-    "net energy\n[J]",
-    "throttled\n%",
-];
-
-/// What the first training used, a name and a text for each kind.
-pub(super) fn fact_rows(result: &RunResult) -> Vec<[String; 2]> {
-    let mut facts = vec![["load".to_owned(), load(result)], ["memory".to_owned(), memory(result)]];
+/// What the first training used, how the repeating ended, and the soak.
+pub(super) fn facts(result: &RunResult) -> Facts {
+    let mut facts = vec![("load", load(result)), ("memory", memory(result))];
     if let Some(load) = first_load(result) {
-        facts.push(["device".to_owned(), device(load)]);
-        facts.push(["energy".to_owned(), energy(load)]);
-        if let Some(sampling) = load.sampling.value() {
-            facts.push(["sampling".to_owned(), sampled(sampling)]);
-        }
+        facts.extend([("device", device(load)), ("energy", energy(load))]);
+        facts.extend(load.sampling.value().map(|sampling| ("sampling", sampled(sampling))));
     }
-    if let Some(words) = repeating(result) {
-        facts.push(["repeating".to_owned(), words]);
-    }
-    if let Some(words) = soak(result) {
-        facts.push(["soak".to_owned(), words]);
-    }
+    facts.extend(repeating(result).map(|words| ("repeating", words)));
+    facts.extend(soak(result).map(|words| ("soak", words)));
     facts
 }
 
@@ -61,12 +41,8 @@ pub(super) fn load(result: &RunResult) -> String {
 
 fn memory(result: &RunResult) -> String {
     let summary = &result.summary;
-    let of_driver = match first_load(result) {
-        Some(load) => {
-            or_reason(&load.gpu.memory_bytes, |used| format!("{} in use there by the driver's word", bytes(*used)))
-        }
-        None => "n/a by the driver".to_owned(),
-    };
+    let of_driver = first_load(result)
+        .map_or_else(|| "n/a (not measured)".to_owned(), |load| or_reason(&load.gpu.memory_bytes, |used| bytes(*used)));
     format!(
         "{} on the host at most, {} of buffers on the device; in use there by the driver {of_driver}",
         or_reason(&summary.peak_host_memory_bytes, |peak| bytes(*peak)),
@@ -96,7 +72,7 @@ fn device(load: &Load) -> String {
         .filter_map(|(name, figure, unit)| Some(format!("{name} {}", spread(figure.value()?, unit))))
         .collect();
     parts.push(or_reason(throttling, throttled));
-    // One reason for all that is missing: each has its own in the result.
+    // The first reason stands for all that are missing: the result holds one for each.
     let missing: Vec<&str> =
         figures.iter().filter(|(_, figure, _)| figure.value().is_none()).map(|(name, _, _)| *name).collect();
     if let Some((_, first, _)) = figures.iter().find(|(_, figure, _)| figure.value().is_none()) {
@@ -174,7 +150,8 @@ fn soak(result: &RunResult) -> Option<String> {
         let throttling = first_load(result).map(|load| or_reason(&load.gpu.throttling, throttled));
         let percent = |figure: &Measured<f64>| or_reason(figure, |pct| format!("{} %", fixed(*pct, 2)));
         format!(
-            "{} epochs: fastest {} s (epoch {}), median {} s, slowest {} s (epoch {}), drift {} an hour, standard error {}; {}",
+            "{} epochs: fastest {} s (epoch {}), median {} s, slowest {} s (epoch {}), drift {} an hour, standard \
+             error {}; {}",
             soak.epochs,
             three_digits(soak.best_s),
             soak.best_epoch,
@@ -188,39 +165,40 @@ fn soak(result: &RunResult) -> Option<String> {
     }))
 }
 
-/// One row for each training, where there are several: the first and the last where there are many.
+/// The table of trainings if there are several.
 pub(super) fn text(result: &RunResult, width: u16) -> String {
-    if result.repeats.len() < 2 {
-        return String::new();
+    match result.repeats.len() {
+        0 | 1 => String::new(),
+        _ => format!("Trainings\n\n{}", table(result).shortened().text(GAP, width)),
     }
-    let mut notes = Notes::default();
-    let count = result.repeats.len();
-    let mut rows = Vec::new();
-    for (index, repeat) in result.repeats.iter().enumerate() {
-        let from_end = count - index;
-        if count <= 2 * EPOCHS_AT_EACH_END || index < EPOCHS_AT_EACH_END || from_end <= EPOCHS_AT_EACH_END {
-            rows.push(cells(index, repeat, &mut notes).to_vec());
-        } else if index == EPOCHS_AT_EACH_END {
-            rows.push(vec!["...".to_owned(); HEADINGS.len()]);
-        }
-    }
-    let table = grid(&HEADINGS, rows, 0, GAP, width);
-    format!("Trainings\n\n{table}\n{}", note_list(&notes, width)).trim_end().to_owned()
 }
 
-/// The cells of a training in the order of [`HEADINGS`].
-pub(super) fn cells(index: usize, repeat: &Repeat, notes: &mut Notes) -> [String; 8] {
-    let none = |reason: &str| Load::missing(reason);
+/// One row for each training.
+pub(super) fn table(result: &RunResult) -> Table {
+    let headings = [
+        "training",
+        "time\n[s]",
+        "CPUs",
+        "busiest\nCPU %",
+        "GPU %\n(driver)",
+        "power\n[W]",
+        "net energy\n[J]",
+        "throttled\n%",
+    ];
+    Table::of(&headings, 0, result.repeats.iter().enumerate(), cells)
+}
+
+fn cells((index, repeat): (usize, &Repeat), notes: &mut Notes) -> Vec<String> {
     let load = match &repeat.load {
         Measured::Value(load) => load.clone(),
-        Measured::Missing { reason } => none(reason),
+        Measured::Missing { reason } => Load::missing(reason),
     };
     let mean = |figure: Measured<Spread>| figure.map(|spread| spread.mean);
     let net_j = match load.energy {
         Measured::Value(energy) => energy.net_j,
         Measured::Missing { reason } => Measured::missing(reason),
     };
-    [
+    vec![
         (index + 1).to_string(),
         notes.or_mark(&repeat.train_s, three_digits),
         notes.or_mark(&load.cpus_used, |cpus| fixed(cpus, 2)),

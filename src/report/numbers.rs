@@ -1,8 +1,8 @@
-//! Numbers and gaps as a reader sees them.
+//! Numbers as text, and missing values with their reasons.
 
 use crate::result::Measured;
 
-/// What stands where a number should and is none.
+/// The text of a value that is not a finite number.
 const NOT_FINITE: &str = "n/a (not a finite number)";
 
 /// `value` with about three significant digits and thousands separated: 0.123, 1.23, 12.3, 123, 1,234.
@@ -20,13 +20,13 @@ pub(super) fn three_digits(value: f64) -> String {
     thousands(without_sign_of_zero(&format!("{value:.decimals$}")))
 }
 
-/// What was rounded to 0 from below is shown as 0.
+/// Removes the sign of a number that was rounded to 0 from below.
 fn without_sign_of_zero(number: &str) -> &str {
     let digits = number.strip_prefix('-').unwrap_or(number);
     if digits.chars().all(|letter| matches!(letter, '0' | '.')) { digits } else { number }
 }
 
-/// `value` with so many decimals.
+/// `value` with a fixed number of decimals.
 pub(super) fn fixed(value: f64, decimals: usize) -> String {
     match value.is_finite() {
         true => without_sign_of_zero(&format!("{value:.decimals$}")).to_owned(),
@@ -77,21 +77,34 @@ pub(super) fn finite(measured: &Measured<f64>, write: impl Fn(f64) -> String) ->
     or_reason(measured, |value| if value.is_finite() { write(*value) } else { NOT_FINITE.to_owned() })
 }
 
-/// Numbered notes below a table; the same text is given one number.
+/// A deviation in percent of its figure, or why the deviation is missing.
+pub(super) fn percent_of(deviation: &Measured<f64>, figure: &Measured<f64>) -> Measured<f64> {
+    match (deviation, figure) {
+        (Measured::Value(deviation), Measured::Value(figure)) => (100.0 * deviation / figure).into(),
+        (missing, _) => missing.clone(),
+    }
+}
+
+/// A time in UTC to the minute, without the letters of RFC 3339.
+pub(super) fn minute(utc: &str) -> String {
+    utc.get(..16).unwrap_or(utc).replace('T', " ")
+}
+
+/// The numbered notes below a table. Equal texts share one number.
 #[derive(Debug, Default)]
 pub(super) struct Notes(Vec<String>);
 
 impl Notes {
-    /// The raised number of the note `text`.
+    /// The superscript number of the note `text`, which is added if it is new.
     pub(super) fn mark(&mut self, text: &str) -> String {
         let index = self.0.iter().position(|note| note == text).unwrap_or_else(|| {
             self.0.push(text.to_owned());
             self.0.len() - 1
         });
-        raised(index + 1)
+        superscript(index + 1)
     }
 
-    /// The value written by `write`, or "n/a" with the mark of the reason.
+    /// The value written by `write`, or "n/a" with the mark of a note that gives the reason.
     pub(super) fn or_mark(&mut self, measured: &Measured<f64>, write: impl Fn(f64) -> String) -> String {
         match measured {
             Measured::Value(value) if value.is_finite() => write(*value),
@@ -100,13 +113,14 @@ impl Notes {
         }
     }
 
-    /// Each mark with its text.
+    /// Each note: its mark and its text.
     pub(super) fn iter(&self) -> impl Iterator<Item = (String, &str)> {
-        self.0.iter().enumerate().map(|(index, text)| (raised(index + 1), text.as_str()))
+        self.0.iter().enumerate().map(|(index, text)| (superscript(index + 1), text.as_str()))
     }
 }
 
-fn raised(number: usize) -> String {
+/// `number` in superscript digits.
+fn superscript(number: usize) -> String {
     const DIGITS: [char; 10] = ['⁰', '¹', '²', '³', '⁴', '⁵', '⁶', '⁷', '⁸', '⁹'];
     number.to_string().bytes().map(|digit| DIGITS[usize::from(digit - b'0')]).collect()
 }
@@ -146,6 +160,6 @@ mod tests {
         assert_eq!(notes.mark("only one GPU was used"), "²");
         assert_eq!(notes.or_mark(&Measured::missing("not published"), as_given), "n/a¹");
         assert_eq!(notes.or_mark(&Measured::Value(3.0), as_given), "3");
-        assert_eq!(raised(10), "¹⁰");
+        assert_eq!(superscript(10), "¹⁰");
     }
 }

@@ -1,45 +1,41 @@
-//! How several devices shared a training, and what it cost.
+//! Data-parallel training: which device trained which part of a batch, and what the exchange costs.
 
+use super::layout::{self, Facts, Table};
 use super::numbers::{bytes, fixed, or_reason, ratio, three_digits};
-use super::table::{grid, list};
 use crate::result::{Parallel, RunResult, Synchronisation};
 
-/// Headings of the table of devices.
-pub(super) const HEADINGS: [&str; 4] = ["device", "plan", "images\na batch", "alone\n[ms/step]"];
-
-/// The table of devices and what sharing cost; nothing where one device trained.
+/// The table of devices and the cost of the exchange; nothing if one device trained.
 pub(super) fn text(result: &RunResult, width: u16) -> String {
     let Some(parallel) = result.parallel.value() else { return String::new() };
-    let table = grid(&HEADINGS, rows(parallel), 2, 2, width);
-    let facts = list(facts(parallel, step_s(result)).map(|(name, text)| vec![name.to_owned(), text]), width);
-    format!("Several devices\n\n{table}\n\n{facts}")
+    let facts = layout::facts(facts(result, parallel), width);
+    format!("Several devices\n\n{}\n\n{facts}", table(parallel).text(2, width))
 }
 
-/// Seconds of a step of the last timed training.
-pub(super) fn step_s(result: &RunResult) -> Option<f64> {
+/// Mean time of a step of the last timed training, in seconds.
+fn step_s(result: &RunResult) -> Option<f64> {
     let repeat = result.repeats.last()?;
     let steps: u32 = repeat.samples.iter().map(|sample| sample.steps).sum();
     Some(repeat.train_s.value()? / f64::from(steps.max(1)))
 }
 
-/// A row of cells for each device.
-pub(super) fn rows(parallel: &Parallel) -> Vec<Vec<String>> {
-    let row = |member: &crate::result::Member| {
+/// One row for each device.
+pub(super) fn table(parallel: &Parallel) -> Table {
+    let headings = ["device", "plan", "images\na batch", "alone\n[ms/step]"];
+    Table::of(&headings, 2, &parallel.members, |member, _| {
         vec![
             member.name.clone(),
             member.plan.clone(),
             member.images_per_batch.to_string(),
             or_reason(&member.alone_step_s, |step_s| three_digits(1e3 * step_s)),
         ]
-    };
-    parallel.members.iter().map(row).collect()
+    })
 }
 
-/// What there is to say, each with its name, for a step of `step_s` seconds.
-pub(super) fn facts(parallel: &Parallel, step_s: Option<f64>) -> [(&'static str, String); 4] {
+/// Speed-up, scaling efficiency, exchange and method.
+pub(super) fn facts(result: &RunResult, parallel: &Parallel) -> Facts {
     let fastest_s = parallel.members.iter().filter_map(|member| member.alone_step_s.value().copied());
     let fastest_s = fastest_s.min_by(f64::total_cmp);
-    let together = match (step_s, fastest_s) {
+    let together = match (step_s(result), fastest_s) {
         (Some(step_s), Some(fastest_s)) => format!(
             "{} ms a step, {} times as fast as the fastest of them alone",
             three_digits(1e3 * step_s),
@@ -62,7 +58,7 @@ pub(super) fn facts(parallel: &Parallel, step_s: Option<f64>) -> [(&'static str,
             "parameters are averaged by the host once an epoch: NOT the mathematics of one device"
         }
     };
-    [
+    vec![
         ("together", together),
         (
             "efficiency",

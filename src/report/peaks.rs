@@ -1,29 +1,25 @@
-//! What an adapter reaches at best, as a table.
+//! The measured peaks of an adapter.
 
-use super::numbers::{Notes, three_digits};
-use super::table::{grid, list, note_list};
+use super::layout::{Facts, Table, facts, joined};
+use super::numbers::{Notes, fixed, three_digits};
 use crate::result::{PEAK_FACTS, Peak, PeakKind, Peaks, Unit};
 
-const HEADINGS: [&str; 5] = ["figure", "working set", "median", "spread", "unit"];
-/// Number of leading columns that hold text.
-const TEXT_COLUMNS: usize = 2;
-const GAP: u16 = 2;
-
-/// Peaks for a terminal of `width` columns; with what each kind means if `explain`.
+/// Peaks for a terminal of `width` columns; with the meaning of each kind if `explain`.
 pub fn text(peaks: &Peaks, explain: bool, width: u16) -> String {
-    let subject = &peaks.subject;
-    let headline = format!("Peaks of {} ({})", subject.adapter, subject.backend);
-    let mut notes = Notes::default();
-    let rows = peaks.figures.iter().map(|figure| cells(figure, peaks, &mut notes)).collect();
-    let table = grid(&HEADINGS, rows, TEXT_COLUMNS, GAP, width);
-    let meanings = if explain { meanings(peaks, width) } else { String::new() };
-    let parts = [headline, table, note_list(&notes, width), meanings, list(about(peaks), width)];
-    parts.into_iter().filter(|part| !part.is_empty()).collect::<Vec<_>>().join("\n\n") + "\n"
+    let headline = format!("Peaks of {} ({})", peaks.subject.adapter, peaks.subject.backend);
+    let meanings = if explain { facts(meanings(peaks), width) } else { String::new() };
+    joined([headline, table(peaks).text(2, width), meanings, facts(about(peaks), width)]) + "\n"
+}
+
+/// One row for each figure.
+pub(super) fn table(peaks: &Peaks) -> Table {
+    let headings = ["figure", "working set", "median", "spread", "unit"];
+    Table::of(&headings, 2, &peaks.figures, |figure, notes| cells(figure, peaks, notes))
 }
 
 fn cells(figure: &Peak, peaks: &Peaks, notes: &mut Notes) -> Vec<String> {
     let facts = figure.kind.facts();
-    // Times read best in the unit of their size; a spread stands in that of its median.
+    // The unit of a time follows from its size; a spread has the unit of its median.
     let size_ns = figure.median.value().copied().unwrap_or(0.0);
     let (unit, divisor) = match facts.unit {
         Unit::Ns if size_ns >= 1e6 => ("ms", 1e6),
@@ -40,7 +36,7 @@ fn cells(figure: &Peak, peaks: &Peaks, notes: &mut Notes) -> Vec<String> {
     ]
 }
 
-/// The working set, and for storage whether it is the one to be found in the caches or the one outside.
+/// The working set; for storage with whether it fits into the caches.
 fn working_set(figure: &Peak, peaks: &Peaks) -> String {
     let Some(&bytes) = figure.bytes.value() else { return String::new() };
     let storage = [PeakKind::StorageRead, PeakKind::StorageWrite, PeakKind::StorageCopy];
@@ -64,19 +60,21 @@ fn binary(bytes: u64) -> String {
     }
 }
 
-fn meanings(peaks: &Peaks, width: u16) -> String {
+fn meanings(peaks: &Peaks) -> impl Iterator<Item = (&'static str, String)> {
     let measured = PEAK_FACTS.iter().filter(|facts| peaks.figures.iter().any(|figure| figure.kind == facts.kind));
-    list(measured.map(|facts| vec![facts.name.to_owned(), facts.sentence.to_owned()]), width)
+    measured.map(|facts| (facts.name, facts.sentence.to_owned()))
 }
 
-fn about(peaks: &Peaks) -> Vec<Vec<String>> {
-    let when = if peaks.cached { "kept from" } else { "measured" };
+/// How and when the peaks were measured.
+pub(super) fn about(peaks: &Peaks) -> Facts {
     let spread = "median absolute deviation of the samples, all of which are in the JSON";
-    let rows = [
+    vec![
         ("clock", peaks.clock.clone()),
         ("spread", spread.to_owned()),
         ("driver", peaks.subject.driver.clone()),
-        (when, format!("{}, in {:.1} s", peaks.measured_utc, peaks.duration_s)),
-    ];
-    rows.into_iter().map(|(name, text)| vec![name.to_owned(), text]).collect()
+        (
+            if peaks.cached { "kept from" } else { "measured" },
+            format!("{}, in {} s", peaks.measured_utc, fixed(peaks.duration_s, 1)),
+        ),
+    ]
 }

@@ -1,18 +1,16 @@
-//! Where the time of a training step goes.
+//! The profile: device time of each kernel of a training step.
 
-use super::numbers::{Notes, or_reason, three_digits};
-use super::table::{grid, list, note_list};
-use crate::result::{Bound, KernelTime, Measured, Peaks, Profile, RunResult};
+use super::layout::{self, Facts, Table, joined};
+use super::numbers::{Notes, finite, fixed, minute, or_reason, three_digits};
+use crate::result::{Bound, KernelTime, Measured, PeakKind, Peaks, Profile, RunResult};
 
-/// Terminals narrower than this go without the columns that are wanted least.
+/// Narrower terminals go without the least important columns.
 const ALL_FROM_WIDTH: u16 = 98;
-/// Number of leading columns that hold text.
-const TEXT_COLUMNS: usize = 2;
 const GAP: u16 = 1;
 
-/// Heading of the column that is left out where every kernel serves one layer, or several together.
+/// Headings of columns that are dropped if they say nothing: if no kernel serves several layers, or is called more than
+/// once.
 const LAYER: &str = "layer";
-/// Heading of the column that is left out where every kernel is called once.
 const CALLS: &str = "calls";
 
 /// A column: its heading, whether narrow terminals go without it, and its cells.
@@ -24,51 +22,50 @@ const COLUMNS: [Column; 11] = [
     (CALLS, true, |time, _| time.calls_per_step.to_string()),
     ("median\n[us]", false, |time, notes| notes.or_mark(&time.median_ns, microseconds)),
     ("p95\n[us]", true, |time, notes| notes.or_mark(&time.p95_ns, microseconds)),
-    ("share\n%", false, |time, notes| notes.or_mark(&time.share_pct, |share| format!("{share:.1}"))),
+    ("share\n%", false, |time, notes| notes.or_mark(&time.share_pct, |share| fixed(share, 1))),
     ("GFLOP\n/s", false, |time, notes| notes.or_mark(&time.gflop_per_s, three_digits)),
-    ("% of\npeak", false, |time, notes| notes.or_mark(&time.peak_flop_pct, |share| format!("{share:.1}"))),
+    ("% of\npeak", false, |time, notes| notes.or_mark(&time.peak_flop_pct, |share| fixed(share, 1))),
     ("GB/s", false, |time, notes| notes.or_mark(&time.gbyte_per_s, three_digits)),
-    ("% of\npeak", false, |time, notes| notes.or_mark(&time.peak_bandwidth_pct, |share| format!("{share:.1}"))),
+    ("% of\npeak", false, |time, notes| notes.or_mark(&time.peak_bandwidth_pct, |share| fixed(share, 1))),
     ("bound", false, |time, notes| match &time.bound {
         Measured::Value(bound) => bound.word().to_owned(),
         Measured::Missing { reason } => format!("n/a{}", notes.mark(reason)),
     }),
 ];
 
-fn microseconds(ns: f64) -> String {
+pub(super) fn microseconds(ns: f64) -> String {
     three_digits(ns / 1e3)
 }
 
-/// The profile's table and what belongs to it; nothing without a profile.
+/// The kernels by device time, and how they were measured; nothing without a profile.
 pub(super) fn text(result: &RunResult, width: u16) -> String {
     let Some(profile) = result.profile.value() else { return String::new() };
-    let mut notes = Notes::default();
-    let called_once = profile.kernels.iter().all(|time| time.calls_per_step == 1);
-    let same_kernel = |time: &KernelTime| profile.kernels.iter().filter(|other| other.kernel == time.kernel).count();
-    let one_layer = profile.kernels.iter().all(|time| same_kernel(time) == 1);
+    let table = table(profile, width);
+    let errors = profile.errors.iter().map(|error| ("ERROR", error.clone()));
+    let facts = layout::facts(errors.chain(facts(profile, result)), width);
+    joined(["Kernels by device time".to_owned(), table.text(GAP, width), facts])
+}
+
+fn table(profile: &Profile, width: u16) -> Table {
+    let kernels = &profile.kernels;
+    let called_once = kernels.iter().all(|time| time.calls_per_step == 1);
+    let is_alone = |time: &KernelTime| kernels.iter().filter(|other| other.kernel == time.kernel).count() == 1;
+    let one_layer = kernels.iter().all(is_alone);
     let shown = |(heading, dispensable, _): &&Column| {
-        let too_narrow = *dispensable && width < ALL_FROM_WIDTH;
         let says_nothing = (*heading == CALLS && called_once) || (*heading == LAYER && one_layer);
-        !too_narrow && !says_nothing
+        let is_too_wide = *dispensable && width < ALL_FROM_WIDTH;
+        !says_nothing && !is_too_wide
     };
     let columns: Vec<&Column> = COLUMNS.iter().filter(shown).collect();
     let headings: Vec<&str> = columns.iter().map(|(heading, ..)| *heading).collect();
-    let rows = profile
-        .kernels
-        .iter()
-        .map(|time| columns.iter().map(|(_, _, cell)| cell(time, &mut notes)).collect())
-        .collect();
-    let text_columns = TEXT_COLUMNS - usize::from(one_layer);
-    let table = grid(&headings, rows, text_columns, GAP, width);
-    let facts = list(facts(profile, result), width);
-    let parts = ["Kernels by device time".to_owned(), table, note_list(&notes, width), facts];
-    parts.into_iter().filter(|part| !part.is_empty()).collect::<Vec<_>>().join("\n\n")
+    let cells = |time, notes: &mut Notes| columns.iter().map(|(_, _, cell)| cell(time, notes)).collect();
+    Table::of(&headings, if one_layer { 1 } else { 2 }, kernels, cells)
 }
 
-fn facts(profile: &Profile, result: &RunResult) -> Vec<Vec<String>> {
-    let mut facts: Vec<(&str, String)> = profile.errors.iter().map(|error| ("ERROR", error.clone())).collect();
+/// How the profile was measured, and its figures for a whole step.
+pub(super) fn facts(profile: &Profile, result: &RunResult) -> Facts {
     let note = profile.method_note.value().map_or(String::new(), |note| format!(" ({note})"));
-    facts.extend([
+    vec![
         (
             "method",
             format!("{}{note}, {} steps, {} samples dropped", profile.method.words(), profile.steps, profile.dropped),
@@ -79,52 +76,51 @@ fn facts(profile: &Profile, result: &RunResult) -> Vec<Vec<String>> {
         ("clock", clock(profile)),
         ("bound", bounds(profile)),
         ("peaks", or_reason(&result.peaks, peaks_line)),
-    ]);
-    facts.into_iter().map(|(name, text)| vec![name.to_owned(), text]).collect()
+    ]
 }
 
-fn milliseconds(seconds: &f64) -> String {
+fn milliseconds(seconds: f64) -> String {
     format!("{} ms", three_digits(seconds * 1e3))
 }
 
-/// The sum of the kernels, and what it is of the whole step on the device.
+/// The sum of the kernels, and its share of a whole step on the device.
 fn kernels(profile: &Profile) -> String {
     let kernels_ns = profile.kernels_ns();
-    let mut text = milliseconds(&(kernels_ns / 1e9));
-    // Repeated kernels make the span longer than a step.
+    let mut text = milliseconds(kernels_ns / 1e9);
+    // A span with repeated kernels is longer than a step.
     let repeated = profile.kernels.iter().any(|time| time.repeats > 1);
     if let Some(span_ns) = profile.span_ns.value().filter(|span_ns| **span_ns > 0.0 && !repeated) {
         text += &format!(
-            ", {:.1} % of the {} from the first to the last timestamp of a step",
-            100.0 * kernels_ns / span_ns,
-            milliseconds(&(span_ns / 1e9))
+            ", {} % of the {} from the first to the last timestamp of a step",
+            fixed(100.0 * kernels_ns / span_ns, 1),
+            milliseconds(span_ns / 1e9)
         );
     }
     if let Some(undisturbed_ns) = profile.undisturbed_step_ns.value() {
-        text += &format!("; a step without timestamps inside takes {}", milliseconds(&(undisturbed_ns / 1e9)));
+        text += &format!("; a step without timestamps inside takes {}", milliseconds(undisturbed_ns / 1e9));
     }
     text
 }
 
 fn step(profile: &Profile) -> String {
     let ratio = match (profile.profiled_step_s.value(), profile.timed_step_s.value()) {
-        (Some(profiled), Some(timed)) => format!(", {:.2} times as long", profiled / timed),
+        (Some(profiled), Some(timed)) => format!(", {} times as long", fixed(profiled / timed, 2)),
         _ => String::new(),
     };
     format!(
         "{} timed without timestamps, {} profiled{ratio}",
-        or_reason(&profile.timed_step_s, milliseconds),
-        or_reason(&profile.profiled_step_s, milliseconds),
+        finite(&profile.timed_step_s, milliseconds),
+        finite(&profile.profiled_step_s, milliseconds),
     )
 }
 
-/// What the last timed training handed to the device.
+/// The commands that the last timed training submitted.
 fn commands(result: &RunResult) -> String {
     let none = Measured::missing("nothing was timed");
     or_reason(result.repeats.last().map_or(&none, |repeat| &repeat.commands), |commands| {
         let per_step: u32 = result.plan.kernels.iter().map(|kernel| kernel.dispatches_per_step).sum();
         format!(
-            "{per_step} dispatches a step; the timed training handed over {} dispatches in {} submissions with {} timestamps",
+            "{per_step} dispatches a step; the timed training made {} in {} submissions with {} timestamps",
             three_digits(commands.dispatches as f64),
             three_digits(commands.submissions as f64),
             commands.timestamps
@@ -133,7 +129,7 @@ fn commands(result: &RunResult) -> String {
 }
 
 fn clock(profile: &Profile) -> String {
-    let step = or_reason(&profile.clock_step_ns, |step_ns| format!("{} ns", three_digits(*step_ns)));
+    let step = finite(&profile.clock_step_ns, |step_ns| format!("{} ns", three_digits(step_ns)));
     let repeated: Vec<&KernelTime> = profile.kernels.iter().filter(|time| time.repeats > 1).collect();
     let most = repeated.iter().map(|time| time.repeats).max().unwrap_or(1);
     let repeats = match repeated.len() {
@@ -143,7 +139,7 @@ fn clock(profile: &Profile) -> String {
     format!("smallest difference between two timestamps: {step}{repeats}")
 }
 
-/// Which share of the kernels' time goes to kernels of each bound.
+/// The share of the kernels' time by what bounds them.
 fn bounds(profile: &Profile) -> String {
     let share_of = |bound: Bound| -> f64 {
         let of_bound = profile.kernels.iter().filter(|time| time.bound.value() == Some(&bound));
@@ -154,20 +150,20 @@ fn bounds(profile: &Profile) -> String {
         let reason = profile.kernels.iter().find_map(|time| time.bound.reason()).unwrap_or("no kernel was measured");
         return format!("n/a ({reason})");
     }
-    let shares = known.map(|(word, share)| format!("{share:.1} % {word}"));
+    let shares = known.map(|(word, share)| format!("{} % {word}", fixed(share, 1)));
     format!("of the kernels' time, by what would bound them at the peaks: {}", shares.join(", "))
 }
 
-/// Where the peaks come from.
+/// The peaks and when they were measured.
 fn peaks_line(peaks: &Peaks) -> String {
     let source = if peaks.cached { "from the cache, measured" } else { "measured" };
-    let rate = peaks.highest(crate::result::PeakKind::Fp32MultiplyAdd);
+    let rate = peaks.highest(PeakKind::Fp32MultiplyAdd);
     let of = |peak: Option<f64>, unit: &str| {
         peak.map_or_else(|| format!("n/a {unit}"), |peak| format!("{} {unit}", three_digits(peak)))
     };
     format!(
         "{source} {}: {}, {} in cache, {} beyond, {} us to launch a dependent kernel",
-        peaks.measured_utc.get(..16).unwrap_or(&peaks.measured_utc).replace('T', " "),
+        minute(&peaks.measured_utc),
         of(rate, "GFLOP/s"),
         of(peaks.bandwidth(0), "GB/s"),
         of(peaks.bandwidth(u64::MAX), "GB/s"),

@@ -1,81 +1,58 @@
-//! The headline, facts, epochs and phases of a run.
+//! The headline, facts, epochs and phases of a result.
 
-use super::numbers::{Notes, bytes, finite, or_reason, three_digits};
-use super::published::on_cpu;
-use super::rows::{device, error_on, stamps};
-use super::table::{GAP, grid, list, note_list};
+use super::layout::{Facts, GAP, Table, paragraph};
+use super::load;
+use super::numbers::{bytes, finite, fixed, or_reason, three_digits};
+use super::published::{on_cpu, other_data};
+use super::sweep;
 use crate::result::{Check, Epoch, Measured, Outcome, RunResult};
 
-/// Trainings with more epochs show only so many of the first and of the last.
-pub(super) const EPOCHS_AT_EACH_END: usize = 10;
-
-/// One sentence: what was trained, how long it took and how well it went, after the stamps.
+/// The headline for a terminal of `width` columns: the stamps, then what was trained, its time and its error rate.
 pub(super) fn headline(result: &RunResult, width: u16) -> String {
     let (stamps, line) = headline_parts(result);
     let stamps = if stamps.is_empty() { String::new() } else { format!("{}: ", stamps.join(", ")) };
-    list([vec![format!("{stamps}{line}")]], width)
+    paragraph(format!("{stamps}{line}"), width)
 }
 
 /// The stamps and the sentence of the headline.
-pub(super) fn headline_parts(result: &RunResult) -> (Vec<String>, String) {
-    if let Some(sweep) = super::only_sweep(result) {
-        return (stamps(result), super::sweep::headline(result, sweep));
+pub(super) fn headline_parts(result: &RunResult) -> (Vec<&'static str>, String) {
+    if let Some(sweep) = sweep::without_training(result) {
+        return (result.stamps(), sweep::headline(result, sweep));
     }
     let epochs = result.repeats.first().map_or(0, |repeat| repeat.epochs.len());
     let unit = if epochs == 1 { "epoch" } else { "epochs" };
     let time = or_reason(&result.summary.train_s, |time| format!("{} s", three_digits(*time)));
-    (stamps(result), format!("{epochs} {unit} of {} in {time}, test error {}", result.data.name, error(result)))
+    let error = finite(&result.summary.test_error_pct, |rate| format!("{rate:.2} %"));
+    let data = other_data(result).map_or_else(String::new, |data| format!(" ({data})"));
+    (result.stamps(), format!("{epochs} {unit} of {} in {time}, test error {error}{data}", result.data.name))
 }
 
-fn error(result: &RunResult) -> String {
-    let rate = finite(&result.summary.test_error_pct, |rate| format!("{rate:.2} %"));
-    error_on(result).map_or_else(|| rate.clone(), |data| format!("{rate} ({data})"))
-}
-
-/// What ran where, how fast, how surely, and what to be careful about: one line each.
-pub(super) fn facts(result: &RunResult, width: u16) -> String {
-    list(fact_rows(result).into_iter().map(Vec::from), width)
-}
-
-/// Each fact's name and what there is to say.
-pub(super) fn fact_rows(result: &RunResult) -> Vec<[String; 2]> {
+/// The circumstances of a result, its speed, spread, check and load.
+pub(super) fn facts(result: &RunResult) -> Facts {
     let summary = &result.summary;
     let rate = |rate: &Measured<f64>, unit: &str| or_reason(rate, |rate| format!("{} {unit}", three_digits(*rate)));
+    let check = ("check", or_reason(&result.check, check));
     let mut facts = circumstances(result);
-    if super::only_sweep(result).is_some() {
-        facts.push(["check".to_owned(), or_reason(&result.check, check)]);
+    if sweep::without_training(result).is_some() {
+        facts.push(check);
         return facts;
     }
-    let mut fact = |name: &str, text: String| facts.push([name.to_owned(), text]);
-    fact(
-        "speed",
-        format!(
-            "{}, {} (dense count)",
-            rate(&summary.images_per_s, "images/s"),
-            rate(&summary.dense_gflop_per_s, "GFLOP/s")
-        ),
-    );
-    fact("spread", spread(result));
-    fact("check", or_reason(&result.check, check));
-    facts.extend(super::load::fact_rows(result));
+    let images = rate(&summary.images_per_s, "images/s");
+    let speed = format!("{images}, {} (dense count)", rate(&summary.dense_gflop_per_s, "GFLOP/s"));
+    facts.extend([("speed", speed), ("spread", spread(result)), check]);
+    facts.extend(load::facts(result));
     facts
 }
 
-/// How the run ended, what to be careful about, and what it ran on: a name and a text each.
-pub(super) fn circumstances(result: &RunResult) -> Vec<[String; 2]> {
-    let mut facts = Vec::new();
-    let mut fact = |name: &str, text: String| facts.push([name.to_owned(), text]);
-    for reason in &result.reasons {
-        fact(result.status.stamp().unwrap_or("status"), reason.clone());
-    }
+/// How the run ended, its warnings, and what it ran on.
+fn circumstances(result: &RunResult) -> Facts {
+    let status = result.status.stamp().unwrap_or("status");
+    let mut facts: Facts = result.reasons.iter().map(|reason| (status, reason.clone())).collect();
     if !result.non_standard.is_empty() {
-        fact("non-standard", result.non_standard.join("; "));
+        facts.push(("non-standard", result.non_standard.join("; ")));
     }
-    for warning in &result.warnings {
-        fact("warning", warning.clone());
-    }
-    fact("adapter", adapter(result));
-    fact("machine", machine(result));
+    facts.extend(result.warnings.iter().map(|warning| ("warning", warning.clone())));
+    facts.extend([("adapter", adapter(result)), ("machine", machine(result))]);
     facts
 }
 
@@ -83,7 +60,12 @@ fn adapter(result: &RunResult) -> String {
     let adapter = &result.environment.adapter;
     if on_cpu(adapter) && !adapter.software {
         let simd = result.plan.tuning.get("simd").map_or("no driver", String::as_str);
-        return format!("{}, {}, {simd}", device(result), adapter.backend);
+        let threads = match result.plan.tuning.get("threads").map_or("", String::as_str) {
+            "" => String::new(),
+            "1" => ", 1 thread".to_owned(),
+            threads => format!(", {threads} threads"),
+        };
+        return format!("{}{threads}, {}, {simd}", adapter.label(), adapter.backend);
     }
     let driver = [&adapter.driver, &adapter.driver_info].into_iter().filter_map(Measured::value);
     let driver: Vec<&str> = driver.map(String::as_str).filter(|text| !text.is_empty()).collect();
@@ -116,7 +98,7 @@ fn spread(result: &RunResult) -> String {
     })
 }
 
-pub(super) fn check(check: &Check) -> String {
+fn check(check: &Check) -> String {
     let failed = check.kernels.iter().filter(|kernel| kernel.outcome == Outcome::Failed);
     let failed: Vec<String> = failed.map(|kernel| format!("{} of {}", kernel.kernel, kernel.layer)).collect();
     match check.outcome {
@@ -130,53 +112,44 @@ pub(super) fn check(check: &Check) -> String {
     }
 }
 
-/// The epochs of the first training.
-pub(super) fn epochs(result: &RunResult, width: u16) -> String {
+/// The epochs of the first training, for a terminal of `width` columns.
+pub(super) fn epochs_text(result: &RunResult, width: u16) -> String {
     let Some(repeat) = result.repeats.first().filter(|repeat| !repeat.epochs.is_empty()) else {
         return String::new();
     };
-    let epochs = &repeat.epochs;
-    let mut rows: Vec<Vec<String>> = Vec::new();
-    if epochs.len() > 2 * EPOCHS_AT_EACH_END {
-        rows.extend(epochs[..EPOCHS_AT_EACH_END].iter().map(epoch));
-        rows.push(vec!["...".to_owned(); EPOCH_HEADINGS.len()]);
-        rows.extend(epochs[epochs.len() - EPOCHS_AT_EACH_END..].iter().map(epoch));
-    } else {
-        rows.extend(epochs.iter().map(epoch));
-    }
-    let table = grid(&EPOCH_HEADINGS, rows, 0, GAP, width);
+    let table = epochs(&repeat.epochs).shortened().text(GAP, width);
     match result.settings.repeat.value {
         1 => table,
         repeats => format!("The first of {repeats} trainings\n\n{table}"),
     }
 }
 
-const EPOCH_HEADINGS: [&str; 6] = ["epoch", "time [s]", "loss", "train error %", "test loss", "test error %"];
-
-fn epoch(epoch: &Epoch) -> Vec<String> {
-    let loss = |loss: &Measured<f64>| finite(loss, |loss| format!("{loss:.4}"));
-    let rate = |rate: &Measured<f64>| finite(rate, |rate| format!("{rate:.2}"));
-    vec![
-        epoch.epoch.to_string(),
-        three_digits(epoch.train_s),
-        loss(&epoch.train_loss),
-        rate(&epoch.train_error_pct),
-        loss(&epoch.test_loss),
-        rate(&epoch.test_error_pct),
-    ]
+/// One row for each epoch.
+pub(super) fn epochs(epochs: &[Epoch]) -> Table {
+    let headings = ["epoch", "time [s]", "loss", "train error %", "test loss", "test error %"];
+    Table::of(&headings, 0, epochs, |epoch, notes| {
+        vec![
+            epoch.epoch.to_string(),
+            three_digits(epoch.train_s),
+            notes.or_mark(&epoch.train_loss, |loss| fixed(loss, 4)),
+            notes.or_mark(&epoch.train_error_pct, |rate| fixed(rate, 2)),
+            notes.or_mark(&epoch.test_loss, |loss| fixed(loss, 4)),
+            notes.or_mark(&epoch.test_error_pct, |rate| fixed(rate, 2)),
+        ]
+    })
 }
 
-/// Seconds of each phase, in one row; phases the run did not come to are told below it.
-pub(super) fn phases(result: &RunResult, width: u16) -> String {
-    let columns = phase_columns(result);
-    let mut notes = Notes::default();
-    let row = columns.map(|(_, phase)| notes.or_mark(phase, three_digits)).to_vec();
-    let table = grid(&columns.map(|(name, _)| name), vec![row], 0, GAP, width);
-    format!("Phases [s]\n\n{table}\n{}", note_list(&notes, width)).trim_end().to_owned()
+/// The seconds of each phase in one row, with the reasons for missing phases below.
+pub(super) fn phases_text(result: &RunResult, width: u16) -> String {
+    let phases = phases(result);
+    let table = Table::of(&phases.map(|(name, _)| name), 0, [phases], |phases, notes| {
+        phases.map(|(_, phase)| notes.or_mark(phase, three_digits)).to_vec()
+    });
+    format!("Phases [s]\n\n{}", table.text(GAP, width))
 }
 
 /// Each phase with its name, in the order of a run.
-pub(super) fn phase_columns(result: &RunResult) -> [(&'static str, &Measured<f64>); 13] {
+pub(super) fn phases(result: &RunResult) -> [(&'static str, &Measured<f64>); 13] {
     let phases = &result.phases;
     [
         ("adapter", &phases.adapter_s),

@@ -1,35 +1,25 @@
-//! Step time against size: the report of a sweep.
+//! Step time against batch size or width: the report of a sweep.
 
-use super::numbers::{Notes, as_given, or_reason, three_digits};
-use super::rows::stamps;
-use super::summary;
-use super::table::{grid, list, note_list};
+use super::layout::{Table, joined, paragraph};
+use super::numbers::{Notes, as_given, finite, fixed, percent_of, three_digits};
 use crate::result::{Measured, RunResult, Sweep, SweepFit, SweepPoint, SweepVariable};
 
 const GAP: u16 = 2;
+const LEGEND: &str = "step: median over the samples, each the mean of steps submitted together. spread: median \
+    absolute deviation of the samples, in percent of the step.";
 
-/// The whole report of a sweep: a headline, where it ran, the table of its sizes, and the line through them in words.
-pub(super) fn text(result: &RunResult, sweep: &Sweep, width: u16) -> Vec<String> {
-    let facts = summary::fact_rows(result);
-    let mut notes = Notes::default();
-    let rows = sweep.points.iter().map(|point| cells(sweep.variable, point, &mut notes)).collect();
-    let size = word(sweep.variable);
-    let headings =
-        [size, "parameters", "step\n[ms]", "us/\nimage", "images/s", "GFLOP/s\n(dense)", "spread\n%", "samples"];
-    vec![
-        list([vec![format!("{}: {}", stamps(result).join(", "), headline(result, sweep))]], width),
-        list(facts.into_iter().map(Vec::from), width),
-        grid(&headings, rows, 0, GAP, width),
-        note_list(&notes, width),
-        list([vec![line(sweep)]], width),
-        list([vec![SPREAD.to_owned()]], width),
-    ]
+/// The sweep of a result that holds no training.
+pub(super) fn without_training(result: &RunResult) -> Option<&Sweep> {
+    result.sweep.value().filter(|_| result.repeats.is_empty())
 }
 
-const SPREAD: &str = "step: median over the samples, each the mean of steps submitted together. spread: median absolute \
-    deviation of the samples, in per cent of the step.";
+/// The table of sizes and the fitted line in words.
+pub(super) fn text(sweep: &Sweep, width: u16) -> String {
+    let legend = paragraph(LEGEND, width);
+    joined([table(sweep).text(GAP, width), paragraph(line(sweep), width), legend])
+}
 
-fn word(variable: SweepVariable) -> &'static str {
+const fn word(variable: SweepVariable) -> &'static str {
     match variable {
         SweepVariable::Batch => "batch",
         SweepVariable::Width => "width",
@@ -47,51 +37,62 @@ pub(super) fn headline(result: &RunResult, sweep: &Sweep) -> String {
     format!("step time against {}, {timed} of {sizes} sizes timed{at}, {}", word(sweep.variable), result.data.name)
 }
 
+/// The size of a point: its batch or its width.
+pub(super) fn size(variable: SweepVariable, point: &SweepPoint) -> f64 {
+    match variable {
+        SweepVariable::Batch => f64::from(point.batch),
+        SweepVariable::Width => point.width,
+    }
+}
+
+/// One row for each size.
+pub(super) fn table(sweep: &Sweep) -> Table {
+    let size = word(sweep.variable);
+    let headings =
+        [size, "parameters", "step\n[ms]", "us/\nimage", "images/s", "GFLOP/s\n(dense)", "spread\n%", "samples"];
+    Table::of(&headings, 0, &sweep.points, |point, notes| cells(sweep.variable, point, notes))
+}
+
 fn cells(variable: SweepVariable, point: &SweepPoint, notes: &mut Notes) -> Vec<String> {
-    let spread = match (&point.deviation_s, &point.step_s) {
-        (Measured::Value(deviation_s), Measured::Value(step_s)) => (100.0 * deviation_s / step_s).into(),
-        (missing, _) => missing.clone(),
-    };
     let parameters = point.parameters.clone().map(|count| count as f64);
     vec![
-        match variable {
-            SweepVariable::Batch => as_given(f64::from(point.batch)),
-            SweepVariable::Width => as_given(point.width),
-        },
+        finite(&Measured::Value(size(variable, point)), as_given),
         notes.or_mark(&parameters, as_given),
         notes.or_mark(&point.step_s, |step_s| three_digits(1e3 * step_s)),
         notes.or_mark(&point.image_s(), |image_s| three_digits(1e6 * image_s)),
         notes.or_mark(&point.image_s(), |image_s| three_digits(1.0 / image_s)),
         notes.or_mark(&point.gflop_per_s(), three_digits),
-        notes.or_mark(&spread, |spread| format!("{spread:.1}")),
+        notes.or_mark(&percent_of(&point.deviation_s, &point.step_s), |spread| fixed(spread, 1)),
         point.samples_s.len().to_string(),
     ]
 }
 
-fn line(sweep: &Sweep) -> String {
+/// What the fitted line says, or why there is none.
+pub(super) fn line(sweep: &Sweep) -> String {
     match &sweep.fit {
         Measured::Value(fit) => words(sweep.variable, fit),
         Measured::Missing { reason } => format!("No line is drawn through these times: {reason}."),
     }
 }
 
-/// What the line says.
+/// The fit in words.
 fn words(variable: SweepVariable, fit: &SweepFit) -> String {
     let (larger, size) = match variable {
         SweepVariable::Batch => ("larger batches", "batch"),
         SweepVariable::Width => ("wider networks", "width"),
     };
-    let half = or_reason(&fit.half_rate_at, |half| {
+    let half = finite(&fit.half_rate_at, |half| {
         let decimals = match variable {
-            SweepVariable::Batch => usize::from(*half < 10.0),
+            SweepVariable::Batch => usize::from(half < 10.0),
             SweepVariable::Width => 2,
         };
-        format!("half of it at {size} {half:.decimals$}")
+        format!("half of it at {size} {}", fixed(half, decimals))
     });
     let trust = match fit.points {
         2 => "two points always lie on a line, so that nothing says how true it is".to_owned(),
         points => {
-            format!("none of the {points} sizes lies further than {:.1} % from this line", fit.largest_residual_pct)
+            let residual = fixed(fit.largest_residual_pct, 1);
+            format!("none of the {points} sizes lies further than {residual} % from this line")
         }
     };
     format!(
@@ -116,8 +117,8 @@ mod tests {
         };
         assert_eq!(
             words(SweepVariable::Batch, &fit),
-            "Each step costs 0.410 ms before any work; ever larger batches approach 9.60 GFLOP/s, half of it at batch 37; \
-             none of the 6 sizes lies further than 3.2 % from this line."
+            "Each step costs 0.410 ms before any work; ever larger batches approach 9.60 GFLOP/s, half of it at batch \
+             37; none of the 6 sizes lies further than 3.2 % from this line."
         );
         let two = SweepFit { points: 2, half_rate_at: Measured::missing("it is unknown"), ..fit };
         let text = words(SweepVariable::Width, &two);

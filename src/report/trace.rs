@@ -1,12 +1,15 @@
 //! A timeline in the Chrome trace event format, which Perfetto and chrome://tracing open.
 //!
-//! Source of the format: "Trace Event Format", <https://docs.google.com/document/d/1CvAClvFfyA5R-PhYUmn5OOQtYMH4h6I0nSsKchNAySU>.
+//! Source of the format: "Trace Event Format",
+//! <https://docs.google.com/document/d/1CvAClvFfyA5R-PhYUmn5OOQtYMH4h6I0nSsKchNAySU>.
 
+use super::load::load;
 use crate::result::{Event, RunResult, Timeline, Track};
 use crate::{Error, Result};
 use serde::Serialize;
 
-/// The timeline as one JSON document: a process for the timed training and one for the profiled steps, each with its tracks.
+/// The timeline as one JSON document: a process for the timed training and one for the profiled steps, each with its
+/// tracks.
 ///
 /// `ts` and `dur` are in microseconds with fractions, as the format wants them.
 ///
@@ -37,7 +40,7 @@ pub fn chrome_trace(timeline: &Timeline, result: &RunResult) -> Result<String> {
             } else {
                 "n/a (device and host clocks could not be aligned)".to_owned()
             },
-            load: super::load::load(result),
+            load: load(result),
             stamps: result.stamps().join(", "),
         },
     };

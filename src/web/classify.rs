@@ -1,4 +1,4 @@
-//! The network just trained, at work on what a visitor draws. One image is too little for a GPU: the reference classifies it.
+//! Classifies a visitor's drawing with the trained network. The reference does it: one image is too little work for a GPU.
 
 use crate::error::{Error, Result};
 use crate::model::{IMAGE_PIXELS, Model, Training};
@@ -10,8 +10,8 @@ thread_local! {
     static NETWORK: RefCell<Option<Network>> = const { RefCell::new(None) };
 }
 
-/// Keeps the network that a run has trained.
-pub fn remember(result: &RunResult, parameters: Vec<f32>) {
+/// Stores the network that a run has trained.
+pub fn store_network(result: &RunResult, parameters: Vec<f32>) {
     let model = Model::new(result.settings.dropout.value);
     let network = Network::new(model, Training::STANDARD, &parameters, [0, 0]);
     NETWORK.with_borrow_mut(|kept| *kept = Some(network));
@@ -29,7 +29,7 @@ pub fn classify(pixels: &[u8]) -> Result<Vec<f32>> {
         let network =
             network.as_ref().ok_or_else(|| Error::Usage("no network was trained yet: start a run first".into()))?;
         let image: Vec<f64> = pixels.iter().map(|&pixel| f64::from(pixel) / 255.0).collect();
-        // The label only decides the loss, which nobody asks for here.
+        // The label affects only the loss, which is not used.
         let trace = network.forward(&image, &[0], None);
         let logits = &trace.activations[trace.activations.len() - 2];
         let largest = logits.iter().copied().fold(f64::NEG_INFINITY, f64::max);

@@ -1,4 +1,4 @@
-//! What the page tells of its browser and of the machine below it.
+//! The browser and its machine, as the page reports them.
 
 use crate::bench::describe_tool;
 use crate::error::{Error, Result};
@@ -6,10 +6,10 @@ use crate::gpu::AdapterInfo;
 use crate::result::{Adapter, Cpu, Environment, Measured};
 use serde::Deserialize;
 
-/// Words of an adapter that computes on the CPU.
+/// Substrings in the names of software adapters.
 const SOFTWARE: [&str; 4] = ["swiftshader", "llvmpipe", "lavapipe", "basic render"];
 
-/// The browser and its machine, as far as a page is told.
+/// The browser and its machine, as far as browsers expose them.
 #[derive(Debug, Clone, Default, PartialEq, Deserialize)]
 #[serde(default)]
 pub struct Host {
@@ -17,13 +17,13 @@ pub struct Host {
     pub user_agent: String,
     /// `navigator.hardwareConcurrency`.
     pub logical_cores: Option<u32>,
-    /// Whether the page is isolated from other origins, which gives it finer clocks.
+    /// Whether the page is cross-origin isolated, which gives it finer clocks.
     pub cross_origin_isolated: bool,
-    /// The smallest step of `performance.now()`, nanoseconds.
+    /// Resolution of `performance.now()`, nanoseconds.
     pub clock_step_ns: Option<f64>,
-    /// The time, RFC 3339 in UTC.
+    /// Current time, RFC 3339 in UTC.
     pub now_utc: String,
-    /// What the visitor calls the device.
+    /// The visitor's name for the device.
     pub device: String,
     /// `GPUAdapterInfo.vendor`.
     pub vendor: String,
@@ -36,25 +36,28 @@ pub struct Host {
 }
 
 impl Host {
-    /// Reads what a page tells.
+    /// Parses the JSON that a page passes.
     ///
     /// # Errors
-    /// [`Error::Usage`] if it cannot be read.
+    /// [`Error::Usage`] if it is invalid.
     pub fn parse(text: &str) -> Result<Self> {
         serde_json::from_str(text)
-            .map_err(|error| Error::Usage(format!("what the page tells of its browser cannot be read: {error}")))
+            .map_err(|error| Error::Usage(format!("the page's description of its browser cannot be read: {error}")))
     }
 
-    /// The adapter with the best name that is known for it.
+    /// Completes `info` with the page's information: the most specific name, vendor, and whether it is a software adapter.
     pub fn name_adapter(&self, info: &AdapterInfo) -> AdapterInfo {
         let words = [self.vendor.as_str(), self.architecture.as_str()].join(" ");
-        let told =
+        let reported =
             [self.description.as_str(), info.name.as_str(), words.trim(), "an adapter the browser does not name"]
                 .into_iter()
                 .find(|name| !name.trim().is_empty())
                 .unwrap_or_default();
-        let name =
-            if self.device.trim().is_empty() { told.to_owned() } else { format!("{} ({told})", self.device.trim()) };
+        let name = if self.device.trim().is_empty() {
+            reported.to_owned()
+        } else {
+            format!("{} ({reported})", self.device.trim())
+        };
         let all = format!("{words} {} {}", self.description, info.name).to_lowercase();
         let software = info.software || self.is_fallback || SOFTWARE.iter().any(|word| all.contains(word));
         let vendor = if self.vendor.is_empty() { info.vendor.clone() } else { self.vendor.clone() };
@@ -64,23 +67,23 @@ impl Host {
 
     /// The environment of a result.
     pub fn environment(&self, mut adapter: Adapter) -> Environment {
-        let untold = "browsers do not tell";
-        adapter.vendor_id = Measured::missing(untold);
-        adapter.device_id = Measured::missing(untold);
+        let not_exposed = "browsers do not expose it";
+        adapter.vendor_id = Measured::missing(not_exposed);
+        adapter.device_id = Measured::missing(not_exposed);
         Environment {
             adapter,
-            os: Measured::or_missing(Some(self.user_agent.clone()).filter(|agent| !agent.is_empty()), untold),
+            os: Measured::or_missing(Some(self.user_agent.clone()).filter(|agent| !agent.is_empty()), not_exposed),
             cpu: Cpu {
-                name: Measured::missing(untold),
-                physical_cores: Measured::missing(untold),
-                logical_cores: Measured::or_missing(self.logical_cores, untold),
-                memory_bytes: Measured::missing(untold),
+                name: Measured::missing(not_exposed),
+                physical_cores: Measured::missing(not_exposed),
+                logical_cores: Measured::or_missing(self.logical_cores, not_exposed),
+                memory_bytes: Measured::missing(not_exposed),
             },
             tool: describe_tool(),
         }
     }
 
-    /// What a reader of the figures should know of the browser.
+    /// Warnings about the browser for the result.
     pub fn warnings(&self) -> Vec<String> {
         let mut warnings = Vec::new();
         if let Some(step_ns) = self.clock_step_ns.filter(|step_ns| *step_ns >= 1e3) {

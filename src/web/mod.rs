@@ -1,6 +1,6 @@
-//! What a web page, or rather its worker, can call. Everything goes in and out as JSON text or plain arrays.
+//! The WebAssembly API of the browser version. Arguments and results are JSON texts or plain arrays.
 //!
-//! A run belongs in a dedicated worker: it computes on the host too (digits, reference, shuffling), and its page must not freeze.
+//! Call [`run`] in a dedicated worker: it also computes on the host (digits, reference, shuffling), which would block the page.
 
 mod classify;
 mod host;
@@ -22,13 +22,13 @@ use wasm_bindgen::prelude::*;
 use web_time::Instant;
 
 thread_local! {
-    /// What was measured for the first profile, kept for those after it: an adapter's peaks do not change while a page is open.
+    /// The peaks measured for the first profile, reused by later ones: they do not change while a page is open.
     static PEAKS: RefCell<Option<(AdapterInfo, Peaks)>> = const { RefCell::new(None) };
-    /// The four IDX files the page was given, in the order of [`idx::FILES`].
+    /// The four IDX files given to the page, in the order of [`idx::FILES`].
     static FILES: RefCell<[Vec<u8>; 4]> = const { RefCell::new([Vec::new(), Vec::new(), Vec::new(), Vec::new()]) };
 }
 
-/// Sends panics to the browser's console; called once when the module is loaded.
+/// Logs panics to the browser's console; called once when the module is loaded.
 #[wasm_bindgen(start)]
 pub fn start() {
     console_error_panic_hook::set_once();
@@ -40,10 +40,10 @@ pub fn version() -> String {
     env!("CARGO_PKG_VERSION").to_owned()
 }
 
-/// What the browser tells of its adapters, as the JSON that `gpubench list --json` prints; `host` as for [`run`].
+/// The browser's adapters, as the JSON that `gpubench list --json` prints; `host` as for [`run`].
 ///
 /// # Errors
-/// A sentence if the browser cannot be asked.
+/// A message if the browser has no WebGPU.
 #[wasm_bindgen]
 pub async fn adapters(host: &str) -> std::result::Result<String, JsError> {
     let host = Host::parse(host)?;
@@ -52,10 +52,10 @@ pub async fn adapters(host: &str) -> std::result::Result<String, JsError> {
     Ok(serde_json::to_string(&infos)?)
 }
 
-/// Takes one of the four IDX files, plain or gzip: `index` 0 to 3 for training images, training labels, test images, test labels.
+/// Stores one of the four IDX files, plain or gzip: `index` 0 to 3 for training images, training labels, test images, test labels.
 ///
 /// # Errors
-/// A sentence that says what is wrong with the file.
+/// A message that says what is wrong with the file.
 #[wasm_bindgen]
 pub fn set_file(index: usize, name: &str, bytes: Vec<u8>) -> std::result::Result<(), JsError> {
     let file = idx::FILES.get(index).ok_or_else(|| Error::Data(format!("there is no file number {index}: 0 to 3")))?;
@@ -67,31 +67,31 @@ pub fn set_file(index: usize, name: &str, bytes: Vec<u8>) -> std::result::Result
 /// The usual names of the four files, in the order of [`set_file`]'s `index`: a list of lists, as JSON.
 ///
 /// # Errors
-/// None that can happen.
+/// None in practice.
 #[wasm_bindgen]
 pub fn file_names() -> std::result::Result<String, JsError> {
     Ok(serde_json::to_string(&idx::FILES.map(|file| file.usual_names()))?)
 }
 
-/// Asks the run at hand to stop; it ends with its partial result.
+/// Requests a stop of the current run, which ends with its partial result.
 #[wasm_bindgen]
 pub fn stop() {
     observer::request_stop();
 }
 
-/// Adds a warning to the result of the run at hand: the tab was hidden, say.
+/// Adds a warning to the result of the current run, for example that the tab was hidden.
 #[wasm_bindgen]
 pub fn warn(text: &str) {
     observer::add_warning(text);
 }
 
-/// Runs the benchmark and returns its result as JSON, whatever became of it; `on_event` is called with JSON texts on the way.
+/// Runs the benchmark and returns its result as JSON, even if the run failed; calls `on_event` with JSON texts during the run.
 ///
 /// `request` is a [`Request`], `host` a [`Host`] as JSON. Events are `{"phase": name}`, `{"progress": {...}}`, `{"epoch": {...}}` and
 /// `{"partial": result}`. Afterwards [`classify`] uses the trained network.
 ///
 /// # Errors
-/// A sentence if the request is none, the data are wrong, or there is no adapter: nothing was measured then.
+/// A message if the request is invalid, the data are damaged, or there is no adapter; nothing was measured then.
 #[wasm_bindgen]
 pub async fn run(request: &str, host: &str, on_event: js_sys::Function) -> std::result::Result<String, JsError> {
     let started = Instant::now();
@@ -113,7 +113,7 @@ pub async fn run(request: &str, host: &str, on_event: js_sys::Function) -> std::
     if settings.plan.value == request::SHIPPED {
         settings.plan.value = bench::shipped_plan(&named).to_owned();
     }
-    let mut result = bench::begin(Setup {
+    let mut result = bench::initial_result(Setup {
         settings,
         environment: host.environment(bench::describe_adapter(&named)),
         dataset: &dataset,
@@ -128,18 +128,18 @@ pub async fn run(request: &str, host: &str, on_event: js_sys::Function) -> std::
         init: None,
         profile: request.profile_steps.map(ProfileOptions::new),
         peaks,
-        probe: &bench::probe::NoProbe("a browser does not tell"),
+        probe: &bench::probe::NoProbe("browsers do not expose it"),
         started,
     };
     let outcome = bench::run(&target, &job, &mut result, &mut observer).await;
     result.warnings.extend(observer::warnings());
     if let Ok(finished) = outcome {
-        classify::remember(&result, finished.parameters);
+        classify::store_network(&result, finished.parameters);
     }
     Ok(result.to_json()?)
 }
 
-/// The adapter's peaks, where a profile was asked for that they belong to.
+/// The adapter's peaks if the request has a profile.
 async fn peaks(
     request: &Request,
     adapters: &Adapters,
@@ -150,8 +150,8 @@ async fn peaks(
     if request.profile_steps.is_none() {
         return no_peaks();
     }
-    let kept = PEAKS.with_borrow(|kept| kept.clone());
-    if let Some((_, peaks)) = kept.filter(|(measured, _)| measured == adapter) {
+    let cached = PEAKS.with_borrow(|cached| cached.clone());
+    if let Some((_, peaks)) = cached.filter(|(measured, _)| measured == adapter) {
         return Measured::Value(peaks);
     }
     observer.send_phase("peaks");
@@ -171,7 +171,7 @@ async fn peaks(
     }
 }
 
-/// The files of the page, if it gave all four and they were asked for, else synthetic digits.
+/// The files given to the page if the request asks for them, else synthetic digits.
 fn dataset(request: &Request) -> Result<Dataset> {
     if request.data != "files" {
         let (train, test) = request.images();
@@ -184,11 +184,10 @@ fn dataset(request: &Request) -> Result<Dataset> {
     idx::parse(files, "files given to the page")
 }
 
-/// What makes a run with these settings another task than the pinned one: a list of phrases, as JSON. Whether files that were given
-/// are MNIST only the run finds out.
+/// Differences of these settings from the standard task: a list of phrases, as JSON. Files count as MNIST; only the run verifies them.
 ///
 /// # Errors
-/// A sentence if the settings cannot be.
+/// A message if the settings are invalid.
 #[wasm_bindgen]
 pub fn differences(request: &str) -> std::result::Result<String, JsError> {
     let request = Request::parse(request)?;
@@ -199,27 +198,27 @@ pub fn differences(request: &str) -> std::result::Result<String, JsError> {
     Ok(serde_json::to_string(&differences)?)
 }
 
-/// Two results side by side, as the terminal program shows them.
+/// Two results side by side, as `gpubench compare` shows them.
 ///
 /// # Errors
-/// A sentence if one of them is no result.
+/// A message if one of them is not a result.
 #[wasm_bindgen]
 pub fn compare(first: &str, second: &str) -> std::result::Result<String, JsError> {
     let (first, second) = (RunResult::from_json(first)?, RunResult::from_json(second)?);
     Ok(crate::report::compare_text(&first, &second, crate::report::DEFAULT_WIDTH))
 }
 
-/// What the network of the last finished run makes of an image of 28 x 28 grey values: the ten probabilities, then the 32 x 25 x 25
-/// outputs of conv1.
+/// Classifies an image [28, 28] of grey values with the network of the last finished run: the ten probabilities, then the outputs of
+/// conv1 [32, 25, 25].
 ///
 /// # Errors
-/// A sentence if there is no network yet or the image has another size.
+/// A message if there is no network yet or the image has another size.
 #[wasm_bindgen]
 pub fn classify(pixels: &[u8]) -> std::result::Result<Vec<f32>, JsError> {
     Ok(classify::classify(pixels)?)
 }
 
-/// Whether a result may be believed: its stamp (`INVALID`, `PARTIAL`, `FAILED`), empty for a complete one.
+/// The stamp of a result (`INVALID`, `PARTIAL`, `FAILED`), empty for a complete one.
 ///
 /// # Errors
 /// A sentence if `result` is no result.
@@ -236,10 +235,10 @@ pub fn stamp(result: &str) -> std::result::Result<String, JsError> {
 #[wasm_bindgen]
 pub fn markdown(result: &str) -> std::result::Result<String, JsError> {
     let result = RunResult::from_json(result)?;
-    Ok(crate::report::markdown(&result, crate::report::Frame::of(&result.environment.adapter)))
+    Ok(crate::report::markdown(&result))
 }
 
-/// The report as a piece of a page: tables and drawings, to be styled by [`report_style`].
+/// The report as an HTML fragment with tables and plots, to be styled by [`report_style`].
 ///
 /// # Errors
 /// A sentence if `result` is no result.
@@ -254,7 +253,7 @@ pub fn report_style() -> String {
     crate::report::HTML_STYLE.to_owned()
 }
 
-/// Trainable values of the pinned network, to tell a visitor what will happen.
+/// Number of parameters of the standard network.
 #[wasm_bindgen]
 pub fn parameter_count() -> usize {
     Model::new(crate::model::DROPOUT_RATE).parameter_count()

@@ -1,4 +1,4 @@
-//! Tells a page how its run goes, and hears when it should stop.
+//! Sends the events of a run to a page, and receives its stop requests.
 
 use crate::bench::{Observer, Progress};
 use crate::error::{Error, Result};
@@ -14,12 +14,12 @@ thread_local! {
     static WARNINGS: RefCell<Vec<String>> = const { RefCell::new(Vec::new()) };
 }
 
-/// Asks the run at hand to stop.
+/// Requests a stop of the current run.
 pub fn request_stop() {
     STOP.store(true, Ordering::Relaxed);
 }
 
-/// Adds a warning to the run at hand, once.
+/// Adds a warning to the current run, once.
 pub fn add_warning(text: &str) {
     WARNINGS.with_borrow_mut(|warnings| {
         if !warnings.iter().any(|warning| warning == text) {
@@ -28,50 +28,51 @@ pub fn add_warning(text: &str) {
     });
 }
 
-/// The warnings of the run at hand.
+/// Takes the warnings of the current run.
 pub fn warnings() -> Vec<String> {
     WARNINGS.take()
 }
 
-/// Forgets stops and warnings of runs before.
+/// Clears stop requests and warnings of earlier runs.
 pub fn clear() {
     STOP.store(false, Ordering::Relaxed);
     WARNINGS.take();
 }
 
-/// Watches a run for a page.
+/// Observes a run for a page.
 pub struct PageObserver {
     on_event: js_sys::Function,
-    epochs_told: usize,
+    epochs_sent: usize,
 }
 
+/// The JSON events except the partial result.
 #[derive(Serialize)]
 #[serde(rename_all = "snake_case")]
-enum Told<'a> {
+enum PageEvent<'a> {
     Phase(&'a str),
     Progress { repeat: (u32, u32), epoch: (u32, u32), step: (u32, u32), images_per_s: f64 },
     Epoch(&'a crate::result::Epoch),
 }
 
 impl PageObserver {
-    /// Watches a run whose events go to `on_event`.
+    /// Observes a run whose events are passed to `on_event`.
     pub fn new(on_event: js_sys::Function) -> Self {
-        Self { on_event, epochs_told: 0 }
+        Self { on_event, epochs_sent: 0 }
     }
 
-    /// Tells the page that a part of the run begins.
+    /// Sends the page the name of a phase that begins.
     pub fn send_phase(&self, name: &str) {
-        self.send(&Told::Phase(name));
+        self.send(&PageEvent::Phase(name));
     }
 
-    fn send(&self, told: &Told<'_>) {
-        if let Ok(text) = serde_json::to_string(told) {
+    fn send(&self, event: &PageEvent<'_>) {
+        if let Ok(text) = serde_json::to_string(event) {
             self.send_text(&text);
         }
     }
 
     fn send_text(&self, text: &str) {
-        // A page that fails to show an event loses that event alone.
+        // An exception in the page's callback does not end the run.
         let _ = self.on_event.call1(&JsValue::NULL, &JsValue::from_str(text));
     }
 }
@@ -84,7 +85,7 @@ impl Observer for PageObserver {
     fn progress(&mut self, progress: &Progress) {
         let Progress { repeat, epoch, step, images_per_s, .. } = *progress;
         if images_per_s.is_finite() {
-            self.send(&Told::Progress { repeat, epoch, step, images_per_s });
+            self.send(&PageEvent::Progress { repeat, epoch, step, images_per_s });
         }
     }
 
@@ -94,10 +95,10 @@ impl Observer for PageObserver {
 
     fn checkpoint(&mut self, result: &RunResult) -> Result<()> {
         let epochs: Vec<_> = result.repeats.iter().flat_map(|repeat| &repeat.epochs).collect();
-        for epoch in &epochs[self.epochs_told.min(epochs.len())..] {
-            self.send(&Told::Epoch(epoch));
+        for epoch in &epochs[self.epochs_sent.min(epochs.len())..] {
+            self.send(&PageEvent::Epoch(epoch));
         }
-        self.epochs_told = epochs.len();
+        self.epochs_sent = epochs.len();
         let document = result.to_json()?;
         let value: serde_json::Value = serde_json::from_str(&document)
             .map_err(|error| Error::Output(format!("the partial result cannot be handed to the page: {error}")))?;

@@ -1,4 +1,4 @@
-//! What a page asks for.
+//! Requests: the settings of a run as a page passes them.
 
 use crate::data::idx;
 use crate::error::{Error, Result};
@@ -7,38 +7,38 @@ use crate::model::{DROPOUT_RATE, Training};
 use crate::result::{Measured, Origin, Setting, Settings, StoppingRule};
 use serde::Deserialize;
 
-/// What stands for the plan that is shipped for the adapter at hand, until that is known.
+/// Placeholder for the adapter's default plan until the adapter is known.
 pub const SHIPPED: &str = "shipped";
-/// MNIST has so many training images for each test image.
+/// Training images per test image, as in MNIST.
 const TRAIN_PER_TEST: u32 = 6;
 
-/// The settings of a run as a page gives them; what is left out is as in a standard run.
+/// The settings of a run; omitted fields are those of a standard run.
 #[derive(Debug, Clone, PartialEq, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct Request {
     /// Passes over the training images, 1 to 1000.
     pub epochs: Option<u32>,
-    /// Images in a step, at least 1.
+    /// Batch size, at least 1.
     pub batch: Option<u32>,
-    /// End after so many steps, at least 1.
+    /// Stop after this many steps, at least 1.
     pub steps: Option<u32>,
     /// Seed of initial weights, order and dropout.
     pub seed: Option<u64>,
-    /// Trainings, 1 to 1000.
+    /// Number of trainings, 1 to 1000.
     pub repeat: Option<u32>,
-    /// Whether to end after half a minute of training.
+    /// Whether to stop after half a minute of training.
     pub quick: bool,
-    /// Whether to draw a new order for every epoch.
+    /// Whether to shuffle every epoch.
     pub shuffle: bool,
     /// Probability of dropping a value, from 0 to below 1.
     pub dropout: Option<f32>,
-    /// `synthetic`, or `files` for those that were given.
+    /// `synthetic`, or `files` for those given to the page.
     pub data: String,
-    /// Synthetic digits to train on, with a sixth as many to test on, 6 to 60,000; files are always used whole.
+    /// Number of synthetic training images, 6 to 60,000, with a sixth as many test images; ignored for files.
     pub digits: Option<u32>,
-    /// Kernels of a step; those shipped for the adapter where it is left out.
+    /// Plan; the adapter's default if omitted.
     pub plan: Option<String>,
-    /// Steps to profile after the training; none where it is left out.
+    /// Steps to profile after the training; no profile if omitted.
     pub profile_steps: Option<u32>,
 }
 
@@ -62,7 +62,7 @@ impl Default for Request {
 }
 
 impl Request {
-    /// Reads a request and checks its ranges.
+    /// Parses a request and checks its ranges.
     ///
     /// # Errors
     /// [`Error::Usage`] naming the field and its range.
@@ -72,7 +72,7 @@ impl Request {
         })?;
         let within = |name: &str, value: Option<u32>, most: u32| match value {
             Some(value) if value == 0 || value > most => {
-                Err(Error::Usage(format!("{name}={value} cannot be: choose {name} from 1 to {most}")))
+                Err(Error::Usage(format!("{name}={value} is out of range: choose {name} from 1 to {most}")))
             }
             _ => Ok(()),
         };
@@ -97,7 +97,7 @@ impl Request {
         Ok(request)
     }
 
-    /// The numbers of images to train and to test on.
+    /// The numbers of training and test images.
     pub fn images(&self) -> (usize, usize) {
         match self.digits.filter(|_| self.data == "synthetic") {
             Some(digits) => (digits as usize, (digits / TRAIN_PER_TEST) as usize),
@@ -105,7 +105,7 @@ impl Request {
         }
     }
 
-    /// The same as the settings of a result.
+    /// The settings of the result.
     pub fn settings(&self) -> Settings {
         let standard = Training::STANDARD;
         let flag = |given: bool, value: bool| Setting::new(value, if given { Origin::Option } else { Origin::Default });

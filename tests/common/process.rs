@@ -38,7 +38,14 @@ pub fn gpubench(folder: &Path) -> Command {
     command
 }
 
-/// The same where no driver can be found, and without a named plan.
+/// The same with the peaks that an earlier test measured, if there was one: measuring them takes some seconds, and a profile wants some.
+pub fn with_kept_peaks(folder: &Path) -> Command {
+    let mut command = gpubench(folder);
+    command.env("XDG_CACHE_HOME", concat!(env!("CARGO_TARGET_TMPDIR"), "/cache"));
+    command
+}
+
+/// The program where no driver can be found.
 pub fn without_adapters(folder: &Path) -> Command {
     let none = folder.join("none.json");
     let mut command = program(folder);

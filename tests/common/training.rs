@@ -39,7 +39,7 @@ pub fn begun(dataset: &Dataset, batch: u32, epochs: u32, change: impl FnOnce(&mu
     change(&mut settings);
     let started_utc = "2026-01-01T00:00:00Z".to_owned();
     let environment = sample.environment;
-    bench::begin(bench::Setup { settings, environment, dataset, started_utc, adapter_s: 0.1, data_s: 0.2 })
+    bench::initial_result(bench::Setup { settings, environment, dataset, started_utc, adapter_s: 0.1, data_s: 0.2 })
 }
 
 /// Watches nothing and never stops.

@@ -1,7 +1,9 @@
 //! The program as a process on an adapter: exit codes, messages, stdout that parses, files left behind.
 
 use crate::common::named;
-use crate::common::process::{gpubench, interrupted, only_result, outcome, outcome_of, refused, results};
+use crate::common::process::{
+    gpubench, interrupted, only_result, outcome, outcome_of, refused, results, with_kept_peaks,
+};
 use crate::common::trace;
 use crate::common::trials::{Test, with_adapter};
 use gpubench::gpu::Adapters;
@@ -99,7 +101,8 @@ fn a_short_run_reports_and_keeps_its_result() {
 
 fn a_profile_tells_device_time_for_each_kernel() {
     let folder = TempDir::new().unwrap();
-    let (stdout, _) = outcome(folder.path(), &["profile", "--data", "synthetic", "--steps", "4"], 0);
+    let (stdout, _) =
+        outcome_of(with_kept_peaks(folder.path()).args(["profile", "--data", "synthetic", "--steps", "4"]), 0);
     assert!(stdout.contains("Kernels by device time") && stdout.contains("samples dropped"), "{stdout}");
     let result = only_result(folder.path());
     let profile = result.profile.value().expect("the profile is in the result");
@@ -117,7 +120,7 @@ fn a_profile_tells_device_time_for_each_kernel() {
 fn a_trace_holds_what_the_table_says() {
     let folder = TempDir::new().unwrap();
     let arguments = ["--data", "synthetic", "--steps", "3", "--trace", "t.json"];
-    let (stdout, stderr) = outcome(folder.path(), &arguments, 0);
+    let (stdout, stderr) = outcome_of(with_kept_peaks(folder.path()).args(arguments), 0);
     assert!(stdout.contains("Where the time of the training went"), "--trace asks for a profile: {stdout}");
     assert!(stderr.contains("trace: t.json"), "{stderr}");
     let trace = trace::check(&fs::read_to_string(folder.path().join("t.json")).unwrap()).unwrap();

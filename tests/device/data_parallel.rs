@@ -5,7 +5,7 @@ use crate::common::training::{Silent, begun, job, with_batch};
 use crate::common::trials::{AdapterTest, Outcome, with_each};
 use gpubench::bench::host_timeline::{Activity, HostTimeline};
 use gpubench::bench::training_target::{OpenedTarget, TrainingEngine, TrainingTarget};
-use gpubench::bench::{self, Chunk, DataParallelTarget, Device, Job, Observer, OpenedDataParallel, Progress};
+use gpubench::bench::{self, DataParallelTarget, Device, Job, Observer, OpenedDataParallel, Progress, StepChunk};
 use gpubench::check::tolerance;
 use gpubench::data::Dataset;
 use gpubench::gpu::{Adapters, Gpu, Pipelines};
@@ -53,7 +53,7 @@ fn target<'a>(
     DataParallelTarget { adapters, devices: weights.iter().enumerate().map(device).collect(), sync, checked: false }
 }
 
-fn keep_on(_: Chunk) -> ControlFlow<()> {
+fn keep_on(_: StepChunk) -> ControlFlow<()> {
     ControlFlow::Continue(())
 }
 

@@ -13,7 +13,7 @@ use tempfile::TempDir;
 fn wrong_wishes_are_refused() {
     let cases: [(&[&str], &str); 11] = [
         (&["--adapters", "0,0"], "twice: name each adapter once"),
-        (&["--adapters", "0"], "nobody to share with"),
+        (&["--adapters", "0"], "cannot share a batch"),
         (&["--adapters", "0,"], "empty name"),
         (&["--adapters", "cpu,0"], "trains by itself"),
         (&["--adapters", "0", "--adapter", "0"], "cannot be used with"),
@@ -22,7 +22,7 @@ fn wrong_wishes_are_refused() {
         (&["--adapters", "0", "--logical-devices", "2", "--split", "1:0"], "such as 3:1"),
         (&["--split", "1:1"], "name them with --adapters"),
         (&["--sync", "epoch"], "name them with --adapters"),
-        (&["--adapters", "0", "--logical-devices", "2", "--profile"], "not profiled at once"),
+        (&["--adapters", "0", "--logical-devices", "2", "--profile"], "cannot be profiled together"),
     ];
     for (arguments, says) in cases {
         refused(arguments, 2, &[says]);

@@ -3,7 +3,7 @@
 use crate::common::trials::{AdapterTest, Outcome, with_each};
 use crate::common::{named, sample};
 use gpubench::Error;
-use gpubench::cli::cache::keep;
+use gpubench::cli::cache::write;
 use gpubench::cli::peaks::cached_in_or_measured;
 use gpubench::gpu::Adapters;
 use gpubench::kernels::Kernel;
@@ -111,7 +111,7 @@ fn what_the_cache_holds_is_not_measured_again(adapters: &Adapters, index: usize)
     let info = &adapters.infos()[index];
     let folder = TempDir::new()?;
     let kept = sample::peaks::peaks(peaks::subject(info));
-    keep(folder.path(), &kept)?;
+    write(folder.path(), &kept)?;
     let peaks = cached_in_or_measured(Some(folder.path()), adapters, info)?;
     assert_eq!(peaks, Peaks { cached: true, ..kept });
     Ok(())

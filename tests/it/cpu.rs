@@ -19,8 +19,8 @@ fn every_pass_agrees_with_the_reference_in_batches_that_fill_no_chunk() {
     for level in LEVELS {
         let cores = CpuThreads::start(2, level()).unwrap();
         for batch in [1, 3, 17, 96, 128] {
-            let complaint = check::check_batch(&cores, &with_batch(batch), batch).unwrap();
-            assert_eq!(complaint, "", "batch {batch}, {}", level().name());
+            let failure = check::check_batch(&cores, &with_batch(batch), batch).unwrap();
+            assert_eq!(failure, "", "batch {batch}, {}", level().name());
         }
     }
 }
@@ -30,8 +30,8 @@ fn other_widths_and_dropout_rates_agree_with_the_reference() {
     let cores = CpuThreads::start(2, SimdLevel::detect()).unwrap();
     for (width, dropout) in [(0.25, 0.5), (0.75, 0.2), (2.0, 0.2), (1.0, 0.0), (1.0, 0.9)] {
         let config = TrainingConfig { model: Model::scaled(dropout, width).unwrap(), ..with_batch(16) };
-        let complaint = check::check_batch(&cores, &config, 9).unwrap();
-        assert_eq!(complaint, "", "width {width}, dropout {dropout}");
+        let failure = check::check_batch(&cores, &config, 9).unwrap();
+        assert_eq!(failure, "", "width {width}, dropout {dropout}");
     }
 }
 
@@ -39,7 +39,7 @@ fn other_widths_and_dropout_rates_agree_with_the_reference() {
 fn the_check_compares_every_pass_and_five_steps() {
     for level in LEVELS {
         let report = check::check(&CpuThreads::start(1, level()).unwrap(), &with_batch(16), "a test").unwrap();
-        assert_eq!((report.complaint.as_str(), report.check.outcome), ("", Outcome::Passed));
+        assert_eq!((report.failure.as_str(), report.check.outcome), ("", Outcome::Passed));
         assert_eq!(report.check.steps.len(), 5);
         // Two convolutions with their pools and three gradients less one, dropout, three dense layers with four passes, the loss, the update.
         assert_eq!(report.check.kernels.len(), 4 + 5 + 1 + 12 + 2 + 1);

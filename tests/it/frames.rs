@@ -1,7 +1,7 @@
 //! Results in the four tables of the published comparison.
 
 use crate::common::sample;
-use gpubench::report::{Frame, LoadedResult, Part, Tables, published};
+use gpubench::report::{LoadedResult, PublishedTable, TableView, Tables, published_rows};
 use gpubench::result::{AdapterKind, Measured, Member, Parallel, RunResult, Status, Synchronisation};
 use std::collections::BTreeMap;
 
@@ -46,24 +46,24 @@ fn several(result: &mut RunResult, names: [&str; 2]) {
 }
 
 /// The lines of CSV of one part, each as values by the names of their columns.
-fn lines(tables: &Tables<'_>, parts: &[Part]) -> Vec<BTreeMap<String, String>> {
+fn lines(tables: &Tables<'_>, parts: &[TableView]) -> Vec<BTreeMap<String, String>> {
     let csv = tables.csv(parts).unwrap();
     let mut reader = csv::Reader::from_reader(csv.as_bytes());
     reader.deserialize().map(|line| line.unwrap()).collect()
 }
 
-fn frame(tables: &Tables<'_>, frame: Frame) -> Vec<BTreeMap<String, String>> {
-    lines(tables, &[Part::Frame(frame)])
+fn published_table(tables: &Tables<'_>, table: PublishedTable) -> Vec<BTreeMap<String, String>> {
+    lines(tables, &[TableView::Published(table)])
 }
 
 #[test]
 fn every_published_row_stands_in_its_table() {
     let tables = Tables::of(&[]);
-    assert_eq!(Part::TABLES.map(|table| lines(&tables, &[table]).len()), [11, 3, 3, 9]);
+    assert_eq!(TableView::TABLES.map(|table| lines(&tables, &[table]).len()), [11, 3, 3, 9]);
     let mut expected: Vec<(String, String, String)> = Vec::new();
-    for one in published() {
+    for one in published_rows() {
         let number = |value: &Measured<f64>| value.value().map_or_else(String::new, f64::to_string);
-        let line = frame(&tables, one.frame).into_iter().find(|line| {
+        let line = published_table(&tables, one.table).into_iter().find(|line| {
             (&line["device"], &line["tool"], &line["device_count"])
                 == (&one.device, &one.tool, &one.device_count.to_string())
         });
@@ -85,7 +85,7 @@ fn every_published_row_stands_in_its_table() {
 
 #[test]
 fn generations_show_each_tool_that_was_timed_on_several_and_its_gain() {
-    let lines = lines(&Tables::of(&[]), &[Part::Generations]);
+    let lines = lines(&Tables::of(&[]), &[TableView::Generations]);
     let shown = lines.iter().map(|line| {
         let ratio: f64 = line["ratio_to_first_generation"].parse().unwrap();
         (line["tool"].as_str(), line["device"].as_str(), (100.0 * ratio).round())
@@ -106,7 +106,7 @@ fn generations_show_each_tool_that_was_timed_on_several_and_its_gain() {
 
 #[test]
 fn several_gpus_show_how_well_they_scale() {
-    let lines = frame(&Tables::of(&[]), Frame::ByGpu);
+    let lines = published_table(&Tables::of(&[]), PublishedTable::ByGpu);
     assert_eq!(lines[1]["device_count"], "8");
     let efficiency: f64 = lines[1]["scaling_efficiency_pct"].parse().unwrap();
     assert!((efficiency - 100.0 * 37.0 / (8.0 * 36.0)).abs() < 1e-9, "{efficiency}");
@@ -130,7 +130,7 @@ fn devices_that_train_together_are_counted_and_say_what_the_exchange_takes() {
             set_time(result, 300.0);
         }),
     ];
-    let lines = frame(&Tables::of(&all), Frame::ByGpu);
+    let lines = published_table(&Tables::of(&all), PublishedTable::ByGpu);
     let keys = ["device", "device_count", "scaling_efficiency_pct", "exchange_pct"];
     let shown: Vec<[&str; 4]> = lines.iter().take(4).map(|line| keys.map(|key| line[key].as_str())).collect();
     let expected = [
@@ -165,7 +165,7 @@ fn results_that_are_alike_share_a_row_and_others_do_not() {
         stored("debug.json", |result| result.environment.tool.profile = "debug".to_owned()),
     ];
     let tables = Tables::of(&all);
-    let lines = frame(&tables, Frame::ByTool);
+    let lines = published_table(&tables, PublishedTable::ByTool);
     let ours: Vec<_> = lines.iter().filter(|line| line["source"].ends_with(".json")).collect();
     let sources: Vec<&str> = ours.iter().map(|line| line["source"].as_str()).collect();
     assert_eq!(sources, ["dx12.json", "a.json, b.json, c.json", "fused.json", "other.json", "debug.json"]);
@@ -199,7 +199,7 @@ fn what_a_row_mixes_is_told() {
             result.summary.gpu_busy_pct = 97.5.into();
         }),
     ];
-    let line = frame(&Tables::of(&all), Frame::ByTool).remove(0);
+    let line = published_table(&Tables::of(&all), PublishedTable::ByTool).remove(0);
     for words in ["runs of 2 drivers", "runs of 2 versions of the kernels", "gpu_busy_pct: known of 1 of 2 results"] {
         assert!(line["note"].contains(words), "{line:?}");
     }
@@ -230,7 +230,7 @@ fn cores_stand_beside_the_fastest_gpu_and_keep_their_threads() {
         }),
     ];
     let tables = Tables::of(&all);
-    let lines = frame(&tables, Frame::GpuAgainstCpu);
+    let lines = published_table(&tables, PublishedTable::GpuAgainstCpu);
     let shown: Vec<_> = lines.iter().map(|line| (line["source"].as_str(), line["threads"].as_str())).collect();
     let expected = [("fast.json", ""), ("two.json", "2"), ("one.json", "1"), ("software.json", "")];
     assert_eq!(shown[..4], expected);
@@ -240,7 +240,7 @@ fn cores_stand_beside_the_fastest_gpu_and_keep_their_threads() {
     assert_eq!(lines[3]["device"], "llvmpipe (software), Imaginary CPU @ 2.00GHz, 2 cores");
     assert_eq!(lines[1]["ratio_to_tensorflow"], (44.0_f64 / 130.0).to_string(), "TensorFlow on a CPU");
     assert_eq!(lines[0]["ratio_to_tensorflow"], (5.0_f64 / 37.0).to_string(), "TensorFlow on a GPU");
-    let on_gpus = frame(&tables, Frame::ByTool);
+    let on_gpus = published_table(&tables, PublishedTable::ByTool);
     let on_gpus: Vec<_> = on_gpus.iter().take(3).map(|line| line["source"].as_str()).collect();
     assert_eq!(on_gpus, ["fast.json", "slow.json", "published 2016-17"]);
 }
@@ -268,12 +268,12 @@ fn what_is_not_standard_or_not_complete_is_left_out_with_its_reason() {
         ("empty.json", "it holds no timed training"),
     ];
     let left_out: Vec<(&str, &str)> =
-        tables.left_out.iter().map(|one| (one.stored.file.as_str(), one.reason.as_str())).collect();
+        tables.excluded.iter().map(|one| (one.loaded.file.as_str(), one.reason.as_str())).collect();
     assert_eq!(left_out, expected);
-    assert_eq!(frame(&tables, Frame::ByTool).len(), 12, "the good one and the published");
-    let text = tables.text(&Part::all(), 100);
-    let markdown = tables.markdown(&Part::all());
-    let csv = lines(&tables, &Part::all());
+    assert_eq!(published_table(&tables, PublishedTable::ByTool).len(), 12, "the good one and the published");
+    let text = tables.text(&TableView::all(), 100);
+    let markdown = tables.markdown(&TableView::all());
+    let csv = lines(&tables, &TableView::all());
     for (file, reason) in expected {
         assert!(text.contains(file) && text.contains(reason.split(':').next().unwrap()), "{text}");
         assert!(markdown.contains(&format!("| {} |", reason.replace('|', "\\|"))), "{markdown}");
@@ -304,7 +304,7 @@ fn tables_fit_the_terminal_and_say_where_rows_come_from() {
     ];
     let tables = Tables::of(&all);
     for width in [80, 100, 120, 160] {
-        let text = tables.text(&Part::all(), width);
+        let text = tables.text(&TableView::all(), width);
         for line in text.lines() {
             assert!(line.chars().count() <= usize::from(width), "wider than {width}: {line}");
         }
@@ -329,7 +329,7 @@ fn markdown_tables_are_well_formed() {
         without_load(result);
         result.environment.adapter.name = "GPU <9000> | 2".to_owned();
     })];
-    let page = Tables::of(&all).markdown(&[Part::Frame(Frame::ByTool)]);
+    let page = Tables::of(&all).markdown(&[TableView::Published(PublishedTable::ByTool)]);
     let bars = |line: &str| line.replace("\\|", "").matches('|').count();
     let rows: Vec<&str> = page.lines().filter(|line| line.starts_with('|')).collect();
     assert_eq!(rows.len(), 2 + 12);

@@ -1,7 +1,7 @@
 //! Peaks are kept in a cache that is not believed blindly, and reported with what is missing.
 
 use crate::common::sample::peaks::{peaks, subject};
-use gpubench::cli::cache::{Cached, file, keep, read};
+use gpubench::cli::cache::{Lookup, file, read, write};
 use gpubench::report::peaks_text;
 use gpubench::result::{PEAK_FACTS, Peaks, Subject};
 use std::fs;
@@ -9,7 +9,7 @@ use tempfile::TempDir;
 
 fn ignored_because(folder: &TempDir, subject: &Subject) -> String {
     match read::<Peaks>(folder.path(), subject) {
-        Cached::Ignored(why) => why,
+        Lookup::Rejected(why) => why,
         other => panic!("{other:?}"),
     }
 }
@@ -17,10 +17,10 @@ fn ignored_because(folder: &TempDir, subject: &Subject) -> String {
 #[test]
 fn kept_peaks_come_back_marked_as_cached() {
     let folder = TempDir::new().unwrap();
-    assert_eq!(read::<Peaks>(folder.path(), &subject()), Cached::Nothing);
+    assert_eq!(read::<Peaks>(folder.path(), &subject()), Lookup::Miss);
     let peaks = peaks(subject());
-    keep(&folder.path().join("a/b"), &peaks).unwrap();
-    let Cached::Found(back) = read::<Peaks>(&folder.path().join("a/b"), &subject()) else { panic!("not found") };
+    write(&folder.path().join("a/b"), &peaks).unwrap();
+    let Lookup::Hit(back) = read::<Peaks>(&folder.path().join("a/b"), &subject()) else { panic!("not found") };
     assert_eq!(*back, Peaks { cached: true, ..peaks });
     assert_eq!(fs::read_dir(folder.path().join("a/b")).unwrap().count(), 1, "a temporary file is left");
 }
@@ -28,7 +28,7 @@ fn kept_peaks_come_back_marked_as_cached() {
 #[test]
 fn peaks_of_another_subject_are_ignored_with_what_differs() {
     let folder = TempDir::new().unwrap();
-    keep(folder.path(), &peaks(subject())).unwrap();
+    write(folder.path(), &peaks(subject())).unwrap();
     let driver = Subject { driver: "NVIDIA 560.2".into(), ..subject() };
     let why = ignored_because(&folder, &driver);
     assert_eq!(why, "the kept peaks are of another driver (NVIDIA 550.1, now NVIDIA 560.2): measured again");
@@ -42,7 +42,7 @@ fn peaks_of_another_subject_are_ignored_with_what_differs() {
         Subject { pci_bus_id: "0000:02:00.0".into(), ..subject() },
         Subject { backend: "dx12".into(), ..subject() },
     ] {
-        assert_eq!(read::<Peaks>(folder.path(), &other), Cached::Nothing);
+        assert_eq!(read::<Peaks>(folder.path(), &other), Lookup::Miss);
         assert_ne!(file(folder.path(), &other), file(folder.path(), &subject()));
     }
 }
@@ -81,7 +81,7 @@ fn a_folder_that_cannot_be_written_is_an_error_to_be_noted() {
     let folder = TempDir::new().unwrap();
     let in_the_way = folder.path().join("file");
     fs::write(&in_the_way, b"in the way").unwrap();
-    let error = keep(&in_the_way, &peaks(subject())).unwrap_err();
+    let error = write(&in_the_way, &peaks(subject())).unwrap_err();
     assert_eq!(error.exit_code(), 7);
     assert_eq!(fs::read(&in_the_way).unwrap(), b"in the way");
 }

@@ -2,8 +2,10 @@
 
 use crate::common::sample;
 use gpubench::data::Identity;
-use gpubench::report::{Frame, compare, compare_text, comparison, markdown, parse_published, published, text};
+use gpubench::report::{PublishedTable, TableView, Tables};
+use gpubench::report::{compare, compare_text, markdown, parse_published, published_rows, text};
 use gpubench::result::{KernelTime, Measured, Method, Profile, RunResult, SCHEMA_VERSION, Status};
+use std::collections::BTreeMap;
 
 fn value(measured: &Measured<f64>) -> f64 {
     *measured.value().expect("the value is there")
@@ -63,10 +65,10 @@ fn unknown_fields_are_ignored_and_newer_versions_refused() {
 
 #[test]
 fn the_published_rows_are_those_of_the_source() {
-    assert_eq!(published().len(), 17);
-    let count = |frame| published().iter().filter(|row| row.frame == frame).count();
-    assert_eq!(Frame::ALL.map(count), [11, 3, 3]);
-    let times = published().iter().map(|row| (row.device.as_str(), row.tool.as_str(), row.train_s));
+    assert_eq!(published_rows().len(), 17);
+    let count = |table| published_rows().iter().filter(|row| row.table == table).count();
+    assert_eq!(PublishedTable::ALL.map(count), [11, 3, 3]);
+    let times = published_rows().iter().map(|row| (row.device.as_str(), row.tool.as_str(), row.train_s));
     let expected = [
         ("Tesla K80", "neon", 25.0),
         ("Tesla K80", "Keras (tensorflow)", 37.0),
@@ -87,10 +89,10 @@ fn the_published_rows_are_those_of_the_source() {
         ("CPU 32 cores", "Keras (tensorflow)", 130.0),
     ];
     assert_eq!(times.collect::<Vec<_>>(), expected);
-    let neon = &published()[0];
+    let neon = &published_rows()[0];
     assert_eq!((neon.tool.as_str(), neon.train_s, value(&neon.error_pct)), ("neon", 25.0, 0.9));
-    assert_eq!(published()[6].gpu_busy_pct, Measured::missing("not published"));
-    assert!(published()[12].note.contains("only 1 of the 8 GPUs"));
+    assert_eq!(published_rows()[6].gpu_busy_pct, Measured::missing("not published"));
+    assert!(published_rows()[12].note.contains("only 1 of the 8 GPUs"));
 }
 
 #[test]
@@ -112,31 +114,50 @@ fn a_wrong_table_of_published_rows_is_refused_with_its_line() {
     }
 }
 
+/// A row of a table: its values by the keys of their columns.
+type Row = BTreeMap<String, String>;
+
+/// The rows of the table that shows a run, the run itself first.
+fn rows(result: &RunResult) -> (PublishedTable, Vec<Row>) {
+    let table = PublishedTable::of(&result.environment.adapter);
+    let csv = Tables::of_run(result).csv(&[TableView::Published(table)]).unwrap();
+    let mut reader = csv::Reader::from_reader(csv.as_bytes());
+    (table, reader.deserialize().map(|row| row.unwrap()).collect())
+}
+
+fn number(row: &Row, key: &str) -> f64 {
+    row[key].parse().unwrap_or_else(|_| panic!("{key} of {row:?} is no number"))
+}
+
 #[test]
 fn a_gpu_is_compared_with_tools_and_its_ratios_are_those_of_the_times() {
-    let result = sample::gpu_run(5);
-    let table = comparison(&result, Frame::of(&result.environment.adapter));
-    assert_eq!((table.frame, table.rows.len()), (Frame::ByTool, 12));
-    let this = &table.rows[0];
-    assert!(!this.published && table.rows[1..].iter().all(|row| row.published));
-    assert_eq!(value(&this.train_s), 12.5);
-    assert_eq!((value(&this.ratio_to_best), value(&this.ratio_to_tensorflow)), (1.0, 12.5 / 20.0));
-    let neon = &table.rows[1];
-    assert_eq!((value(&neon.ratio_to_best), value(&neon.ratio_to_tensorflow)), (25.0 / 12.5, 25.0 / 37.0));
+    let (table, rows) = rows(&sample::gpu_run(5));
+    assert_eq!((table, rows.len()), (PublishedTable::ByTool, 12));
+    let this = &rows[0];
+    assert_eq!((this["device"].as_str(), this["source"].as_str()), ("Imaginary GPU 9000", "2026-11-24"));
+    assert!(rows[1..].iter().all(|row| row["source"] == "published 2016-17"));
+    assert_eq!((number(this, "train_s"), number(this, "trainings")), (12.5, 5.0));
+    assert_eq!((number(this, "ratio_to_best"), number(this, "ratio_to_tensorflow")), (1.0, 12.5 / 20.0));
+    let neon = &rows[1];
+    assert_eq!((number(neon, "ratio_to_best"), number(neon, "ratio_to_tensorflow")), (25.0 / 12.5, 25.0 / 37.0));
 }
 
 #[test]
 fn a_software_adapter_is_compared_with_cpus_and_named() {
     let result = sample::software_run();
-    let table = comparison(&result, Frame::of(&result.environment.adapter));
-    assert_eq!((table.frame, table.rows.len()), (Frame::GpuAgainstCpu, 4));
-    assert_eq!(table.tensorflow.map(|row| row.device.as_str()), Some("CPU 32 cores"));
-    assert_eq!(value(&table.rows[0].ratio_to_best), 1083.4 / 37.0);
-    assert_eq!(value(&table.rows[0].ratio_to_tensorflow), 1083.4 / 130.0);
-    assert!(table.rows[0].device.contains("(software)"));
-    assert!(markdown(&result, table.frame).contains("0.92 (synthetic)"));
+    let (table, rows) = rows(&result);
+    assert_eq!((table, rows.len()), (PublishedTable::GpuAgainstCpu, 4));
+    assert_eq!(number(&rows[0], "ratio_to_best"), 1083.4 / 37.0);
+    assert_eq!(number(&rows[0], "ratio_to_tensorflow"), 1083.4 / 130.0);
+    assert_eq!(rows[0]["device"], "llvmpipe (software), Imaginary CPU @ 2.00GHz, 2 cores");
+    assert!(rows[0]["note"].contains("error_pct: synthetic"), "{:?}", rows[0]);
+    let reference = "vs TF of this run: time divided by the 130 s of Keras (tensorflow) on CPU 32 cores.";
+    let page = markdown(&result);
+    assert!(page.contains("0.92 (synthetic)") && page.contains(reference), "{page}");
+    let report = text(&result, 160);
     // The headline and the table both carry the error rate.
-    assert_eq!(text(&result, 120).matches("(synthetic)").count(), 2);
+    assert_eq!(report.matches("(synthetic)").count(), 2, "{report}");
+    assert!(report.contains(reference) && report.contains("2026-11-24") && report.contains("single runs"), "{report}");
 }
 
 #[test]
@@ -144,16 +165,17 @@ fn an_invalid_run_is_stamped_wherever_its_figures_stand_and_sets_no_best() {
     let mut result = sample::gpu_run(1);
     result.status = Status::Invalid;
     result.reasons = vec!["the test error of 3.20 % is outside the accepted range of 0.4 to 1.5 %".to_owned()];
-    let table = comparison(&result, Frame::ByTool);
-    assert_eq!(table.rows[0].stamps, ["INVALID"]);
-    assert!(table.rows[0].ratio_to_best.reason().is_some_and(|reason| reason.contains("INVALID")));
-    assert_eq!(value(&table.rows[11].ratio_to_best), 1.0, "V100 is the best of what may be compared");
+    let (_, rows) = rows(&result);
+    assert_eq!(rows[0]["tool"], "gpubench 0.1.0 layered INVALID");
+    assert!(rows[0]["ratio_to_best"].is_empty() && rows[0]["ratio_to_tensorflow"].is_empty());
+    assert!(rows[0]["missing"].contains("ratio_to_best: not compared: the run is INVALID"), "{:?}", rows[0]);
+    assert_eq!(number(&rows[11], "ratio_to_best"), 1.0, "V100 is the best of what may be compared");
     let report = text(&result, 100);
     assert!(report.starts_with("INVALID: "), "{report}");
     assert!(report.contains("the test error of 3.20 % is outside"), "{report}");
     // The headline, the reason, the row, and why it is not compared.
     assert_eq!(report.matches("INVALID").count(), 4, "{report}");
-    assert!(markdown(&result, Frame::ByTool).contains("INVALID"));
+    assert!(markdown(&result).contains("gpubench 0.1.0 layered INVALID"));
 }
 
 #[test]
@@ -168,9 +190,12 @@ fn a_run_that_did_other_work_is_not_compared() {
         let mut result = sample::gpu_run(1);
         result.standard = false;
         change(&mut result);
-        let this = &comparison(&result, Frame::ByTool).rows[0];
-        assert_eq!(this.stamps, ["non-standard"]);
-        assert!(this.ratio_to_best.reason().is_some_and(|reason| reason.contains("other work")));
+        let this = &rows(&result).1[0];
+        assert_eq!(this["tool"], "gpubench 0.1.0 layered non-standard");
+        assert!(
+            this["ratio_to_best"].is_empty()
+                && this["missing"].contains("ratio_to_best: not compared: the run did other work")
+        );
     }
 }
 
@@ -195,7 +220,7 @@ fn other_data_is_named_beside_the_error_rate() {
     result.data.identity = Identity::Other;
     result.data.name = "data in fashion/".to_owned();
     assert!(text(&result, 120).contains("0.92 % (other data)"));
-    assert!(markdown(&result, Frame::ByTool).contains("0.92 (other data)"));
+    assert!(markdown(&result).contains("0.92 (other data)"));
 }
 
 #[test]

@@ -1,26 +1,26 @@
-//! From samples of dispatches to the times of kernels.
+//! Kernel times from samples of dispatches.
 
 use crate::gpu::Span;
 use crate::kernels::Dispatch;
 use crate::result::{KernelTime, Measured};
 use crate::stats;
 
-/// A span should last so many steps of the clock, so that rounding is at most a twentieth of it.
+/// Minimum length of a span in steps of the clock, so that quantisation is at most a twentieth of it.
 const CLOCK_STEPS: f64 = 20.0;
-/// Repeats in a span at most: far below what a watchdog would bite.
-const MOST_REPEATS: u32 = 4096;
+/// Maximum number of repetitions in a span, far below a driver's watchdog.
+const MAX_REPEATS: u32 = 4096;
 
-/// The samples of one dispatch of the plan, in nanoseconds of one call.
+/// The samples of one dispatch of the plan, in nanoseconds per call.
 #[derive(Debug, Clone, Default)]
 pub struct Samples {
-    /// Those that were kept.
+    /// The positive samples.
     pub durations_ns: Vec<f64>,
-    /// How many were 0 or negative.
+    /// Number of samples that were 0 or negative.
     pub dropped: u32,
 }
 
 impl Samples {
-    /// Keeps or drops a sample.
+    /// Adds a sample if it is positive, otherwise counts it as dropped.
     pub fn add(&mut self, duration_ns: f64) {
         if duration_ns > 0.0 {
             self.durations_ns.push(duration_ns);
@@ -30,29 +30,29 @@ impl Samples {
     }
 }
 
-/// The smallest difference between two timestamps that differ.
+/// The smallest non-zero difference between timestamps.
 pub fn clock_step_ns(ticks: &mut [f64]) -> Option<f64> {
     ticks.sort_by(f64::total_cmp);
     let differences = ticks.windows(2).map(|pair| pair[1] - pair[0]).filter(|difference| *difference > 0.0);
     differences.min_by(f64::total_cmp)
 }
 
-/// How often each dispatch should be repeated, given that spans of `repeats` dispatches lasted as long as `spans`.
+/// How often to repeat each dispatch in its span, given the `spans` of `repeats` repetitions.
 pub fn repeats_for(spans: &[Span], repeats: &[u32], clock_step_ns: Option<f64>) -> Vec<u32> {
     let longer = |(span, &repeats): (&Span, &u32)| {
         let duration_ns = span.duration_ns();
         let wanted = match clock_step_ns {
             Some(step_ns) if duration_ns >= step_ns => CLOCK_STEPS * step_ns / duration_ns * f64::from(repeats),
-            // Too short to be seen at all: much more, and look again.
+            // Below the resolution of the clock: many more, to be refined in the next round.
             _ => 16.0 * f64::from(repeats),
         };
-        // Never less than before, so that the search ends.
-        (wanted.ceil().min(f64::from(MOST_REPEATS)) as u32).max(repeats)
+        // Never decreases, so that the calibration terminates.
+        (wanted.ceil().min(f64::from(MAX_REPEATS)) as u32).max(repeats)
     };
     spans.iter().zip(repeats).map(longer).collect()
 }
 
-/// One row for each kernel and layer, the longest first; `repeats` are those of the dispatches.
+/// One row for each kernel and layer, in descending order of time; `repeats` are those of the dispatches.
 pub fn kernel_times(dispatches: &[Dispatch], samples: &[Samples], repeats: &[u32], batch: u32) -> Vec<KernelTime> {
     struct Row<'a> {
         dispatch: &'a Dispatch,
@@ -146,7 +146,7 @@ mod tests {
         let span = |duration_ns| Span { begin_ns: 0.0, end_ns: duration_ns };
         let spans = [span(0.0), span(100.0), span(1e6), span(1e6)];
         assert_eq!(repeats_for(&spans, &[1, 1, 1, 8], Some(100.0)), [16, 20, 1, 8]);
-        assert_eq!(repeats_for(&spans[..1], &[4096], Some(100.0)), [4096], "there is an end to it");
+        assert_eq!(repeats_for(&spans[..1], &[4096], Some(100.0)), [4096], "the maximum");
         assert_eq!(repeats_for(&spans[..1], &[1], None), [16], "no two timestamps differ at all");
     }
 }

@@ -1,9 +1,9 @@
-//! Where the time of a training step goes: a run of its own, with timestamps around every dispatch.
+//! A profile of training steps, separate from the timed trainings, with timestamps around every dispatch.
 
+mod baseline;
 mod kernels;
 mod roofline;
 mod timeline;
-mod undisturbed;
 
 pub use roofline::compare_with_peaks;
 
@@ -18,30 +18,30 @@ use crate::gpu::{Adapters, Gpu, Needs, Pipelines, Span, Stopwatch, Timestamps};
 use crate::result::{Measured, Method, Profile, RunResult, Timeline};
 use crate::stats;
 use crate::trainer::{Stage, Trainer};
+use baseline::{BaselineSteps, Block};
 use kernels::{Samples, clock_step_ns, kernel_times, repeats_for};
 use timeline::{StepClock, StepEvents};
-use undisturbed::{Block, Undisturbed};
 use web_time::Instant;
 
-/// Steps before them that are not counted, in which clocks and caches settle.
+/// Uncounted steps before the profiled ones, in which clocks and caches settle.
 const WARM_UP_STEPS: u32 = 3;
-/// Rounds of finding out how often a kernel has to be repeated.
+/// Maximum number of rounds to find the repetitions of each kernel.
 const CALIBRATIONS: u32 = 6;
 
-/// What profiling leaves.
+/// Outputs of [`profile`].
 pub struct Profiled {
     /// The figures.
     pub profile: Profile,
-    /// Device times for the time account, or why there are none.
+    /// Device times for the time account, or the reason why there are none.
     pub device_step: Measured<DeviceStep>,
-    /// What happened when.
+    /// Events of the profiled steps.
     pub timeline: Timeline,
 }
 
-/// Profiles training steps on a device of its own, opened with timestamps; the timed device never has any.
+/// Profiles training steps on a separate device with timestamps enabled; the timed device has none.
 ///
 /// # Errors
-/// [`Error::Adapter`] if a grade was asked for that the adapter lacks, [`Error::Interrupted`] if the observer stopped it, or the
+/// [`Error::Adapter`] if the adapter lacks the requested grade, [`Error::Interrupted`] if the observer stopped it, or the
 /// device's error.
 pub async fn profile(
     job: &Job<'_>,
@@ -68,46 +68,47 @@ pub async fn profile(
         (Err(_), Some(Timestamps::Unsupported)) => (None, Measured::Value("this method was asked for".to_owned())),
         (Err(words), _) => (None, Measured::Value(words)),
     };
-    // Only full batches: a smaller one would not be the same kernel call.
+    // Only full batches: a smaller batch is a different workload.
     let full_batches = (job.dataset.train.len() as u32 / prepared.config.training.batch).max(1);
-    let mut session = Session {
+    let mut profiler = Profiler {
         gpu: &gpu,
         trainer: &trainer,
         stopwatch: stopwatch.as_ref(),
-        undisturbed: Undisturbed::new(&gpu, &trainer, options.clock_step_ns, full_batches),
+        baseline: BaselineSteps::new(&gpu, &trainer, options.clock_step_ns, full_batches),
         initial: &initial,
         full_batches,
         repeats: vec![1; dispatches],
         origin: job.started,
-        taken: Taken { samples: vec![Samples::default(); dispatches], ..Default::default() },
+        measurements: Measurements { samples: vec![Samples::default(); dispatches], ..Default::default() },
     };
-    session.run(options.steps, observer).await?;
-    let repeats = session.repeats.clone();
-    let taken = session.taken;
-    let mut profile = figures(&taken, method(stopwatch.as_ref()), prepared, result);
+    profiler.run(options.steps, observer).await?;
+    let repeats = profiler.repeats.clone();
+    let measurements = profiler.measurements;
+    let mut profile = figures(&measurements, method(stopwatch.as_ref()), prepared, result);
     profile.method_note = method_note;
     profile.commands = Measured::Value(gpu.commands());
-    profile.kernels = kernel_times(&prepared.plan.training, &taken.samples, &repeats, prepared.config.training.batch);
+    profile.kernels =
+        kernel_times(&prepared.plan.training, &measurements.samples, &repeats, prepared.config.training.batch);
     profile.errors.extend(kernels_above_wall(&profile));
     let names: Vec<String> = prepared.plan.training.iter().map(|dispatch| dispatch.label()).collect();
-    let device_step = device_step(&taken, &profile, adapter.software);
-    Ok(Profiled { profile, device_step, timeline: timeline::timeline(&taken.events, &names) })
+    let device_step = device_step(&measurements, &profile, adapter.software);
+    Ok(Profiled { profile, device_step, timeline: timeline::timeline(&measurements.events, &names) })
 }
 
-/// The grade asked for, if the adapter has it; the adapter's finest where none was.
-fn grade_to_use(offered: Timestamps, asked: Option<Timestamps>) -> Result<Timestamps> {
-    let Some(asked) = asked else { return Ok(offered) };
+/// The requested grade if the adapter has it; the adapter's finest if none was requested.
+fn grade_to_use(offered: Timestamps, requested: Option<Timestamps>) -> Result<Timestamps> {
+    let Some(requested) = requested else { return Ok(offered) };
     let rank = |grade| match grade {
         Timestamps::InsidePasses => 3,
         Timestamps::InsideEncoders => 2,
         Timestamps::PassBoundaries => 1,
         Timestamps::Unsupported => 0,
     };
-    if rank(asked) <= rank(offered) {
-        Ok(asked)
+    if rank(requested) <= rank(offered) {
+        Ok(requested)
     } else {
         Err(Error::Adapter(format!(
-            "this adapter takes timestamps no finer than '{offered}', not '{asked}': leave --timestamps out to use the finest it has"
+            "this adapter takes timestamps no finer than '{offered}', not '{requested}': leave --timestamps out to use the finest it has"
         )))
     }
 }
@@ -121,37 +122,37 @@ fn method(stopwatch: Option<&Stopwatch>) -> Method {
     }
 }
 
-/// Everything that was measured, step by step.
+/// Raw measurements of all profiled steps.
 #[derive(Default)]
-struct Taken {
-    /// Of each dispatch of the plan.
+struct Measurements {
+    /// Samples of each dispatch of the plan.
     samples: Vec<Samples>,
-    /// Seconds of each profiled step on the host.
+    /// Seconds of each profiled step on the host's clock.
     step_s: Vec<f64>,
-    /// From the first to the last timestamp of each profiled step.
+    /// Time from the first to the last timestamp of each profiled step.
     span_ns: Vec<f64>,
-    /// Blocks of undisturbed steps.
+    /// Blocks of unprofiled steps.
     blocks: Vec<Block>,
-    /// Every timestamp.
+    /// All timestamps.
     ticks_ns: Vec<f64>,
-    /// What happened in each profiled step.
+    /// Events of each profiled step.
     events: Vec<StepEvents>,
 }
 
-/// A device at work on profiled steps.
-struct Session<'a> {
+/// Runs profiled steps on one device.
+struct Profiler<'a> {
     gpu: &'a Gpu,
     trainer: &'a Trainer<'a>,
     stopwatch: Option<&'a Stopwatch>,
-    undisturbed: Undisturbed<'a>,
+    baseline: BaselineSteps<'a>,
     initial: &'a [f32],
     full_batches: u32,
     repeats: Vec<u32>,
     origin: Instant,
-    taken: Taken,
+    measurements: Measurements,
 }
 
-impl Session<'_> {
+impl Profiler<'_> {
     async fn run(&mut self, steps: u32, observer: &mut dyn Observer) -> Result<()> {
         let mut step_s = 0.0;
         for step in 0..WARM_UP_STEPS {
@@ -161,39 +162,39 @@ impl Session<'_> {
             step_s = start.elapsed().as_secs_f64();
         }
         self.calibrate().await?;
-        self.undisturbed.expect(step_s);
+        self.baseline.set_step_time(step_s);
         for step in 0..steps {
             if observer.stop_requested() {
                 return Err(Error::Interrupted);
             }
             let (events, spans) = self.step(WARM_UP_STEPS + step).await?;
-            self.taken.step_s.push(nanoseconds_between(&events.clock.wall_ns) / 1e9);
-            for ((samples, span), &repeats) in self.taken.samples.iter_mut().zip(&spans).zip(&self.repeats) {
+            self.measurements.step_s.push(nanoseconds_between(&events.clock.wall_ns) / 1e9);
+            for ((samples, span), &repeats) in self.measurements.samples.iter_mut().zip(&spans).zip(&self.repeats) {
                 samples.add(span.duration_ns() / f64::from(repeats));
             }
             if self.stopwatch.is_some() {
-                self.taken.span_ns.extend(whole_ns(&spans));
-                self.taken.ticks_ns.extend(spans.iter().flat_map(|span| [span.begin_ns, span.end_ns]));
+                self.measurements.span_ns.extend(total_span_ns(&spans));
+                self.measurements.ticks_ns.extend(spans.iter().flat_map(|span| [span.begin_ns, span.end_ns]));
             }
-            self.taken.events.push(events);
-            self.taken.blocks.extend(self.undisturbed.after(step).await?);
+            self.measurements.events.push(events);
+            self.measurements.blocks.extend(self.baseline.run_after(step).await?);
         }
         Ok(())
     }
 
-    /// Finds out how often each kernel has to be repeated for the clock to resolve it.
+    /// Finds how often each kernel has to be repeated for the clock to resolve it.
     async fn calibrate(&mut self) -> Result<()> {
         let Some(stopwatch) = self.stopwatch else { return Ok(()) };
-        // Timestamps with nothing between them differ by no more than the clock's step, or by very little.
+        // Back-to-back timestamps differ by about one step of the clock.
         let mut recording = stopwatch.record(self.gpu);
         (0..self.repeats.len()).try_for_each(|_| recording.span(|_| Ok(())))?;
         self.gpu.wait(self.gpu.submit_encoded(recording.finish())).await?;
         let empty = stopwatch.spans(self.gpu, self.repeats.len() as u32).await?;
-        self.taken.ticks_ns.extend(empty.iter().flat_map(|span| [span.begin_ns, span.end_ns]));
+        self.measurements.ticks_ns.extend(empty.iter().flat_map(|span| [span.begin_ns, span.end_ns]));
         for round in 0..CALIBRATIONS {
             let (_, spans) = self.step(round).await?;
-            self.taken.ticks_ns.extend(spans.iter().flat_map(|span| [span.begin_ns, span.end_ns]));
-            let step_ns = clock_step_ns(&mut self.taken.ticks_ns.clone());
+            self.measurements.ticks_ns.extend(spans.iter().flat_map(|span| [span.begin_ns, span.end_ns]));
+            let step_ns = clock_step_ns(&mut self.measurements.ticks_ns.clone());
             let enough = repeats_for(&spans, &self.repeats, step_ns);
             if enough == self.repeats {
                 break;
@@ -203,13 +204,13 @@ impl Session<'_> {
         Ok(())
     }
 
-    /// Makes one step with a span for each dispatch.
+    /// Runs one step with a span for each dispatch.
     async fn step(&self, step: u32) -> Result<(StepEvents, Vec<Span>)> {
         let index = step % self.full_batches;
         let now_ns = || nanoseconds(self.origin.elapsed());
         let begin_ns = now_ns();
         let Some(stopwatch) = self.stopwatch else {
-            let spans = self.step_by_the_hosts_clock(index).await?;
+            let spans = self.step_on_host_clock(index).await?;
             let wall_ns = begin_ns..now_ns();
             let clock = StepClock { submit_ns: wall_ns.clone(), wait_end_ns: wall_ns.end, wall_ns };
             return Ok((StepEvents { step, clock, spans: spans.clone(), repeats: self.repeats.clone() }, spans));
@@ -225,18 +226,18 @@ impl Session<'_> {
         let spans = stopwatch.spans(self.gpu, self.repeats.len() as u32).await?;
         let clock = StepClock { wall_ns: begin_ns..now_ns(), submit_ns: submit_begin_ns..submit_end_ns, wait_end_ns };
         if self.repeats.iter().any(|&repeats| repeats > 1) {
-            // A repeated update moves the parameters as often: without a fresh start they would grow beyond all bounds.
+            // A repeated update is applied repeatedly: without a reset the parameters would diverge.
             self.trainer.set_parameters(self.initial);
         }
         Ok((StepEvents { step, clock, spans: spans.clone(), repeats: self.repeats.clone() }, spans))
     }
 
-    /// One step, each dispatch in a submission of its own, by the host's clock.
-    async fn step_by_the_hosts_clock(&self, index: u32) -> Result<Vec<Span>> {
+    /// Runs one step with each dispatch in its own submission, timed by the host's clock.
+    async fn step_on_host_clock(&self, step: u32) -> Result<Vec<Span>> {
         let mut spans = Vec::with_capacity(self.repeats.len());
-        for place in 0..self.repeats.len() {
+        for dispatch in 0..self.repeats.len() {
             let begin_ns = nanoseconds(self.origin.elapsed());
-            self.gpu.wait(self.trainer.submit_dispatch(place, index)?).await?;
+            self.gpu.wait(self.trainer.submit_dispatch(dispatch, step)?).await?;
             spans.push(Span { begin_ns, end_ns: nanoseconds(self.origin.elapsed()) });
         }
         Ok(spans)
@@ -247,29 +248,29 @@ fn nanoseconds_between(range: &std::ops::Range<f64>) -> f64 {
     range.end - range.start
 }
 
-/// From the first beginning to the last end.
-fn whole_ns(spans: &[Span]) -> Option<f64> {
+/// Time from the first begin to the last end.
+fn total_span_ns(spans: &[Span]) -> Option<f64> {
     let first = spans.iter().map(|span| span.begin_ns).fold(f64::INFINITY, f64::min);
     let last = spans.iter().map(|span| span.end_ns).fold(f64::NEG_INFINITY, f64::max);
     Some(last - first).filter(|span| span.is_finite())
 }
 
-/// The figures of the whole step; those of kernels are left empty.
-fn figures(taken: &Taken, method: Method, prepared: &PreparedPlan<'_>, result: &RunResult) -> Profile {
+/// The profile of the step as a whole, without its kernels.
+fn figures(measurements: &Measurements, method: Method, prepared: &PreparedPlan<'_>, result: &RunResult) -> Profile {
     let none = "the adapter takes no timestamps";
-    let positive: Vec<f64> = taken.blocks.iter().filter(|block| block.is_usable()).map(Block::step_ns).collect();
+    let usable: Vec<f64> = measurements.blocks.iter().filter(|block| block.is_usable()).map(Block::step_ns).collect();
     Profile {
         method,
         method_note: Measured::missing("the finest method was used"),
-        steps: taken.step_s.len() as u32,
-        clock_step_ns: Measured::or_missing(clock_step_ns(&mut taken.ticks_ns.clone()), none),
-        dropped: taken.samples.iter().map(|samples| samples.dropped).sum(),
-        profiled_step_s: Measured::or_missing(stats::median(&taken.step_s), "no step was profiled"),
+        steps: measurements.step_s.len() as u32,
+        clock_step_ns: Measured::or_missing(clock_step_ns(&mut measurements.ticks_ns.clone()), none),
+        dropped: measurements.samples.iter().map(|samples| samples.dropped).sum(),
+        profiled_step_s: Measured::or_missing(stats::median(&measurements.step_s), "no step was profiled"),
         timed_step_s: timed_step_s(result, prepared),
-        span_ns: Measured::or_missing(stats::median(&taken.span_ns), none),
+        span_ns: Measured::or_missing(stats::median(&measurements.span_ns), none),
         undisturbed_step_ns: match method {
             Method::HostClock => Measured::missing(none),
-            _ => Measured::or_missing(stats::median(&positive), "every sample was 0 or negative"),
+            _ => Measured::or_missing(stats::median(&usable), "every sample was 0 or negative"),
         },
         commands: crate::result::not_recorded(),
         errors: Vec::new(),
@@ -277,7 +278,7 @@ fn figures(taken: &Taken, method: Method, prepared: &PreparedPlan<'_>, result: &
     }
 }
 
-/// The mean time of a full batch in the last timed training, uploads left out.
+/// The mean time of a full batch in the last timed training, without uploads.
 fn timed_step_s(result: &RunResult, prepared: &PreparedPlan<'_>) -> Measured<f64> {
     let Some(repeat) = result.repeats.last() else { return Measured::missing("no step was timed") };
     let seconds: f64 = repeat.samples.iter().map(|sample| sample.duration_s).sum();
@@ -286,17 +287,17 @@ fn timed_step_s(result: &RunResult, prepared: &PreparedPlan<'_>) -> Measured<f64
     Measured::or_missing((batches > 0.0).then(|| seconds / batches), "no step was timed")
 }
 
-/// The device times of a step for the time account: means, since the account adds up to a sum.
-fn device_step(taken: &Taken, profile: &Profile, software: bool) -> Measured<DeviceStep> {
+/// The device times of a step for the time account: means, since the parts of the account add up.
+fn device_step(measurements: &Measurements, profile: &Profile, software: bool) -> Measured<DeviceStep> {
     if profile.method == Method::HostClock {
         return Measured::missing(
-            "without device timestamps the time of kernels cannot be told from that of launching them",
+            "without device timestamps the time of kernels cannot be separated from that of launching them",
         );
     }
     let mean = |samples: &[f64]| samples.iter().sum::<f64>() / samples.len() as f64;
-    let blocks = taken.blocks.iter().filter(|block| block.is_usable());
+    let blocks = measurements.blocks.iter().filter(|block| block.is_usable());
     let whole = blocks.fold(Block::default(), |whole, block| whole.plus(block));
-    let kernels_ns: f64 = taken
+    let kernels_ns: f64 = measurements
         .samples
         .iter()
         .map(|samples| &samples.durations_ns[..])
@@ -313,7 +314,7 @@ fn device_step(taken: &Taken, profile: &Profile, software: bool) -> Measured<Dev
     })
 }
 
-/// Kernels cannot take longer than the step that they were measured in took on the host.
+/// An error if the kernels took longer than their step did on the host's clock.
 fn kernels_above_wall(profile: &Profile) -> Option<String> {
     let repeated = profile.kernels.iter().any(|time| time.repeats > 1);
     let wall_s = *profile.profiled_step_s.value()?;
@@ -332,7 +333,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_coarser_grade_can_be_asked_for_and_a_finer_one_is_refused() {
+    fn a_coarser_grade_can_be_requested_and_a_finer_one_is_refused() {
         use Timestamps::{InsidePasses, PassBoundaries, Unsupported};
         assert_eq!(grade_to_use(InsidePasses, None), Ok(InsidePasses));
         assert_eq!(grade_to_use(InsidePasses, Some(PassBoundaries)), Ok(PassBoundaries));

@@ -1,14 +1,14 @@
-//! Kernels against the measured peaks of their adapter.
+//! The roofline: kernels compared with the measured peaks of their adapter.
 
 use crate::kernels::Dispatch;
 use crate::result::{Bound, KernelTime, Measured, Peaks, Profile};
 
-/// A rate this much above a measured peak cannot be: one of the two was measured wrongly.
-const BREACH: f64 = 1.1;
+/// A rate above this multiple of the measured peak is an error: one of the two was measured wrongly.
+const MAX_PEAK_RATIO: f64 = 1.1;
 
-/// Sets each kernel's share of the peaks and what bounds it; what cannot be is added to the errors.
+/// Sets each kernel's share of the peaks and its bound; a rate far above its peak is added to the errors.
 ///
-/// `dispatches` and `batch` are those that were profiled.
+/// `dispatches` and `batch` are those of the profiled steps.
 ///
 /// Source: S. Williams, A. Waterman, D. Patterson, "Roofline: an insightful visual performance model", CACM 52(4), 2009; the
 /// launch of an empty dispatch is a third bound beside its two.
@@ -21,7 +21,7 @@ pub fn compare_with_peaks(profile: &mut Profile, peaks: &Peaks, dispatches: &[Di
         let bandwidth = peaks.bandwidth(bytes);
         time.peak_flop_pct = share(&time.gflop_per_s, rate);
         time.peak_bandwidth_pct = share(&time.gbyte_per_s, bandwidth);
-        // 10^9 of anything a second is one of it a nanosecond.
+        // Rates in 10^9 per second equal rates per nanosecond.
         let bounds = [
             (Bound::Compute, rate.map(|rate| flop / rate)),
             (Bound::Memory, bandwidth.map(|bandwidth| bytes as f64 / bandwidth)),
@@ -40,7 +40,7 @@ fn share(rate: &Measured<f64>, peak: Option<f64>) -> Measured<f64> {
     }
 }
 
-/// The bound with the longest time; a bound whose peak is not known cannot be ruled out.
+/// The bound with the longest time; missing unless all peaks are known.
 fn highest(bounds: [(Bound, Option<f64>); 3]) -> Measured<Bound> {
     if bounds.iter().any(|(_, time_ns)| time_ns.is_none()) {
         return Measured::missing("not every peak was measured");
@@ -53,7 +53,7 @@ fn highest(bounds: [(Bound, Option<f64>); 3]) -> Measured<Bound> {
 fn breaches(time: &KernelTime) -> Vec<String> {
     let shares = [(&time.peak_flop_pct, "multiply-add rate"), (&time.peak_bandwidth_pct, "bandwidth")];
     let above = |(share, what): (&Measured<f64>, &str)| {
-        let share = share.value().copied().filter(|share| *share > 100.0 * BREACH)?;
+        let share = share.value().copied().filter(|share| *share > 100.0 * MAX_PEAK_RATIO)?;
         Some(format!(
             "{} of {} reaches {share:.0} % of the measured {what}, which cannot be: measure the peaks again on an idle machine (--fresh-peaks)",
             time.kernel, time.layer

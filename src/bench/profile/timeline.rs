@@ -1,38 +1,38 @@
-//! Profiled steps as events of the host and the device on one clock.
+//! Events of profiled steps on the host and the device, on one clock.
 
 use crate::bench::host_timeline::Activity;
 use crate::gpu::Span;
 use crate::result::{Event, Timeline, Track};
 use std::ops::Range;
 
-/// What happened in one profiled step.
+/// One profiled step.
 #[derive(Debug, Clone)]
 pub struct StepEvents {
     /// Number of the step.
     pub step: u32,
-    /// Its times on the host.
+    /// Its times on the host's clock.
     pub clock: StepClock,
     /// Its dispatches on the device's clock, in the order of the plan.
     pub spans: Vec<Span>,
-    /// How often each dispatch was repeated in its span.
+    /// Repetitions of each dispatch within its span.
     pub repeats: Vec<u32>,
 }
 
-/// The times of a step on the host, in nanoseconds since the beginning of the run.
+/// The times of a step on the host's clock, in nanoseconds since the start of the run.
 #[derive(Debug, Clone)]
 pub struct StepClock {
-    /// From the beginning of its encoding to the end of reading its timestamps back.
+    /// From the start of encoding to the end of reading back its timestamps.
     pub wall_ns: Range<f64>,
     /// Its submission.
     pub submit_ns: Range<f64>,
-    /// When the host heard that it was done.
+    /// When the host's wait for it returned.
     pub wait_end_ns: f64,
 }
 
-/// All steps on one clock; dispatches are named by `names`, in the order of the plan.
+/// The events of all steps on one clock; `names` are those of the dispatches, in the order of the plan.
 ///
-/// No API tells how the device's clock stands to the host's. A step can begin on the device no earlier than its submission began,
-/// and end no later than the host heard of it: over many steps that leaves a small range, whose middle is taken.
+/// WebGPU does not relate the device's clock to the host's. A step starts on the device no earlier than its submission and ends no
+/// later than the host's wait: over many steps this bounds the offset to a small range, whose midpoint is used.
 pub fn timeline(steps: &[StepEvents], names: &[String]) -> Timeline {
     let Some((offset_ns, alignment_ns)) = offset_ns(steps) else { return Timeline::default() };
     let mut events = Vec::new();
@@ -43,7 +43,7 @@ pub fn timeline(steps: &[StepEvents], names: &[String]) -> Timeline {
     Timeline { events, alignment_ns }
 }
 
-/// What to add to device times, and how far that may be off.
+/// The offset of device times and its uncertainty.
 fn offset_ns(steps: &[StepEvents]) -> Option<(f64, f64)> {
     let bounds = steps.iter().filter_map(|step| {
         let (first, last) = (step.spans.first()?, step.spans.last()?);
@@ -75,9 +75,9 @@ fn host_events(step: &StepEvents) -> Vec<Event> {
     ]
 }
 
-/// The dispatches of a step; those whose samples would be dropped are left out here too.
+/// The dispatches of a step, without those whose samples are dropped.
 fn device_events(step: &StepEvents, names: &[String], offset_ns: f64) -> Vec<Event> {
-    // Where each sub-track ends: dispatches without a dependency between them may run at the same time.
+    // End of each sub-track: independent dispatches may overlap.
     let mut ends_ns: Vec<f64> = Vec::new();
     let mut events = Vec::new();
     let named = step.spans.iter().zip(&step.repeats).zip(names);
@@ -118,7 +118,7 @@ mod tests {
     }
 
     #[test]
-    fn the_clocks_are_put_together_by_what_cannot_have_been_otherwise() {
+    fn the_clock_offset_is_the_midpoint_of_its_bounds() {
         // The device's clock is 1000 behind: the first step leaves -5 ..= 15 around it, the second -2 ..= 30.
         let steps = [
             step(0, 1095.0..1097.0, 1215.0, &[(100.0, 150.0), (150.0, 200.0)]),
@@ -132,7 +132,7 @@ mod tests {
     }
 
     #[test]
-    fn dispatches_at_the_same_time_have_lanes_of_their_own_and_empty_ones_are_left_out() {
+    fn overlapping_dispatches_have_sub_tracks_and_empty_ones_are_omitted() {
         let steps = [step(0, 0.0..1.0, 99.0, &[(0.0, 10.0), (5.0, 12.0), (12.0, 12.0), (11.0, 20.0)])];
         let events = timeline(&steps, &names(4)).events;
         let device: Vec<(&str, u32)> = events

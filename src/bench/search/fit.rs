@@ -1,4 +1,4 @@
-//! The line through the times of a sweep: what a step costs before any work, and the rate that larger steps approach.
+//! The line fitted to a sweep: the fixed overhead of a step, and the rate that larger steps approach.
 
 use crate::model::Model;
 use crate::result::{Measured, SweepFit, SweepPoint, SweepVariable};
@@ -6,9 +6,9 @@ use crate::stats::Line;
 
 const GIGA: f64 = 1e9;
 
-/// The line step time = overhead + operations / rate through `points`, every relative distance counting equally.
+/// Fits step time = overhead + operations / rate to `points`, minimising relative residuals.
 ///
-/// Missing with a reason where fewer than two sizes were timed, or where the line's overhead or rate could not be one.
+/// Missing with a reason if fewer than two sizes were timed, or if the overhead or rate would be negative or infinite.
 pub fn fit(variable: SweepVariable, points: &[SweepPoint]) -> Measured<SweepFit> {
     let timed: Vec<(f64, f64)> = points
         .iter()
@@ -18,7 +18,7 @@ pub fn fit(variable: SweepVariable, points: &[SweepPoint]) -> Measured<SweepFit>
         return Measured::missing(format!("{} of {} sizes were timed; a line takes two", timed.len(), points.len()));
     };
     if line.slope <= 0.0 {
-        return Measured::missing("larger steps took no longer, so the times tell no rate: sweep larger sizes");
+        return Measured::missing("larger steps took no longer, so the times show no rate: sweep larger sizes");
     }
     if line.intercept < 0.0 {
         return Measured::missing(format!(
@@ -28,7 +28,7 @@ pub fn fit(variable: SweepVariable, points: &[SweepPoint]) -> Measured<SweepFit>
     }
     let rate = 1.0 / (line.slope * GIGA);
     if !rate.is_finite() {
-        return Measured::missing("the times do not grow enough to tell a rate: sweep larger sizes");
+        return Measured::missing("the times do not grow enough to show a rate: sweep larger sizes");
     }
     let residual = |&(flop, step_s): &(f64, f64)| ((step_s - line.at(flop)) / step_s).abs();
     Measured::Value(SweepFit {
@@ -40,8 +40,7 @@ pub fn fit(variable: SweepVariable, points: &[SweepPoint]) -> Measured<SweepFit>
     })
 }
 
-/// The batch or width, a real number, whose step takes `flop` operations. At half of the rate the work takes as long as the
-/// overhead.
+/// The batch or width, a real number, whose step takes `flop` operations.
 fn size_of(variable: SweepVariable, flop: f64, points: &[SweepPoint]) -> Measured<f64> {
     let Some(point) = points.first() else { return Measured::missing("nothing was timed") };
     match variable {
@@ -59,8 +58,8 @@ fn size_of(variable: SweepVariable, flop: f64, points: &[SweepPoint]) -> Measure
     }
 }
 
-/// Multiply-adds of an image's training at width w are `linear` w + `square` w^2: layers at the border of the network, whose
-/// other side is the image or the classes, grow with w, those within with its square.
+/// The coefficients `(linear, square)` of an image's training multiply-adds at width w, `linear` w + `square` w^2: the first and last
+/// layers, next to the image and the classes, grow with w, those between with its square.
 fn quadratic() -> Option<(f64, f64)> {
     let at = |width| Model::scaled(0.0, width).map(|model| model.training_macs() as f64).ok();
     let (once, twice) = (at(1.0)?, at(2.0)?);
@@ -116,7 +115,7 @@ mod tests {
     }
 
     #[test]
-    fn what_cannot_be_an_overhead_or_a_rate_is_missing_with_words() {
+    fn an_impossible_overhead_or_rate_is_missing_with_a_reason() {
         let negative = fit(SweepVariable::Batch, &batches(-0.001, 10.0, &[64, 128, 256]));
         assert!(negative.reason().is_some_and(|reason| reason.contains("at -1.000 ms")), "{negative:?}");
         let shrinking = fit(SweepVariable::Batch, &batches(0.1, -10.0, &[64, 128, 256]));
@@ -126,7 +125,7 @@ mod tests {
     }
 
     #[test]
-    fn the_work_of_a_width_is_the_models() {
+    fn the_operations_of_a_width_equal_the_models() {
         let (linear, square) = quadratic().unwrap();
         for width in [0.25, 0.5, 1.5, 4.0, 16.0] {
             let macs = Model::scaled(0.0, width).unwrap().training_macs() as f64;

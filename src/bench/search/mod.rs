@@ -1,8 +1,8 @@
-//! Searches by measurement: the fastest plan on an adapter, step times over batch sizes and widths.
+//! Searches by measurement: autotuning of the plan, and sweeps over batch sizes and widths.
 
 mod fit;
 mod sweep;
 mod tune;
 
-pub use sweep::{SWEEP_NOT_YET, Sizes, SweepJob, sweep};
+pub use sweep::{SWEEP_NOT_REACHED, Sizes, SweepJob, sweep};
 pub use tune::{shipped_plan, tune, tuning_subject};

@@ -1,12 +1,12 @@
-//! Step time against batch size or width: the same step at several sizes in turn, each after its check.
+//! Step time as a function of batch size or width; each width is checked against the reference before it is timed.
 //!
-//! Sizes are visited in rounds, there and back, so that a machine that slows down does not look like a trend. A size that
-//! cannot be timed is a row with its reason, and the sweep goes on.
+//! Sizes are timed in rounds of alternating order, so that a machine that slows down does not appear as a trend. A size that
+//! cannot be timed is a row with its reason, and the sweep continues.
 
 use super::fit;
 use crate::bench::job::{seconds, training_config};
 use crate::bench::observer::Observer;
-use crate::bench::pacing::Pace;
+use crate::bench::pacing::SubmissionPacer;
 use crate::bench::prepared_plan::PreparedPlan;
 use crate::bench::step_time::time_steps;
 use crate::check;
@@ -21,42 +21,42 @@ use crate::stats;
 use crate::trainer::TrainingConfig;
 use web_time::Instant;
 
-/// How often each size is visited.
+/// Rounds, in each of which every size is timed once.
 const ROUNDS: u32 = 3;
-/// Median absolute deviation, as a part of the step time, from which the reader is warned.
-const UNSTEADY: f64 = 0.1;
-/// Why a size has no time while it waits its turn.
-pub const SWEEP_NOT_YET: &str = "the sweep has not come this far";
+/// Median absolute deviation, relative to the step time, from which a warning is given.
+const UNSTEADY_SPREAD: f64 = 0.1;
+/// Reason why a size has no time yet.
+pub const SWEEP_NOT_REACHED: &str = "the sweep has not reached this size";
 
-/// The sizes of a sweep; what is not varied keeps its pinned value.
+/// The sizes of a sweep; the other dimension keeps its standard value.
 #[derive(Debug, Clone, PartialEq)]
 pub enum Sizes {
-    /// Images in a step.
+    /// Batch sizes.
     Batch(Vec<u32>),
-    /// Factors on the numbers of channels and hidden units.
+    /// Factors that scale the numbers of channels and hidden units.
     Width(Vec<f64>),
 }
 
-/// What a sweep works on.
+/// Inputs of a sweep.
 pub struct SweepJob<'a> {
     /// The machine's adapters.
     pub adapters: &'a Adapters,
-    /// The one to use.
+    /// The adapter to use.
     pub adapter: &'a AdapterInfo,
     /// The data, in host memory.
     pub dataset: &'a Dataset,
-    /// What to vary.
+    /// The sizes to time.
     pub sizes: &'a Sizes,
-    /// Seconds to time each size, over all visits.
+    /// Seconds to time each size, over all rounds.
     pub seconds: f64,
 }
 
-/// One size, and what is known of it.
+/// One size with its samples.
 struct Size {
     point: SweepPoint,
-    /// What it takes to time it, or why that cannot be done.
+    /// What timing it requires, or the error that prevents it.
     setup: Result<Setup>,
-    pace: Pace,
+    pacer: SubmissionPacer,
 }
 
 struct Setup {
@@ -65,14 +65,14 @@ struct Setup {
     needs: Needs,
 }
 
-/// An opened device, and the compiled kernels of each width that passed its check on it.
-struct OpenedTarget {
+/// An opened device, with the compiled kernels of each width that passed its check.
+struct OpenedDevice {
     gpu: Gpu,
     checked: Vec<(f64, Pipelines)>,
 }
 
 impl Sizes {
-    /// What is varied.
+    /// The variable of the sweep.
     pub const fn variable(&self) -> SweepVariable {
         match self {
             Sizes::Batch(_) => SweepVariable::Batch,
@@ -81,7 +81,7 @@ impl Sizes {
     }
 
     /// Batch and width of each size.
-    fn pairs(&self) -> Vec<(u32, f64)> {
+    fn batches_and_widths(&self) -> Vec<(u32, f64)> {
         match self {
             Sizes::Batch(batches) => batches.iter().map(|&batch| (batch, 1.0)).collect(),
             Sizes::Width(widths) => widths.iter().map(|&width| (Training::STANDARD.batch, width)).collect(),
@@ -89,13 +89,13 @@ impl Sizes {
     }
 }
 
-/// Times a training step at each size and fills `result`, which was begun, visit by visit.
+/// Times a training step at each size and updates `result`, an initial result, after each timing.
 ///
 /// # Errors
-/// Whatever ended the sweep early, or the first size's reason if no size could be timed; `result` holds what was measured.
+/// The error that ended the sweep early, or the first size's error if no size could be timed; `result` holds what was measured.
 pub async fn sweep(job: &SweepJob<'_>, result: &mut RunResult, observer: &mut dyn Observer) -> Result<()> {
-    explain(job.sizes, result);
-    let outcome = visits(job, result, observer).await;
+    mark_as_sweep(job.sizes, result);
+    let outcome = time_all(job, result, observer).await;
     (result.status, result.reasons) = match &outcome {
         Ok(()) => (Status::Complete, Vec::new()),
         Err(Error::Interrupted) => (Status::Partial, vec![Error::Interrupted.to_string()]),
@@ -106,11 +106,11 @@ pub async fn sweep(job: &SweepJob<'_>, result: &mut RunResult, observer: &mut dy
     outcome
 }
 
-/// A warning that names the size whose times vary most, if they vary so much that the line means little.
+/// A warning that names the size with the largest relative deviation, if it reaches [`UNSTEADY_SPREAD`].
 fn unsteady(sweep: &Sweep) -> Option<String> {
     let spread = |point: &SweepPoint| Some(point.deviation_s.value()? / point.step_s.value()?);
     let spreads = sweep.points.iter().filter_map(|point| Some((name(sweep.variable, point), spread(point)?)));
-    let (name, spread) = spreads.max_by(|a, b| a.1.total_cmp(&b.1)).filter(|(_, spread)| *spread >= UNSTEADY)?;
+    let (name, spread) = spreads.max_by(|a, b| a.1.total_cmp(&b.1)).filter(|(_, spread)| *spread >= UNSTEADY_SPREAD)?;
     Some(format!(
         "times are unsteady, those of {name} by {:.0} %: end other work on this machine, or ask for more --seconds",
         100.0 * spread
@@ -125,8 +125,8 @@ fn name(variable: SweepVariable, point: &SweepPoint) -> String {
     }
 }
 
-/// Says in `result` what a sweep leaves out.
-fn explain(sizes: &Sizes, result: &mut RunResult) {
+/// Marks `result` as that of a sweep, with reasons for the figures that a sweep does not have.
+fn mark_as_sweep(sizes: &Sizes, result: &mut RunResult) {
     let varied = match sizes {
         Sizes::Batch(_) => "batch sizes",
         Sizes::Width(_) => "widths of the network",
@@ -155,11 +155,11 @@ fn explain(sizes: &Sizes, result: &mut RunResult) {
     };
 }
 
-async fn visits(job: &SweepJob<'_>, result: &mut RunResult, observer: &mut dyn Observer) -> Result<()> {
-    let pairs = job.sizes.pairs().into_iter();
+async fn time_all(job: &SweepJob<'_>, result: &mut RunResult, observer: &mut dyn Observer) -> Result<()> {
+    let pairs = job.sizes.batches_and_widths().into_iter();
     let mut sizes: Vec<Size> = pairs.map(|size| Size::new(size, &result.settings, job.dataset)).collect();
     let mut opened = None;
-    publish(job.sizes.variable(), &sizes, result);
+    update_points(job.sizes.variable(), &sizes, result);
     observer.checkpoint(result)?;
     for round in 0..ROUNDS {
         let mut order: Vec<usize> = (0..sizes.len()).collect();
@@ -170,32 +170,32 @@ async fn visits(job: &SweepJob<'_>, result: &mut RunResult, observer: &mut dyn O
             if observer.stop_requested() {
                 return Err(Error::Interrupted);
             }
-            let visited = visit(job, &mut sizes, index, round, &mut opened, result, observer).await;
-            match visited {
+            let outcome = time_size(job, &mut sizes, index, round, &mut opened, result, observer).await;
+            match outcome {
                 Err(error @ (Error::Interrupted | Error::Output(_))) => {
-                    publish(job.sizes.variable(), &sizes, result);
+                    update_points(job.sizes.variable(), &sizes, result);
                     return Err(error);
                 }
                 Err(error) => sizes[index].setup = Err(error),
                 Ok(()) => {}
             }
-            // A device that failed is of no use for the other sizes.
-            opened = opened.filter(|opened: &OpenedTarget| opened.gpu.health().is_ok());
-            publish(job.sizes.variable(), &sizes, result);
+            // A failed device is reopened for the next size.
+            opened = opened.filter(|opened: &OpenedDevice| opened.gpu.health().is_ok());
+            update_points(job.sizes.variable(), &sizes, result);
             observer.checkpoint(result)?;
         }
     }
     match sizes.iter().map(|size| size.setup.as_ref().err()).collect::<Option<Vec<_>>>() {
         Some(errors) => Err(errors.first().map_or_else(
             || Error::Usage("there is no size to sweep over: give --batch or --width some".into()),
-            |error| of_all((*error).clone()),
+            |error| no_size_timed((*error).clone()),
         )),
         None => Ok(()),
     }
 }
 
-/// The first size's error, as that of a sweep in which no size could be timed.
-fn of_all(error: Error) -> Error {
+/// The error of a sweep in which no size could be timed, from that of its first size.
+fn no_size_timed(error: Error) -> Error {
     let words = format!("no size could be timed; the first of them: {error}");
     match error {
         Error::Usage(_) => Error::Usage(words),
@@ -206,9 +206,9 @@ fn of_all(error: Error) -> Error {
     }
 }
 
-/// Puts the rows so far and the line through them into `result`.
-fn publish(variable: SweepVariable, sizes: &[Size], result: &mut RunResult) {
-    let points: Vec<SweepPoint> = sizes.iter().map(Size::row).collect();
+/// Sets the points so far and their fit in `result`.
+fn update_points(variable: SweepVariable, sizes: &[Size], result: &mut RunResult) {
+    let points: Vec<SweepPoint> = sizes.iter().map(Size::result_point).collect();
     let fit = fit::fit(variable, &points);
     result.sweep = Measured::Value(Sweep { variable, points, fit });
 }
@@ -225,8 +225,8 @@ impl Size {
             width,
             parameters: known(&|model| model.parameter_count() as u64),
             flop_per_step: known(&|model| 2 * model.training_macs() * u64::from(batch)),
-            step_s: Measured::missing(SWEEP_NOT_YET),
-            deviation_s: Measured::missing(SWEEP_NOT_YET),
+            step_s: Measured::missing(SWEEP_NOT_REACHED),
+            deviation_s: Measured::missing(SWEEP_NOT_REACHED),
             samples_s: Vec::new(),
         };
         let setup = model.and_then(|model| {
@@ -237,29 +237,29 @@ impl Size {
             let needs = config.needs(&plan, dataset);
             Ok(Setup { config, plan, needs })
         });
-        Self { point, setup, pace: Pace::default() }
+        Self { point, setup, pacer: SubmissionPacer::default() }
     }
 
-    /// The row of the result: a time from the samples so far, or the reason why there is none.
-    fn row(&self) -> SweepPoint {
+    /// The point of the result: the time from the samples so far, or the reason why there is none.
+    fn result_point(&self) -> SweepPoint {
         let (step_s, deviation_s) = match &self.setup {
             Err(error) => (Measured::missing(error.to_string()), Measured::missing(error.to_string())),
             Ok(_) => (
-                Measured::or_missing(stats::median(&self.point.samples_s), SWEEP_NOT_YET),
-                Measured::or_missing(stats::median_absolute_deviation(&self.point.samples_s), SWEEP_NOT_YET),
+                Measured::or_missing(stats::median(&self.point.samples_s), SWEEP_NOT_REACHED),
+                Measured::or_missing(stats::median_absolute_deviation(&self.point.samples_s), SWEEP_NOT_REACHED),
             ),
         };
         SweepPoint { step_s, deviation_s, ..self.point.clone() }
     }
 }
 
-/// Opens, compiles and checks what is not yet, and times the size `index`.
-async fn visit(
+/// Times the size `index`; opens the device, compiles and checks its width first if that was not done before.
+async fn time_size(
     job: &SweepJob<'_>,
     sizes: &mut [Size],
     index: usize,
     round: u32,
-    opened: &mut Option<OpenedTarget>,
+    opened: &mut Option<OpenedDevice>,
     result: &mut RunResult,
     observer: &mut dyn Observer,
 ) -> Result<()> {
@@ -271,8 +271,8 @@ async fn visit(
     }
     let width = sizes[index].point.width;
     let name = name(job.sizes.variable(), &sizes[index].point);
-    let Size { point, setup, pace } = &mut sizes[index];
-    // Opening may have found that the size exceeds the adapter.
+    let Size { point, setup, pacer } = &mut sizes[index];
+    // Opening may have failed for a size that exceeds the adapter's limits.
     let (Some(opened), Ok(setup)) = (opened.as_mut(), &*setup) else {
         return setup.as_ref().map(|_| ()).map_err(Error::clone);
     };
@@ -285,23 +285,23 @@ async fn visit(
     let Some((_, pipelines)) = opened.checked.iter().find(|(checked, _)| *checked == width) else { return Ok(()) };
     observer.phase(&format!("timing {name}, round {} of {ROUNDS}", round + 1));
     let prepared = PreparedPlan { gpu: &opened.gpu, pipelines, plan: &setup.plan, config: &setup.config };
-    time_steps(&prepared, job.dataset, job.seconds / f64::from(ROUNDS), pace, &mut point.samples_s, observer).await
+    time_steps(&prepared, job.dataset, job.seconds / f64::from(ROUNDS), pacer, &mut point.samples_s, observer).await
 }
 
-/// Opens a device with room for every size that the adapter has room for; the others fail. `None` if that leaves no size.
-async fn open(job: &SweepJob<'_>, sizes: &mut [Size]) -> Option<OpenedTarget> {
+/// Opens a device for all sizes within the adapter's limits; the others fail. `None` if no size is left.
+async fn open(job: &SweepJob<'_>, sizes: &mut [Size]) -> Option<OpenedDevice> {
     loop {
         let needs = |size: &Size| size.setup.as_ref().map_or(0, |setup| setup.needs.largest_binding_bytes);
         let largest = sizes.iter_mut().filter(|size| size.setup.is_ok()).max_by_key(|size| needs(size))?;
-        let asked = Needs { largest_binding_bytes: needs(largest), ..Needs::default() };
-        match Gpu::open(job.adapters, job.adapter, asked).await {
-            Ok(gpu) => return Some(OpenedTarget { gpu, checked: Vec::new() }),
+        let needs = Needs { largest_binding_bytes: needs(largest), ..Needs::default() };
+        match Gpu::open(job.adapters, job.adapter, needs).await {
+            Ok(gpu) => return Some(OpenedDevice { gpu, checked: Vec::new() }),
             Err(error) => largest.setup = Err(error),
         }
     }
 }
 
-/// Compiles the kernels of a width and compares them with the reference; no size of it is timed without.
+/// Compiles the kernels of a width and compares them with the reference.
 async fn compile_and_check(
     gpu: &Gpu,
     width: f64,
@@ -320,15 +320,15 @@ async fn compile_and_check(
         *phase = (phase.value().unwrap_or(&0.0) + more_s).into();
     }
     let passed = report.check.outcome == Outcome::Passed;
-    if !report.remark.is_empty() {
-        result.warnings.push(format!("width {}: {}", width, report.remark));
+    if !report.warning.is_empty() {
+        result.warnings.push(format!("width {}: {}", width, report.warning));
     }
-    // One check stands in the result: the first that passed, or the last that did not.
+    // The result holds one check: the first that passed, else the last that failed.
     if result.check.value().is_none_or(|check| check.outcome == Outcome::Failed) {
         result.phases.first_step_s = report.first_step_s.into();
         result.check = Measured::Value(report.check);
     }
-    if passed { Ok(pipelines) } else { Err(Error::Check(report.complaint)) }
+    if passed { Ok(pipelines) } else { Err(Error::Check(report.failure)) }
 }
 
 #[cfg(test)]
@@ -336,7 +336,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_size_whose_times_vary_most_is_named_if_they_vary_much() {
+    fn a_warning_names_the_size_with_the_largest_deviation() {
         let point = |batch, deviation_s: Measured<f64>| SweepPoint {
             batch,
             width: 1.0,
@@ -366,7 +366,7 @@ mod tests {
             [Error::Usage("a".into()), Error::Adapter("a".into()), Error::Check("a".into()), Error::Device("a".into())]
         {
             let code = error.exit_code();
-            let all = of_all(error);
+            let all = no_size_timed(error);
             assert_eq!(all.exit_code(), code);
             assert_eq!(all.to_string(), "no size could be timed; the first of them: a");
         }

@@ -1,10 +1,10 @@
-//! A short measured search for the fastest plan on an adapter, and for the values of its parameters.
+//! Autotuning: a short measured search for the fastest plan on an adapter and the values of its parameters.
 //!
-//! Every plan is tried as shipped, then the parameters of the fastest one after the other: to try all combinations would take
-//! longer than a run.
+//! Every plan is timed with its shipped values, then the parameters of the fastest plan are varied one at a time: all combinations
+//! would take longer than a run.
 
 use crate::bench::observer::Observer;
-use crate::bench::pacing::Pace;
+use crate::bench::pacing::SubmissionPacer;
 use crate::bench::prepared_plan::PreparedPlan;
 use crate::bench::step_time::time_steps;
 use crate::check;
@@ -18,35 +18,35 @@ use crate::stats;
 use crate::trainer::TrainingConfig;
 use web_time::Instant;
 
-/// A plan whose first visit took so many times the fastest's is not visited again.
-const HOPELESS: f64 = 2.0;
-/// Seconds of a visit, if that is enough for two samples.
-const VISIT_S: f64 = 0.3;
-/// Images that are trained on, in batches: more would only take longer to copy.
+/// A plan slower than the fastest by this factor is not timed again.
+const MAX_SLOWDOWN: f64 = 2.0;
+/// Seconds of one timing, unless two samples take longer.
+const TIMING_S: f64 = 0.3;
+/// Batches in the random dataset: more would only take longer to copy.
 const BATCHES: u32 = 8;
 
-/// The plan that is used where nothing was measured: on drivers that compute on the CPU loads are dear and registers cheap, on
-/// GPUs workgroups should fill a compute unit.
+/// The default plan of an adapter without tuning: on software adapters loads are expensive and registers cheap, on GPUs workgroups
+/// should fill a compute unit.
 pub fn shipped_plan(adapter: &AdapterInfo) -> &'static str {
     if adapter.software { fused::LANES } else { fused::NAME }
 }
 
-/// What a tuning of `adapter` belongs to.
+/// The identity of the adapter, driver, program and shaders that a tuning is valid for.
 pub fn tuning_subject(adapter: &AdapterInfo) -> Subject {
     Subject { shader_hash: kernels::shader_hash(), ..peaks::subject(adapter) }
 }
 
-/// A plan on the device, ready to be timed, or why it cannot be.
-struct Entry {
+/// A plan with its samples, or the error that prevents its timing.
+struct Trial {
     choice: Choice,
     plan: Plan,
     pipelines: Result<Pipelines>,
-    pace: Pace,
+    pacer: SubmissionPacer,
     samples_s: Vec<f64>,
 }
 
-impl Entry {
-    /// Median time of a step, seconds.
+impl Trial {
+    /// Median step time, seconds.
     fn step_s(&self) -> Option<f64> {
         self.pipelines.as_ref().ok().and(stats::median(&self.samples_s))
     }
@@ -57,11 +57,11 @@ struct Search<'a> {
     gpu: Gpu,
     config: &'a TrainingConfig,
     dataset: Dataset,
-    entries: Vec<Entry>,
+    trials: Vec<Trial>,
 }
 
-/// Times a step of every plan that passes its check, and of the fastest with other values of its parameters, for `config`, on
-/// random images; the time of the measurement is left to the caller to fill in.
+/// Times a step of every plan that passes its check, and of the fastest plan with other values of its parameters, for `config`, on
+/// random images. The caller sets `measured_utc`.
 ///
 /// # Errors
 /// [`Error::Interrupted`] if the observer stopped it, [`Error::Adapter`] if the adapter cannot be opened.
@@ -78,109 +78,111 @@ pub async fn tune(
     let needs = plans.map(|plan| config.needs(&plan, &dataset)).max_by_key(|needs| needs.largest_binding_bytes);
     let needs = Needs { subgroups: adapter.subgroups, ..needs.unwrap_or_default() };
     let gpu = Gpu::open(adapters, adapter, needs).await?;
-    let mut search = Search { gpu, config, dataset, entries: Vec::new() };
+    let mut search = Search { gpu, config, dataset, trials: Vec::new() };
     let (bases, variants): (Vec<Choice>, Vec<Choice>) =
         choices.into_iter().partition(|choice| choice.row.base.is_none());
     for choice in bases.into_iter().chain(variants) {
-        search.add(choice, observer).await?;
+        search.try_choice(choice, observer).await?;
     }
-    // Back in the other order, so that a machine that slows down favours nobody.
-    for index in (0..search.entries.len()).rev().filter(|&index| search.hopeful(index)).collect::<Vec<_>>() {
-        search.visit(index, observer).await?;
+    // A second timing in reverse order, so that a machine that slows down favours no plan.
+    for index in (0..search.trials.len()).rev().filter(|&index| search.is_competitive(index)).collect::<Vec<_>>() {
+        search.time(index, observer).await?;
     }
-    search.parameters(observer).await?;
+    search.search_parameters(observer).await?;
     Ok(Tuning {
         subject: tuning_subject(adapter),
         measured_utc: String::new(),
         batch: config.training.batch,
         cached: false,
         duration_s: start.elapsed().as_secs_f64(),
-        candidates: search.entries.into_iter().map(candidate).collect(),
+        candidates: search.trials.into_iter().map(candidate).collect(),
     })
 }
 
 impl Search<'_> {
-    /// Compiles, checks and times a plan for the first time.
-    async fn add(&mut self, choice: Choice, observer: &mut dyn Observer) -> Result<()> {
+    /// Compiles, checks and times a plan.
+    async fn try_choice(&mut self, choice: Choice, observer: &mut dyn Observer) -> Result<()> {
         observer.phase(&format!("checking plan {choice}"));
         let plan = choice.make(&self.config.model, &self.config.training, self.config.seed);
-        let pipelines = match self.reason_against(&choice, &plan) {
+        let pipelines = match self.skip_reason(&choice, &plan) {
             Some(reason) => Err(Error::Adapter(reason)),
             None => compile_and_check(&self.gpu, &plan, self.config).await,
         };
-        self.entries.push(Entry { choice, plan, pipelines, pace: Pace::default(), samples_s: Vec::new() });
-        self.visit(self.entries.len() - 1, observer).await
+        self.trials.push(Trial { choice, plan, pipelines, pacer: SubmissionPacer::default(), samples_s: Vec::new() });
+        self.time(self.trials.len() - 1, observer).await
     }
 
-    /// Why a plan is not tried: what it needs is not there, or the plan that it is a variant of was much too slow.
-    fn reason_against(&self, choice: &Choice, plan: &Plan) -> Option<String> {
+    /// Why a plan is skipped: the adapter lacks a feature, or the plan's base was too slow.
+    fn skip_reason(&self, choice: &Choice, plan: &Plan) -> Option<String> {
         if plan.needs_subgroups() && !self.gpu.adapter.subgroups {
             return Some(format!("the adapter has no subgroups, which {} needs", choice.row.name));
         }
         let base = choice.row.base?;
-        let index = self.entries.iter().position(|entry| entry.choice.row.name == base)?;
-        let words = format!("{base}, of which it is a variant, took more than {HOPELESS} times as long as the fastest");
-        (!self.hopeful(index)).then_some(words)
+        let index = self.trials.iter().position(|trial| trial.choice.row.name == base)?;
+        let words =
+            format!("{base}, of which it is a variant, took more than {MAX_SLOWDOWN} times as long as the fastest");
+        (!self.is_competitive(index)).then_some(words)
     }
 
-    async fn visit(&mut self, index: usize, observer: &mut dyn Observer) -> Result<()> {
-        let entry = &mut self.entries[index];
-        let Ok(pipelines) = &entry.pipelines else { return Ok(()) };
-        observer.phase(&format!("timing plan {}", entry.choice));
-        let prepared = PreparedPlan { gpu: &self.gpu, pipelines, plan: &entry.plan, config: self.config };
-        match time_steps(&prepared, &self.dataset, VISIT_S, &mut entry.pace, &mut entry.samples_s, observer).await {
+    async fn time(&mut self, index: usize, observer: &mut dyn Observer) -> Result<()> {
+        let trial = &mut self.trials[index];
+        let Ok(pipelines) = &trial.pipelines else { return Ok(()) };
+        observer.phase(&format!("timing plan {}", trial.choice));
+        let prepared = PreparedPlan { gpu: &self.gpu, pipelines, plan: &trial.plan, config: self.config };
+        match time_steps(&prepared, &self.dataset, TIMING_S, &mut trial.pacer, &mut trial.samples_s, observer).await {
             Err(Error::Interrupted) => Err(Error::Interrupted),
             Err(error) => {
-                entry.pipelines = Err(error);
+                trial.pipelines = Err(error);
                 self.gpu.health()
             }
             Ok(()) => Ok(()),
         }
     }
 
-    /// The fastest so far.
-    fn fastest(&self) -> Option<&Entry> {
-        let timed = self.entries.iter().filter_map(|entry| Some((entry, entry.step_s()?)));
-        timed.min_by(|a, b| a.1.total_cmp(&b.1)).map(|(entry, _)| entry)
+    /// The fastest trial so far.
+    fn fastest(&self) -> Option<&Trial> {
+        let timed = self.trials.iter().filter_map(|trial| Some((trial, trial.step_s()?)));
+        timed.min_by(|a, b| a.1.total_cmp(&b.1)).map(|(trial, _)| trial)
     }
 
-    fn hopeful(&self, index: usize) -> bool {
-        let fastest = self.fastest().and_then(Entry::step_s);
-        self.entries[index].step_s().zip(fastest).is_some_and(|(own, fastest)| own < HOPELESS * fastest)
+    fn is_competitive(&self, index: usize) -> bool {
+        let fastest = self.fastest().and_then(Trial::step_s);
+        self.trials[index].step_s().zip(fastest).is_some_and(|(own, fastest)| own < MAX_SLOWDOWN * fastest)
     }
 
-    /// Tries other values of the fastest plan's parameters, one after the other, each beside the best values of those before it.
-    async fn parameters(&mut self, observer: &mut dyn Observer) -> Result<()> {
-        let Some(row) = self.fastest().map(|entry| entry.choice.row) else { return Ok(()) };
-        for place in 0..row.parameters.len() {
-            // One that is slower than another plan now is still searched: its name was the fastest.
-            let own = self.entries.iter().filter(|entry| std::ptr::eq(entry.choice.row, row));
-            let timed = own.filter_map(|entry| Some((entry.choice.clone(), entry.step_s()?)));
+    /// Coordinate descent: varies one parameter of the fastest plan at a time, with the best values found for those before it.
+    async fn search_parameters(&mut self, observer: &mut dyn Observer) -> Result<()> {
+        let Some(row) = self.fastest().map(|trial| trial.choice.row) else { return Ok(()) };
+        for index in 0..row.parameters.len() {
+            // The plan is fixed by the first comparison, even if another one has become faster.
+            let own = self.trials.iter().filter(|trial| std::ptr::eq(trial.choice.row, row));
+            let timed = own.filter_map(|trial| Some((trial.choice.clone(), trial.step_s()?)));
             let Some((best, _)) = timed.min_by(|a, b| a.1.total_cmp(&b.1)) else { return Ok(()) };
-            for choice in best.others(place) {
-                self.add(choice, observer).await?;
+            for choice in best.alternatives(index) {
+                self.try_choice(choice, observer).await?;
             }
         }
         Ok(())
     }
 }
 
+/// Compiles a plan and compares it with the reference.
 async fn compile_and_check(gpu: &Gpu, plan: &Plan, config: &TrainingConfig) -> Result<Pipelines> {
     let pipelines = Pipelines::compile(gpu, plan).await?;
     let report = check::check(gpu, &pipelines, plan, config).await?;
     match report.check.outcome {
         Outcome::Passed => Ok(pipelines),
-        Outcome::Failed => Err(Error::Check(report.complaint)),
+        Outcome::Failed => Err(Error::Check(report.failure)),
     }
 }
 
-fn candidate(entry: Entry) -> Candidate {
-    let (step_s, deviation_s) = match &entry.pipelines {
+fn candidate(trial: Trial) -> Candidate {
+    let (step_s, deviation_s) = match &trial.pipelines {
         Err(error) => (Measured::missing(error.to_string()), Measured::missing(error.to_string())),
         Ok(_) => (
-            Measured::or_missing(stats::median(&entry.samples_s), "no step was timed"),
-            Measured::or_missing(stats::median_absolute_deviation(&entry.samples_s), "no step was timed"),
+            Measured::or_missing(stats::median(&trial.samples_s), "no step was timed"),
+            Measured::or_missing(stats::median_absolute_deviation(&trial.samples_s), "no step was timed"),
         ),
     };
-    Candidate { plan: entry.choice.to_string(), step_s, deviation_s }
+    Candidate { plan: trial.choice.to_string(), step_s, deviation_s }
 }

@@ -3,10 +3,12 @@
 use crate::bench::host_timeline::{Activity, HostTimeline};
 use crate::bench::job::{Job, seconds};
 use crate::bench::observer::Observer;
-use crate::bench::pacing::{Chunk, Pace, drive};
+use crate::bench::pacing::{StepChunk, SubmissionPacer, submit_paced};
 use crate::bench::prepared_plan::PreparedPlan;
 use crate::bench::profile_options::ProfileOptions;
-use crate::bench::training_target::{LastTraining, NOT_BEGUN, OpenedTarget, TrainingEngine, TrainingTarget, begun};
+use crate::bench::training_target::{
+    LastTraining, NOT_STARTED, OpenedTarget, TrainingEngine, TrainingTarget, require_started,
+};
 use crate::bench::{account, describe, profile, train};
 use crate::check;
 use crate::data::Dataset;
@@ -22,9 +24,9 @@ use web_time::Instant;
 pub struct AdapterTarget<'a> {
     /// The machine's adapters.
     pub adapters: &'a Adapters,
-    /// The one to use.
+    /// The adapter to use.
     pub adapter: &'a AdapterInfo,
-    /// Whether shaders test their indices and bound their loops while they run.
+    /// Whether shaders check indices and bound loops at run time.
     pub checked: bool,
 }
 
@@ -76,7 +78,7 @@ impl OpenedAdapter<'_> {
     }
 
     /// The time account of the last timed training.
-    fn close_account(
+    fn time_account(
         &self,
         result: &RunResult,
         last: &LastTraining<'_>,
@@ -85,7 +87,7 @@ impl OpenedAdapter<'_> {
     ) -> Measured<result::Account> {
         let Some(repeat) = result.repeats.last() else { return Measured::missing("nothing was trained") };
         let Some(&wall_s) = last.wall_s.value() else {
-            return Measured::missing("the training did not come to its end");
+            return result::unfinished();
         };
         let steps = repeat.samples.iter().map(|sample| sample.steps).sum();
         let images = train::images_trained(repeat, &self.config, result.data.train_images);
@@ -108,7 +110,12 @@ impl OpenedTarget for OpenedAdapter<'_> {
     }
 
     fn engine(&self) -> impl TrainingEngine {
-        DeviceEngine { opened: self, trainer: None, pace: Pace::default(), commands_before: self.gpu.commands() }
+        DeviceEngine {
+            opened: self,
+            trainer: None,
+            pacer: SubmissionPacer::default(),
+            commands_before: self.gpu.commands(),
+        }
     }
 
     async fn profile(
@@ -134,7 +141,7 @@ impl OpenedTarget for OpenedAdapter<'_> {
         if let Some(peaks) = job.peaks.value() {
             profile::compare_with_peaks(&mut figures, peaks, &self.plan.training, self.config.training.batch);
         }
-        result.account = self.close_account(result, &last, profiled.device_step, &figures);
+        result.account = self.time_account(result, &last, profiled.device_step, &figures);
         result.profile = Measured::Value(figures);
         Ok(profiled.timeline)
     }
@@ -143,35 +150,35 @@ impl OpenedTarget for OpenedAdapter<'_> {
 /// One training on one adapter.
 struct DeviceEngine<'a> {
     opened: &'a OpenedAdapter<'a>,
-    /// There once the training was begun.
+    /// `None` before the training starts.
     trainer: Option<Trainer<'a>>,
-    pace: Pace,
+    pacer: SubmissionPacer,
     commands_before: CommandCounts,
 }
 
 impl DeviceEngine<'_> {
     fn trainer(&self) -> Result<&Trainer<'_>> {
-        begun(self.trainer.as_ref())
+        require_started(self.trainer.as_ref())
     }
 }
 
 impl TrainingEngine for DeviceEngine<'_> {
     async fn begin(&mut self, dataset: &Dataset, parameters: &[f32], host_timeline: &mut HostTimeline) -> Result<()> {
         let OpenedAdapter { gpu, pipelines, plan, config, .. } = self.opened;
-        let begun = host_timeline.begin();
+        let interval = host_timeline.begin();
         let trainer = Trainer::prepare(gpu, pipelines, plan, config, dataset).await?;
-        host_timeline.end(begun, Activity::Prepare, false, None);
-        let begun = host_timeline.begin();
+        host_timeline.end(interval, Activity::Prepare, false, None);
+        let interval = host_timeline.begin();
         trainer.upload(dataset, parameters);
-        // An empty submission carries the copies to the device, so that they are not counted as part of the first step.
+        // An empty submission flushes the copies to the device, so that they do not count as part of the first step.
         gpu.wait(gpu.submit(gpu.record())).await?;
-        host_timeline.end(begun, Activity::Upload, false, None);
+        host_timeline.end(interval, Activity::Upload, false, None);
         self.trainer = Some(trainer);
         Ok(())
     }
 
     async fn begin_epoch(&mut self, epoch: u32, host_timeline: &mut HostTimeline) -> Result<()> {
-        let trainer = begun(self.trainer.as_mut())?;
+        let trainer = require_started(self.trainer.as_mut())?;
         let order = host_timeline.time(Activity::Shuffle, || trainer.order(epoch));
         host_timeline.time(Activity::Upload, || trainer.begin_epoch_in_order(epoch, &order));
         Ok(())
@@ -181,20 +188,20 @@ impl TrainingEngine for DeviceEngine<'_> {
         &mut self,
         count: u32,
         host_timeline: &mut HostTimeline,
-        report: &mut dyn FnMut(Chunk) -> ControlFlow<()>,
+        report: &mut dyn FnMut(StepChunk) -> ControlFlow<()>,
     ) -> Result<()> {
-        let mut pace = self.pace;
+        let mut pacer = self.pacer;
         let trainer = self.trainer()?;
-        let driven = drive(
+        let driven = submit_paced(
             &self.opened.gpu,
             count,
-            &mut pace,
+            &mut pacer,
             host_timeline,
             |range| trainer.encode(Stage::Training, range),
             report,
         )
         .await;
-        self.pace = pace;
+        self.pacer = pacer;
         driven
     }
 
@@ -202,15 +209,15 @@ impl TrainingEngine for DeviceEngine<'_> {
         self.trainer()?.step_metrics(steps).await
     }
 
-    async fn evaluate(&mut self, report: &mut dyn FnMut(Chunk) -> ControlFlow<()>) -> Result<Metrics> {
-        let mut pace = self.pace;
+    async fn evaluate(&mut self, report: &mut dyn FnMut(StepChunk) -> ControlFlow<()>) -> Result<Metrics> {
+        let mut pacer = self.pacer;
         let trainer = self.trainer()?;
         let encode = |range| trainer.encode(Stage::Evaluation, range);
-        // An evaluation is no part of the training: what the host does in it is not entered in the training's host_timeline.
+        // The timeline of the training excludes evaluations.
         let mut unused = HostTimeline::new(Instant::now());
-        drive(&self.opened.gpu, trainer.evaluation_batches(), &mut pace, &mut unused, encode, report).await?;
+        submit_paced(&self.opened.gpu, trainer.evaluation_batches(), &mut pacer, &mut unused, encode, report).await?;
         let metrics = trainer.evaluation_metrics().await?;
-        self.pace = pace;
+        self.pacer = pacer;
         Ok(metrics)
     }
 
@@ -220,7 +227,7 @@ impl TrainingEngine for DeviceEngine<'_> {
 
     fn buffer_bytes(&self) -> Measured<u64> {
         let bytes = self.trainer.as_ref().map(|trainer| trainer.buffers().total_bytes());
-        Measured::or_missing(bytes, NOT_BEGUN)
+        Measured::or_missing(bytes, NOT_STARTED)
     }
 
     fn commands(&self) -> Measured<CommandCounts> {

@@ -1,8 +1,8 @@
-//! What trains on GPU adapters: one adapter, or several devices together.
+//! Training targets of the GPU API: one adapter, or several devices in parallel.
 
 mod adapter;
 mod data_parallel;
 
 pub use adapter::AdapterTarget;
-pub(super) use data_parallel::close as close_parallel;
+pub(super) use data_parallel::record_scaling;
 pub use data_parallel::{DataParallelTarget, Device, OpenedDataParallel, OpenedDevice, Split};

@@ -1,14 +1,14 @@
-//! The reference's answers to the kernels of the fused plans, composed of the functions for single layers.
+//! The reference's results for the kernels of the fused plans, composed of its functions for single layers.
 
-use super::{Before, Expected};
+use super::{Expected, KernelInputs};
 use crate::kernels::plan::Element;
 use crate::model::{CLASSES, IMAGE_PIXELS, Layer, Operation};
 use crate::reference;
 
-/// Values of a window that lie nearer to each other may come out in another order in 32 bits.
-const UNDECIDED: f64 = 1e-5;
+/// Two values of a window closer than this may be ordered differently in 32 bits.
+const NEAR_TIE: f64 = 1e-5;
 
-impl Before<'_> {
+impl KernelInputs<'_> {
     pub(in crate::kernels) fn features_forward(&self) -> Vec<Expected> {
         let (pixels, targets) = self.pixels();
         let [pool1, pool2] = ["pool1", "pool2"].map(|name| self.model.layer(name));
@@ -21,16 +21,17 @@ impl Before<'_> {
             Operation::Dropout { rate } => reference::dropout_forward(&y2, key, self.step.index, rate),
             _ => y2,
         };
-        let undecided = interleaved(
-            [words_of(pool1, &close_calls(pool1, &conv1)), words_of(pool2, &close_calls(pool2, &conv2))],
+        let ignored_bits = interleaved(
+            [packed_words(pool1, &near_ties(pool1, &conv1)), packed_words(pool2, &near_ties(pool2, &conv2))],
             self.images(),
         );
-        let places = interleaved([words_of(pool1, &places1), words_of(pool2, &places2)], self.images());
-        let values = places.iter().zip(&undecided).map(|(place, undecided)| f64::from(place & !undecided)).collect();
+        let places = interleaved([packed_words(pool1, &places1), packed_words(pool2, &places2)], self.images());
+        let values =
+            places.iter().zip(&ignored_bits).map(|(place, ignored_bits)| f64::from(place & !ignored_bits)).collect();
         let targets = targets.into_iter().map(f64::from).collect();
         vec![
             self.written("pool1", 0, y1),
-            Expected { element: Element::U32, undecided, ..self.written("places", 0, values) },
+            Expected { element: Element::U32, ignored_bits, ..self.written("places", 0, values) },
             self.written("features", 0, features),
             Expected { element: Element::U32, ..self.written("targets", 0, targets) },
         ]
@@ -48,21 +49,21 @@ impl Before<'_> {
         let dz3 = reference::softmax_cross_entropy_backward(&logits, &targets);
         let dz2 = reference::dense_backward_input(fc3, &dz3, &weight3, Some(&a2));
         let dz1 = reference::dense_backward_input(fc2, &dz2, &weight2, Some(&a1));
-        // A feature above 0 was kept by dropout and let through by the ReLU before it.
+        // A positive feature was kept by dropout and passed the ReLU before it.
         let scale = f64::from(self.dispatch.constant("SCALE") as f32);
         let mut dfeatures = reference::dense_backward_input(fc1, &dz1, &weight1, Some(&features));
         dfeatures.iter_mut().for_each(|value| *value *= scale);
         let correct = correct.into_iter().map(f64::from).collect();
-        let filling = vec![0.0; (CLASSES.next_multiple_of(4) - CLASSES) * self.images()];
+        let padding = vec![0.0; (CLASSES.next_multiple_of(4) - CLASSES) * self.images()];
         vec![
             self.written("hidden", 0, interleaved([a1, a2], self.images())),
-            self.written("deltas", 0, interleaved([dz1, dz2, dz3, filling], self.images())),
+            self.written("deltas", 0, interleaved([dz1, dz2, dz3, padding], self.images())),
             self.written("dfeatures", 0, dfeatures),
             self.written("outcome", 0, interleaved([loss, correct], self.images())),
         ]
     }
 
-    /// The gradient of each image by itself.
+    /// The gradient of each image.
     pub(in crate::kernels) fn features_backward(&self) -> Vec<Expected> {
         let [conv1, pool1, conv2, pool2] = ["conv1", "pool1", "conv2", "pool2"].map(|name| self.model.layer(name));
         let (pixels, _) = self.pixels();
@@ -75,12 +76,12 @@ impl Before<'_> {
         let mut partial = Vec::new();
         for n in 0..self.images() {
             let (y1, places1) =
-                (of_image(&y1, pool1.output.elements(), n), of_image(&places1, y1.len() / self.images(), n));
-            let dpool1 = of_image(&dpool1, pool1.output.elements(), n);
+                (image_slice(&y1, pool1.output.elements(), n), image_slice(&places1, y1.len() / self.images(), n));
+            let dpool1 = image_slice(&dpool1, pool1.output.elements(), n);
             let dconv1 = reference::max_pool_backward(pool1, dpool1, places1, y1);
-            partial.extend(reference::conv_backward_weight(conv1, of_image(&pixels, IMAGE_PIXELS, n), &dconv1));
+            partial.extend(reference::conv_backward_weight(conv1, image_slice(&pixels, IMAGE_PIXELS, n), &dconv1));
             partial.extend(reference::conv_backward_bias(conv1, &dconv1));
-            let dconv2 = of_image(&dconv2, conv2.output.elements(), n);
+            let dconv2 = image_slice(&dconv2, conv2.output.elements(), n);
             partial.extend(reference::conv_backward_weight(conv2, y1, dconv2));
             partial.extend(reference::conv_backward_bias(conv2, dconv2));
         }
@@ -110,12 +111,12 @@ impl Before<'_> {
         let loss: Vec<f64> = outcome.iter().step_by(2).copied().collect();
         let correct: Vec<u32> = outcome.iter().skip(1).step_by(2).map(|&value| value as u32).collect();
         let (loss, correct) = reference::metrics_reduce(&loss, &correct);
-        let mut answers = self.updated(&gradients);
-        answers.push(self.written("metrics", 2 * self.step.slot as usize, vec![loss, f64::from(correct)]));
-        answers
+        let mut expected = self.updated(&gradients);
+        expected.push(self.written("metrics", 2 * self.step.slot as usize, vec![loss, f64::from(correct)]));
+        expected
     }
 
-    /// The sums of all images' gradients of the convolutions' parameters.
+    /// The gradients of the convolutions' parameters, summed over the images.
     fn convolution_gradients(&self) -> Vec<f64> {
         let [conv1, conv2] = ["CONV1", "CONV2"].map(|name| self.dispatch.constant(name) as usize);
         let mut sums = vec![0.0; conv1 + conv2];
@@ -139,7 +140,7 @@ impl Before<'_> {
         self.floats(binding, self.model.parameter(&format!("{layer}.{kind}")).range())
     }
 
-    /// Where the maxima of pool1 and of pool2 stood.
+    /// The argmax of each window of pool1 and of pool2, unpacked.
     fn places(&self) -> (Vec<u32>, Vec<u32>) {
         let [pool1, pool2] = ["pool1", "pool2"].map(|name| self.model.layer(name).output);
         let (rows1, rows2) = (pool1.channels * pool1.height, pool2.channels * pool2.height);
@@ -155,28 +156,28 @@ impl Before<'_> {
     }
 }
 
-fn of_image<T>(values: &[T], per_image: usize, n: usize) -> &[T] {
+fn image_slice<T>(values: &[T], per_image: usize, n: usize) -> &[T] {
     &values[n * per_image..][..per_image]
 }
 
-/// The first image of each part, the second of each, and so on.
+/// Interleaves the parts by image: the first image of each part, the second of each, and so on.
 fn interleaved<T: Copy, const PARTS: usize>(parts: [Vec<T>; PARTS], images: usize) -> Vec<T> {
-    let of_parts = |n| parts.iter().flat_map(move |part| of_image(part, part.len() / images, n).iter().copied());
+    let of_parts = |n| parts.iter().flat_map(move |part| image_slice(part, part.len() / images, n).iter().copied());
     (0..images).flat_map(of_parts).collect()
 }
 
-/// Two bits for each window, a word for each row of them.
-fn words_of(pool: &Layer, bits: &[u32]) -> Vec<u32> {
+/// Packs two bits for each window into one word for each row of windows.
+fn packed_words(pool: &Layer, bits: &[u32]) -> Vec<u32> {
     let word = |row: &[u32]| row.iter().rev().fold(0, |word, bits| word << 2 | bits);
     bits.chunks(pool.output.width).map(word).collect()
 }
 
-/// Both bits set for every window of `x` whose two largest values are so close that rounding decides between them. Where all
-/// are 0 the place does not matter: nothing passes the ReLU.
-fn close_calls(pool: &Layer, x: &[f64]) -> Vec<u32> {
+/// A mask with both bits set for every window of `x` whose two largest values are closer than [`NEAR_TIE`]. Windows that are all 0
+/// are included: their argmax has no effect, since nothing passes the ReLU.
+fn near_ties(pool: &Layer, x: &[f64]) -> Vec<u32> {
     let (y, argmax) = reference::max_pool_forward(pool, x);
     let mut rest = x.to_vec();
-    // Without the largest value, the largest is the second largest.
+    // The second largest value is the maximum once the largest is removed.
     let planes = argmax.chunks(pool.output.positions()).zip(rest.chunks_mut(pool.input.positions()));
     for (argmax, plane) in planes {
         for (window, &place) in argmax.iter().enumerate() {
@@ -185,5 +186,5 @@ fn close_calls(pool: &Layer, x: &[f64]) -> Vec<u32> {
         }
     }
     let (second, _) = reference::max_pool_forward(pool, &rest);
-    y.iter().zip(&second).map(|(first, second)| if first - second < UNDECIDED { 3 } else { 0 }).collect()
+    y.iter().zip(&second).map(|(first, second)| if first - second < NEAR_TIE { 3 } else { 0 }).collect()
 }

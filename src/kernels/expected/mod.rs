@@ -1,4 +1,4 @@
-//! What the reference says a dispatch must leave in its buffers, given what it found there.
+//! Expected values: the reference's results for a dispatch, given the buffers before it.
 
 use super::kernel::{Access, Step};
 use super::plan::{Dispatch, Element, inputs};
@@ -9,37 +9,37 @@ use std::ops::Range;
 
 mod fused;
 
-/// The contents of the buffers that a dispatch names, by name: 32-bit words.
+/// The contents of a dispatch's buffers by name, as 32-bit words.
 pub type Contents = BTreeMap<String, Vec<u32>>;
 
-/// Values that a dispatch must leave in part of a buffer; the rest of the buffer must stay as it was.
+/// Values expected in part of a buffer after a dispatch; the rest of the buffer stays unchanged.
 pub struct Expected {
     /// Name of the buffer.
     pub buffer: String,
     /// Index of the first value.
     pub first: usize,
-    /// What the values are.
+    /// Type of the values.
     pub element: Element,
     /// The values.
     pub values: Vec<f64>,
-    /// For words of flags, the bits that rounding may decide either way, one word for each value; else empty.
-    pub undecided: Vec<u32>,
+    /// For packed bits, a mask of the bits that rounding may decide either way, one word for each value; else empty.
+    pub ignored_bits: Vec<u32>,
 }
 
-/// A dispatch, and what it finds in its buffers.
-pub struct Before<'a> {
+/// A dispatch with the contents of its buffers before it runs.
+pub struct KernelInputs<'a> {
     /// The dispatch.
     pub dispatch: &'a Dispatch,
-    /// The model that is trained.
+    /// The model.
     pub model: &'a Model,
-    /// The record of its step.
+    /// The step record.
     pub step: &'a Step,
     /// The contents of its buffers.
     pub contents: &'a Contents,
 }
 
-/// The answers of the reference, each under its kernel's name.
-impl Before<'_> {
+/// The reference's results, one method for each kernel, of the same name.
+impl KernelInputs<'_> {
     pub(super) fn conv_forward(&self) -> Vec<Expected> {
         let (layer, weight, bias) = self.layer_and_parameters();
         self.one("y", reference::conv_forward(layer, &self.batch("x", layer.input.elements()), &weight, &bias))
@@ -120,13 +120,13 @@ impl Before<'_> {
         self.model.layer(self.dispatch.layer)
     }
 
-    /// The name of the buffer bound as `binding`, if one is.
+    /// The name of the buffer bound to `binding`, if any.
     fn bound(&self, binding: &str) -> Option<&str> {
         let storage = self.dispatch.kernel.bindings.iter().filter(|bound| bound.access != Access::Step);
         storage.zip(&self.dispatch.buffers).find(|(bound, _)| bound.name == binding).map(|(_, name)| name.as_str())
     }
 
-    /// The name of the buffer bound as `binding`.
+    /// The name of the buffer bound to `binding`.
     fn buffer(&self, binding: &str) -> &str {
         self.bound(binding).unwrap_or_else(|| panic!("{} binds {binding}", self.dispatch.label()))
     }
@@ -163,7 +163,7 @@ impl Before<'_> {
             first,
             element: Element::F32,
             values,
-            undecided: Vec::new(),
+            ignored_bits: Vec::new(),
         }
     }
 
@@ -177,14 +177,14 @@ impl Before<'_> {
             first: self.range(kind).start,
             element: Element::F32,
             values,
-            undecided: Vec::new(),
+            ignored_bits: Vec::new(),
         }
     }
 
     /// The pixels of the batch, as fractions of 255, and its labels.
     fn pixels(&self) -> (Vec<f64>, Vec<u8>) {
         let [images, order] = ["images", "order"].map(|binding| &self.contents[self.buffer(binding)]);
-        // A kernel that needs no labels binds none.
+        // Kernels without labels have no such binding.
         let labels = self.bound("labels").map(|name| self.contents[name].iter().map(|&label| label as u8).collect());
         let labels: Vec<u8> = labels.unwrap_or_else(|| vec![0; 4 * images.len() / IMAGE_PIXELS]);
         let first = self.step.first as usize;
@@ -206,7 +206,7 @@ impl Before<'_> {
         vec![self.written("y", 0, y), Expected { element: Element::U32, ..self.written("argmax", 0, argmax) }]
     }
 
-    /// What a dropout kernel reads from `binding`, the key of its random bits, and the rate.
+    /// The values of `binding`, the key of the random bits, and the rate of a dropout kernel.
     fn dropout_inputs(&self, binding: &str) -> (Vec<f64>, [u32; 2], f32) {
         let layer = self.layer();
         let Operation::Dropout { rate } = layer.operation else { panic!("{} drops nothing", layer.name) };
@@ -214,7 +214,7 @@ impl Before<'_> {
         (self.batch(binding, layer.input.elements()), key, rate)
     }
 
-    /// The gradient of each chunk of images by itself.
+    /// The gradient of each chunk of images.
     pub(super) fn conv_backward_weight(&self) -> Vec<Expected> {
         let layer = self.layer();
         let (inputs, outputs) = (layer.input.elements(), layer.output.elements());
@@ -239,7 +239,7 @@ impl Before<'_> {
         self.updated(&self.floats("gradients", 0..self.model.parameter_count()))
     }
 
-    /// The velocities and parameters after a step down `gradients`.
+    /// The velocities and parameters after an SGD step with `gradients`.
     fn updated(&self, gradients: &[f64]) -> Vec<Expected> {
         let [mut velocities, mut parameters] =
             ["velocities", "parameters"].map(|binding| self.floats(binding, 0..self.model.parameter_count()));

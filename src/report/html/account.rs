@@ -1,53 +1,48 @@
 //! The time account as one stacked bar.
 
-use super::super::numbers::{finite, fixed, three_digits};
 use super::plot::percent;
 use super::table::{self, Column, number, text, words};
-use crate::result::{Account, HostTimes, Measured};
+use crate::report::account::{device_times, host_times};
+use crate::report::layout;
+use crate::report::numbers::{finite, fixed, three_digits};
+use crate::result::{Account, Measured};
 use maud::{Markup, html};
 
-/// Segments at least this wide, in per cent, carry their share.
+/// Segments at least this wide, in percent, are labelled with their share.
 const LABELLED_FROM_PCT: f64 = 12.0;
-/// Classes of the parts, in the order of [`Account::parts`]; they are colours.
+/// CSS classes of the parts, which set their colours, in the order of [`Account::parts`].
 const CLASSES: [&str; 6] = ["kernels", "gaps", "encode", "transfer", "host", "rest"];
 const COLUMNS: [Column; 3] = [words("part"), number("seconds"), number("% of the wall")];
-const HOST_COLUMNS: [Column; 2] = [words("the host"), number("seconds")];
 
-/// The verdict, the bar, its legend, and what the host did meanwhile.
+/// The verdict, the bar, its legend, and the times of the host.
 pub(super) fn section(account: &Account) -> Markup {
     let parts = account.parts();
     let share = |seconds: f64| 100.0 * seconds / account.wall_s;
-    let rows: Vec<Vec<Markup>> = parts
-        .iter()
-        .zip(CLASSES)
-        .map(|((name, seconds), class)| {
-            let name = html! { span class={ "swatch " (class) } aria-hidden="true" {} (name) };
-            vec![name, text(three_digits(*seconds)), text(fixed(share(*seconds), 1))]
-        })
-        .collect();
+    let rows = parts.iter().zip(CLASSES).map(|((name, seconds), class)| {
+        let name = html! { span class={ "swatch " (class) } aria-hidden="true" {} (name) };
+        table::row("", &COLUMNS, &[name, text(three_digits(*seconds)), text(fixed(share(*seconds), 1))])
+    });
     html! {
         p class="verdict" { (account.verdict.words) }
         (bar(account))
-        (table::table(
+        (table::with_rows(
             &format!("{} s of one timed training, {} steps", three_digits(account.wall_s), account.steps),
-            "plain legend", &COLUMNS, &rows,
+            "plain legend", &COLUMNS, rows,
         ))
         @if parts.iter().any(|(_, seconds)| *seconds < 0.0) {
             p class="note" {
-                "A negative part means that kernels overlapped, or that more was explained than there was; the bar leaves it out."
+                "A negative part means that kernels overlapped, or that the parts exceed the whole; the bar omits it."
             }
         }
-        @if let Some(factor) = account.device_time_factor.value() {
-            p class="note" { "Device times: " (super::super::account::device_times(*factor)) "." }
-        }
+        @if let Some(words) = device_times(account) { p class="note" { "Device times: " (words) "." } }
         (table::behind(
             "What the host did in all, hidden behind the device or not",
-            &table::table("Seconds of the host", "plain", &HOST_COLUMNS, &host(&account.host)),
+            &table::of(&host(account), "Seconds of the host", "plain"),
         ))
     }
 }
 
-/// The parts above 0 side by side, in percentages of their sum, so that words inside are never distorted.
+/// The parts above 0 side by side. Lengths are percentages of their sum, so that scaling does not distort the labels.
 fn bar(account: &Account) -> Markup {
     let parts = account.parts().map(|(_, seconds)| if seconds.is_finite() { seconds.max(0.0) } else { 0.0 });
     let sum: f64 = parts.iter().sum();
@@ -81,18 +76,9 @@ fn bar(account: &Account) -> Markup {
     }
 }
 
-fn host(host: &HostTimes) -> Vec<Vec<Markup>> {
-    [
-        ("making buffers and bindings", host.prepare_s),
-        ("copying data to the device", host.upload_s),
-        ("drawing the order of each epoch", host.shuffle_s),
-        ("encoding commands", host.encode_s),
-        ("handing commands over", host.submit_s),
-        ("blocked until commands were done", host.wait_s),
-        ("reading results back", host.readback_s),
-        ("everything else", host.other_s),
-    ]
-    .into_iter()
-    .map(|(name, seconds)| vec![text(name), text(finite(&Measured::Value(seconds), three_digits))])
-    .collect()
+fn host(account: &Account) -> layout::Table {
+    let seconds = |seconds: f64| finite(&Measured::Value(seconds), three_digits);
+    layout::Table::of(&["the host", "seconds"], 1, host_times(account), |(name, time_s), _| {
+        vec![name.to_owned(), seconds(time_s)]
+    })
 }

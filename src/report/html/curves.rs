@@ -1,33 +1,18 @@
 //! The loss curve, and step time against size.
 
-use super::super::numbers::{Notes, as_given, finite, fixed, three_digits};
-use super::plot::{self, Axis, Frame, Range, px};
-use super::table::{self, Column, number, text};
+use super::plot::{self, Axis, PlotArea, Range, px};
+use super::table;
+use crate::report::numbers::three_digits;
+use crate::report::summary;
+use crate::report::sweep::{line as fit_line, size, table as sizes};
 use crate::result::{Epoch, Measured, Repeat, Sweep, SweepFit, SweepPoint, SweepVariable};
 use maud::{Markup, html};
 
 /// Series with more points are drawn without dots.
 const MOST_DOTS: usize = 40;
-/// A curve goes through so many places between two sizes.
+/// Number of points of the fitted curve between two sizes.
 const PLACES_BETWEEN: u32 = 12;
-const EPOCH_COLUMNS: [Column; 6] = [
-    number("epoch"),
-    number("time [s]"),
-    number("training loss"),
-    number("training error %"),
-    number("test loss"),
-    number("test error %"),
-];
-const SWEEP_COLUMNS: [Column; 6] = [
-    number("size"),
-    number("step [ms]"),
-    number("deviation [ms]"),
-    number("image [us]"),
-    number("GFLOP/s"),
-    number("parameters"),
-];
-
-/// A line through points: how it looks, what it is called, where it goes.
+/// A curve: its CSS class, its name and its points.
 struct Series {
     class: &'static str,
     name: &'static str,
@@ -45,7 +30,8 @@ impl Series {
         Self { class, name, points: epochs.iter().filter_map(point).collect() }
     }
 
-    /// Training loss within the epochs, each part of an epoch at its middle; by whole epochs in files that do not hold more.
+    /// Training loss within the epochs, each part of an epoch at its middle; by whole epochs in files without such
+    /// parts.
     fn of_training_loss(epochs: &[Epoch]) -> Self {
         let (class, name) = ("forward", "training loss (with dropout)");
         let of_epoch = |epoch: &Epoch| {
@@ -61,7 +47,7 @@ impl Series {
     }
 }
 
-/// Loss and error of the first training; what has less than two points is no curve to draw.
+/// Loss and error of the first training; a series with fewer than two points is not drawn.
 pub(super) fn loss(repeats: &[Repeat]) -> Markup {
     let epochs = repeats.first().map_or(&[][..], |repeat| &repeat.epochs);
     let loss = [
@@ -72,6 +58,7 @@ pub(super) fn loss(repeats: &[Repeat]) -> Markup {
         Series::of_epochs("forward", "training error", epochs, |epoch| &epoch.train_error_pct),
         Series::of_epochs("backward", "test error", epochs, |epoch| &epoch.test_error_pct),
     ];
+    let table = table::of(&summary::epochs(epochs), "Epochs", "cards");
     html! {
         @match epochs.len() {
             0 => p class="missing" { "n/a (no epoch was finished)" },
@@ -85,8 +72,8 @@ pub(super) fn loss(repeats: &[Repeat]) -> Markup {
         @if repeats.len() > 1 { p class="note" { "The first of " (repeats.len()) " trainings." } }
         @match epochs.len() {
             0 => {},
-            1 => (epoch_table(epochs)),
-            _ => (table::behind("The figures of every epoch", &epoch_table(epochs))),
+            1 => (table),
+            _ => (table::behind("The figures of every epoch", &table)),
         }
     }
 }
@@ -94,7 +81,7 @@ pub(super) fn loss(repeats: &[Repeat]) -> Markup {
 fn by_epoch(id: &str, title: &str, y_title: &str, series: &[Series]) -> Markup {
     let values = || series.iter().flat_map(|series| &series.points).map(|(_, value)| *value);
     let epochs = series.iter().flat_map(|series| &series.points).map(|(epoch, _)| *epoch);
-    // A curve that falls by much is seen whole on a logarithmic axis only.
+    // A curve over more than a decade needs a logarithmic axis.
     let spread = |range: Range| range.high() / range.low() > 20.0;
     let range = Range::logarithmic(values()).filter(|range| spread(*range)).or_else(|| Range::from_zero(values()));
     let words: Vec<String> = series.iter().filter_map(ends).collect();
@@ -106,10 +93,10 @@ fn by_epoch(id: &str, title: &str, y_title: &str, series: &[Series]) -> Markup {
                 }
             }
             @if let (Some(x), Some(y)) = (Range::from_zero(epochs), range) {
-                (plot::figure(id, title, &words.join("; "), &plot::HALF, |frame| {
-                    let (x, y) = (frame.x(x), frame.y(y));
+                (plot::figure(id, title, &words.join("; "), &plot::HALF, |area| {
+                    let (x, y) = (area.x(x), area.y(y));
                     html! {
-                        (plot::axes(frame, &x, &y, "epoch", y_title))
+                        (plot::axes(area, &x, &y, "epoch", y_title))
                         @for series in series { (line(&x, &y, series)) }
                     }
                 }))
@@ -130,39 +117,23 @@ fn line(x: &Axis, y: &Axis, series: &Series) -> Markup {
     html! {
         g class={ "series " (series.class) } {
             polyline points=(plot::points(x, y, series.points.iter().copied())) {}
-            // So many dots would only hide the line.
-            @for (at_x, at_y) in series.points.iter().filter(|_| series.points.len() <= MOST_DOTS).filter_map(|(a, b)| Some((x.at(*a)?, y.at(*b)?))) {
-                circle cx=(px(at_x)) cy=(px(at_y)) r="3" {}
-            }
+            (dots(x, y, series, 3.0))
         }
     }
 }
 
-fn epoch_table(epochs: &[Epoch]) -> Markup {
-    let mut notes = Notes::default();
-    let mut rows = Vec::new();
-    for epoch in epochs {
-        rows.push(vec![
-            text(epoch.epoch.to_string()),
-            text(three_digits(epoch.train_s)),
-            text(notes.or_mark(&epoch.train_loss, |loss| fixed(loss, 4))),
-            text(notes.or_mark(&epoch.train_error_pct, |rate| fixed(rate, 2))),
-            text(notes.or_mark(&epoch.test_loss, |loss| fixed(loss, 4))),
-            text(notes.or_mark(&epoch.test_error_pct, |rate| fixed(rate, 2))),
-        ]);
-    }
+/// A dot at each point, unless they are so many that they hide the line.
+fn dots(x: &Axis, y: &Axis, series: &Series, radius: f64) -> Markup {
+    let few = series.points.iter().filter(|_| series.points.len() <= MOST_DOTS);
+    let places = few.filter_map(|(at_x, at_y)| Some((x.at(*at_x)?, y.at(*at_y)?)));
     html! {
-        (table::table("Epochs", "cards", &EPOCH_COLUMNS, &rows))
-        (table::notes(&notes))
+        @for (at_x, at_y) in places { circle cx=(px(at_x)) cy=(px(at_y)) r=(px(radius)) {} }
     }
 }
 
 /// Step time against batch or width, with the fitted line where there is one.
 pub(super) fn sweep(sweep: &Sweep) -> Markup {
-    let size = |point: &SweepPoint| match sweep.variable {
-        SweepVariable::Batch => f64::from(point.batch),
-        SweepVariable::Width => point.width,
-    };
+    let size = |point: &SweepPoint| size(sweep.variable, point);
     let title = match sweep.variable {
         SweepVariable::Batch => "images in a step",
         SweepVariable::Width => "factor on channels and units",
@@ -186,21 +157,21 @@ pub(super) fn sweep(sweep: &Sweep) -> Markup {
                             span { span class="swatch whisker" aria-hidden="true" {} "fitted line" }
                         }
                     }
-                    (plot::figure("sweep", "Step time against size", &words, &plot::HALF, |frame| {
-                        draw_sweep(frame, (&frame.x(x), &frame.y(y)), title, &series, &fitted, overhead_ms)
+                    (plot::figure("sweep", "Step time against size", &words, &plot::HALF, |area| {
+                        draw_sweep(area, (&area.x(x), &area.y(y)), title, &series, &fitted, overhead_ms)
                     }))
                 } @else {
                     p class="missing" { "n/a (no size could be measured)" }
                 }
             }
-            (table::facts(fit_facts(sweep)))
+            p { (fit_line(sweep)) }
         }
-        (sweep_table(sweep, size))
+        (table::of(&sizes(sweep), "Every size", "cards"))
     }
 }
 
 fn draw_sweep(
-    frame: &Frame,
+    area: &PlotArea,
     (x, y): (&Axis, &Axis),
     title: &str,
     series: &Series,
@@ -208,27 +179,25 @@ fn draw_sweep(
     overhead_ms: Option<f64>,
 ) -> Markup {
     html! {
-        (plot::axes(frame, x, y, title, "step [ms]"))
+        (plot::axes(area, x, y, title, "step [ms]"))
         g class="fit" {
             polyline points=(plot::points(x, y, fitted.iter().copied())) {}
             @if let Some(overhead_ms) = overhead_ms && let Some(at_y) = y.at(overhead_ms) {
-                line class="dotted" x1=(px(Frame::LEFT)) x2=(px(frame.right())) y1=(px(at_y)) y2=(px(at_y)) {}
-                text x=(px(frame.right())) y=(px(at_y - 5.0)) text-anchor="end" {
+                line class="dotted" x1=(px(PlotArea::LEFT)) x2=(px(area.right())) y1=(px(at_y)) y2=(px(at_y)) {}
+                text x=(px(area.right())) y=(px(at_y - 5.0)) text-anchor="end" {
                     "overhead " (three_digits(overhead_ms)) " ms"
                 }
             }
         }
         g class={ "series dots " (series.class) } {
-            // So many dots would only hide the line.
-            @for (at_x, at_y) in series.points.iter().filter(|_| series.points.len() <= MOST_DOTS).filter_map(|(a, b)| Some((x.at(*a)?, y.at(*b)?))) {
-                circle cx=(px(at_x)) cy=(px(at_y)) r="4.5" {}
-            }
+            (dots(x, y, series, 4.5))
         }
     }
 }
 
-/// The line step = overhead + operations / rate in milliseconds. Between two sizes operations are taken to grow as a power
-/// of the size, which is exact for batches.
+/// The line step = overhead + operations / rate, in milliseconds.
+///
+/// Between two sizes the operations are assumed to be a power of the size, which is exact for batches.
 fn fitted_line(sweep: &Sweep, fit: &SweepFit, size: impl Fn(&SweepPoint) -> f64) -> Vec<(f64, f64)> {
     let known = |point: &SweepPoint| point.step_s.value().and(point.flop_per_step.value()).map(|flop| *flop as f64);
     let mut places: Vec<(f64, f64)> =
@@ -247,45 +216,4 @@ fn fitted_line(sweep: &Sweep, fit: &SweepFit, size: impl Fn(&SweepPoint) -> f64)
     }
     line.extend(places.last().map(|(size, flop)| (*size, step_ms(*flop))));
     line
-}
-
-fn fit_facts(sweep: &Sweep) -> Vec<(String, String)> {
-    let name = |name: &str| name.to_owned();
-    let fit = match &sweep.fit {
-        Measured::Value(fit) => fit,
-        Measured::Missing { reason } => return vec![(name("fit"), format!("n/a ({reason})"))],
-    };
-    vec![
-        (name("overhead"), format!("{} ms a step, whatever its size", three_digits(fit.overhead_s * 1e3))),
-        (name("rate approached"), format!("{} GFLOP/s (dense count)", three_digits(fit.asymptotic_gflop_per_s))),
-        (name("half of it at"), finite(&fit.half_rate_at, three_digits)),
-        (
-            name("fit"),
-            format!(
-                "{} points, none further than {} % from the line",
-                fit.points,
-                three_digits(fit.largest_residual_pct)
-            ),
-        ),
-    ]
-}
-
-fn sweep_table(sweep: &Sweep, size: impl Fn(&SweepPoint) -> f64) -> Markup {
-    let mut notes = Notes::default();
-    let mut rows = Vec::new();
-    for point in &sweep.points {
-        let parameters = point.parameters.clone().map(|count| count as f64);
-        rows.push(vec![
-            text(finite(&size(point).into(), as_given)),
-            text(notes.or_mark(&point.step_s, |step_s| three_digits(step_s * 1e3))),
-            text(notes.or_mark(&point.deviation_s, |deviation_s| three_digits(deviation_s * 1e3))),
-            text(notes.or_mark(&point.image_s(), |image_s| three_digits(image_s * 1e6))),
-            text(notes.or_mark(&point.gflop_per_s(), three_digits)),
-            text(notes.or_mark(&parameters, three_digits)),
-        ]);
-    }
-    html! {
-        (table::table("Every size", "cards", &SWEEP_COLUMNS, &rows))
-        (table::notes(&notes))
-    }
 }

@@ -1,8 +1,9 @@
 //! Kernels as bars, by layer and pass.
 
-use super::super::numbers::{Notes, finite, fixed, three_digits};
 use super::plot::percent;
 use super::table::{self, Column, number, text, words};
+use crate::report::numbers::{Notes, fixed};
+use crate::report::profile::{facts, microseconds};
 use crate::result::{Bound, KernelTime, Measured, Profile, RunResult};
 use maud::{Markup, html};
 
@@ -20,7 +21,8 @@ pub(super) enum Pass {
 impl Pass {
     pub(super) const ALL: [Pass; 3] = [Pass::Forward, Pass::Backward, Pass::Update];
 
-    /// The pass of the kernel `name`, which contains that of its pass; the gathering of a batch comes before the forward pass.
+    /// The pass of the kernel `name`, which contains that of its pass; the gathering of a batch comes before the
+    /// forward pass.
     pub(super) fn of(name: &str) -> Self {
         if name.contains("backward") {
             Pass::Backward
@@ -57,6 +59,9 @@ const COLUMNS: [Column; 7] = [
     number("share %"),
     Column { heading: "bound by", class: "bound" },
 ];
+
+const CAPTION: &str = "Device time of each kernel in a training step, by layer and pass. What bounds a kernel \
+    stands with the share of that peak it reaches.";
 
 /// The kernels of one layer, each with its number among all, the longest being 1.
 struct Layer<'a> {
@@ -100,14 +105,13 @@ pub(super) fn section(result: &RunResult, profile: &Profile) -> Markup {
     let full_ns = layers.iter().map(|layer| layer.sum_ns(None)).chain(longest).fold(0.0, f64::max);
     let sum_ns: f64 = layers.iter().map(|layer| layer.sum_ns(None)).sum();
     let mut notes = Notes::default();
-    let body = html! {
-        @for layer in &layers {
-            (layer_row(layer, full_ns, sum_ns))
-            @for (rank, kernel) in &layer.kernels {
-                (table::row("", &COLUMNS, &cells(*rank, kernel, full_ns, &mut notes)))
-            }
+    let mut rows = Vec::new();
+    for layer in &layers {
+        rows.push(layer_row(layer, full_ns, sum_ns));
+        for (rank, kernel) in &layer.kernels {
+            rows.push(table::row("", &COLUMNS, &cells(*rank, kernel, full_ns, &mut notes)));
         }
-    };
+    }
     html! {
         p class="key" {
             @for pass in Pass::ALL {
@@ -115,16 +119,9 @@ pub(super) fn section(result: &RunResult, profile: &Profile) -> Markup {
             }
             span { span class="swatch whisker" aria-hidden="true" {} "up to the 95th percentile" }
         }
-        table role="table" class="by-layer" {
-            caption {
-                "Device time of each kernel in a training step, by layer and pass. What bounds a kernel stands with the share "
-                "of that peak it reaches."
-            }
-            (table::head(&COLUMNS))
-            tbody role="rowgroup" { (body) }
-        }
+        (table::with_rows(CAPTION, "by-layer", &COLUMNS, rows))
         (table::notes(&notes))
-        (table::facts(method(profile)))
+        (table::facts(facts(profile, result).into_iter()))
         @for error in &profile.errors { p class="alarm" { (error) } }
     }
 }
@@ -150,7 +147,7 @@ fn layer_row(layer: &Layer<'_>, full_ns: f64, sum_ns: f64) -> Markup {
         text(layer.name),
         text(""),
         bar,
-        text(three_digits(layer.sum_ns(None) / 1e3)),
+        text(microseconds(layer.sum_ns(None))),
         text(""),
         text(fixed(100.0 * layer.sum_ns(None) / sum_ns, 1)),
         text(""),
@@ -175,8 +172,8 @@ fn cells(rank: usize, kernel: &KernelTime, full_ns: f64, notes: &mut Notes) -> V
         html! { (kernel.kernel) (calls) },
         text(rank.to_string()),
         bar,
-        text(notes.or_mark(&kernel.median_ns, |ns| three_digits(ns / 1e3))),
-        text(notes.or_mark(&kernel.p95_ns, |ns| three_digits(ns / 1e3))),
+        text(notes.or_mark(&kernel.median_ns, microseconds)),
+        text(notes.or_mark(&kernel.p95_ns, microseconds)),
         text(notes.or_mark(&kernel.share_pct, |share| fixed(share, 1))),
         text(bound(kernel, notes)),
     ]
@@ -197,35 +194,4 @@ fn bound(kernel: &KernelTime, notes: &mut Notes) -> String {
         Some(share) => format!("{} {} %", bound.word(), fixed(*share, 0)),
         None => bound.word().to_owned(),
     }
-}
-
-fn method(profile: &Profile) -> Vec<(String, String)> {
-    let milliseconds =
-        |seconds: &Measured<f64>| finite(seconds, |seconds| format!("{} ms", three_digits(seconds * 1e3)));
-    let ratio = match (profile.profiled_step_s.value(), profile.timed_step_s.value()) {
-        (Some(profiled), Some(timed)) if *timed > 0.0 => format!(", {} times as long", fixed(profiled / timed, 2)),
-        _ => String::new(),
-    };
-    let mut facts = vec![
-        ("method", format!("{}, {} steps, {} samples dropped", profile.method.words(), profile.steps, profile.dropped)),
-        (
-            "step",
-            format!(
-                "{} timed without timestamps, {} profiled{ratio}",
-                milliseconds(&profile.timed_step_s),
-                milliseconds(&profile.profiled_step_s)
-            ),
-        ),
-        (
-            "device span",
-            finite(&profile.span_ns, |ns| {
-                format!("{} ms from the first to the last timestamp of a step", three_digits(ns / 1e6))
-            }),
-        ),
-        ("clock", finite(&profile.clock_step_ns, |ns| format!("{} ns between timestamps at least", three_digits(ns)))),
-    ];
-    if let Some(note) = profile.method_note.value() {
-        facts.insert(1, ("no finer method", note.clone()));
-    }
-    facts.into_iter().map(|(name, text)| (name.to_owned(), text)).collect()
 }

@@ -1,14 +1,14 @@
-//! Words beside points of a plot, where they hide neither each other nor a point.
+//! Placement of labels beside the points of a plot, without overlaps.
 
 use super::plot::TEXT_PX;
 
-/// Width of a letter in terms of its height: that of wide fonts, so that estimates are on the safe side.
+/// Width of a letter divided by its height, an upper estimate for wide fonts.
 const LETTER_WIDTH: f64 = 0.6;
-/// Pixels from the edge of a point to its label, one try after the other.
+/// Distances from the edge of a point to its label, in pixels, in the order in which they are tried.
 const DISTANCES_PX: [f64; 6] = [3.0, 10.0, 20.0, 34.0, 52.0, 74.0];
-/// Labels farther away than this get a line to their point.
+/// Labels at a greater distance are connected to their point by a line.
 const NEAR_PX: f64 = 9.0;
-/// Directions from a point to its label, as parts of its x and y: beside it first.
+/// Directions from a point to its label as x and y, in the order in which they are tried.
 const DIRECTIONS: [(f64, f64); 8] =
     [(1.0, 0.0), (-1.0, 0.0), (0.0, -1.0), (0.0, 1.0), (0.7, -0.7), (-0.7, -0.7), (0.7, 0.7), (-0.7, 0.7)];
 
@@ -22,11 +22,11 @@ pub(super) struct Rect {
 }
 
 impl Rect {
-    fn meets(&self, other: &Rect) -> bool {
+    fn overlaps(&self, other: &Rect) -> bool {
         self.left < other.right && other.left < self.right && self.top < other.bottom && other.top < self.bottom
     }
 
-    fn lies_in(&self, other: &Rect) -> bool {
+    fn is_inside(&self, other: &Rect) -> bool {
         self.left >= other.left && self.right <= other.right && self.top >= other.top && self.bottom <= other.bottom
     }
 
@@ -36,7 +36,7 @@ impl Rect {
     }
 }
 
-/// A point and what to write beside it, the longest wish first; the last resort is nothing.
+/// A point and the alternatives for its label, the preferred one first.
 #[derive(Debug)]
 pub(super) struct Point {
     pub(super) x: f64,
@@ -45,24 +45,25 @@ pub(super) struct Point {
     pub(super) texts: Vec<String>,
 }
 
-/// A label that found its place.
+/// A placed label.
 #[derive(Debug)]
 pub(super) struct Label {
     pub(super) text: String,
-    /// Where the text begins, is halfway or ends, as its anchor says, and its base line.
+    /// The position of the text's anchor on its base line.
     pub(super) x: f64,
     pub(super) y: f64,
     pub(super) anchor: &'static str,
-    /// The line to the point, if it is not near: x and y of its two ends.
+    /// The line to a point that is not near: x and y of its two ends.
     pub(super) leader: Option<[f64; 4]>,
 }
 
-/// Pixels that `text` is wide at most.
+/// An upper estimate of the width of `text`, in pixels.
 pub(super) fn width_px(text: &str) -> f64 {
     text.chars().count() as f64 * TEXT_PX * LETTER_WIDTH
 }
 
-/// Labels for `points` inside `bounds` and apart from `obstacles`, the first point's first; `None` where there is no room.
+/// Labels for `points`, inside `bounds` and clear of `obstacles`; earlier points have priority. `None` if there is no
+/// room.
 pub(super) fn place(points: &[Point], obstacles: &[Rect], bounds: &Rect) -> Vec<Option<Label>> {
     let mut taken: Vec<Rect> = points.iter().map(|point| Rect::around(point.x, point.y, point.radius)).collect();
     taken.extend(obstacles);
@@ -81,18 +82,18 @@ fn try_place(point: &Point, text: &str, bounds: &Rect, taken: &[Rect]) -> Option
     let (width, height) = (width_px(text), TEXT_PX);
     for distance in DISTANCES_PX {
         for (east, south) in DIRECTIONS {
-            // The middle of the label lies so far out that its box is at the distance from the point's edge.
+            // The distance is measured between the edges of the label and the point.
             let reach = point.radius + distance;
             let x = point.x + east * reach + east.signum() * f64::from(u8::from(east != 0.0)) * width / 2.0;
             let y = point.y + south * reach + south.signum() * f64::from(u8::from(south != 0.0)) * height / 2.0;
             let rect =
                 Rect { left: x - width / 2.0, top: y - height / 2.0, right: x + width / 2.0, bottom: y + height / 2.0 };
-            if rect.lies_in(bounds) && !taken.iter().any(|other| rect.meets(other)) {
+            if rect.is_inside(bounds) && !taken.iter().any(|other| rect.overlaps(other)) {
                 let leader = (distance > NEAR_PX).then(|| {
                     let end = (rect.left.max(point.x.min(rect.right)), rect.top.max(point.y.min(rect.bottom)));
                     [point.x + east * point.radius, point.y + south * point.radius, end.0, end.1]
                 });
-                // The text stands at the near end of its box, which may be wider than it.
+                // The box may be wider than the text, which is aligned to the end near the point.
                 let (x, anchor) = match east {
                     0.0 => (x, "middle"),
                     east if east > 0.0 => (rect.left, "start"),
@@ -111,7 +112,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn labels_meet_neither_each_other_nor_points_nor_obstacles_nor_the_edge() {
+    fn labels_overlap_neither_each_other_nor_points_nor_obstacles_nor_the_edge() {
         let bounds = Rect { left: 0.0, top: 0.0, right: 400.0, bottom: 300.0 };
         let points: Vec<Point> = (0..30)
             .map(|index| Point {
@@ -142,9 +143,9 @@ mod tests {
             assert!(rect.left >= 0.0 && rect.right <= 400.0 && rect.top >= -1e-9, "{rect:?}");
             let inner =
                 Rect { left: rect.left + 0.1, right: rect.right - 0.1, top: rect.top + 0.1, bottom: rect.bottom - 0.1 };
-            assert!(!boxes[index + 1..].iter().any(|other| inner.meets(other)), "{rect:?}");
-            assert!(!inner.meets(&obstacle), "{rect:?}");
-            assert!(!points.iter().any(|point| inner.meets(&Rect::around(point.x, point.y, 3.0))), "{rect:?}");
+            assert!(!boxes[index + 1..].iter().any(|other| inner.overlaps(other)), "{rect:?}");
+            assert!(!inner.overlaps(&obstacle), "{rect:?}");
+            assert!(!points.iter().any(|point| inner.overlaps(&Rect::around(point.x, point.y, 3.0))), "{rect:?}");
         }
     }
 }

@@ -1,7 +1,7 @@
-//! A result as one page that needs nothing else: no script, no file, no network.
+//! A result as a self-contained HTML page, without scripts or other files.
 //!
-//! The page is well-formed XML, so that a test can walk it, and holds every drawing as SVG with a title, a description and a
-//! table behind it.
+//! The page is well-formed XML, so that a test can parse it. Every drawing is SVG with a title, a description and a
+//! table of its figures.
 
 mod account;
 mod curves;
@@ -12,14 +12,14 @@ mod roofline;
 mod run;
 mod table;
 
-use super::summary;
+use crate::report::{summary, sweep};
 use crate::result::{Measured, RunResult};
 use maud::{Markup, PreEscaped, html};
 
 /// The style sheet of the page and of [`fragment`].
 pub const STYLE: &str = include_str!("style.css");
-/// In front of the page and in its head: what a template would write in a way that is no XML. The policy forbids the page to
-/// load anything, whatever a result may contain.
+/// Text outside the template, which would not write it as XML. The policy forbids the page to load anything, whatever a
+/// result contains.
 const DOCTYPE: &str = "<!DOCTYPE html>\n";
 const META: &str = r#"<meta charset="utf-8"/>
 <meta name="viewport" content="width=device-width, initial-scale=1"/>
@@ -27,16 +27,16 @@ const META: &str = r#"<meta charset="utf-8"/>
 <meta http-equiv="Content-Security-Policy" content="default-src 'none'; style-src 'unsafe-inline'"/>
 "#;
 
-/// A part of the page: the anchor and the words of its heading, and what it holds.
+/// A section of the page: the anchor and the text of its heading, and its contents.
 struct Section {
     id: &'static str,
     title: &'static str,
     body: Markup,
 }
 
-/// The result as a page: what [`super::text`] tells, and plots of where the time went.
+/// The result as a page: the facts of [`super::text`], with plots.
 ///
-/// What is missing stands in its place as "n/a (reason)"; all text from the result is escaped.
+/// A missing value is shown as "n/a (reason)". All text from the result is escaped.
 pub fn html(result: &RunResult) -> String {
     let (stamps, line) = summary::headline_parts(result);
     let adapter = result.environment.adapter.label();
@@ -65,7 +65,7 @@ pub fn html(result: &RunResult) -> String {
                         (line)
                     }
                     p class="adapter" { (adapter) }
-                    (table::facts(facts(result)))
+                    (table::facts(summary::facts(result)))
                 }
                 main { (body(result, &stamps)) }
             }
@@ -74,7 +74,7 @@ pub fn html(result: &RunResult) -> String {
     format!("{DOCTYPE}{}\n", without_control_characters(page))
 }
 
-/// What stands in the page below its heading, for a page of another program: facts, plots and tables. [`STYLE`] goes with it.
+/// The facts, plots and tables of the page as a fragment for another page, which needs [`STYLE`].
 pub fn fragment(result: &RunResult) -> String {
     let (stamps, line) = summary::headline_parts(result);
     without_control_characters(html! {
@@ -82,12 +82,12 @@ pub fn fragment(result: &RunResult) -> String {
             @for stamp in &stamps { span class="stamp" { (stamp) } " " }
             (line)
         }
-        (table::facts(facts(result)))
+        (table::facts(summary::facts(result)))
         (body(result, &stamps))
     })
 }
 
-fn body(result: &RunResult, stamps: &[String]) -> Markup {
+fn body(result: &RunResult, stamps: &[&str]) -> Markup {
     html! {
         @for section in sections(result) {
             section aria-labelledby=(section.id) {
@@ -101,19 +101,15 @@ fn body(result: &RunResult, stamps: &[String]) -> Markup {
     }
 }
 
-/// Control characters, which a driver's name might hold, are forbidden in XML and mean nothing in HTML.
+/// Replaces control characters, which a driver's name may contain and XML forbids.
 fn without_control_characters(markup: Markup) -> String {
     let forbidden = |letter: char| letter.is_control() && !matches!(letter, '\n' | '\t');
     markup.into_string().replace(forbidden, "\u{fffd}")
 }
 
-fn facts(result: &RunResult) -> impl Iterator<Item = (String, String)> {
-    summary::fact_rows(result).into_iter().map(|[name, text]| (name, text))
-}
-
 fn sections(result: &RunResult) -> Vec<Section> {
     let section = |id, title, body| Section { id, title, body };
-    if let Some(sweep) = super::only_sweep(result) {
+    if let Some(sweep) = sweep::without_training(result) {
         return vec![
             section("sweep", "Step time against size", curves::sweep(sweep)),
             section("phases", "Phases", run::phases(result)),
@@ -133,7 +129,7 @@ fn sections(result: &RunResult) -> Vec<Section> {
         section("sweep", "Step time against size", or_missing(&result.sweep, curves::sweep)),
         section("peaks", "Measured peaks", or_missing(&result.peaks, run::peaks)),
         section("phases", "Phases", run::phases(result)),
-        section("published", "Among published results", run::comparison(result)),
+        section("published", "Among published results", run::published(result)),
         section("environment", "Environment and settings", run::environment(result)),
     ];
     if let Measured::Value(parallel) = &result.parallel {
@@ -142,7 +138,7 @@ fn sections(result: &RunResult) -> Vec<Section> {
     sections
 }
 
-/// The drawing of a value, or the reason why there is none.
+/// The drawing of a value, or why there is none.
 fn or_missing<T>(measured: &Measured<T>, draw: impl FnOnce(&T) -> Markup) -> Markup {
     match measured {
         Measured::Value(value) => draw(value),

@@ -1,28 +1,28 @@
-//! Axes, ticks and frames of plots. No coordinate that is not finite leaves this module.
+//! Plot areas, axes and ticks. All coordinates that leave this module are finite.
 
-use super::super::numbers::thousands;
+use crate::report::numbers::thousands;
 use maud::{Markup, html};
 
 /// Height of a line of text in a plot, pixels.
 pub(super) const TEXT_PX: f64 = 13.0;
 
-/// The size of a drawing and the room around its axes, in pixels of its own.
+/// The size of a drawing and the margins around its axes, in pixels of the drawing.
 #[derive(Debug, Clone, Copy)]
-pub(super) struct Frame {
+pub(super) struct PlotArea {
     pub(super) width: f64,
     pub(super) height: f64,
-    /// The name of the drawing's class, which says on which screens it is shown.
+    /// The CSS class of the drawing, which selects the screens that show it.
     pub(super) class: &'static str,
 }
 
-/// For a wide screen, and for one as narrow as a phone's: a plot that is merely scaled would be unreadable on one of them.
-pub(super) const FULL: [Frame; 2] =
-    [Frame { width: 1040.0, height: 560.0, class: "wide" }, Frame { height: 420.0, ..NARROW }];
+/// Areas for a wide screen and for a phone: scaling one plot would make it unreadable on the other.
+pub(super) const FULL: [PlotArea; 2] =
+    [PlotArea { width: 1040.0, height: 560.0, class: "wide" }, PlotArea { height: 420.0, ..NARROW }];
 /// The same for plots that stand two in a row on a wide screen.
-pub(super) const HALF: [Frame; 2] = [Frame { width: 520.0, height: 330.0, class: "wide half" }, NARROW];
-const NARROW: Frame = Frame { width: 328.0, height: 340.0, class: "narrow" };
+pub(super) const HALF: [PlotArea; 2] = [PlotArea { width: 520.0, height: 330.0, class: "wide half" }, NARROW];
+const NARROW: PlotArea = PlotArea { width: 328.0, height: 340.0, class: "narrow" };
 
-impl Frame {
+impl PlotArea {
     pub(super) const LEFT: f64 = 52.0;
     const RIGHT: f64 = 14.0;
     pub(super) const TOP: f64 = 26.0;
@@ -36,7 +36,7 @@ impl Frame {
         self.height - Self::BOTTOM
     }
 
-    /// Whether there is room for words beside points.
+    /// Whether there is room for names beside points.
     pub(super) const fn is_wide(&self) -> bool {
         self.width > 600.0
     }
@@ -63,7 +63,7 @@ pub(super) fn percent(part: f64, whole: f64) -> String {
     if share.is_finite() { format!("{:.2}%", share.clamp(0.0, 100.0)) } else { "0%".to_owned() }
 }
 
-/// What an axis covers.
+/// The range of values of an axis.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub(super) struct Range {
     low: f64,
@@ -72,7 +72,7 @@ pub(super) struct Range {
 }
 
 impl Range {
-    /// From 0 to a round number at or above all of `values`; `None` where none of them is above 0.
+    /// From 0 to a round number at or above all of `values`; `None` if none of them is above 0.
     pub(super) fn from_zero(values: impl IntoIterator<Item = f64>) -> Option<Self> {
         let high = positive(values).fold(0.0, f64::max);
         let step = linear_step(high);
@@ -80,7 +80,7 @@ impl Range {
         (high > 0.0 && high.is_finite()).then_some(Self { low: 0.0, high, logarithmic: false })
     }
 
-    /// A little more than all positive ones of `values`, logarithmic; `None` where there is none.
+    /// A logarithmic range around all positive `values`; `None` if there are none.
     pub(super) fn logarithmic(values: impl IntoIterator<Item = f64>) -> Option<Self> {
         let (low, high) =
             positive(values).fold((f64::INFINITY, 0.0), |(low, high): (f64, f64), v| (low.min(v), high.max(v)));
@@ -96,7 +96,8 @@ impl Range {
         self.high
     }
 
-    /// Round numbers within: 1, 2, 5 times a power of ten while there are few of them, else powers of ten.
+    /// Round numbers within the range: multiples of powers of ten by 1, 2 and 5 while there are few of them, else by 1
+    /// and 3 or 1.
     fn ticks(&self) -> Vec<f64> {
         if !self.logarithmic {
             let step = linear_step(self.high);
@@ -113,7 +114,7 @@ impl Range {
     }
 }
 
-/// A range laid along pixels.
+/// A range mapped to pixels.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Axis {
     range: Range,
@@ -122,7 +123,7 @@ pub(super) struct Axis {
 }
 
 impl Axis {
-    /// Where `value` lies, in pixels; `None` outside the range, with some grace for rounding.
+    /// The position of `value` in pixels; `None` outside the range, with a tolerance for rounding.
     pub(super) fn at(&self, value: f64) -> Option<f64> {
         let Range { low, high, logarithmic } = self.range;
         let share = if logarithmic { (value / low).ln() / (high / low).ln() } else { (value - low) / (high - low) };
@@ -143,7 +144,7 @@ fn positive(values: impl IntoIterator<Item = f64>) -> impl Iterator<Item = f64> 
     values.into_iter().filter(|value| value.is_finite() && *value > 0.0)
 }
 
-/// A step of 1, 2 or 5 times a power of ten that divides 0 to `high` into four to eight or so.
+/// A step of 1, 2 or 5 times a power of ten that divides 0 to `high` into about four to eight parts.
 fn linear_step(high: f64) -> f64 {
     let rough = high / 5.0;
     let power = 10f64.powf(rough.log10().floor());
@@ -163,9 +164,9 @@ fn tick_text(value: f64) -> String {
     thousands(&format!("{value:.decimals$}"))
 }
 
-/// The grid of two axes, the numbers beside it, and what they count: `y_title` above, `x_title` below.
-pub(super) fn axes(frame: &Frame, x: &Axis, y: &Axis, x_title: &str, y_title: &str) -> Markup {
-    let (top, right, bottom, left) = (Frame::TOP, frame.right(), frame.bottom(), Frame::LEFT);
+/// The grid of two axes with its ticks, `y_title` above and `x_title` below.
+pub(super) fn axes(area: &PlotArea, x: &Axis, y: &Axis, x_title: &str, y_title: &str) -> Markup {
+    let (top, right, bottom, left) = (PlotArea::TOP, area.right(), area.bottom(), PlotArea::LEFT);
     let ticks = |axis: &Axis| -> Vec<(f64, f64)> {
         axis.range.ticks().into_iter().filter_map(|tick| Some((tick, axis.at(tick)?))).collect()
     };
@@ -187,22 +188,22 @@ pub(super) fn axes(frame: &Frame, x: &Axis, y: &Axis, x_title: &str, y_title: &s
     }
 }
 
-/// A plot drawn once for each of `frames`, of which a screen shows the one that suits it.
+/// A plot drawn once for each of `areas`, of which a screen shows the one that fits.
 pub(super) fn figure(
     id: &str,
     title: &str,
     description: &str,
-    frames: &[Frame],
-    draw: impl Fn(&Frame) -> Markup,
+    areas: &[PlotArea],
+    draw: impl Fn(&PlotArea) -> Markup,
 ) -> Markup {
     html! {
-        @for frame in frames {
-            @let name = format!("{id}-{}", if frame.class == "narrow" { "narrow" } else { "wide" });
-            svg class={ "plot " (frame.class) } viewBox={ "0 0 " (frame.width) " " (frame.height) } role="img"
+        @for area in areas {
+            @let name = format!("{id}-{}", if area.class == "narrow" { "narrow" } else { "wide" });
+            svg class={ "plot " (area.class) } viewBox={ "0 0 " (area.width) " " (area.height) } role="img"
                 aria-labelledby={ (name) "-title " (name) "-desc" } {
                 title id={ (name) "-title" } { (title) }
                 desc id={ (name) "-desc" } { (description) }
-                (draw(frame))
+                (draw(area))
             }
         }
     }

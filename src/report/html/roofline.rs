@@ -1,23 +1,24 @@
-//! The roofline: what each kernel reaches, against what its arithmetic intensity allows on this adapter.
+//! The roofline: the rate of each kernel, against the limit for its arithmetic intensity on this adapter.
 //!
-//! Source: S. Williams, A. Waterman and D. Patterson, "Roofline: an insightful visual performance model", CACM 52(4), 2009.
+//! Source: S. Williams, A. Waterman and D. Patterson, "Roofline: an insightful visual performance model", CACM 52(4),
+//! 2009.
 
-use super::super::numbers::{fixed, three_digits};
 use super::kernels::Pass;
 use super::labels::{self, Label, Point, Rect};
-use super::plot::{self, Axis, Frame, Range, TEXT_PX, px};
-use super::table::{self, Column, number, text, words};
+use super::plot::{self, Axis, PlotArea, Range, TEXT_PX, px};
+use super::table;
+use crate::report::layout::Table;
+use crate::report::numbers::{fixed, three_digits};
 use crate::result::{KernelTime, Measured, PeakKind, Peaks, Profile};
 use maud::{Markup, html};
 
-/// On a wide screen so many of the longest kernels carry their name beside their number.
+/// Number of the longest kernels that are labelled with their names on a wide screen.
 const NAMED: usize = 6;
 const X_TITLE: &str = "arithmetic intensity [FLOP/byte]";
 const Y_TITLE: &str = "GFLOP/s";
-const COLUMNS: [Column; 6] =
-    [words("kernel"), number("number"), number("FLOP/byte"), number("GFLOP/s"), number("GB/s"), number("share %")];
+const CAPTION: &str = "Every kernel's place in the roofline, by the model's counts";
 
-/// A kernel with a place in the plot.
+/// A kernel in the plot.
 struct Spot<'a> {
     rank: usize,
     kernel: &'a KernelTime,
@@ -31,16 +32,16 @@ impl Spot<'_> {
         format!("{} ({})", self.kernel.kernel, self.kernel.layer)
     }
 
-    /// Its area is as its share of the time, but no point is too small to see.
+    /// The radius of a point whose area is proportional to the share of the time, within limits.
     fn radius(&self) -> f64 {
         (2.6 * self.share_pct.max(0.0).sqrt()).clamp(3.5, 16.0)
     }
 }
 
-/// What limits every kernel: 10^9 operations or bytes per second.
+/// The limits of all kernels, in 10^9 operations or bytes per second.
 struct Roofs {
     peak_gflop_per_s: Option<f64>,
-    /// Bandwidths and what they are called, the highest first.
+    /// Bandwidths with their names, the highest first.
     bandwidths: Vec<(f64, &'static str)>,
 }
 
@@ -58,14 +59,14 @@ impl Roofs {
         Self { peak_gflop_per_s: peaks.highest(PeakKind::Fp32MultiplyAdd).filter(sound), bandwidths }
     }
 
-    /// The intensities from which on arithmetic is the limit.
+    /// The intensities above which arithmetic is the limit.
     fn ridges(&self) -> impl Iterator<Item = f64> {
         let peak = self.peak_gflop_per_s;
         self.bandwidths.iter().filter_map(move |(bandwidth, _)| Some(peak? / bandwidth))
     }
 }
 
-/// The plot, the kernels that have no place in it, and the figures.
+/// The plot, the kernels that it cannot show, and the figures.
 pub(super) fn section(profile: &Profile, peaks: &Measured<Peaks>) -> Markup {
     let (spots, others) = sort(profile);
     let roofs = Roofs::of(peaks);
@@ -93,8 +94,8 @@ pub(super) fn section(profile: &Profile, peaks: &Measured<Peaks>) -> Markup {
             p {
                 "Each kernel is a point with its number from the list above, as large as its share of the time."
                 @if !roofs.bandwidths.is_empty() || roofs.peak_gflop_per_s.is_some() {
-                    " The roofs are what this adapter reached through this API: under a slope memory is the limit, under the "
-                    "level arithmetic."
+                    " The roofs are what this adapter reached through this API: below a slope memory is the limit, "
+                    "below the level arithmetic."
                 }
             }
             p class="key" {
@@ -102,8 +103,8 @@ pub(super) fn section(profile: &Profile, peaks: &Measured<Peaks>) -> Markup {
                     span { (swatch(pass)) (pass.class()) }
                 }
             }
-            (plot::figure("roofline", "Roofline", &description, &plot::FULL, |frame| {
-                draw(frame, &frame.x(x), &frame.y(y), &spots, &roofs)
+            (plot::figure("roofline", "Roofline", &description, &plot::FULL, |area| {
+                draw(area, &area.x(x), &area.y(y), &spots, &roofs)
             }))
         } @else {
             p class="missing" { "n/a (no kernel has both operations and bytes to its time)" }
@@ -111,11 +112,11 @@ pub(super) fn section(profile: &Profile, peaks: &Measured<Peaks>) -> Markup {
         @if !others.is_empty() {
             p class="note" { "Not in the plot: " (others.join("; ")) "." }
         }
-        (table::behind("The figures of the roofline", &figures(profile)))
+        (table::behind("The figures of the roofline", &table::of(&figures(profile), CAPTION, "cards")))
     }
 }
 
-/// Kernels with a place in the plot, and a phrase for each of the others.
+/// The kernels in the plot, and a phrase for each of the others.
 fn sort(profile: &Profile) -> (Vec<Spot<'_>>, Vec<String>) {
     let mut spots = Vec::new();
     let mut without_flop = Vec::new();
@@ -156,13 +157,13 @@ fn swatch(pass: Pass) -> Markup {
     }
 }
 
-/// A pass has a shape as well as a colour.
+/// The mark of a pass, which has a shape as well as a colour.
 fn mark(pass: Pass, x: f64, y: f64, radius: f64) -> Markup {
     let class = pass.class();
     match pass {
         Pass::Forward => html! { circle class=(class) cx=(px(x)) cy=(px(y)) r=(px(radius)) {} },
         Pass::Backward => {
-            // Squares and diamonds of the circle's area.
+            // Squares and diamonds have the area of the circle.
             let half = radius * 0.886;
             html! {
                 rect class=(class) x=(px(x - half)) y=(px(y - half)) width=(px(2.0 * half)) height=(px(2.0 * half)) {}
@@ -172,29 +173,31 @@ fn mark(pass: Pass, x: f64, y: f64, radius: f64) -> Markup {
             let half = radius * 1.25;
             let (left, right, top, bottom) = (px(x - half), px(x + half), px(y - half), px(y + half));
             let (x, y) = (px(x), px(y));
-            html! { polygon class=(class) points={ (x) "," (top) " " (right) "," (y) " " (x) "," (bottom) " " (left) "," (y) } {} }
+            let points = format!("{x},{top} {right},{y} {x},{bottom} {left},{y}");
+            html! { polygon class=(class) points=(points) {} }
         }
     }
 }
 
-fn draw(frame: &Frame, x: &Axis, y: &Axis, spots: &[Spot<'_>], roofs: &Roofs) -> Markup {
+fn draw(area: &PlotArea, x: &Axis, y: &Axis, spots: &[Spot<'_>], roofs: &Roofs) -> Markup {
     let placed: Vec<(&Spot<'_>, Point)> = spots
         .iter()
         .filter_map(|spot| {
             let number = spot.rank.to_string();
-            let named = frame.is_wide() && spot.rank <= NAMED;
+            let named = area.is_wide() && spot.rank <= NAMED;
             let texts = if named { vec![format!("{number} {}", spot.name()), number] } else { vec![number] };
             let (at_x, at_y) = (x.at(spot.intensity)?, y.at(spot.gflop_per_s)?);
             Some((spot, Point { x: at_x, y: at_y, radius: spot.radius(), texts }))
         })
         .collect();
     let (spots, points): (Vec<&Spot<'_>>, Vec<Point>) = placed.into_iter().unzip();
-    let bounds = Rect { left: Frame::LEFT + 2.0, top: Frame::TOP, right: frame.right(), bottom: frame.bottom() - 2.0 };
-    let roofs = roof_lines(frame, x, y, roofs);
+    let bounds =
+        Rect { left: PlotArea::LEFT + 2.0, top: PlotArea::TOP, right: area.right(), bottom: area.bottom() - 2.0 };
+    let roofs = roof_lines(area, x, y, roofs);
     let obstacles: Vec<Rect> = roofs.iter().flat_map(Roof::squares).collect();
     let labels = labels::place(&points, &obstacles, &bounds);
     html! {
-        (plot::axes(frame, x, y, X_TITLE, Y_TITLE))
+        (plot::axes(area, x, y, X_TITLE, Y_TITLE))
         g class="roofs" {
             @for roof in &roofs { (draw_roof(roof)) }
         }
@@ -224,17 +227,17 @@ fn write(label: &Label) -> Markup {
     }
 }
 
-/// A roof: its two ends in pixels, and its words, which are as steep as the roof.
+/// A roof: its two ends in pixels, and its label, which has the slope of the roof.
 struct Roof {
     ends: [(f64, f64); 2],
     words: String,
-    /// Where the words begin, and their angle in radians.
+    /// Where the label begins, and its angle in radians.
     at: (f64, f64),
     angle: f64,
 }
 
 impl Roof {
-    /// The words' place as squares, one for each letter.
+    /// The area of the label as squares, one for each letter.
     fn squares(&self) -> impl Iterator<Item = Rect> {
         let (sine, cosine) = self.angle.sin_cos();
         let letters = self.words.chars().count();
@@ -251,17 +254,17 @@ impl Roof {
     }
 }
 
-/// The slopes of memory and the level of arithmetic, as far as they lie in the plot.
-fn roof_lines(frame: &Frame, x: &Axis, y: &Axis, roofs: &Roofs) -> Vec<Roof> {
+/// The slopes of memory and the level of arithmetic within the plot.
+fn roof_lines(area: &PlotArea, x: &Axis, y: &Axis, roofs: &Roofs) -> Vec<Roof> {
     let (left, right) = (x.range().low(), x.range().high());
     let top = roofs.peak_gflop_per_s.unwrap_or_else(|| y.range().high());
     let place = |intensity: f64, rate: f64| Some((x.at(intensity)?, y.at(rate)?));
-    // A slope of 1 between logarithms is one angle for all bandwidths.
+    // On logarithmic axes all bandwidths have the same slope.
     let angle = (y.px_per_e() / x.px_per_e()).atan();
     let slopes = roofs.bandwidths.iter().enumerate().filter_map(|(index, (bandwidth, name))| {
         let (from, to) = (left.max(y.range().low() / bandwidth), right.min(top / bandwidth));
         let ends = [place(from, from * bandwidth)?, place(to, to * bandwidth)?];
-        // The lower slope has its words below, so that two near slopes do not share a place.
+        // The label of the lower slope stands below it, so that the labels of two near slopes do not overlap.
         let beside = if index == 0 { -6.0 } else { 16.0 };
         let at = (
             ends[0].0 + 8.0 * angle.cos() - beside * angle.sin(),
@@ -273,7 +276,7 @@ fn roof_lines(frame: &Frame, x: &Axis, y: &Axis, roofs: &Roofs) -> Vec<Roof> {
         let from = if roofs.bandwidths.is_empty() { left } else { roofs.ridges().fold(right, f64::min).max(left) };
         let ends = [place(from, peak)?, place(right, peak)?];
         let words = format!("FP32 peak {} GFLOP/s", three_digits(peak));
-        let at = (frame.right() - labels::width_px(&words), ends[1].1 + 17.0);
+        let at = (area.right() - labels::width_px(&words), ends[1].1 + 17.0);
         Some(Roof { ends, words, at, angle: 0.0 })
     });
     slopes.chain(level).collect()
@@ -290,25 +293,20 @@ fn draw_roof(roof: &Roof) -> Markup {
     }
 }
 
-fn figures(profile: &Profile) -> Markup {
-    let mut notes = super::super::numbers::Notes::default();
-    let mut rows = Vec::new();
-    for (index, kernel) in profile.kernels.iter().enumerate() {
+fn figures(profile: &Profile) -> Table {
+    let headings = ["kernel", "number", "FLOP/byte", "GFLOP/s", "GB/s", "share %"];
+    Table::of(&headings, 1, profile.kernels.iter().enumerate(), |(index, kernel), notes| {
         let intensity = match (kernel.gflop_per_s.value(), kernel.gbyte_per_s.value()) {
             (Some(gflop), Some(gbyte)) => Measured::from(gflop / gbyte),
             _ => Measured::missing("a rate is missing"),
         };
-        rows.push(vec![
-            html! { (kernel.kernel) " (" (kernel.layer) ")" },
-            text((index + 1).to_string()),
-            text(notes.or_mark(&intensity, three_digits)),
-            text(notes.or_mark(&kernel.gflop_per_s, three_digits)),
-            text(notes.or_mark(&kernel.gbyte_per_s, three_digits)),
-            text(notes.or_mark(&kernel.share_pct, |share| fixed(share, 1))),
-        ]);
-    }
-    html! {
-        (table::table("Every kernel's place in the roofline, by the model's counts", "cards", &COLUMNS, &rows))
-        (table::notes(&notes))
-    }
+        vec![
+            format!("{} ({})", kernel.kernel, kernel.layer),
+            (index + 1).to_string(),
+            notes.or_mark(&intensity, three_digits),
+            notes.or_mark(&kernel.gflop_per_s, three_digits),
+            notes.or_mark(&kernel.gbyte_per_s, three_digits),
+            notes.or_mark(&kernel.share_pct, |share| fixed(share, 1)),
+        ]
+    })
 }

@@ -1,62 +1,27 @@
-//! What was measured besides: peaks, phases, the published rows, and what it all ran on.
+//! Sections without drawings of their own: peaks, devices, phases, load, published rows and environment.
 
-use super::super::numbers::{Notes, bytes, finite, fixed, or_reason, three_digits};
-use super::super::published::Frame;
-use super::super::{load as load_of, parallel as sharing, rows, summary, table as terminal};
 use super::plot::percent;
 use super::table::{self, Column, number, text, words};
-use crate::result::{Measured, Parallel, Peak, Peaks, RunResult, Unit};
+use crate::report::layout::Facts;
+use crate::report::numbers::{Notes, bytes, finite, fixed, or_reason, three_digits};
+use crate::report::published::{Medium, PublishedTable, TableView, Tables};
+use crate::report::{load as loads, parallel as devices, peaks as measured_peaks, summary};
+use crate::result::{Measured, Parallel, Peaks, RunResult};
 use maud::{Markup, html};
 use serde::Serialize;
 
-const PEAK_COLUMNS: [Column; 4] = [words("figure"), number("memory"), number("median"), number("deviation")];
-const DEVICE_COLUMNS: [Column; 4] =
-    [words("device"), words("plan"), number("images a batch"), number("alone, ms a step")];
 const PHASE_COLUMNS: [Column; 3] =
     [words("phase"), Column { heading: "of the cold total", class: "bars" }, number("seconds")];
 
 /// The measured peaks.
 pub(super) fn peaks(peaks: &Peaks) -> Markup {
-    let mut notes = Notes::default();
-    let rows: Vec<Vec<Markup>> = peaks.figures.iter().map(|figure| peak(figure, &mut notes)).collect();
-    let source = if peaks.cached { "read from the cache, measured" } else { "measured" };
     html! {
-        (table::table("What this adapter reached through this API", "cards", &PEAK_COLUMNS, &rows))
-        (table::notes(&notes))
-        p class="note" {
-            (peaks.subject.adapter) ", " (peaks.subject.backend) ", " (peaks.subject.driver) ": " (source) " "
-            (peaks.measured_utc) " in " (three_digits(peaks.duration_s)) " s; clock: " (peaks.clock) "."
-        }
+        (table::of(&measured_peaks::table(peaks), "What this adapter reached through this API", "cards"))
+        (table::facts(measured_peaks::about(peaks)))
     }
 }
 
-fn peak(figure: &Peak, notes: &mut Notes) -> Vec<Markup> {
-    let (unit, scale) = match figure.kind.unit() {
-        Unit::GflopPerS => ("GFLOP/s", 1.0),
-        Unit::GbytePerS => ("GB/s", 1.0),
-        Unit::Ns => ("us", 1e-3),
-    };
-    let mut write =
-        |value: &Measured<f64>| notes.or_mark(value, |value| format!("{} {unit}", three_digits(value * scale)));
-    vec![
-        text(word(&figure.kind)),
-        text(figure.bytes.value().map_or_else(|| "none".to_owned(), |bytes| memory(*bytes))),
-        text(write(&figure.median)),
-        text(write(&figure.deviation)),
-    ]
-}
-
-/// An amount of memory in the binary units in which it was chosen.
-fn memory(bytes: u64) -> String {
-    let units = [(1 << 30, "GiB"), (1 << 20, "MiB"), (1 << 10, "KiB")];
-    match units.into_iter().find(|(unit, _)| bytes >= *unit) {
-        Some((unit, name)) if bytes.is_multiple_of(unit) => format!("{} {name}", bytes / unit),
-        Some((unit, name)) => format!("{} {name}", three_digits(bytes as f64 / unit as f64)),
-        None => format!("{bytes} B"),
-    }
-}
-
-/// The key of a value in JSON, as words.
+/// The name of a value in JSON, with spaces between its words.
 fn word(value: &impl Serialize) -> String {
     match serde_json::to_value(value) {
         Ok(serde_json::Value::String(key)) => key.replace('_', " "),
@@ -64,13 +29,11 @@ fn word(value: &impl Serialize) -> String {
     }
 }
 
-/// Who trained which part of a batch, and what that cost.
+/// The devices of a data-parallel training, and what the exchange costs.
 pub(super) fn parallel(result: &RunResult, parallel: &Parallel) -> Markup {
-    let rows: Vec<Vec<Markup>> = sharing::rows(parallel).iter().map(|cells| cells.iter().map(text).collect()).collect();
-    let facts = sharing::facts(parallel, sharing::step_s(result));
     html! {
-        (table::table("Each device's part, and its time alone", "plain", &DEVICE_COLUMNS, &rows))
-        (table::facts(facts.map(|(name, text)| (name.to_owned(), text))))
+        (table::of(&devices::table(parallel), "Each device's part, and its time alone", "plain"))
+        (table::facts(devices::facts(result, parallel)))
     }
 }
 
@@ -79,7 +42,7 @@ pub(super) fn phases(result: &RunResult) -> Markup {
     let total_s = result.phases.cold_total_s.value().copied().unwrap_or(f64::NAN);
     let mut notes = Notes::default();
     let mut rows = Vec::new();
-    for (name, phase) in summary::phase_columns(result) {
+    for (name, phase) in summary::phases(result) {
         let bar = html! {
             svg class="bar" width="100%" height="14" aria-hidden="true" {
                 @if let Some(seconds) = phase.value() {
@@ -87,55 +50,33 @@ pub(super) fn phases(result: &RunResult) -> Markup {
                 }
             }
         };
-        rows.push(vec![text(name.replace('\n', " ")), bar, text(notes.or_mark(phase, three_digits))]);
+        let cells = [text(name.replace('\n', " ")), bar, text(notes.or_mark(phase, three_digits))];
+        rows.push(table::row("", &PHASE_COLUMNS, &cells));
     }
     html! {
-        (table::table("Seconds of each phase; upload is a part of train", "bars", &PHASE_COLUMNS, &rows))
+        (table::with_rows("Seconds of each phase; upload is a part of train", "bars", &PHASE_COLUMNS, rows))
         (table::notes(&notes))
     }
 }
 
 /// What each training used of the machine.
 pub(super) fn load(result: &RunResult) -> Markup {
-    let mut notes = Notes::default();
-    let columns: Vec<Column> = load_of::HEADINGS.iter().map(|heading| number(heading)).collect();
-    let trainings = result.repeats.iter().enumerate();
-    let rows: Vec<Vec<Markup>> =
-        trainings.map(|(index, repeat)| load_of::cells(index, repeat, &mut notes).map(text).to_vec()).collect();
-    html! {
-        (table::table("What each training used, evaluations left out", "cards", &columns, &rows))
-        (table::notes(&notes))
-    }
+    table::of(&loads::table(result), "What each training used, evaluations left out", "cards")
 }
 
 /// This run among the published ones.
-pub(super) fn comparison(result: &RunResult) -> Markup {
-    let comparison = rows::comparison(result, Frame::of(&result.environment.adapter));
-    let mut notes = Notes::default();
-    let columns: Vec<Column> = terminal::HEADINGS
-        .iter()
-        .enumerate()
-        .map(|(index, heading)| if index < terminal::TEXT_COLUMNS { words(heading) } else { number(heading) })
-        .collect();
-    let body = html! {
-        @for row in &comparison.rows {
-            @let cells = terminal::cells(row, &mut notes, " ").map(text);
-            (table::row(if row.published { "" } else { "this" }, &columns, &cells))
-        }
-    };
+pub(super) fn published(result: &RunResult) -> Markup {
+    let tables = Tables::of_run(result);
+    let view = TableView::Published(PublishedTable::of(&result.environment.adapter));
+    let table = tables.table(view, Medium::Page);
     html! {
-        table role="table" class="cards published" {
-            caption { "This run among the published ones, " (comparison.frame.name()) }
-            (table::head(&columns))
-            tbody role="rowgroup" { (body) }
-        }
-        @for (mark, note) in notes.iter() { p class="note" { (mark) " " (note) } }
-        p class="note" { (terminal::ratios(&comparison)) }
-        p class="note" { (terminal::CAVEAT) }
+        (table::without_notes(&table, &tables.title(view), "cards published"))
+        @for (mark, note) in table.notes.iter() { p class="note" { (mark) " " (note) } }
+        p class="note" { (tables.legend(&[view], Medium::Page).join(" ")) }
     }
 }
 
-/// Everything the run ran on and was asked for.
+/// Adapter, machine, program and settings.
 pub(super) fn environment(result: &RunResult) -> Markup {
     let environment = &result.environment;
     let adapter = &environment.adapter;
@@ -170,15 +111,14 @@ pub(super) fn environment(result: &RunResult) -> Markup {
         ("shaders", format!("SHA-256 {}", tool.shader_hash)),
         ("compiler", or_reason(&tool.rustc, String::clone)),
     ];
-    let facts = facts.into_iter().chain(settings(result));
-    table::facts(facts.map(|(name, text)| (name.to_owned(), text)))
+    table::facts(facts.into_iter().chain(settings(result)))
 }
 
-fn settings(result: &RunResult) -> [(&'static str, String); 4] {
+fn settings(result: &RunResult) -> Facts {
     let settings = &result.settings;
     let tuning: Vec<String> = result.plan.tuning.iter().map(|(name, value)| format!("{name} {value}")).collect();
     let tuning = if tuning.is_empty() { "no tuning".to_owned() } else { tuning.join(", ") };
-    [
+    vec![
         ("plan", format!("{}, {} kernels, {tuning}", result.plan.name, result.plan.kernels.len())),
         ("data", format!("{}, from {}", result.data.name, or_reason(&result.data.source, String::clone))),
         (

@@ -1,6 +1,7 @@
-//! Tables of the page. On narrow screens rows become small blocks, whose cells carry the names of their columns.
+//! Tables of the page. On narrow screens each row becomes a block whose cells show the headings of their columns.
 
-use super::super::numbers::Notes;
+use crate::report::layout;
+use crate::report::numbers::Notes;
 use maud::{Markup, html};
 
 /// A column: its heading, and the class of its cells.
@@ -20,28 +21,47 @@ pub(super) const fn number(heading: &'static str) -> Column {
     Column { heading, class: "number" }
 }
 
-/// Text as the content of a cell.
+/// A cell of plain text.
 pub(super) fn text(text: impl AsRef<str>) -> Markup {
     html! { (text.as_ref()) }
 }
 
-/// A table of `rows`, whose first cells are headings of their rows. `class` says how it looks.
+/// A table of text cells with its emphasised rows and its notes.
+pub(super) fn of(table: &layout::Table, caption: &str, class: &str) -> Markup {
+    html! { (without_notes(table, caption, class)) (notes(&table.notes)) }
+}
+
+/// A table of text cells with its emphasised rows.
+pub(super) fn without_notes(table: &layout::Table, caption: &str, class: &str) -> Markup {
+    let column = |&(heading, is_text): &(&'static str, bool)| if is_text { words(heading) } else { number(heading) };
+    let columns: Vec<Column> = table.columns.iter().map(column).collect();
+    let rows = table.rows.iter().enumerate().map(|(index, cells)| {
+        let class = if index < table.emphasised { "this" } else { "" };
+        row(class, &columns, &cells.iter().map(text).collect::<Vec<_>>())
+    });
+    with_rows(caption, class, &columns, rows)
+}
+
+/// A table of rows made by [`row`]. `class` selects the style.
 ///
-/// The roles repeat what the elements say, as browsers forget it once style sheets lay rows out otherwise.
-pub(super) fn table(caption: &str, class: &str, columns: &[Column], rows: &[Vec<Markup>]) -> Markup {
+/// The roles repeat the meaning of the elements, which browsers drop if style sheets change the display of rows.
+pub(super) fn with_rows(
+    caption: &str,
+    class: &str,
+    columns: &[Column],
+    rows: impl IntoIterator<Item = Markup>,
+) -> Markup {
     html! {
         table role="table" class=(class) {
             caption { (caption) }
             (head(columns))
-            tbody role="rowgroup" {
-                @for cells in rows { (row("", columns, cells)) }
-            }
+            tbody role="rowgroup" { @for row in rows { (row) } }
         }
     }
 }
 
 /// The headings of a table.
-pub(super) fn head(columns: &[Column]) -> Markup {
+fn head(columns: &[Column]) -> Markup {
     html! {
         thead role="rowgroup" {
             tr role="row" {
@@ -68,8 +88,8 @@ pub(super) fn row(class: &str, columns: &[Column], cells: &[Markup]) -> Markup {
     }
 }
 
-/// Two columns without headings: a name and what there is to say of it.
-pub(super) fn facts(rows: impl IntoIterator<Item = (String, String)>) -> Markup {
+/// Names with what there is to say about each.
+pub(super) fn facts(rows: impl IntoIterator<Item = (&'static str, String)>) -> Markup {
     html! {
         dl {
             @for (name, text) in rows {
@@ -80,7 +100,7 @@ pub(super) fn facts(rows: impl IntoIterator<Item = (String, String)>) -> Markup 
     }
 }
 
-/// What the marks in a table stand for.
+/// The reasons that the marks in a table refer to.
 pub(super) fn notes(notes: &Notes) -> Markup {
     html! {
         @for (mark, reason) in notes.iter() {

@@ -1,27 +1,26 @@
-//! The columns: one row each of one table. A new column is a new row there.
+//! The columns of all tables, one entry each in [`COLUMNS`]. To add a column, add an entry.
 
-use super::group::Group;
-use super::{Frame, Part, Table};
+use super::group::{Group, ON_A_GPU};
+use super::history::{NOT_PUBLISHED, PUBLISHED_IN, PublishedRow, PublishedTable};
+use super::view::{Row, TableRows, TableView};
 use crate::report::numbers::{as_given, ratio, three_digits};
-use crate::report::published::{NOT_PUBLISHED, Published};
-use crate::report::rows::beside_tensorflow;
 use crate::result::{Measured, Parallel, RunResult};
 use crate::stats;
 
 /// The GPU whose times the generations are compared with.
 const FIRST_GENERATION: &str = "Tesla K80";
 const ONE_DEVICE: &str = "one device trained";
-/// Why a row of a GPU has no number of threads.
-pub(super) const ON_A_GPU: &str = "it computes on a GPU";
 
-/// What stands in a row of a column.
+/// The contents of a cell.
 pub(super) enum Cell {
-    /// Words.
+    /// Text; what follows a line break qualifies the first line.
     Text(String),
     /// A number, or why there is none.
     Number(Measured<f64>),
-    /// A number and what must be known of it.
+    /// A number and a note about it.
     Noted(f64, String),
+    /// A number, or why there is none, and a label that stands beside it.
+    Labelled(Measured<f64>, &'static str),
 }
 
 /// A column of the tables.
@@ -31,34 +30,43 @@ pub(super) struct Column {
     /// Its heading, with line breaks for narrow terminals.
     pub heading: &'static str,
     /// The tables that show it; CSV has every column.
-    pub tables: &'static [Part],
-    /// Whether it holds words, and so stands to the left.
+    pub tables: &'static [TableView],
+    /// Whether it holds text, which is aligned to the left.
     pub is_text: bool,
-    /// A sentence about it below the table, empty where the heading is enough.
+    /// A sentence about it for the legend, or empty.
     pub meaning: &'static str,
-    /// What it holds of a published row.
-    pub published: fn(&Published, &Table<'_>) -> Cell,
-    /// What it holds of a row of this program.
-    pub ours: fn(&Group<'_>, &Table<'_>) -> Cell,
-    /// How a number is shown; whether it is a published one.
+    /// The cell of a published row.
+    pub published: fn(&PublishedRow, &TableRows<'_>) -> Cell,
+    /// The cell of a row of this program.
+    pub ours: fn(&Group<'_>, &TableRows<'_>) -> Cell,
+    /// Formats a number; the second argument says whether it is a published one.
     pub write: fn(f64, bool) -> String,
 }
 
-const EVERY: &[Part] = &Part::TABLES;
-const GENERATIONS: &[Part] = &[Part::Generations];
-const BY_GPU: &[Part] = &[Part::Frame(Frame::ByGpu)];
-const ON_CPU: &[Part] = &[Part::Frame(Frame::GpuAgainstCpu)];
-const ALL_BUT_BY_GPU: &[Part] = &[Part::Frame(Frame::ByTool), Part::Frame(Frame::GpuAgainstCpu), Part::Generations];
-const ALL_BUT_GENERATIONS: &[Part] =
-    &[Part::Frame(Frame::ByTool), Part::Frame(Frame::ByGpu), Part::Frame(Frame::GpuAgainstCpu)];
+impl Column {
+    /// The cell of `row`, which is a row of `table`.
+    pub fn cell(&self, row: &Row<'_>, table: &TableRows<'_>) -> Cell {
+        match row {
+            Row::Ours(group) => (self.ours)(group, table),
+            Row::Published(row) => (self.published)(row, table),
+        }
+    }
+}
 
-/// Name of the column that names each row's source.
+const BY_TOOL: TableView = TableView::Published(PublishedTable::ByTool);
+const BY_GPU: TableView = TableView::Published(PublishedTable::ByGpu);
+const GPU_AGAINST_CPU: TableView = TableView::Published(PublishedTable::GpuAgainstCpu);
+const GENERATIONS: TableView = TableView::Generations;
+const ALL_BUT_BY_GPU: &[TableView] = &[BY_TOOL, GPU_AGAINST_CPU, GENERATIONS];
+
+/// Key of the column that names each row's source.
 pub(super) const SOURCE: &str = "source";
 
+/// The fields that most columns share.
 const PLAIN: Column = Column {
     key: "",
     heading: "",
-    tables: EVERY,
+    tables: &TableView::TABLES,
     is_text: false,
     meaning: "",
     published: |_, _| Cell::Text(String::new()),
@@ -87,7 +95,7 @@ pub(super) const COLUMNS: [Column; 16] = [
     Column {
         key: "device_count",
         heading: "devices",
-        tables: BY_GPU,
+        tables: &[BY_GPU],
         published: |row, _| number(f64::from(row.device_count)),
         ours: |group, _| number(group.devices() as f64),
         write: |value, _| as_given(value),
@@ -96,8 +104,10 @@ pub(super) const COLUMNS: [Column; 16] = [
     Column {
         key: "threads",
         heading: "threads",
-        tables: ON_CPU,
-        published: |row, _| Cell::Number(if row.device_count == 0 { row.cpus_used.clone() } else { on_a_gpu() }),
+        tables: &[GPU_AGAINST_CPU],
+        published: |row, _| {
+            Cell::Number(if row.device_count == 0 { row.cpus_used.clone() } else { Measured::missing(ON_A_GPU) })
+        },
         ours: |group, _| Cell::Number(group.threads()),
         write: |value, _| as_given(value),
         ..PLAIN
@@ -106,7 +116,7 @@ pub(super) const COLUMNS: [Column; 16] = [
         key: "train_s",
         heading: "time\n[s]",
         published: |row, _| number(row.train_s),
-        ours: |group, _| number(group.train_s()),
+        ours: |group, _| Cell::Number(group.train_s()),
         ..PLAIN
     },
     Column {
@@ -123,28 +133,28 @@ pub(super) const COLUMNS: [Column; 16] = [
         heading: "vs\nbest",
         meaning: "vs best: time divided by the best of this table.",
         published: |row, table| number(row.train_s / table.best_s),
-        ours: |group, table| number(group.train_s() / table.best_s),
+        ours: |group, table| Cell::Number(group.comparable_s().map(|seconds| seconds / table.best_s)),
         write: |value, _| ratio(value),
         ..PLAIN
     },
     Column {
         key: "ratio_to_tensorflow",
         heading: "vs\nTF",
-        tables: ALL_BUT_GENERATIONS,
-        meaning: "vs TF: time divided by that of Keras (tensorflow) on the same device; that of gpubench on a GPU by its \
-            shortest on a GPU, on a CPU by its shortest on a CPU.",
-        published: |row, table| Cell::Number(beside_tensorflow(row, &table.published)),
-        ours: |group, table| {
-            let ratio = table.tensorflow_s(group).map(|seconds| group.train_s() / seconds);
-            Cell::Number(Measured::or_missing(ratio, "no row of TensorFlow on a device of this kind"))
+        tables: &[BY_TOOL, BY_GPU, GPU_AGAINST_CPU],
+        meaning: "vs TF: time divided by that of Keras (tensorflow) on the same device; that of gpubench on a GPU by \
+            its shortest on a GPU, on a CPU by its shortest on a CPU.",
+        published: |row, table| {
+            let ratio = table.tensorflow_beside(row).map(|other| row.train_s / other.train_s);
+            Cell::Number(Measured::or_missing(ratio, "no row of TensorFlow on this device"))
         },
+        ours: |group, table| Cell::Number(ours_beside_tensorflow(group, table)),
         write: |value, _| ratio(value),
         ..PLAIN
     },
     Column {
         key: "ratio_to_first_generation",
         heading: "vs\nK80",
-        tables: GENERATIONS,
+        tables: &[GENERATIONS],
         meaning: "vs K80: time divided by the same tool's on a Tesla K80.",
         published: |row, table| Cell::Number(beside_first_generation(row, &table.published)),
         ours: |group, table| Cell::Number(ours_beside_first_generation(group, table)),
@@ -154,20 +164,20 @@ pub(super) const COLUMNS: [Column; 16] = [
     Column {
         key: "scaling_efficiency_pct",
         heading: "scaling\n%",
-        tables: BY_GPU,
+        tables: &[BY_GPU],
         meaning: "scaling: speed of all devices together, divided by the sum of what each reaches alone.",
         published: |row, table| Cell::Number(scaling_pct(row, &table.published)),
-        ours: |group, _| median(group, |result| of_several(result, |several| &several.scaling_efficiency_pct)),
+        ours: |group, _| median(group, |result| of_parallel(result, |parallel| &parallel.scaling_efficiency_pct)),
         write: |value, _| three_digits(value),
         ..PLAIN
     },
     Column {
         key: "exchange_pct",
         heading: "exchange\n%",
-        tables: BY_GPU,
+        tables: &[BY_GPU],
         meaning: "exchange: share of the time in which gradients or parameters went between devices.",
         published: |_, _| Cell::Number(Measured::missing(NOT_PUBLISHED)),
-        ours: |group, _| median(group, |result| of_several(result, |several| &several.exchange_pct)),
+        ours: |group, _| median(group, |result| of_parallel(result, |parallel| &parallel.exchange_pct)),
         write: |value, _| three_digits(value),
         ..PLAIN
     },
@@ -198,7 +208,10 @@ pub(super) const COLUMNS: [Column; 16] = [
         key: "error_pct",
         heading: "error\n%",
         published: |row, _| Cell::Number(row.error_pct.clone()),
-        ours: |group, _| Cell::Number(group.error_pct()),
+        ours: |group, _| match group.other_data() {
+            None => Cell::Number(group.error_pct()),
+            Some(data) => Cell::Labelled(group.error_pct(), data),
+        },
         write: |value, published| if published { format!("{value:.1}") } else { format!("{value:.2}") },
         ..PLAIN
     },
@@ -206,8 +219,8 @@ pub(super) const COLUMNS: [Column; 16] = [
         key: SOURCE,
         heading: "from",
         is_text: true,
-        published: |_, _| Cell::Text("published 2016-17".to_owned()),
-        ours: |group, _| Cell::Text(group.files().join(", ")),
+        published: |_, _| Cell::Text(PUBLISHED_IN.to_owned()),
+        ours: |group, _| Cell::Text(group.sources().join(", ")),
         ..PLAIN
     },
 ];
@@ -216,11 +229,7 @@ fn number(value: f64) -> Cell {
     Cell::Number(Measured::Value(value))
 }
 
-fn on_a_gpu() -> Measured<f64> {
-    Measured::missing(ON_A_GPU)
-}
-
-/// Median of a figure over the results that have it; where none has, the first one's reason.
+/// Median of a figure over the results that have it, or why the first result has none.
 fn median(group: &Group<'_>, figure: impl Fn(&RunResult) -> Measured<f64>) -> Cell {
     let figures: Vec<Measured<f64>> = group.results().map(figure).collect();
     let values: Vec<f64> = figures.iter().filter_map(|figure| figure.value()).copied().collect();
@@ -231,17 +240,17 @@ fn median(group: &Group<'_>, figure: impl Fn(&RunResult) -> Measured<f64>) -> Ce
     }
 }
 
-/// A figure of a training on several devices, or why there is none.
-fn of_several(result: &RunResult, figure: impl Fn(&Parallel) -> &Measured<f64>) -> Measured<f64> {
+/// A figure of a data-parallel training, or why there is none.
+fn of_parallel(result: &RunResult, figure: impl Fn(&Parallel) -> &Measured<f64>) -> Measured<f64> {
     match &result.parallel {
         Measured::Value(parallel) => figure(parallel).clone(),
         Measured::Missing { reason } => Measured::missing(reason.clone()),
     }
 }
 
-/// The time on one device as a share of the number of devices times the time on all, in percent: their speed together as a
-/// share of that many times the speed of one.
-fn scaling_pct(row: &Published, others: &[&Published]) -> Measured<f64> {
+/// Scaling efficiency in percent: the time on one device, divided by the number of devices times the time on all of
+/// them.
+fn scaling_pct(row: &PublishedRow, others: &[&PublishedRow]) -> Measured<f64> {
     if row.device_count <= 1 {
         return Measured::missing(ONE_DEVICE);
     }
@@ -251,13 +260,26 @@ fn scaling_pct(row: &Published, others: &[&Published]) -> Measured<f64> {
     Measured::or_missing(share, "no row of one such device")
 }
 
-fn beside_first_generation(row: &Published, others: &[&Published]) -> Measured<f64> {
+fn beside_first_generation(row: &PublishedRow, others: &[&PublishedRow]) -> Measured<f64> {
     let first = others.iter().find(|other| other.tool == row.tool && other.device == FIRST_GENERATION);
     Measured::or_missing(first.map(|first| row.train_s / first.train_s), "no row of this tool on a Tesla K80")
 }
 
-fn ours_beside_first_generation(group: &Group<'_>, table: &Table<'_>) -> Measured<f64> {
+fn ours_beside_first_generation(group: &Group<'_>, table: &TableRows<'_>) -> Measured<f64> {
     let first = table.groups.iter().find(|other| other.device().contains(FIRST_GENERATION));
-    let ratio = first.map(|first| group.train_s() / first.train_s());
-    Measured::or_missing(ratio, "no result of gpubench on a Tesla K80")
+    let first_s = first.map_or(Measured::missing("no result of gpubench on a Tesla K80"), |first| first.comparable_s());
+    ratio_of(group.comparable_s(), first_s)
+}
+
+fn ours_beside_tensorflow(group: &Group<'_>, table: &TableRows<'_>) -> Measured<f64> {
+    let other_s = table.tensorflow(group).map(|other| other.train_s);
+    ratio_of(group.comparable_s(), Measured::or_missing(other_s, "no row of TensorFlow on a device of this kind"))
+}
+
+/// The ratio of two figures, or why the first missing one is missing.
+fn ratio_of(part: Measured<f64>, whole: Measured<f64>) -> Measured<f64> {
+    match (part, whole) {
+        (Measured::Value(part), Measured::Value(whole)) => Measured::Value(part / whole),
+        (missing @ Measured::Missing { .. }, _) | (_, missing) => missing,
+    }
 }

@@ -1,7 +1,10 @@
 //! The tables as comma-separated values: every column, as measured, and why values are missing.
 
-use super::columns::{COLUMNS, Cell};
-use super::{Part, Table, Tables};
+use super::columns::{COLUMNS, Cell, SOURCE};
+use super::group::{Excluded, device, tool};
+use super::tables::Tables;
+use super::view::{TableRows, TableView};
+use crate::result::Measured;
 use crate::{Error, Result};
 
 /// Columns beside those of the tables: the first, and the last two.
@@ -10,20 +13,20 @@ const NOTE: &str = "note";
 const MISSING: &str = "missing";
 
 impl Tables<'_> {
-    /// Parts as comma-separated values with one heading: an empty field is a missing value, for the reason that stands in
-    /// the last column as `key: reason; key: reason`. Results that no table holds have the reason alone.
+    /// Views as comma-separated values with one heading. A missing value is an empty field, and its reason stands in
+    /// the last column as `key: reason; key: reason`. Excluded results have only the reason for their exclusion there.
     ///
     /// # Errors
     /// [`Error::Output`] if they cannot be written, which does not happen in memory.
-    pub fn csv(&self, parts: &[Part]) -> Result<String> {
+    pub fn csv(&self, views: &[TableView]) -> Result<String> {
         let mut writer = ::csv::Writer::from_writer(Vec::new());
         let keys = COLUMNS.iter().map(|column| column.key);
         let heading: Vec<&str> = [FRAME].into_iter().chain(keys).chain([NOTE, MISSING]).collect();
         let mut records = vec![heading.into_iter().map(str::to_owned).collect()];
-        for part in parts {
-            match part {
-                Part::LeftOut => records.extend(self.left_out()),
-                table => records.extend(lines(&self.table(*table))),
+        for view in views {
+            match view {
+                TableView::Excluded => records.extend(self.excluded_records()),
+                table => records.extend(records_of(&self.rows(*table))),
             }
         }
         let wrong = |error: &dyn std::fmt::Display| Error::Output(format!("the tables cannot be written: {error}"));
@@ -34,40 +37,40 @@ impl Tables<'_> {
         String::from_utf8(bytes).map_err(|error| wrong(&error))
     }
 
-    fn left_out(&self) -> Vec<Vec<String>> {
-        let record = |one: &super::LeftOut<'_>| {
+    fn excluded_records(&self) -> Vec<Vec<String>> {
+        let record = |one: &Excluded<'_>| {
             let known = |key: &str| match key {
-                "device" => one.device(),
-                "tool" => one.tool(),
-                super::columns::SOURCE => one.stored.file.clone(),
+                "device" => device(&one.loaded.result),
+                "tool" => tool(&one.loaded.result),
+                SOURCE => one.loaded.file.clone(),
                 _ => String::new(),
             };
             let cells = COLUMNS.iter().map(|column| known(column.key));
             let ends = [String::new(), one.reason.clone()];
-            [Part::LeftOut.id().to_owned()].into_iter().chain(cells).chain(ends).collect()
+            [TableView::Excluded.id().to_owned()].into_iter().chain(cells).chain(ends).collect()
         };
-        self.left_out.iter().map(record).collect()
+        self.excluded.iter().map(record).collect()
     }
 }
 
-fn lines(table: &Table<'_>) -> Vec<Vec<String>> {
+fn records_of(table: &TableRows<'_>) -> Vec<Vec<String>> {
     let mut records = Vec::new();
-    for line in table.lines() {
-        let mut record = vec![table.part.id().to_owned()];
-        let (mut notes, mut missing) = (Table::remarks(&line), Vec::new());
+    for row in table.rows() {
+        let mut record = vec![table.view.id().to_owned()];
+        let (mut notes, mut missing) = (row.remarks(), Vec::new());
         for column in &COLUMNS {
-            record.push(match table.cell(column, &line) {
-                Cell::Text(text) => text,
-                Cell::Number(crate::result::Measured::Value(value)) => value.to_string(),
-                Cell::Number(crate::result::Measured::Missing { reason }) => {
-                    missing.push(format!("{}: {reason}", column.key));
-                    String::new()
+            let (value, note) = match column.cell(&row, table) {
+                Cell::Text(text) => {
+                    record.push(text.replace('\n', " "));
+                    continue;
                 }
-                Cell::Noted(value, note) => {
-                    notes.push(format!("{}: {note}", column.key));
-                    value.to_string()
-                }
-            });
+                Cell::Number(value) => (value, None),
+                Cell::Noted(value, note) => (Measured::Value(value), Some(note)),
+                Cell::Labelled(value, label) => (value, Some(label.to_owned())),
+            };
+            notes.extend(note.map(|note| format!("{}: {note}", column.key)));
+            missing.extend(value.reason().map(|reason| format!("{}: {reason}", column.key)));
+            record.push(value.value().map_or_else(String::new, f64::to_string));
         }
         record.extend([notes.join("; "), missing.join("; ")]);
         records.push(record);

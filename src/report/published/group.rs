@@ -1,86 +1,104 @@
-//! Results that are alike, as one row.
+//! Rows of this program: groups of results of the same device, plan and build.
 
-use super::columns::ON_A_GPU;
-use super::on_cpu;
+use super::history::on_cpu;
+use crate::data::Identity;
+use crate::model::Training;
 use crate::report::numbers::or_reason;
-use crate::report::rows::stamps;
 use crate::result::{Measured, Member, RunResult, Status};
 use crate::stats;
 use std::collections::BTreeSet;
 
-/// The key of a plan's tuning under which the threads of a training on the host's cores stand.
+/// The key in a plan's tuning for the number of threads of a training on the host's CPU.
 const THREADS: &str = "threads";
+/// Why a row of a GPU has no number of threads.
+pub(super) const ON_A_GPU: &str = "it computes on a GPU";
+/// Training images of the pinned task.
+const STANDARD_IMAGES: u32 = 60_000;
 
 /// A result and the name of its file.
 #[derive(Debug, Clone, PartialEq)]
 pub struct LoadedResult {
     /// Name of the file, without its folder.
     pub file: String,
-    /// What it holds.
+    /// The contents of the file.
     pub result: RunResult,
 }
 
-/// A result that no table holds.
+/// A result that no table shows.
 #[derive(Debug, Clone, PartialEq)]
-pub struct LeftOut<'a> {
+pub struct Excluded<'a> {
     /// The result.
-    pub stored: &'a LoadedResult,
+    pub loaded: &'a LoadedResult,
     /// Why: "non-standard: 3 epochs instead of 10".
     pub reason: String,
 }
 
-impl LeftOut<'_> {
-    /// Its device.
-    pub fn device(&self) -> String {
-        device(&self.stored.result)
-    }
-
-    /// This program, its version and the plan.
-    pub fn tool(&self) -> String {
-        tool(&self.stored.result)
-    }
-}
-
-/// Results of one device, plan, build and tuning, of any seed.
+/// Results of one device, plan, build and tuning, with any seed: one row of the tables.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Group<'a> {
-    /// What they have in common, each with its name.
+    /// The properties that all results share, each with its name.
     identity: Vec<(&'static str, String)>,
-    /// The results, in the order they were given; never none.
-    runs: Vec<&'a LoadedResult>,
-    /// What tells this row from others that would look like it.
-    apart: Vec<String>,
+    /// The results in the order they were given, each with its source; never empty.
+    results: Vec<(String, &'a RunResult)>,
+    /// The properties that distinguish this row from others with the same cells.
+    distinctions: Vec<String>,
+    /// Why the row is shown but not compared with others.
+    not_compared: Option<String>,
 }
 
-/// Why a result stands in no table; nothing if it may.
-pub(super) fn reason_to_leave_out(result: &RunResult) -> Option<String> {
+/// Why no table of many results shows `result`, if so.
+pub(super) fn reason_to_exclude(result: &RunResult) -> Option<String> {
     let reasons = match (result.status, result.standard) {
-        (Status::Complete, true) if trained(result).next().is_none() => {
-            return Some("it holds no timed training".into());
-        }
+        (Status::Complete, true) if times(result).next().is_none() => return Some("it holds no timed training".into()),
         (Status::Complete, true) => return None,
         (Status::Complete, false) => &result.non_standard,
         _ => &result.reasons,
     };
-    let stamps = stamps(result).join(", ");
+    let stamps = result.stamps().join(", ");
     Some(if reasons.is_empty() { stamps } else { format!("{stamps}: {}", reasons.join("; ")) })
 }
 
-/// Seconds of each timed training of a result.
-fn trained(result: &RunResult) -> impl Iterator<Item = f64> {
-    result.repeats.iter().filter_map(|repeat| repeat.train_s.value()).copied()
+/// Why the time of `result` cannot be compared with the published ones, if so.
+///
+/// The values of the pixels do not change the amount of work, so that other data of the same size can be compared.
+fn reason_not_to_compare(result: &RunResult) -> Option<String> {
+    if let Some(stamp) = result.status.stamp() {
+        return Some(format!("not compared: the run is {stamp}"));
+    }
+    let settings = &result.settings;
+    let same_work = settings.epochs.value == Training::STANDARD.epochs
+        && settings.batch.value == Training::STANDARD.batch
+        && settings.steps.value.value().is_none()
+        && !settings.quick.value
+        && settings.stopping.soak_min.value.value().is_none()
+        && result.data.train_images == STANDARD_IMAGES;
+    (!same_work).then(|| "not compared: the run did other work than the published ones".to_owned())
 }
 
-/// Puts a result into the group of its like, or into one of its own.
-pub(super) fn insert<'a>(groups: &mut Vec<Group<'a>>, stored: &'a LoadedResult) {
-    let identity = identity(&stored.result);
-    match groups.iter_mut().find(|group| group.identity == identity) {
-        Some(group) => group.runs.push(stored),
-        None => groups.push(Group { identity, runs: vec![stored], apart: Vec::new() }),
+/// What the error rate was measured on, if not on MNIST.
+pub(in crate::report) fn other_data(result: &RunResult) -> Option<&'static str> {
+    match result.data.identity {
+        Identity::Mnist => None,
+        Identity::Synthetic => Some("synthetic"),
+        Identity::Other => Some("other data"),
     }
 }
 
-/// What makes results alike.
+/// Seconds of each timed training of a result.
+fn times(result: &RunResult) -> impl Iterator<Item = f64> {
+    result.repeats.iter().filter_map(|repeat| repeat.train_s.value()).copied()
+}
+
+/// Adds a result to the group with the same identity, or to a new one.
+pub(super) fn insert<'a>(groups: &mut Vec<Group<'a>>, loaded: &'a LoadedResult) {
+    let new = Group::new(loaded.file.clone(), &loaded.result);
+    match groups.iter_mut().find(|group| group.identity == new.identity) {
+        Some(group) => group.results.extend(new.results),
+        None => groups.push(new),
+    }
+}
+
+/// The properties by which results are grouped, each with its name.
 fn identity(result: &RunResult) -> Vec<(&'static str, String)> {
     let tool = &result.environment.tool;
     let tuning = result.plan.tuning.iter().filter(|(name, _)| *name != THREADS);
@@ -100,32 +118,32 @@ fn identity(result: &RunResult) -> Vec<(&'static str, String)> {
     ]
 }
 
-/// The device of a result, or devices; for one that computes on the CPU the machine too.
-fn device(result: &RunResult) -> String {
+/// The device or devices; with the machine if they compute on the CPU.
+pub(super) fn device(result: &RunResult) -> String {
     let adapter = &result.environment.adapter;
     let machine = machine(result);
     let name = match &result.parallel {
-        Measured::Value(parallel) => together(&parallel.members),
+        Measured::Value(parallel) => names(&parallel.members),
         Measured::Missing { .. } if adapter.software => short(&adapter.name).to_owned(),
         Measured::Missing { .. } => adapter.name.clone(),
     };
     match (on_cpu(adapter), adapter.software) {
         (false, _) => name,
         (true, true) => format!("{name} (software), {machine}"),
-        // On the host's cores the adapter bears the processor's name.
+        // The adapter of a training on the host's CPU has the name of the processor.
         (true, false) if machine.starts_with(&name) => machine,
         (true, false) => format!("{name}, {machine}"),
     }
 }
 
-/// A name without what software drivers append of how they were built, and without the number of a device.
+/// A device's name without its number and without the build details that software drivers append.
 fn short(name: &str) -> &str {
     let end = [" (", " #"].iter().filter_map(|mark| name.find(mark)).min().unwrap_or(name.len());
     &name[..end]
 }
 
-/// Devices that train together: "2 x Tesla K80", or all names.
-fn together(members: &[Member]) -> String {
+/// The names of devices that train together: "2 x Tesla K80", or "GPU 1 + GPU 2".
+fn names(members: &[Member]) -> String {
     let mut names: Vec<&str> = members.iter().map(|member| short(&member.name)).collect();
     names.dedup();
     match names[..] {
@@ -135,8 +153,8 @@ fn together(members: &[Member]) -> String {
     }
 }
 
-/// This program, its version and the plan of a result; a build that is not a release is called so.
-fn tool(result: &RunResult) -> String {
+/// This program, its version and plan, and its build profile unless that is `release`.
+pub(super) fn tool(result: &RunResult) -> String {
     let tool = &result.environment.tool;
     let build = if tool.profile == "release" { String::new() } else { format!(" ({} build)", tool.profile) };
     format!("gpubench {} {}{build}", tool.version, result.plan.name)
@@ -150,22 +168,33 @@ fn machine(result: &RunResult) -> String {
     if known.is_empty() { "unknown CPU".to_owned() } else { known.join(", ") }
 }
 
-/// Gives rows that look alike what tells them apart.
-pub(super) fn tell_apart(groups: &mut [Group<'_>]) {
+/// Adds to groups whose cells are equal the properties in which they differ.
+pub(super) fn distinguish(groups: &mut [Group<'_>]) {
     for index in 0..groups.len() {
         let this = &groups[index];
         let shown = |group: &Group<'_>| (group.device(), group.tool(), group.threads());
         let alike = |other: &&Group<'_>| other.identity != this.identity && shown(other) == shown(this);
         let others: Vec<&Group<'_>> = groups.iter().filter(alike).collect();
-        let differs = |part: &&(&'static str, String)| others.iter().any(|other| !other.identity.contains(part));
-        let parts = this.identity.iter().filter(differs);
-        groups[index].apart = parts.map(|(name, value)| format!("{name}: {value}")).collect();
+        let differs = |property: &&(&'static str, String)| others.iter().any(|o| !o.identity.contains(property));
+        let properties = this.identity.iter().filter(differs);
+        groups[index].distinctions = properties.map(|(name, value)| format!("{name}: {value}")).collect();
     }
 }
 
-impl Group<'_> {
-    fn first(&self) -> &RunResult {
-        &self.runs[0].result
+impl<'a> Group<'a> {
+    fn new(source: String, result: &'a RunResult) -> Self {
+        let identity = identity(result);
+        Self { identity, results: vec![(source, result)], distinctions: Vec::new(), not_compared: None }
+    }
+
+    /// A single run, whatever its status; its source is its date.
+    pub(super) fn of_run(result: &'a RunResult) -> Self {
+        let date = result.started_utc.get(..10).unwrap_or("this run").to_owned();
+        Self { not_compared: reason_not_to_compare(result), ..Self::new(date, result) }
+    }
+
+    fn first(&self) -> &'a RunResult {
+        self.results[0].1
     }
 
     /// Whether its device computes on the CPU.
@@ -173,14 +202,14 @@ impl Group<'_> {
         on_cpu(&self.first().environment.adapter)
     }
 
-    /// The device; for one that computes on the CPU the machine too.
+    /// The device or devices; with the machine if they compute on the CPU.
     pub fn device(&self) -> String {
         device(self.first())
     }
 
-    /// This program, its version and the plan; a build that is not a release is called so.
+    /// This program, its version and plan; then, on lines of their own, the stamps of results that are not standard.
     pub fn tool(&self) -> String {
-        tool(self.first())
+        [vec![tool(self.first())], self.first().stamps().into_iter().map(str::to_owned).collect()].concat().join("\n")
     }
 
     /// Number of devices that train together.
@@ -188,7 +217,7 @@ impl Group<'_> {
         self.first().parallel.value().map_or(1, |parallel| parallel.members.len())
     }
 
-    /// Threads of a training on the host's cores.
+    /// Number of threads of a training on the host's CPU.
     pub fn threads(&self) -> Measured<f64> {
         if !self.on_cpu() {
             return Measured::missing(ON_A_GPU);
@@ -198,13 +227,12 @@ impl Group<'_> {
     }
 
     /// The results, in the order they were given.
-    pub(super) fn results(&self) -> impl Iterator<Item = &RunResult> {
-        self.runs.iter().map(|stored| &stored.result)
+    pub(super) fn results(&self) -> impl Iterator<Item = &'a RunResult> {
+        self.results.iter().map(|(_, result)| *result)
     }
 
-    /// Seconds of every timed training.
     fn times(&self) -> Vec<f64> {
-        self.results().flat_map(trained).collect()
+        self.results().flat_map(times).collect()
     }
 
     /// Number of timed trainings.
@@ -212,26 +240,36 @@ impl Group<'_> {
         self.times().len()
     }
 
-    /// Median of their times, seconds.
-    pub fn train_s(&self) -> f64 {
-        stats::median(&self.times()).unwrap_or(f64::INFINITY)
+    /// Median time of the trainings, in seconds.
+    pub fn train_s(&self) -> Measured<f64> {
+        stats::median(&self.times()).map_or_else(|| self.first().summary.train_s.clone(), Measured::Value)
     }
 
-    /// Median of their error rates on the test images, percent.
+    /// [`Group::train_s`], or why it cannot be compared with other rows.
+    pub fn comparable_s(&self) -> Measured<f64> {
+        self.not_compared.as_ref().map_or_else(|| self.train_s(), Measured::missing)
+    }
+
+    /// Median error rate of the trainings on the test images, in percent.
     pub fn error_pct(&self) -> Measured<f64> {
         let repeats = self.results().flat_map(|result| &result.repeats);
         let rates: Vec<f64> = repeats.filter_map(|repeat| repeat.final_test_error_pct.value()).copied().collect();
-        Measured::or_missing(stats::median(&rates), "no training was evaluated")
+        stats::median(&rates).map_or_else(|| self.first().summary.test_error_pct.clone(), Measured::Value)
     }
 
-    /// Names of the files, in order.
-    pub fn files(&self) -> Vec<&str> {
-        self.runs.iter().map(|stored| stored.file.as_str()).collect()
+    /// What the error rate was measured on, if not on MNIST.
+    pub fn other_data(&self) -> Option<&'static str> {
+        other_data(self.first())
     }
 
-    /// What a reader must know of the row.
+    /// Where the results come from: the names of their files, or the date of a single run.
+    pub fn sources(&self) -> Vec<&str> {
+        self.results.iter().map(|(source, _)| source.as_str()).collect()
+    }
+
+    /// Remarks about the row as a whole.
     pub(super) fn remarks(&self) -> Vec<String> {
-        let mut remarks = self.apart.clone();
+        let mut remarks = self.distinctions.clone();
         let mut count = |what: &str, version: fn(&RunResult) -> String| {
             let versions: BTreeSet<String> = self.results().map(version).collect();
             if versions.len() > 1 {

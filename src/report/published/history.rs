@@ -1,16 +1,21 @@
-//! The published comparison of 2016-17, as data: `results/published.csv`. Its source and caveats are in
-//! `results/README.md`.
+//! The comparison that was published in 2016-17, as data: `results/published.csv`.
+//!
+//! `results/README.md` names its source and its caveats.
 
 use crate::result::{Adapter, AdapterKind, Measured};
 use crate::{Error, Result};
-use serde::Deserialize;
+use serde::{Deserialize, Deserializer};
 use std::sync::LazyLock;
 
 const FILE: &str = include_str!("../../../results/published.csv");
+/// Why a published row lacks a value.
+pub(super) const NOT_PUBLISHED: &str = "not published";
+/// When the rows were published.
+pub(super) const PUBLISHED_IN: &str = "published 2016-17";
 
 /// The tables of the published comparison.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
-pub enum Frame {
+pub enum PublishedTable {
     /// Different tools on GPUs.
     #[serde(rename = "by tool")]
     ByTool,
@@ -22,22 +27,23 @@ pub enum Frame {
     GpuAgainstCpu,
 }
 
-impl Frame {
+impl PublishedTable {
     /// All tables, in the order of publication.
-    pub const ALL: [Frame; 3] = [Frame::ByTool, Frame::ByGpu, Frame::GpuAgainstCpu];
+    pub const ALL: [Self; 3] = [Self::ByTool, Self::ByGpu, Self::GpuAgainstCpu];
 
     /// The name of the table.
     pub const fn name(self) -> &'static str {
         match self {
-            Frame::ByTool => "by tool",
-            Frame::ByGpu => "by GPU number and type",
-            Frame::GpuAgainstCpu => "GPU against CPU",
+            Self::ByTool => "by tool",
+            Self::ByGpu => "by GPU number and type",
+            Self::GpuAgainstCpu => "GPU against CPU",
         }
     }
 
-    /// The table in which a run on `adapter` belongs: among the CPUs if it computes on one, else among the tools.
+    /// The table that shows a run on `adapter`: the one with CPUs if the adapter computes on the CPU, else the one by
+    /// tool.
     pub fn of(adapter: &Adapter) -> Self {
-        if on_cpu(adapter) { Frame::GpuAgainstCpu } else { Frame::ByTool }
+        if on_cpu(adapter) { Self::GpuAgainstCpu } else { Self::ByTool }
     }
 }
 
@@ -46,12 +52,14 @@ pub(in crate::report) fn on_cpu(adapter: &Adapter) -> bool {
     adapter.software || adapter.kind == AdapterKind::Cpu
 }
 
-/// One published row: a single run. What the source leaves blank is missing.
-#[derive(Debug, Clone, PartialEq)]
-pub struct Published {
-    /// The table it stands in.
-    pub frame: Frame,
+/// One published row: a single run. Values that the source leaves blank are missing.
+#[derive(Debug, Clone, PartialEq, Deserialize)]
+pub struct PublishedRow {
+    /// The table that contains it.
+    #[serde(rename = "frame")]
+    pub table: PublishedTable,
     /// Name of the rented machine.
+    #[serde(deserialize_with = "or_not_published")]
     pub instance: Measured<String>,
     /// Name of the GPU, or the CPU and its number of cores.
     pub device: String,
@@ -61,30 +69,41 @@ pub struct Published {
     pub tool: String,
     /// Seconds of the whole training.
     pub train_s: f64,
-    /// Load of the GPU, in percent.
+    /// Utilisation of the GPU, in percent.
+    #[serde(deserialize_with = "or_not_published")]
     pub gpu_busy_pct: Measured<f64>,
     /// Mean number of CPU cores in use.
+    #[serde(deserialize_with = "or_not_published")]
     pub cpus_used: Measured<f64>,
-    /// Load of the busiest CPU core, in percent.
+    /// Utilisation of the busiest CPU core, in percent.
+    #[serde(deserialize_with = "or_not_published")]
     pub busiest_cpu_pct: Measured<f64>,
     /// Error rate on the test images, in percent.
+    #[serde(deserialize_with = "or_not_published")]
     pub error_pct: Measured<f64>,
-    /// What the source remarks about the row; empty if nothing.
+    /// A remark of the source about the row, or empty.
     pub note: String,
 }
 
-/// The published rows that come with the program, in the order of publication.
-pub fn published() -> &'static [Published] {
-    static ROWS: LazyLock<Vec<Published>> =
-        LazyLock::new(|| parse(FILE).expect("results/published.csv is correct, which a test proves"));
+fn or_not_published<'de, T: Deserialize<'de>, D: Deserializer<'de>>(
+    value: D,
+) -> std::result::Result<Measured<T>, D::Error> {
+    Ok(Measured::or_missing(Option::deserialize(value)?, NOT_PUBLISHED))
+}
+
+/// The published rows, in the order of publication.
+pub fn published_rows() -> &'static [PublishedRow] {
+    static ROWS: LazyLock<Vec<PublishedRow>> =
+        LazyLock::new(|| parse_published(FILE).expect("results/published.csv is correct, which a test proves"));
     &ROWS
 }
 
 /// Reads published rows from the text of a file like `results/published.csv`.
 ///
 /// # Errors
-/// [`Error::Data`], with the line, if a column is missing, unknown or out of place, or a value is not of its kind.
-pub fn parse(text: &str) -> Result<Vec<Published>> {
+/// [`Error::Data`], with the line, if a column is missing, unknown or misplaced, or a value has the wrong type or is
+/// out of range.
+pub fn parse_published(text: &str) -> Result<Vec<PublishedRow>> {
     let mut reader = csv::Reader::from_reader(text.as_bytes());
     let wrong =
         |error: &dyn std::fmt::Display| Error::Data(format!("the table of published results is wrong: {error}"));
@@ -94,8 +113,11 @@ pub fn parse(text: &str) -> Result<Vec<Published>> {
     }
     let mut rows = Vec::new();
     for (index, record) in reader.deserialize().enumerate() {
-        let record: Record = record.map_err(|error| wrong(&error))?;
-        rows.push(record.check().map_err(|problem| wrong(&format!("line {}: {problem}", index + 2)))?);
+        let row: PublishedRow = record.map_err(|error| wrong(&error))?;
+        if let Some(problem) = problem(&row) {
+            return Err(wrong(&format!("line {}: {problem}", index + 2)));
+        }
+        rows.push(row);
     }
     Ok(rows)
 }
@@ -114,53 +136,16 @@ const COLUMNS: [&str; 11] = [
     "note",
 ];
 
-/// A line of the file, before its values are checked.
-#[derive(Deserialize)]
-struct Record {
-    frame: Frame,
-    instance: Option<String>,
-    device: String,
-    device_count: u32,
-    tool: String,
-    train_s: f64,
-    gpu_busy_pct: Option<f64>,
-    cpus_used: Option<f64>,
-    busiest_cpu_pct: Option<f64>,
-    error_pct: Option<f64>,
-    note: Option<String>,
-}
-
-impl Record {
-    fn check(self) -> std::result::Result<Published, String> {
-        let percentages = [self.gpu_busy_pct, self.busiest_cpu_pct, self.error_pct];
-        if !percentages.iter().flatten().all(|share| (0.0..=100.0).contains(share)) {
-            return Err("a percentage lies from 0 to 100".into());
-        }
-        if !(self.train_s.is_finite() && self.train_s > 0.0) {
-            return Err("a time is above 0".into());
-        }
-        if self.cpus_used.is_some_and(|cpus| !(cpus.is_finite() && cpus > 0.0)) {
-            return Err("a number of CPUs is above 0".into());
-        }
-        if self.device.is_empty() || self.tool.is_empty() {
-            return Err("device and tool must be named".into());
-        }
-        let known = |value| Measured::or_missing(value, NOT_PUBLISHED);
-        Ok(Published {
-            frame: self.frame,
-            instance: Measured::or_missing(self.instance, NOT_PUBLISHED),
-            device: self.device,
-            device_count: self.device_count,
-            tool: self.tool,
-            train_s: self.train_s,
-            gpu_busy_pct: known(self.gpu_busy_pct),
-            cpus_used: known(self.cpus_used),
-            busiest_cpu_pct: known(self.busiest_cpu_pct),
-            error_pct: known(self.error_pct),
-            note: self.note.unwrap_or_default(),
-        })
+/// What is wrong with the values of a row, if anything.
+fn problem(row: &PublishedRow) -> Option<&'static str> {
+    let mut percentages =
+        [&row.gpu_busy_pct, &row.busiest_cpu_pct, &row.error_pct].into_iter().filter_map(Measured::value);
+    let is_positive = |value: &f64| value.is_finite() && *value > 0.0;
+    match row {
+        _ if !percentages.all(|share| (0.0..=100.0).contains(share)) => Some("a percentage lies from 0 to 100"),
+        _ if !is_positive(&row.train_s) => Some("a time is above 0"),
+        _ if !row.cpus_used.value().is_none_or(is_positive) => Some("a number of CPUs is above 0"),
+        _ if row.device.is_empty() || row.tool.is_empty() => Some("device and tool must be named"),
+        _ => None,
     }
 }
-
-/// Why a published row lacks a value.
-pub(in crate::report) const NOT_PUBLISHED: &str = "not published";

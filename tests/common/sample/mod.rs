@@ -72,6 +72,7 @@ pub fn software_run() -> RunResult {
     result.data.identity = Identity::Synthetic;
     result.data.name = "synthetic digits (seed 1)".to_owned();
     result.data.source = Measured::missing("drawn by this program");
+    result.repeats[0].train_s = Measured::Value(1083.4);
     result.summary.train_s = Measured::Value(1083.4);
     result.summary.images_per_s = Measured::Value(553.8);
     result.summary.dense_gflop_per_s = Measured::Value(2.4396);
@@ -242,5 +243,5 @@ fn phases() -> Phases {
 pub fn begin(settings: Settings, environment: Environment, dataset: &gpubench::data::Dataset) -> RunResult {
     let started_utc = "2026-01-01T00:00:00Z".to_owned();
     let setup = gpubench::bench::Setup { settings, environment, dataset, started_utc, adapter_s: 0.1, data_s: 0.2 };
-    gpubench::bench::begin(setup)
+    gpubench::bench::initial_result(setup)
 }

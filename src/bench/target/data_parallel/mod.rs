@@ -1,19 +1,21 @@
-//! Training on several devices at once: each takes its part of every batch, and the host keeps the one model.
+//! Data-parallel training: each device trains on its part of every batch, and the host averages.
 //!
-//! With [`Synchronisation::Step`] every device makes the gradients of its part, the host averages them and moves the parameters: the
-//! same mathematics as on one device. A device's own update serves to make the gradient: with momentum 0 and a learning rate of
-//! -1 its velocities become the gradient itself, whatever the plan. With [`Synchronisation::Epoch`] every device trains by
-//! itself, and the parameters and velocities are averaged at the end of an epoch.
+//! With [`Synchronisation::Step`] every device computes the gradients of its part, the host averages them and updates the parameters:
+//! the same mathematics as on one device. With momentum 0 and a learning rate of -1 a device's velocities equal its gradients, so
+//! that every plan can be used unchanged. With [`Synchronisation::Epoch`] every device trains independently, and the parameters and
+//! velocities are averaged at the end of an epoch.
 
+mod device;
 mod engine;
 mod split;
 
+pub use device::OpenedDevice;
 pub use split::{Split, shares};
 
 use crate::bench::describe;
 use crate::bench::job::Job;
 use crate::bench::observer::Observer;
-use crate::bench::pacing::Pace;
+use crate::bench::pacing::SubmissionPacer;
 use crate::bench::prepared_plan::PreparedPlan;
 use crate::bench::profile_options::ProfileOptions;
 use crate::bench::step_time::time_steps;
@@ -33,65 +35,38 @@ use web_time::Instant;
 /// Seconds for which each device is timed alone.
 const ALONE_S: f64 = 0.5;
 
-/// Several devices to train on.
+/// A data-parallel training target.
 pub struct DataParallelTarget<'a> {
     /// The machine's adapters.
     pub adapters: &'a Adapters,
     /// The devices, in the order of their parts of a batch.
     pub devices: Vec<Device<'a>>,
-    /// When they agree.
+    /// When the devices synchronise.
     pub sync: Synchronisation,
-    /// Whether shaders test their indices and bound their loops while they run.
+    /// Whether shaders check indices and bound loops at run time.
     pub checked: bool,
 }
 
-/// One device to train on.
+/// One device of a data-parallel target.
 #[derive(Debug, Clone)]
 pub struct Device<'a> {
     /// Its adapter; several devices may be opened on one.
     pub adapter: &'a AdapterInfo,
-    /// Name for people, which tells it from the others.
+    /// Display name, unique among the devices.
     pub name: String,
     /// Name of its plan.
     pub plan: String,
-    /// Its part of a batch, in units that the others count in too.
+    /// Its part of a batch, relative to the other devices' weights.
     pub weight: u32,
 }
 
-/// One device, opened.
-pub struct OpenedDevice {
-    name: String,
-    gpu: Gpu,
-    pipelines: Pipelines,
-    plan: Plan,
-    /// Its own: the batch is its part of a whole batch, the optimizer what makes gradients or trains by itself.
-    config: TrainingConfig,
-    share: Share,
-}
-
-/// Several devices, opened, with their kernels compiled.
+/// An opened data-parallel target, with compiled kernels.
 pub struct OpenedDataParallel<'a> {
     target: &'a DataParallelTarget<'a>,
     /// The devices, in the order of their parts of a batch.
     pub devices: Vec<OpenedDevice>,
     config: TrainingConfig,
     check: check::Report,
-}
-
-impl OpenedDevice {
-    /// Its device.
-    pub fn gpu(&self) -> &Gpu {
-        &self.gpu
-    }
-
-    /// Says which device an error is of.
-    fn blame(&self, error: Error) -> Error {
-        match error {
-            Error::Device(words) => Error::Device(format!("{}: {words}", self.name)),
-            Error::Adapter(words) => Error::Adapter(format!("{}: {words}", self.name)),
-            other => other,
-        }
-    }
 }
 
 impl TrainingTarget for DataParallelTarget<'_> {
@@ -113,7 +88,7 @@ impl TrainingTarget for DataParallelTarget<'_> {
             target: self,
             devices: Vec::new(),
             config: config.clone(),
-            check: check::Report::nothing_compared(),
+            check: check::Report::empty(),
         };
         let mut members = Vec::new();
         let (mut device_s, mut compile_s) = (0.0, 0.0);
@@ -123,7 +98,7 @@ impl TrainingTarget for DataParallelTarget<'_> {
             let (gpu, whole) = self.open_device(device, config, job.dataset).await?;
             device_s += start.elapsed().as_secs_f64();
             let start = Instant::now();
-            let own = own_recipe(config, share, self.sync);
+            let own = device_config(config, share, self.sync);
             let plan = plan_named(&device.plan)?.make(&own.model, &own.training, own.seed);
             let pipelines = Pipelines::compile(&gpu, &plan).await?;
             compile_s += start.elapsed().as_secs_f64();
@@ -145,8 +120,8 @@ impl TrainingTarget for DataParallelTarget<'_> {
     }
 }
 
-/// What one device trains when `config` is shared out.
-fn own_recipe(config: &TrainingConfig, share: Share, sync: Synchronisation) -> TrainingConfig {
+/// The configuration of one device with the share `share` of `config`.
+fn device_config(config: &TrainingConfig, share: Share, sync: Synchronisation) -> TrainingConfig {
     let batch = share.whole.images;
     let training = match sync {
         Synchronisation::Step => Training { batch, momentum: 0.0, learning_rate: -1.0, decay: 0.0, ..config.training },
@@ -156,7 +131,7 @@ fn own_recipe(config: &TrainingConfig, share: Share, sync: Synchronisation) -> T
 }
 
 impl DataParallelTarget<'_> {
-    /// Opens a device, and makes the plan by which it would train whole batches alone.
+    /// Opens a device, and makes the plan with which it trains full batches alone.
     async fn open_device(
         &self,
         device: &Device<'_>,
@@ -170,7 +145,7 @@ impl DataParallelTarget<'_> {
 }
 
 impl OpenedDataParallel<'_> {
-    /// Compares the kernels of `device` and its training steps with the reference, and times it alone if they agree.
+    /// Compares the kernels and training steps of `device` with the reference, and times a step on it alone if they agree.
     async fn check_and_time(
         &mut self,
         device: &OpenedDevice,
@@ -182,18 +157,18 @@ impl OpenedDataParallel<'_> {
         let pipelines = Pipelines::compile(gpu, whole).await?;
         let report = check::check(gpu, &pipelines, whole, &self.config).await?;
         let passed = report.check.outcome == Outcome::Passed;
-        self.check.join(report);
+        self.check.merge(report);
         if !passed {
             return Ok(Measured::missing("its check failed"));
         }
         observer.phase(&format!("timing {} alone", device.name));
         let prepared = PreparedPlan { gpu, pipelines: &pipelines, plan: whole, config: &self.config };
-        let (mut pace, mut samples_s) = (Pace::default(), Vec::new());
-        time_steps(&prepared, dataset, ALONE_S, &mut pace, &mut samples_s, observer).await?;
+        let (mut pacer, mut samples_s) = (SubmissionPacer::default(), Vec::new());
+        time_steps(&prepared, dataset, ALONE_S, &mut pacer, &mut samples_s, observer).await?;
         Ok(Measured::or_missing(stats::median(&samples_s), "no step was timed"))
     }
 
-    /// Tells `result` who trains what.
+    /// Describes the devices and their exchanges in `result`.
     fn describe(&self, result: &mut RunResult, members: Vec<result::Member>, dataset: &Dataset) -> Result<()> {
         let first = &self.devices[0];
         describe::device(result, &first.gpu, &first.plan, first.share.whole.images)?;
@@ -214,10 +189,10 @@ impl OpenedDataParallel<'_> {
             sync: self.target.sync,
             bytes_per_exchange: vectors * parameters * members.len() as u64,
             members,
-            exchange_s: Measured::missing("the run has not come this far"),
-            exchange_pct: Measured::missing("the run has not come this far"),
+            exchange_s: result::not_reached(),
+            exchange_pct: result::not_reached(),
             exchanges_per_epoch: exchanges,
-            scaling_efficiency_pct: Measured::missing("the run has not come this far"),
+            scaling_efficiency_pct: result::not_reached(),
         });
         Ok(())
     }
@@ -240,12 +215,12 @@ impl OpenedTarget for OpenedDataParallel<'_> {
         _result: &mut RunResult,
         _observer: &mut dyn Observer,
     ) -> Result<Timeline> {
-        Err(Error::Usage("several devices are not profiled at once: profile each of them alone".into()))
+        Err(Error::Usage("several devices cannot be profiled together: profile each of them alone".into()))
     }
 }
 
-/// Fills in what a finished training on several devices has shown: `exchange_s` of its `train_s` seconds went into exchanges.
-pub(in crate::bench) fn close(parallel: &mut Parallel, exchange_s: f64, train_s: f64, steps: u32) {
+/// Records the efficiency of a data-parallel training of `steps` steps in `train_s` seconds, of which exchanges took `exchange_s`.
+pub(in crate::bench) fn record_scaling(parallel: &mut Parallel, exchange_s: f64, train_s: f64, steps: u32) {
     parallel.exchange_s = exchange_s.into();
     parallel.exchange_pct = (100.0 * exchange_s / train_s).into();
     let together = f64::from(steps) / train_s;

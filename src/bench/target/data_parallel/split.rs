@@ -1,9 +1,9 @@
-//! Parts of a batch.
+//! The split of a batch between devices.
 
 use crate::error::{Error, Result};
 use crate::trainer::{Part, Share, TrainingConfig};
 
-/// How a batch is shared out, such as `3:1`.
+/// Weights by which a batch is split, such as `3:1`.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Split(pub Vec<u32>);
 
@@ -28,10 +28,10 @@ impl std::fmt::Display for Split {
     }
 }
 
-/// The share of each device of the batches of `config` over `images` images, in proportion to `weights`.
+/// Each device's share of the batches of `config` over `images` images, in proportion to `weights`.
 ///
 /// # Errors
-/// [`Error::Usage`] if a device would get no image of a batch.
+/// [`Error::Usage`] if a device would get no image of some batch.
 pub fn shares(config: &TrainingConfig, images: usize, weights: &[u32]) -> Result<Vec<Share>> {
     let steps = config.steps_per_epoch(images);
     let batch = config.training.batch;
@@ -60,7 +60,7 @@ pub fn shares(config: &TrainingConfig, images: usize, weights: &[u32]) -> Result
     Ok(whole.into_iter().zip(last).map(|(whole, last)| Share { whole, last, steps }).collect())
 }
 
-/// `images` cut in proportion to `weights`: each border is rounded to the nearest image, so that the parts add up.
+/// Splits `images` in proportion to `weights`: each boundary is rounded to the nearest image, so that the parts add up.
 fn parts(images: u32, weights: &[u32]) -> Vec<Part> {
     let total: u64 = weights.iter().map(|&weight| u64::from(weight)).sum();
     let border = |sum: u64| ((2 * u64::from(images) * sum + total) / (2 * total)) as u32;
@@ -122,12 +122,12 @@ mod tests {
     }
 
     #[test]
-    fn nobody_may_be_left_without_work() {
-        let says =
+    fn a_device_without_an_image_is_refused() {
+        let message =
             |batch, images, weights: &[u32]| shares(&training_config(batch), images, weights).unwrap_err().to_string();
-        assert!(says(2, 10, &[1, 1, 1]).contains("cannot be shared between 3 devices"));
-        assert!(says(128, 1280, &[1000, 1]).contains("device 2 gets no image of a batch of 128"));
-        assert!(says(128, 1281, &[1, 1]).contains("last batch of 1:"));
+        assert!(message(2, 10, &[1, 1, 1]).contains("cannot be shared between 3 devices"));
+        assert!(message(128, 1280, &[1000, 1]).contains("device 2 gets no image of a batch of 128"));
+        assert!(message(128, 1281, &[1, 1]).contains("last batch of 1:"));
     }
 
     #[test]

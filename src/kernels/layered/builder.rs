@@ -1,109 +1,75 @@
-//! The plan `layered`: one kernel for each layer and pass, the plan to study and the one that shows time by layer.
+//! The dispatches of one layer: convolutions, pooling, dropout, and the buffers between them.
 
-use super::kernel::Kernel;
-use super::plan::{Amount, BufferSpec, Dispatch, Element, Grid, Plan, inputs};
-use super::table::*;
-use crate::model::{CLASSES, IMAGE_PIXELS, Layer, Model, Operation, Shape, Training};
+use crate::kernels::kernel::Kernel;
+use crate::kernels::plan::{Amount, BufferSpec, Dispatch, Element, Grid, inputs};
+use crate::kernels::table::*;
+use crate::model::{IMAGE_PIXELS, Layer, Model, Operation, Shape, Training};
 use crate::rng;
 
-/// Name of the plan.
-pub const NAME: &str = "layered";
-
 /// Invocations in a workgroup: two warps on NVIDIA, one wavefront on AMD's older GPUs, 8 vectors on a software adapter.
-const WORKGROUP: u32 = 64;
-const VALUE: u64 = 4; // bytes
-/// Images whose share of a convolution's weight gradient one workgroup adds up: about this many rows of the output.
-const ROWS_PER_CHUNK: usize = 320;
+pub(super) const WORKGROUP: u32 = 64;
+pub(super) const VALUE: u64 = 4; // bytes
+/// A workgroup sums a convolution's weight gradient over a chunk of images: about this many rows of the output.
+pub(super) const ROWS_PER_CHUNK: usize = 320;
 
-const BATCH_IMAGES: &str = "batch.images";
-const BATCH_LABELS: &str = "batch.labels";
-const LOSS: &str = "loss.loss";
-const CORRECT: &str = "loss.correct";
+pub(super) const BATCH_IMAGES: &str = "batch.images";
+pub(super) const BATCH_LABELS: &str = "batch.labels";
+pub(super) const LOSS: &str = "loss.loss";
+pub(super) const CORRECT: &str = "loss.correct";
 
-/// Makes the plan for `model`, with dropout masks drawn under `seed`.
-pub fn layered(model: &Model, training: &Training, seed: u64) -> Plan {
-    let builder = Builder { model, key: rng::stream_key(seed, rng::Stream::Dropout) };
-    let mut steps = vec![builder.gather([inputs::TRAIN_IMAGES, inputs::TRAIN_LABELS, inputs::TRAIN_ORDER])];
-    let mut evaluation = vec![builder.gather([inputs::TEST_IMAGES, inputs::TEST_LABELS, inputs::TEST_ORDER])];
-    let mut outputs = vec![BATCH_IMAGES.to_owned()];
-    let mut evaluated = BATCH_IMAGES.to_owned();
-    for layer in &model.layers {
-        let input = outputs.last().expect("the batch is the first").clone();
-        steps.extend(builder.forward(layer, &input, inputs::TRAIN_METRICS));
-        outputs.push(output_of(layer));
-        if !matches!(layer.operation, Operation::Dropout { .. }) {
-            evaluation.extend(builder.forward(layer, &evaluated, inputs::TEST_METRICS));
-            evaluated = output_of(layer);
-        }
-    }
-    for (index, layer) in model.layers.iter().enumerate().rev() {
-        let before = index.checked_sub(1).map(|before| &model.layers[before]);
-        steps.extend(builder.backward(layer, &outputs[index], before));
-    }
-    steps.push(builder.update(training));
-    Plan { name: NAME, parameters: Vec::new(), training: steps, evaluation, buffers: builder.buffers() }
-}
-
-/// The dense layers and the loss, without training, over the features in `x`.
-pub(super) fn classifier(model: &Model, mut x: String, metrics: &str) -> Vec<Dispatch> {
-    let layers = model.layers.iter().skip_while(|layer| !matches!(layer.operation, Operation::Dense { .. }));
-    let forward = |layer, x: &str| Builder { model, key: [0; 2] }.forward(layer, x, metrics);
-    layers.flat_map(|layer| forward(layer, &std::mem::replace(&mut x, output_of(layer)))).collect()
-}
-
-pub(super) fn output_of(layer: &Layer) -> String {
+pub(in crate::kernels) fn output_of(layer: &Layer) -> String {
     format!("{}.output", layer.name)
 }
 
-/// The gradient of the loss with respect to what `layer` puts out, before its ReLU where it has one.
-fn gradient_of(layer: &Layer) -> String {
+/// The gradient of the loss with respect to the output of `layer`, before its ReLU if it has one.
+pub(super) fn gradient_of(layer: &Layer) -> String {
     format!("{}.gradient", layer.name)
 }
 
-fn argmax_of(layer: &Layer) -> String {
+pub(super) fn argmax_of(layer: &Layer) -> String {
     format!("{}.argmax", layer.name)
 }
 
-fn partial_of(layer: &Layer) -> String {
+pub(super) fn partial_of(layer: &Layer) -> String {
     format!("{}.weight_partial", layer.name)
 }
 
 /// Images in a chunk of a convolution's weight gradient.
-fn chunk_of(layer: &Layer) -> u32 {
+pub(super) fn chunk_of(layer: &Layer) -> u32 {
     (ROWS_PER_CHUNK / layer.output.height).max(1) as u32
 }
 
 /// The bytes of `per_image` values for each image and `fixed` for all.
-fn bytes(per_image: usize, fixed: usize) -> Amount {
+pub(super) fn bytes(per_image: usize, fixed: usize) -> Amount {
     Amount::per_image(VALUE * per_image as u64).plus(VALUE * fixed as u64)
 }
 
 /// The arithmetic of one pass over the multiply-adds of `layer`.
-fn flop(layer: &Layer) -> Amount {
+pub(super) fn flop(layer: &Layer) -> Amount {
     Amount::per_image(2 * layer.forward_macs())
 }
 
-fn names<const N: usize>(buffers: [&str; N]) -> Vec<String> {
+pub(super) fn names<const N: usize>(buffers: [&str; N]) -> Vec<String> {
     buffers.map(str::to_owned).to_vec()
 }
 
-struct Builder<'a> {
-    model: &'a Model,
-    key: [u32; 2],
+pub(super) struct Builder<'a> {
+    pub(super) model: &'a Model,
+    pub(super) key: [u32; 2],
 }
 
 impl Builder<'_> {
-    fn elements(&self, name: &str) -> usize {
+    pub(super) fn elements(&self, name: &str) -> usize {
         self.model.parameter(name).elements()
     }
 
-    /// Where `<layer>.<kind>` starts in the parameter vector.
-    fn offset(&self, layer: &Layer, kind: &str) -> f64 {
+    /// Offset of `<layer>.<kind>` in the parameter vector.
+    pub(super) fn offset(&self, layer: &Layer, kind: &str) -> f64 {
         self.model.parameter(&format!("{}.{kind}", layer.name)).offset as f64
     }
 
     /// The constants that describe a convolution or a pooling layer.
-    fn spatial_constants(layer: &Layer) -> [(&'static str, f64); 4] {
+    pub(super) fn spatial_constants(layer: &Layer) -> [(&'static str, f64); 4] {
         let Shape { height, width, .. } = layer.input;
         [
             ("IN_HEIGHT", height as f64),
@@ -113,7 +79,11 @@ impl Builder<'_> {
         ]
     }
 
-    fn conv_constants(layer: &Layer, kernel: usize, more: &[(&'static str, f64)]) -> Vec<(&'static str, f64)> {
+    pub(super) fn conv_constants(
+        layer: &Layer,
+        kernel: usize,
+        more: &[(&'static str, f64)],
+    ) -> Vec<(&'static str, f64)> {
         let channels = [
             ("IN_CHANNELS", layer.input.channels as f64),
             ("OUT_CHANNELS", layer.output.channels as f64),
@@ -122,7 +92,7 @@ impl Builder<'_> {
         [&Self::spatial_constants(layer)[..], &channels, more].concat()
     }
 
-    fn gather(&self, [images, labels, order]: [&str; 3]) -> Dispatch {
+    pub(super) fn gather(&self, [images, labels, order]: [&str; 3]) -> Dispatch {
         Dispatch {
             kernel: &BATCH_GATHER,
             layer: "batch",
@@ -134,8 +104,8 @@ impl Builder<'_> {
         }
     }
 
-    /// The forward pass of `layer` over the values in `input`; after the loss, its sums go to `metrics`.
-    fn forward(&self, layer: &Layer, input: &str, metrics: &str) -> Vec<Dispatch> {
+    /// The forward pass of `layer` over the buffer `input`; the sums of the loss layer go to `metrics`.
+    pub(super) fn forward(&self, layer: &Layer, input: &str, metrics: &str) -> Vec<Dispatch> {
         match layer.operation {
             Operation::Convolution { kernel } => vec![self.conv_forward(layer, kernel, input)],
             Operation::MaxPool { window } => vec![self.max_pool_forward(layer, window, input)],
@@ -145,8 +115,8 @@ impl Builder<'_> {
         }
     }
 
-    /// The backward pass of `layer`, whose input was in `input` and came out of `before`.
-    fn backward(&self, layer: &Layer, input: &str, before: Option<&Layer>) -> Vec<Dispatch> {
+    /// The backward pass of `layer`, whose input is the buffer `input`, the output of the layer `before`.
+    pub(super) fn backward(&self, layer: &Layer, input: &str, before: Option<&Layer>) -> Vec<Dispatch> {
         match layer.operation {
             Operation::Convolution { kernel } => self.conv_backward(layer, kernel, input, before),
             Operation::MaxPool { window } => {
@@ -163,7 +133,7 @@ impl Builder<'_> {
         }
     }
 
-    fn conv_forward(&self, layer: &Layer, kernel: usize, input: &str) -> Dispatch {
+    pub(super) fn conv_forward(&self, layer: &Layer, kernel: usize, input: &str) -> Dispatch {
         let own = [workgroup(), ("WEIGHT", self.offset(layer, "weight")), ("BIAS", self.offset(layer, "bias"))];
         let blocks = layer.output.width.div_ceil(CONV_FORWARD.tile_size("COLUMNS") as usize);
         let groups = layer.output.channels / CONV_FORWARD.tile_size("CHANNELS") as usize;
@@ -178,7 +148,13 @@ impl Builder<'_> {
         }
     }
 
-    fn conv_backward(&self, layer: &Layer, kernel: usize, input: &str, before: Option<&Layer>) -> Vec<Dispatch> {
+    pub(super) fn conv_backward(
+        &self,
+        layer: &Layer,
+        kernel: usize,
+        input: &str,
+        before: Option<&Layer>,
+    ) -> Vec<Dispatch> {
         let weights = self.elements(&format!("{}.weight", layer.name));
         let (chunk, both) = (chunk_of(layer), layer.input.elements() + layer.output.elements());
         let groups = layer.output.channels / CONV_BACKWARD_WEIGHT.tile_size("CHANNELS") as usize;
@@ -228,7 +204,7 @@ impl Builder<'_> {
         dispatches
     }
 
-    fn conv_backward_input(&self, layer: &Layer, kernel: usize, to: &Layer) -> Dispatch {
+    pub(super) fn conv_backward_input(&self, layer: &Layer, kernel: usize, to: &Layer) -> Dispatch {
         let blocks = layer.input.width.div_ceil(CONV_BACKWARD_INPUT.tile_size("COLUMNS") as usize);
         let groups = layer.input.channels / CONV_BACKWARD_INPUT.tile_size("CHANNELS") as usize;
         let weights = self.elements(&format!("{}.weight", layer.name));
@@ -243,12 +219,12 @@ impl Builder<'_> {
         }
     }
 
-    fn max_pool_constants(layer: &Layer, window: usize) -> Vec<(&'static str, f64)> {
+    pub(super) fn max_pool_constants(layer: &Layer, window: usize) -> Vec<(&'static str, f64)> {
         let own = [workgroup(), ("CHANNELS", layer.input.channels as f64), ("WINDOW", window as f64)];
         [&Self::spatial_constants(layer)[..], &own].concat()
     }
 
-    fn max_pool_forward(&self, layer: &Layer, window: usize, input: &str) -> Dispatch {
+    pub(super) fn max_pool_forward(&self, layer: &Layer, window: usize, input: &str) -> Dispatch {
         let outputs = layer.output.elements();
         Dispatch {
             kernel: &MAX_POOL_FORWARD,
@@ -261,7 +237,7 @@ impl Builder<'_> {
         }
     }
 
-    fn max_pool_backward(&self, layer: &Layer, window: usize, to: &Layer) -> Dispatch {
+    pub(super) fn max_pool_backward(&self, layer: &Layer, window: usize, to: &Layer) -> Dispatch {
         let windows = layer.input.channels * layer.input.height.div_ceil(window) * layer.input.width.div_ceil(window);
         Dispatch {
             kernel: &MAX_POOL_BACKWARD,
@@ -274,7 +250,7 @@ impl Builder<'_> {
         }
     }
 
-    fn dropout(&self, kernel: &'static Kernel, layer: &Layer, rate: f32, from: &str, to: &str) -> Dispatch {
+    pub(super) fn dropout(&self, kernel: &'static Kernel, layer: &Layer, rate: f32, from: &str, to: &str) -> Dispatch {
         let elements = layer.input.elements();
         Dispatch {
             kernel,
@@ -294,109 +270,7 @@ impl Builder<'_> {
         }
     }
 
-    fn dense_constants(&self, layer: &Layer) -> Vec<(&'static str, f64)> {
-        vec![
-            workgroup(),
-            ("IN", layer.input.elements() as f64),
-            ("OUT", layer.output.elements() as f64),
-            ("WEIGHT", self.offset(layer, "weight")),
-        ]
-    }
-
-    fn dense_forward(&self, layer: &Layer, relu: bool, input: &str) -> Dispatch {
-        let tiles = layer.output.elements().div_ceil(DENSE_FORWARD.tile_size("UNITS") as usize);
-        let own = [("BIAS", self.offset(layer, "bias")), ("RELU", f64::from(u8::from(relu)))];
-        Dispatch {
-            kernel: &DENSE_FORWARD,
-            layer: layer.name,
-            constants: [&self.dense_constants(layer)[..], &own].concat(),
-            buffers: names([input, inputs::PARAMETERS, &output_of(layer)]),
-            grid: Grid::Invocations(Amount::per_chunk(tiles as u64, DENSE_FORWARD.tile_size("IMAGES"))),
-            flop: flop(layer),
-            bytes: bytes(layer.input.elements() + layer.output.elements(), self.layer_parameters(layer)),
-        }
-    }
-
-    fn dense_backward(&self, layer: &Layer, input: &str, before: Option<&Layer>) -> Vec<Dispatch> {
-        let (features, units) = (layer.input.elements(), layer.output.elements());
-        let tiles = units.div_ceil(DENSE_BACKWARD_WEIGHT.tile_size("UNITS") as usize)
-            * (features / DENSE_BACKWARD_WEIGHT.tile_size("FEATURES") as usize);
-        let mut dispatches = vec![
-            Dispatch {
-                kernel: &DENSE_BACKWARD_WEIGHT,
-                layer: layer.name,
-                constants: self.dense_constants(layer),
-                buffers: names([input, &gradient_of(layer), inputs::GRADIENTS]),
-                grid: Grid::Invocations(Amount::fixed(tiles as u64)),
-                flop: flop(layer),
-                bytes: bytes(features + units, features * units),
-            },
-            Dispatch {
-                kernel: &DENSE_BACKWARD_BIAS,
-                layer: layer.name,
-                constants: vec![workgroup(), ("OUT", units as f64), ("BIAS", self.offset(layer, "bias"))],
-                buffers: names([&gradient_of(layer), inputs::GRADIENTS]),
-                grid: Grid::Invocations(Amount::fixed(units as u64)),
-                flop: Amount::per_image(units as u64),
-                bytes: bytes(units, units),
-            },
-        ];
-        dispatches.extend(before.map(|to| self.dense_backward_input(layer, input, to)));
-        dispatches
-    }
-
-    fn dense_backward_input(&self, layer: &Layer, input: &str, to: &Layer) -> Dispatch {
-        let (features, units) = (layer.input.elements(), layer.output.elements());
-        let tiles = features / DENSE_BACKWARD_INPUT.tile_size("FEATURES") as usize;
-        let relu_before = matches!(to.operation, Operation::Dense { relu: true });
-        Dispatch {
-            kernel: &DENSE_BACKWARD_INPUT,
-            layer: layer.name,
-            constants: [&self.dense_constants(layer)[..], &[("RELU_BEFORE", f64::from(u8::from(relu_before)))]]
-                .concat(),
-            buffers: names([&gradient_of(layer), inputs::PARAMETERS, input, &gradient_of(to)]),
-            grid: Grid::Invocations(Amount::per_chunk(tiles as u64, DENSE_BACKWARD_INPUT.tile_size("IMAGES"))),
-            flop: flop(layer),
-            bytes: bytes((1 + usize::from(relu_before)) * features + units, features * units),
-        }
-    }
-
-    fn loss_forward(&self, layer: &Layer, input: &str, metrics: &str) -> Vec<Dispatch> {
-        vec![
-            Dispatch {
-                kernel: &SOFTMAX_CROSS_ENTROPY_FORWARD,
-                layer: layer.name,
-                constants: vec![workgroup(), ("CLASSES", CLASSES as f64)],
-                buffers: names([input, BATCH_LABELS, LOSS, CORRECT]),
-                grid: Grid::Invocations(Amount::per_image(1)),
-                flop: Amount::per_image(4 * CLASSES as u64 + 2),
-                bytes: bytes(CLASSES + 3, 0),
-            },
-            Dispatch {
-                kernel: &METRICS_REDUCE,
-                layer: layer.name,
-                constants: vec![workgroup()],
-                buffers: names([LOSS, CORRECT, metrics]),
-                grid: Grid::Workgroups(Amount::fixed(1), Amount::fixed(1)),
-                flop: Amount::per_image(2),
-                bytes: bytes(2, 2),
-            },
-        ]
-    }
-
-    fn loss_backward(&self, layer: &Layer, input: &str, to: &Layer) -> Dispatch {
-        Dispatch {
-            kernel: &SOFTMAX_CROSS_ENTROPY_BACKWARD,
-            layer: layer.name,
-            constants: vec![workgroup(), ("CLASSES", CLASSES as f64)],
-            buffers: names([input, BATCH_LABELS, &gradient_of(to)]),
-            grid: Grid::Invocations(Amount::per_image(1)),
-            flop: Amount::per_image(7 * CLASSES as u64 - 1),
-            bytes: bytes(2 * CLASSES + 1, 0),
-        }
-    }
-
-    fn update(&self, training: &Training) -> Dispatch {
+    pub(super) fn update(&self, training: &Training) -> Dispatch {
         let elements = self.model.parameter_count();
         Dispatch {
             kernel: &SGD_UPDATE,
@@ -409,13 +283,13 @@ impl Builder<'_> {
         }
     }
 
-    /// Values of the weight and the bias of `layer`.
-    fn layer_parameters(&self, layer: &Layer) -> usize {
+    /// Number of parameters of `layer`, weight and bias.
+    pub(super) fn layer_parameters(&self, layer: &Layer) -> usize {
         self.model.parameters.iter().filter(|parameter| parameter.layer == layer.name).map(|own| own.elements()).sum()
     }
 
     /// The buffers between the dispatches.
-    fn buffers(&self) -> Vec<BufferSpec> {
+    pub(super) fn buffers(&self) -> Vec<BufferSpec> {
         let per_image =
             |name: String, element, count: usize| BufferSpec { name, element, length: Amount::per_image(count as u64) };
         let mut buffers = vec![
@@ -446,6 +320,6 @@ impl Builder<'_> {
     }
 }
 
-fn workgroup() -> (&'static str, f64) {
+pub(super) fn workgroup() -> (&'static str, f64) {
     ("WORKGROUP", f64::from(WORKGROUP))
 }
