@@ -10,6 +10,7 @@ use flate2::write::GzEncoder;
 use ureq::Agent;
 
 use super::dataset;
+use super::locate::{find, locate};
 use crate::data::idx::{self, FILES, IdxFile};
 use crate::error::{Error, Result};
 
@@ -79,14 +80,17 @@ impl fmt::Display for Verdict {
     }
 }
 
-/// Looks at the four files of `folder`, and says of each whether it is MNIST's own.
+/// Looks at the four files of `folder`, or where they lie below it, and says of each whether it is MNIST's own.
 pub fn verify(folder: &Path) -> [Verdict; 4] {
+    // A folder that holds none at all is looked at itself, so that each is named as missing.
+    let below = locate(folder).ok().filter(|located| located.set.files == FILES).map(|located| located.folder);
+    let folder = below.as_deref().unwrap_or(folder);
     FILES.map(|file| verify_file(folder, &file))
 }
 
 /// Looks at one file of `folder`.
 pub fn verify_file(folder: &Path, file: &IdxFile) -> Verdict {
-    let path = dataset::find(folder, file);
+    let path = find(folder, file);
     let state = match &path {
         None => State::Missing,
         Some(path) => match dataset::read(path, file).and_then(|raw| digest(file, &path.display().to_string(), raw)) {

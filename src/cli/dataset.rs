@@ -11,8 +11,9 @@ use std::str::FromStr;
 use etcetera::BaseStrategy;
 use mnist::{Mnist, MnistBuilder};
 
+use super::locate::{Located, find, locate};
 use crate::data::idx::{self, FILES, Facts, IdxFile};
-use crate::data::{Dataset, Split, synthetic};
+use crate::data::{Dataset, Split, gzip, synthetic};
 use crate::error::{Error, Result};
 use crate::model::{CLASSES, IMAGE_PIXELS};
 
@@ -112,9 +113,15 @@ pub fn load(source: &DataSource, seed: u64) -> Result<(Dataset, String)> {
 /// # Errors
 /// As [`load`].
 pub fn load_from(source: &DataSource, seed: u64, places: &Places) -> Result<(Dataset, String)> {
-    let (chosen, origin) = choose(source, places);
+    let (chosen, mut origin) = choose(source, places);
     let dataset = match chosen {
-        DataSource::Folder(folder) => load_folder(&folder)?,
+        DataSource::Folder(folder) => {
+            let dataset = load_folder(&folder)?;
+            if let Some(found) = dataset.source.as_ref().filter(|found| **found != folder.display().to_string()) {
+                origin += &format!(", found in {found}");
+            }
+            dataset
+        }
         DataSource::Auto | DataSource::Synthetic => synthetic::digits(seed, FILES[0].items, FILES[2].items),
     };
     Ok((dataset, origin))
@@ -144,11 +151,6 @@ fn choose(source: &DataSource, places: &Places) -> (DataSource, String) {
     }
 }
 
-/// The path of `file` in `folder`, under the first of its usual names that exists.
-pub fn find(folder: &Path, file: &IdxFile) -> Option<PathBuf> {
-    file.usual_names().iter().map(|name| folder.join(name)).find(|path| path.symlink_metadata().is_ok())
-}
-
 /// Reads a file, but no more of it than a right one can have.
 ///
 /// # Errors
@@ -166,42 +168,50 @@ pub fn read(path: &Path, file: &IdxFile) -> Result<Vec<u8>> {
     }
     let opened = File::open(path).map_err(|error| fail(error.to_string()))?;
     let mut bytes = Vec::new();
-    opened.take(file.read_limit_bytes() as u64).read_to_end(&mut bytes).map_err(|error| fail(error.to_string()))?;
+    let limit_bytes = file.read_limit_bytes();
+    opened.take(limit_bytes as u64 + 1).read_to_end(&mut bytes).map_err(|error| fail(error.to_string()))?;
+    // Of a plain file the header tells what is wrong; a gzip file that is cut off here would be taken for a truncated one.
+    if bytes.len() > limit_bytes && gzip::is_gzip(&bytes) {
+        return match gzip::decompress(&bytes, 4) {
+            Ok(head) if head != file.content.magic().to_be_bytes() => Ok(head),
+            _ => Err(fail(format!("it is longer than {limit_bytes} bytes, which no right file is"))),
+        };
+    }
     Ok(bytes)
 }
 
-/// Loads a folder that holds the four files, plain or gzip, under their usual names.
+/// Loads the four files of a data set in `folder` or below it, plain or gzip, under their usual names.
 ///
-/// Every file is checked first. Then the `mnist` crate parses private copies of what was checked: it panics on a wrong
-/// file, and the user's own could change in between.
+/// [`locate`](super::locate::locate) says where they may lie and [`SETS`](crate::data::sets::SETS) which names they may have. Every file
+/// is checked first. Then the `mnist` crate parses private copies of what was checked, as MNIST would have it: it panics on a
+/// wrong file, and the user's own could change in between.
 ///
 /// # Errors
 /// [`Error::Data`] if the folder or a file is missing, unreadable or wrong; [`Error::Output`] if the private copies cannot
 /// be written.
 pub fn load_folder(folder: &Path) -> Result<Dataset> {
+    let Located { set, folder, paths } = locate(folder)?;
     let source = folder.display().to_string();
-    if !folder.is_dir() {
-        let what = if folder.exists() { "is not a folder" } else { "does not exist" };
-        return Err(Error::Data(format!(
-            "the data folder {source} {what}; name another with --data, or use --data synthetic"
-        )));
-    }
     let copies = tempfile::Builder::new().prefix("gpubench-data-").tempdir().map_err(|error| no_copies(&error))?;
-    let mut shown: [String; 4] = Default::default();
+    let shown = paths.clone().map(|path| path.display().to_string());
     let mut facts = FILES.map(|_| Facts { items: 0, sha256: String::new() });
-    for (index, file) in FILES.iter().enumerate() {
-        let path = find(folder, file).ok_or_else(|| missing(folder, file))?;
-        shown[index] = path.display().to_string();
-        let (bytes, checked) = idx::check(file, &shown[index], read(&path, file)?)?;
+    for (index, file) in set.files.iter().enumerate() {
+        let (bytes, checked) = idx::check(file, &shown[index], read(&paths[index], file)?)?;
         facts[index] = checked;
-        std::fs::write(copies.path().join(file.name), bytes).map_err(|error| no_copies(&error))?;
+        // Files of a wrong size are told of once all four are known.
+        if facts[index].items == file.items {
+            let copy = copies.path().join(FILES[index].name);
+            std::fs::write(copy, set.as_mnist(index, bytes)).map_err(|error| no_copies(&error))?;
+        }
     }
-    idx::check_counts(&facts, &shown)?;
+    idx::check_counts(&set.files, &facts, &shown)?;
     let parsed = parse(copies.path())?;
     let identity = idx::identity(&facts);
     Ok(Dataset {
         identity,
-        name: idx::dataset_name(identity, &source),
+        name: set
+            .description()
+            .map_or_else(|| idx::dataset_name(identity, &source), |description| format!("{description} in {source}")),
         source: Some(source),
         train: Split { images: parsed.trn_img, labels: parsed.trn_lbl },
         test: Split { images: parsed.tst_img, labels: parsed.tst_lbl },
@@ -244,13 +254,5 @@ fn no_copies(reason: &dyn fmt::Display) -> Error {
     Error::Output(format!(
         "working copies of the data cannot be kept in {} ({reason}); make room there or set TMPDIR to another folder",
         std::env::temp_dir().display()
-    ))
-}
-
-fn missing(folder: &Path, file: &IdxFile) -> Error {
-    Error::Data(format!(
-        "{} has no {}, with or without .gz; run `gpubench data fetch` for MNIST, or name another folder with --data",
-        folder.display(),
-        file.name
     ))
 }

@@ -1,7 +1,7 @@
 //! `gpubench report`: a stored result, shown again.
 
-use super::compare::read_result;
 use super::output::{replace, temporary_beside};
+use super::result_files::results_in;
 use super::terminal;
 use crate::error::{Error, Result};
 use crate::report;
@@ -12,7 +12,7 @@ use std::path::{Path, PathBuf};
 /// Options of `gpubench report`.
 #[derive(Debug, Args)]
 pub struct ReportArgs {
-    /// Result file
+    /// Result file, or a list of results as --adapter all --json prints it; - is standard input
     #[arg(value_name = "RESULT.json")]
     pub result: PathBuf,
     /// Write the result as a page that needs nothing else
@@ -23,24 +23,36 @@ pub struct ReportArgs {
     pub json: bool,
 }
 
-/// Shows a stored result as the text report or as JSON of the newest schema, and writes its page where one is asked for.
+/// Shows a stored result as the text report or as JSON of the newest schema, and writes its page where one is asked for; of a
+/// list, each of its results.
 ///
 /// # Errors
-/// [`Error::Data`] if the file cannot be read or is no result; [`Error::Output`] if the page cannot be written, which is found
-/// before the result is read.
+/// [`Error::Data`] if the file cannot be read or is no result; [`Error::Usage`] if a page of a list is asked for;
+/// [`Error::Output`] if the page cannot be written, which is found before the result is read.
 pub fn report(args: &ReportArgs) -> Result<()> {
     if let Some(page) = &args.html {
         expect_writable(page)?;
     }
-    let result = read_result(&args.result)?;
-    if let Some(page) = &args.html {
-        write_html(page, &result)?;
+    let results = results_in(&args.result)?;
+    match (&args.html, results.as_slice()) {
+        (Some(page), [result]) => write_html(page, result)?,
+        (Some(_), _) => {
+            let count = results.len();
+            return Err(Error::Usage(format!(
+                "--html shows one result, but the list has {count}: name the file of one"
+            )));
+        }
+        (None, _) => {}
     }
-    terminal::output(&if args.json {
-        result.to_json()?
-    } else {
-        terminal::paint(&report::text(&result, terminal::width()))
-    })
+    if args.json {
+        let documents = results.iter().map(RunResult::to_json).collect::<Result<Vec<_>>>()?;
+        return terminal::output(&match documents.as_slice() {
+            [document] => document.clone(),
+            _ => format!("[\n{}\n]", documents.join(",\n")),
+        });
+    }
+    let shown = results.iter().map(|result| terminal::paint(&report::text(result, terminal::width())));
+    terminal::output(&shown.map(|text| text.trim_end().to_owned()).collect::<Vec<_>>().join("\n\n\n"))
 }
 
 /// Whether a file can be put at `path`, before any work is done for it.

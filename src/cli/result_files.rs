@@ -1,8 +1,13 @@
 //! Many result files at once: one that cannot be read hides none of the others.
 
+use super::input;
+use crate::data::format::Format;
+use crate::error::{Error, Result as Outcome};
 use crate::report::LoadedResult;
 use crate::result::{RunResult, SCHEMA, SCHEMA_VERSION};
+use serde::de::{Deserializer, Error as _, SeqAccess, Visitor};
 use serde_json::Value;
+use serde_json::value::RawValue;
 use std::fs;
 use std::path::{Path, PathBuf};
 
@@ -29,13 +34,13 @@ pub fn collect(paths: &[PathBuf]) -> Collected {
     collected
 }
 
-/// The file itself, or the JSON files of a folder in the order of their names.
+/// The file itself, also `-` for standard input, or the JSON files of a folder in the order of their names.
 ///
 /// # Errors
 /// A sentence, if there is nothing there, it cannot be read, or it is a folder without any.
 pub fn files_at(path: &Path) -> Result<Vec<PathBuf>, String> {
     let unreadable = |error: std::io::Error| format!("{} cannot be read ({error})", path.display());
-    if !fs::metadata(path).map_err(unreadable)?.is_dir() {
+    if input::is_stdin(path) || !fs::metadata(path).map_err(unreadable)?.is_dir() {
         return Ok(vec![path.to_owned()]);
     }
     let mut files = Vec::new();
@@ -54,44 +59,133 @@ pub fn files_at(path: &Path) -> Result<Vec<PathBuf>, String> {
 
 impl Collected {
     fn read(&mut self, path: &Path) {
-        match read(path) {
-            Ok((result, note)) => {
-                let file = path.file_name().map_or_else(String::new, |name| name.to_string_lossy().into_owned());
-                // A run that is given twice must not count twice in a median.
-                if let Some(same) = self.stored.iter().find(|other| other.result == result) {
-                    let same = &same.file;
-                    self.notes.push(format!("{} is the same run as {same} and counts once", path.display()));
-                    return;
+        let shown = input::shown(path);
+        let text = match text_of(path) {
+            Ok(text) => text,
+            Err(problem) => return self.problems.push(format!("{shown}: it {problem}")),
+        };
+        let file = path.file_name().filter(|_| !input::is_stdin(path));
+        let file = file.map_or_else(|| shown.clone(), |name| name.to_string_lossy().into_owned());
+        match documents(&text) {
+            Ok(found) if found.len() == 1 => self.take(file, shown, found[0]),
+            Ok(found) => {
+                for (index, document) in found.into_iter().enumerate() {
+                    let number = index + 1;
+                    self.take(format!("{file}#{number}"), format!("{shown}#{number}"), document);
                 }
-                self.notes.extend(note.map(|note| format!("{}: {note}", path.display())));
-                self.stored.push(LoadedResult { file, result });
             }
-            Err(problem) => self.problems.push(format!("{}: {problem}", path.display())),
+            Err(problem) => self.problems.push(format!("{shown}: {problem}")),
         }
+    }
+
+    /// Takes one result, called `file` in tables and `shown` in messages.
+    fn take(&mut self, file: String, shown: String, document: &str) {
+        let result = match RunResult::from_json(document) {
+            Ok(result) => result,
+            Err(problem) => return self.problems.push(format!("{shown}: {problem}")),
+        };
+        // A run that is given twice must not count twice in a median.
+        if let Some(same) = self.stored.iter().find(|other| other.result == result) {
+            let same = &same.file;
+            self.notes.push(format!("{shown} is the same run as {same} and counts once"));
+            return;
+        }
+        if result.schema_version < SCHEMA_VERSION {
+            self.notes.push(format!("{shown}: {}", older(document, &result)));
+        }
+        self.stored.push(LoadedResult { file, result });
     }
 }
 
-/// A result, and what an older file lacks.
-fn read(path: &Path) -> Result<(RunResult, Option<String>), String> {
-    let text = fs::read_to_string(path).map_err(|error| format!("it cannot be read ({error})"))?;
-    if text.trim().is_empty() {
-        return Err("it is empty: its run has not come to its first stage, or was killed".to_owned());
+/// The results in a file, which may be a list of them, or on standard input where the name is `-`.
+///
+/// # Errors
+/// [`Error::Data`], naming the file, if it cannot be read, holds nothing, or holds something else than results.
+pub fn results_in(path: &Path) -> Outcome<Vec<RunResult>> {
+    let shown = input::shown(path);
+    let wrong = |problem: String| Error::Data(format!("{shown}: {problem}"));
+    let text = text_of(path).map_err(|problem| Error::Data(format!("{shown} {problem}")))?;
+    let found = documents(&text).map_err(wrong)?;
+    let number = |index: usize| if found.len() == 1 { String::new() } else { format!("value {}: ", index + 1) };
+    let read = |(index, document): (usize, &&str)| {
+        RunResult::from_json(document).map_err(|error| wrong(format!("{}{error}", number(index))))
+    };
+    found.iter().enumerate().map(read).collect()
+}
+
+fn text_of(path: &Path) -> Result<String, String> {
+    let read = input::text(path, input::RESULT_LIMIT_BYTES);
+    read.map_err(|problem| format!("cannot be read ({problem}); give a result file written by gpubench"))
+}
+
+/// The most results in one file.
+const MOST_DOCUMENTS: usize = 10_000;
+
+/// The JSON values in a text, one after the other; of an array, as `--adapter all --json` prints, its values.
+///
+/// # Errors
+/// A sentence, if the text is not JSON or there are none or too many.
+pub fn documents(text: &str) -> Result<Vec<&str>, String> {
+    let mut found = Vec::new();
+    let values = serde_json::Deserializer::from_str(text).into_iter::<&RawValue>();
+    for value in values {
+        let value = value.map_err(|error| not_json(text, &error))?.get();
+        if value.starts_with('[') {
+            let listed = serde_json::Deserializer::from_str(value).deserialize_seq(Values);
+            found.extend(listed.map_err(|error| not_json(text, &error))?);
+        } else {
+            found.push(value);
+        }
+        if found.len() > MOST_DOCUMENTS {
+            return Err(format!("it holds more than {MOST_DOCUMENTS} values; give fewer results at once"));
+        }
     }
-    let value: Value = serde_json::from_str(&text).map_err(|error| {
-        let kind = if text.contains(SCHEMA) { "this gpubench result is damaged" } else { "this is not JSON" };
-        format!("{kind} ({error})")
-    })?;
-    let result = RunResult::from_json(&text).map_err(|error| error.to_string())?;
-    let note = (result.schema_version < SCHEMA_VERSION).then(|| older(&value, &result));
-    Ok((result, note))
+    if found.is_empty() {
+        let blank = text.trim().is_empty();
+        let what = if blank { "it is empty: its run has" } else { "its list is empty: its runs have" };
+        return Err(format!("{what} not come to the first stage, or {} killed", if blank { "was" } else { "were" }));
+    }
+    Ok(found)
+}
+
+fn not_json(text: &str, error: &serde_json::Error) -> String {
+    let advice = "give a result file written by gpubench";
+    match Format::of(text.as_bytes()) {
+        _ if text.contains(SCHEMA) => format!("this gpubench result is damaged ({error})"),
+        None | Some(Format::Json) => format!("this is not JSON ({error}); {advice}"),
+        Some(format) => format!("this is {}, not JSON ({error}); {advice}", format.name()),
+    }
+}
+
+/// Gives the values of an array as they are written.
+struct Values;
+
+impl<'de> Visitor<'de> for Values {
+    type Value = Vec<&'de str>;
+
+    fn expecting(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        formatter.write_str("a list of results")
+    }
+
+    fn visit_seq<A: SeqAccess<'de>>(self, mut list: A) -> Result<Self::Value, A::Error> {
+        let mut found = Vec::new();
+        while let Some(value) = list.next_element::<&RawValue>()? {
+            found.push(value.get());
+            if found.len() > MOST_DOCUMENTS {
+                return Err(A::Error::custom(format!("the list has more than {MOST_DOCUMENTS} values")));
+            }
+        }
+        Ok(found)
+    }
 }
 
 /// What a file of an older schema lacks of what is written today.
-fn older(file: &Value, result: &RunResult) -> String {
+fn older(document: &str, result: &RunResult) -> String {
     let version = result.schema_version;
     let mut lacks = Vec::new();
-    if let Ok(whole) = serde_json::to_value(result) {
-        absent(file, &whole, "", &mut lacks);
+    // A document that is nested too deeply for a `Value` is a result all the same: fields that are not known may be anything.
+    if let (Ok(file), Ok(whole)) = (serde_json::from_str::<Value>(document), serde_json::to_value(result)) {
+        absent(&file, &whole, "", &mut lacks);
     }
     let lacks = if lacks.is_empty() { "it lacks nothing".to_owned() } else { format!("it lacks {}", lacks.join(", ")) };
     format!("its schema is version {version}, today's {SCHEMA_VERSION}; {lacks}")

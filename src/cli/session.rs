@@ -4,7 +4,7 @@ use super::output::{ResultFile, replace};
 use super::report::{expect_writable, write_html};
 use super::run_args::RunArgs;
 use super::subject::Subject;
-use super::{dataset, progress, terminal};
+use super::{dataset, input, progress, terminal};
 use crate::bench::{self, Finished, Job, ProfileOptions, Setup};
 use crate::data::{Dataset, synthetic};
 use crate::error::{Error, Result};
@@ -146,9 +146,13 @@ pub fn show(result: &RunResult, json: bool) -> Result<()> {
 }
 
 fn read_weights(path: &Path) -> Result<Vec<f32>> {
-    let bytes = std::fs::read(path).map_err(|error| {
-        Error::Data(format!("{} cannot be read ({error}); give a safetensors file", path.display()))
-    })?;
-    weights::from_safetensors(&Model::new(0.0), &bytes)
-        .map_err(|error| Error::Data(format!("{}: {error}", path.display())))
+    let shown = input::shown(path);
+    let wrong = |error: &dyn std::fmt::Display| Error::Data(format!("{shown}: {error}"));
+    let bytes = input::bytes(path, input::WEIGHTS_LIMIT_BYTES)
+        .map_err(|problem| Error::Data(format!("{shown} cannot be read ({problem}); give a safetensors file")))?;
+    let parameters = weights::from_safetensors(&Model::new(0.0), &bytes).map_err(|error| wrong(&error))?;
+    for note in weights::notes(&bytes)? {
+        terminal::message(&format!("note: {shown}: {note}"));
+    }
+    Ok(parameters)
 }

@@ -16,7 +16,7 @@ const FOLDER: &str = "results";
 /// Options of `gpubench table`.
 #[derive(Debug, Args)]
 pub struct TableArgs {
-    /// Result files, or folders of them [default: results]
+    /// Result files, or folders of them; - is standard input [default: results]
     #[arg(value_name = "FILE or FOLDER")]
     pub results: Vec<PathBuf>,
     /// Tables to print: by-tool, by-gpu, gpu-against-cpu, generations, left-out (results that no table holds) or all

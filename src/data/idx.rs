@@ -5,10 +5,8 @@
 //!
 //! Source of the format: Y. LeCun, C. Cortes, C. J. C. Burges, "The MNIST database of handwritten digits".
 
-use std::io::Read;
-
-use flate2::read::MultiGzDecoder;
-
+use super::format::Format;
+use super::gzip::{self, Broken};
 use super::{Dataset, Identity, Split};
 use crate::error::{Error, Result};
 pub use crate::hash::sha256_hex;
@@ -21,37 +19,61 @@ pub enum Content {
     Images,
     /// Classes, one byte each, after a header of 8 bytes: magic, count.
     Labels,
+    /// Rows of eight 32-bit integers, of which the first is the class, after a header of 12 bytes: magic, count, columns.
+    LabelRows,
 }
 
+/// Integers in a row of [`Content::LabelRows`].
+const LABEL_COLUMNS: usize = 8;
+
 impl Content {
-    const fn magic(self) -> u32 {
+    const ALL: [Content; 3] = [Content::Images, Content::Labels, Content::LabelRows];
+
+    /// The first word of a file, in big-endian order.
+    pub const fn magic(self) -> u32 {
         match self {
             Content::Images => 0x0803,
             Content::Labels => 0x0801,
+            Content::LabelRows => 0x0c02,
         }
     }
 
-    const fn header_bytes(self) -> usize {
+    pub(super) const fn header_bytes(self) -> usize {
         match self {
             Content::Images => 16,
             Content::Labels => 8,
+            Content::LabelRows => 12,
         }
     }
 
-    const fn item_bytes(self) -> usize {
+    pub(super) const fn item_bytes(self) -> usize {
         match self {
             Content::Images => IMAGE_PIXELS,
             Content::Labels => 1,
+            Content::LabelRows => 4 * LABEL_COLUMNS,
         }
     }
 
     const fn plural(self) -> &'static str {
         match self {
             Content::Images => "images",
-            Content::Labels => "labels",
+            Content::Labels | Content::LabelRows => "labels",
         }
     }
+
+    /// The class of each item of labels, `payload` being what follows the header; none for images.
+    pub(super) fn classes(self, payload: &[u8]) -> impl Iterator<Item = u32> {
+        let class = move |item: &[u8]| match (self, item) {
+            (Content::Labels, [class, ..]) => Some(u32::from(*class)),
+            (Content::LabelRows, [a, b, c, d, ..]) => Some(u32::from_be_bytes([*a, *b, *c, *d])),
+            _ => None,
+        };
+        payload.chunks_exact(self.item_bytes()).filter_map(class)
+    }
 }
+
+/// Room for the zeros that may follow gzip data: more than the blocks of any archive or device.
+const PADDING_BYTES: usize = 64 * 1024;
 
 /// One of the four files of a data set.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -102,9 +124,9 @@ impl IdxFile {
 
     /// The most bytes worth reading of a file, plain or gzip: a longer one is wrong whatever follows.
     ///
-    /// Leaves room for gzip's overhead on data that cannot be compressed.
+    /// Leaves room for gzip's overhead on data that cannot be compressed, and for zeros after their end.
     pub const fn read_limit_bytes(&self) -> usize {
-        self.size_bytes() + self.size_bytes() / 100 + 4096
+        self.size_bytes() + self.size_bytes() / 100 + PADDING_BYTES
     }
 
     /// The names under which the file is looked for, in this order: gzip before plain, dashes before dots.
@@ -123,25 +145,30 @@ pub struct Facts {
     pub sha256: String,
 }
 
-/// Decompresses `raw` where it is gzip, and leaves it as it is where not.
+/// Decompresses `raw` where it is gzip, whatever its name, and leaves it as it is where not.
 ///
 /// Never gives more than one byte above the file's right size, so that a small file cannot fill the memory.
 ///
 /// # Errors
-/// [`Error::Data`], naming the file as `shown`, if gzip data are truncated or damaged.
+/// [`Error::Data`], naming the file as `shown`, if gzip data are truncated or damaged, or hold gzip data again.
 pub fn decompress(file: &IdxFile, shown: &str, raw: Vec<u8>) -> Result<Vec<u8>> {
-    if !raw.starts_with(&[0x1f, 0x8b]) {
+    if !gzip::is_gzip(&raw) {
         return Ok(raw);
     }
-    let mut bytes = Vec::with_capacity(file.size_bytes() + 1);
-    match MultiGzDecoder::new(raw.as_slice()).take(file.size_bytes() as u64 + 1).read_to_end(&mut bytes) {
-        Ok(_) => Ok(bytes),
-        Err(error) if error.kind() == std::io::ErrorKind::UnexpectedEof => Err(Error::Data(format!(
-            "{shown}: the gzip data end early, after {} decompressed bytes; get a fresh copy of the file",
-            bytes.len()
-        ))),
-        Err(error) => {
-            Err(Error::Data(format!("{shown}: the gzip data are damaged ({error}); get a fresh copy of the file")))
+    let fail = |what: String| Err(Error::Data(format!("{shown}: {what}")));
+    match gzip::decompress(&raw, file.size_bytes() + 1) {
+        Ok(bytes) if gzip::is_gzip(&bytes) => {
+            fail(format!("there are gzip data within its gzip data; {}", Format::Gzip.advice()))
+        }
+        Ok(bytes) => Ok(bytes),
+        Err(Broken::Early { decompressed_bytes }) => fail(format!(
+            "the gzip data end early, after {decompressed_bytes} decompressed bytes; get a fresh copy of the file"
+        )),
+        Err(Broken::Damaged(error)) => {
+            fail(format!("the gzip data are damaged ({error}); get a fresh copy of the file"))
+        }
+        Err(Broken::Trailing { bytes }) => {
+            fail(format!("{bytes} bytes that are no gzip data follow the gzip data; get a fresh copy of the file"))
         }
     }
 }
@@ -157,15 +184,12 @@ pub fn decompress(file: &IdxFile, shown: &str, raw: Vec<u8>) -> Result<Vec<u8>> 
 pub fn check(file: &IdxFile, shown: &str, raw: Vec<u8>) -> Result<(Vec<u8>, Facts)> {
     let bytes = decompress(file, shown, raw)?;
     let items = check_layout(file, shown, &bytes)?;
-    if file.content == Content::Labels {
-        let labels = &bytes[file.content.header_bytes()..];
-        if let Some(index) = labels.iter().position(|&label| usize::from(label) >= CLASSES) {
-            return Err(Error::Data(format!(
-                "{shown}: label {index} is {}, but labels go from 0 to {}; use data with {CLASSES} classes",
-                labels[index],
-                CLASSES - 1
-            )));
-        }
+    let wrong = |(_, class): &(usize, u32)| *class as usize >= CLASSES;
+    if let Some((index, class)) = file.content.classes(&bytes[file.content.header_bytes()..]).enumerate().find(wrong) {
+        return Err(Error::Data(format!(
+            "{shown}: label {index} is {class}, but labels go from 0 to {}; use data with {CLASSES} classes",
+            CLASSES - 1
+        )));
     }
     let sha256 = sha256_hex(&bytes);
     Ok((bytes, Facts { items, sha256 }))
@@ -185,11 +209,7 @@ fn check_layout(file: &IdxFile, shown: &str, bytes: &[u8]) -> Result<usize> {
     if let Some(magic) = word(0)
         && magic != content.magic()
     {
-        return fail(format!(
-            "not an IDX file of {}: the magic number is {magic:#010x}, not {:#010x}; check which file has this name",
-            content.plural(),
-            content.magic()
-        ));
+        return fail(not_idx(content, magic, bytes));
     }
     if bytes.len() < content.header_bytes() {
         return fail(format!("the file ends inside its header, after {} bytes; get a fresh copy of it", bytes.len()));
@@ -200,6 +220,14 @@ fn check_layout(file: &IdxFile, shown: &str, bytes: &[u8]) -> Result<usize> {
         && (rows as usize, columns as usize) != (IMAGE_SIDE, IMAGE_SIDE)
     {
         return fail(format!("images are {rows} x {columns} pixels; use data with {IMAGE_SIDE} x {IMAGE_SIDE}"));
+    }
+    if content == Content::LabelRows
+        && let Some(columns) = word(2)
+        && columns as usize != LABEL_COLUMNS
+    {
+        return fail(format!(
+            "its labels have {columns} columns where there should be {LABEL_COLUMNS}; get QMNIST's files"
+        ));
     }
     if bytes.len() > file.size_bytes() && items != file.items {
         return fail(wrong_count(file, items));
@@ -221,15 +249,32 @@ fn check_layout(file: &IdxFile, shown: &str, bytes: &[u8]) -> Result<usize> {
     Ok(items)
 }
 
+/// What a file is that does not begin with the magic number of `content`.
+fn not_idx(content: Content, magic: u32, bytes: &[u8]) -> String {
+    let (wanted, right) = (content.plural(), content.magic());
+    if let Some(format) = Format::of(bytes) {
+        let (name, advice) = (format.name(), format.advice());
+        return format!("it is {name}, not an IDX file of {wanted} (wrong magic number); {advice}");
+    }
+    let told = format!("not an IDX file of {wanted}: the magic number is {magic:#010x}, not {right:#010x}");
+    match Content::ALL.into_iter().find(|other| other.magic() == magic) {
+        Some(other) => format!("{told}, so that it holds {}; check which file has this name", other.plural()),
+        None if magic.swap_bytes() == right => {
+            format!("{told}, its bytes in reverse order; get files in the usual order")
+        }
+        None => format!("{told}; check which file has this name"),
+    }
+}
+
 fn wrong_count(file: &IdxFile, items: usize) -> String {
     format!("{items} {} where the task has exactly {}; use data of MNIST's size", file.content.plural(), file.items)
 }
 
-/// Checks that images and labels belong together and that there are exactly as many as the task demands.
+/// Checks that images and labels belong together and that there are exactly as many as `files` demand.
 ///
 /// # Errors
 /// [`Error::Data`], naming the files as `shown` (in the order of [`FILES`]) and both counts.
-pub fn check_counts(facts: &[Facts; 4], shown: &[String; 4]) -> Result<()> {
+pub fn check_counts(files: &[IdxFile; 4], facts: &[Facts; 4], shown: &[String; 4]) -> Result<()> {
     for images in [0, 2] {
         let labels = images + 1;
         if facts[images].items != facts[labels].items {
@@ -239,7 +284,7 @@ pub fn check_counts(facts: &[Facts; 4], shown: &[String; 4]) -> Result<()> {
             )));
         }
     }
-    for (index, file) in FILES.iter().enumerate() {
+    for (index, file) in files.iter().enumerate() {
         if facts[index].items != file.items {
             return Err(Error::Data(format!("{}: {}", shown[index], wrong_count(file, facts[index].items))));
         }
@@ -281,7 +326,7 @@ pub fn parse(raw: [Vec<u8>; 4], source: &str) -> Result<Dataset> {
     else {
         unreachable!("four files give four results")
     };
-    check_counts(&facts, &FILES.map(|file| file.name.to_owned()))?;
+    check_counts(&FILES, &facts, &FILES.map(|file| file.name.to_owned()))?;
     let identity = identity(&facts);
     Ok(Dataset {
         identity,

@@ -79,8 +79,8 @@ impl HostWindow {
             _ => add_growth(&self.cores, &begin.cores, &end.cores, |sum, from, to| {
                 let before = |index: usize| sum.get(index).copied().unwrap_or_default();
                 let cores = from.iter().zip(to).enumerate().map(|(index, (from, to))| CoreTicks {
-                    busy: before(index).busy + to.busy.saturating_sub(from.busy),
-                    all: before(index).all + to.all.saturating_sub(from.all),
+                    busy: before(index).busy.saturating_add(to.busy.saturating_sub(from.busy)),
+                    all: before(index).all.saturating_add(to.all.saturating_sub(from.all)),
                 });
                 cores.collect()
             }),
@@ -142,10 +142,10 @@ fn cores(proc: &Path) -> Measured<Vec<CoreTicks>> {
 
 fn ticks(time: &CpuTime) -> CoreTicks {
     let busy = [Some(time.user), Some(time.nice), Some(time.system), time.irq, time.softirq];
-    let busy: u64 = busy.into_iter().flatten().sum();
+    let busy = busy.into_iter().flatten().fold(0, u64::saturating_add);
     // Time that a hypervisor steals counts as elapsed time of this core, but not as busy.
-    let other: u64 = [Some(time.idle), time.iowait, time.steal].into_iter().flatten().sum();
-    CoreTicks { busy, all: busy + other }
+    let other = [Some(time.idle), time.iowait, time.steal].into_iter().flatten().fold(0, u64::saturating_add);
+    CoreTicks { busy, all: busy.saturating_add(other) }
 }
 
 /// The answer of the operating system; missing for its error.

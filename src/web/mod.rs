@@ -12,6 +12,7 @@ use crate::data::{Dataset, Identity, idx, synthetic};
 use crate::error::{Error, Result};
 use crate::gpu::{AdapterInfo, Adapters, adapter};
 use crate::model::Model;
+use crate::peaks;
 use crate::result::{Measured, Peaks, RunResult, Status, no_peaks};
 use host::Host;
 use observer::PageObserver;

@@ -2,6 +2,7 @@
 
 use gpubench::result::RunResult;
 use std::fs;
+use std::io::{Seek, Write};
 use std::path::{Path, PathBuf};
 use std::process::Command;
 use tempfile::TempDir;
@@ -51,6 +52,13 @@ pub fn without_adapters(folder: &Path) -> Command {
     let mut command = program(folder);
     command.env("VK_ICD_FILENAMES", &none).env("VK_DRIVER_FILES", &none);
     command
+}
+
+/// Runs a command with `input` on its standard input, expects `code`, and gives stdout and stderr.
+pub fn outcome_with(command: &mut Command, input: &str, code: i32) -> (String, String) {
+    let mut file = tempfile::tempfile().expect("a temporary file can be made");
+    file.write_all(input.as_bytes()).and_then(|()| file.rewind()).expect("it can be written");
+    outcome_of(command.stdin(file), code)
 }
 
 /// Runs a command, expects `code`, and gives stdout and stderr.

@@ -14,6 +14,7 @@ mod frames;
 mod golden;
 mod gradients;
 mod html;
+mod inputs;
 mod load;
 mod output;
 mod peaks;

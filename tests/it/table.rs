@@ -32,7 +32,7 @@ fn one_bad_file_hides_no_good_one() {
         (newer.as_str(), "schema version 99, this program reads versions up to", "use a newer gpubench"),
         (&good[..good.len() / 2], "this gpubench result is damaged", "EOF"),
         ("nothing like it", "this is not JSON", "line 1"),
-        ("\u{feff}{}", "this is not JSON", "line 1"),
+        ("\u{feff}{}", "not a gpubench result", "missing field"),
         ("{\"name\": \"package\"}", "not a gpubench result", "missing field"),
         ("[1, 2]", "not a gpubench result", "give a JSON file"),
         ("{\"schema\": \"gpubench.peaks\", \"schema_version\": 1}", "\"gpubench.peaks\"", "give a result file"),

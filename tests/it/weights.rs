@@ -180,7 +180,7 @@ fn values_that_are_not_finite_are_named_with_their_place() {
 
 #[test]
 fn other_number_types_are_named() {
-    for (dtype, bytes_per_value) in [(Dtype::F16, 2), (Dtype::BF16, 2), (Dtype::F64, 8), (Dtype::I32, 4)] {
+    for (dtype, bytes_per_value) in [(Dtype::I8, 1), (Dtype::U16, 2), (Dtype::I64, 8), (Dtype::I32, 4)] {
         let converted = |tensors: &mut BTreeMap<String, Tensor>| {
             let tensor = tensors.get_mut("conv1.weight").unwrap();
             tensor.dtype = dtype;

@@ -30,7 +30,7 @@ const ROOMS: &[Room] = &rooms! {
     "rng" [] "counter-based random bits, equal to their WGSL twin"
     "model" ["layer" "parameter" "cnn" "training" "mod"] "the CNN as data: shapes, parameter layout, counts"
     "stats" [] "median, deviation, bootstrap, fitted lines"
-    "data" ["dataset" "glyphs" "idx" "synthetic" "mod"] "IDX files and synthetic digits"
+    "data" ["dataset" "format" "glyphs" "gzip" "idx" "synthetic" "sets" "mod"] "IDX files and synthetic digits"
     "weights" [] "safetensors files in PyTorch's layout"
     "reference" [
         "elementwise" "vector" "convolution" "dense" "loss" "pooling" "network" "mod"
@@ -68,9 +68,9 @@ const ROOMS: &[Room] = &rooms! {
         "host" "sensor" "accumulator" "environment" "nvml" "sysfs" "energy" "powercap" "sampler" "probe" "mod"
     ] "NVML, sysfs, powercap, procfs, and the sampler that reads them"
     "cli" [
-        "dataset" "markdown_regions" "output" "result_files" "stopping" "terminal" "cache" "compare" "data" "flags"
-        "progress" "serve" "table" "pipeline_cache" "report" "peaks" "run_args" "tune" "subject" "cpu"
-        "data_parallel" "session" "all" "list" "sweep" "target" "run" "mod"
+        "input" "locate" "markdown_regions" "output" "site" "stopping" "terminal" "dataset" "flags" "progress"
+        "result_files" "serve" "cache" "compare" "data" "report" "table" "pipeline_cache" "peaks" "run_args" "tune"
+        "subject" "cpu" "data_parallel" "session" "all" "list" "sweep" "target" "run" "mod"
     ] "the terminal program: one file for each verb, with its arguments"
     "web" ["classify" "host" "observer" "request" "mod"] "what a page can call"
     "lib" [] "the crate's root"
