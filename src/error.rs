@@ -1,11 +1,11 @@
-//! What can go wrong, in one sentence a user can act on, and the exit code of each kind.
+//! Errors as one sentence that a user can act on, and the exit code of each kind.
 
 /// Every way a run can fail. The text is one sentence that says what to do next.
 ///
 /// [`Error::exit_code`] gives the documented process exit code of each kind.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum Error {
-    /// An option or a combination of options that cannot work (exit code 2, as for any misspelt option).
+    /// An invalid option or combination of options (exit code 2, as for an unknown option).
     #[error("{0}")]
     Usage(String),
     /// Input data that is missing, damaged or of the wrong shape (exit code 3).
@@ -23,10 +23,10 @@ pub enum Error {
     /// The device was lost, ran out of memory or refused a command while running (exit code 8).
     #[error("{0}")]
     Device(String),
-    /// A page that was to be checked holds other tables than the results give (exit code 9).
+    /// A page that is checked has other tables than the results give (exit code 9).
     #[error("{0}")]
     Differs(String),
-    /// The user asked the run to stop; what was measured so far is kept (exit code 130).
+    /// The user interrupted the run; the partial result is kept (exit code 130).
     #[error("interrupted; the partial result was kept")]
     Interrupted,
 }
@@ -34,7 +34,7 @@ pub enum Error {
 impl Error {
     /// The process exit code of this kind of error.
     ///
-    /// 0 is success and 6 a run that ended with its result stamped INVALID; neither is an `Error`. 1 is left to panics
+    /// 0 is success and 6 a run with a result that is stamped INVALID; neither is an `Error`. 1 is reserved for panics
     /// and other defects of the program itself.
     pub fn exit_code(&self) -> u8 {
         match self {

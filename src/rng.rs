@@ -1,7 +1,7 @@
 //! Counter-based random numbers: every draw is a pure function of (seed, stream, counter).
 //!
-//! The generator is Threefry-2x32 with 20 rounds. It needs only 32-bit additions, rotations and exclusive-ors, so the WGSL
-//! twin in `shaders/shared/threefry.wgsl` gives the same bits on every adapter, and no state has to be kept or exchanged.
+//! The generator is Threefry-2x32 with 20 rounds. It needs only 32-bit additions, rotations and exclusive-ors, so that
+//! the WGSL version in `shaders/shared/threefry.wgsl` gives the same bits on every adapter, without any state.
 //!
 //! Source: J. K. Salmon, M. A. Moraes, R. O. Dror, D. E. Shaw, "Parallel random numbers: as easy as 1, 2, 3", SC 2011.
 
@@ -29,7 +29,7 @@ pub const fn threefry2x32(key: [u32; 2], counter: [u32; 2]) -> [u32; 2] {
     [x0, x1]
 }
 
-/// What a random number is for. Each purpose has a stream of its own, so that no two purposes share numbers.
+/// The purpose of a random number. Each purpose has its own stream, so that no two purposes share numbers.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Stream {
     /// Initial weights; the second counter word is the index of the parameter tensor.
@@ -40,7 +40,7 @@ pub enum Stream {
     Dropout = 2,
     /// Synthetic digits; the second counter word is the index of the image.
     Synthetic = 3,
-    /// Inputs made for checks and tests; the second counter word is the case.
+    /// Inputs of checks and tests; the second counter word is the case.
     Check = 4,
 }
 
@@ -49,7 +49,7 @@ pub const fn stream_key(seed: u64, stream: Stream) -> [u32; 2] {
     threefry2x32([seed as u32, (seed >> 32) as u32], [stream as u32, 0])
 }
 
-/// Successive numbers of one stream: words 0, 1, 2, ... at a fixed second counter word.
+/// Consecutive numbers of one stream: words 0, 1, 2, ... at a fixed second counter word.
 #[derive(Debug, Clone)]
 pub struct Sequence {
     key: [u32; 2],
@@ -81,12 +81,12 @@ impl Sequence {
     }
 
     /// A uniform integer in [0, bound), by multiplication (D. Lemire, "Fast random integer generation in an interval",
-    /// ACM TOMACS 2019) with rejection, hence without bias.
+    /// ACM TOMACS 2019) with rejection, and therefore without bias.
     ///
     /// # Panics
     /// If `bound` is 0.
     pub fn below(&mut self, bound: u32) -> u32 {
-        assert!(bound > 0, "an empty interval has no number in it");
+        assert!(bound > 0, "an empty interval contains no number");
         let threshold = bound.wrapping_neg() % bound;
         loop {
             let product = u64::from(self.next_u32()) * u64::from(bound);
@@ -106,9 +106,9 @@ impl Sequence {
     }
 }
 
-/// The smallest random word that keeps a value under dropout with probability `rate` of dropping it.
+/// The smallest random word for which dropout with probability `rate` keeps a value.
 ///
-/// A value is kept when its word is not below the threshold; `rate` must lie in [0, 1).
+/// A value is kept if its word is not below the threshold; `rate` must be in [0, 1).
 pub fn dropout_threshold(rate: f32) -> u32 {
     (f64::from(rate) * 4_294_967_296.0) as u32
 }
@@ -130,7 +130,7 @@ mod tests {
     }
 
     #[test]
-    fn streams_and_lanes_differ() {
+    fn streams_and_substreams_differ() {
         let first = |stream, substream| Sequence::new(7, stream, substream).next_u32();
         assert_ne!(first(Stream::Init, 0), first(Stream::Shuffle, 0));
         assert_ne!(first(Stream::Init, 0), first(Stream::Init, 1));

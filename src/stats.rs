@@ -1,4 +1,4 @@
-//! Plain statistics of a few samples: median, spread, and an interval that makes no assumption about their distribution.
+//! Robust statistics of a few samples: median, spread, a nonparametric confidence interval, and fitted lines.
 
 use crate::rng::{Sequence, Stream};
 
@@ -23,8 +23,8 @@ pub fn median_absolute_deviation(samples: &[f64]) -> Option<f64> {
 
 /// The ends of the 95 % percentile bootstrap interval of the median; `None` for fewer than two samples.
 ///
-/// The same samples and seed give the same interval. Source: B. Efron, "Bootstrap methods: another look at the jackknife",
-/// The Annals of Statistics 7(1), 1979.
+/// The same samples and seed give the same interval. Source: B. Efron, "Bootstrap methods: another look at the
+/// jackknife", The Annals of Statistics 7(1), 1979.
 pub fn bootstrap_interval(samples: &[f64], seed: u64) -> Option<(f64, f64)> {
     let count = u32::try_from(samples.len()).ok().filter(|&count| count >= 2)?;
     let mut sequence = Sequence::new(seed, Stream::Check, u32::MAX);
@@ -39,15 +39,15 @@ pub fn bootstrap_interval(samples: &[f64], seed: u64) -> Option<(f64, f64)> {
     Some((medians[tail], medians[medians.len() - 1 - tail]))
 }
 
-/// The value below which a share `share` (0 to 1) of the samples lies, by linear interpolation; `None` for no samples.
+/// The quantile at `share` (0 to 1) of the samples, by linear interpolation; `None` for no samples.
 ///
 /// Source: R. J. Hyndman, Y. Fan, "Sample quantiles in statistical packages", The American Statistician 1996, type 7.
 pub fn quantile(samples: &[f64], share: f64) -> Option<f64> {
     let mut sorted = samples.to_vec();
     sorted.sort_unstable_by(f64::total_cmp);
-    let place = share.clamp(0.0, 1.0) * sorted.len().checked_sub(1)? as f64;
-    let (below, above) = (sorted[place.floor() as usize], sorted[place.ceil() as usize]);
-    Some(below + (above - below) * place.fract())
+    let rank = share.clamp(0.0, 1.0) * sorted.len().checked_sub(1)? as f64;
+    let (below, above) = (sorted[rank.floor() as usize], sorted[rank.ceil() as usize]);
+    Some(below + (above - below) * rank.fract())
 }
 
 /// The line y = `intercept` + `slope` x.
@@ -60,8 +60,8 @@ pub struct Line {
 }
 
 impl Line {
-    /// The line through `points` (x, y) with the smallest sum of squared relative distances ((y - line) / y)^2; `None` for
-    /// fewer than two different x, or for a y that is not above 0.
+    /// The line through `points` (x, y) with the smallest sum of squared relative distances ((y - line) / y)^2; `None`
+    /// for fewer than two different x, or for a y that is not above 0.
     ///
     /// Source: least squares with the weights 1 / y^2, about the weighted means, as in P. R. Bevington, "Data reduction and
     /// error analysis for the physical sciences", 1969, section 6-3.
@@ -75,7 +75,7 @@ impl Line {
         let (x_mean, y_mean) = (weighted(&|x, _| x) / weight, weighted(&|_, y| y) / weight);
         let variance = weighted(&|x, _| (x - x_mean) * (x - x_mean));
         let slope = weighted(&|x, y| (x - x_mean) * (y - y_mean)) / variance;
-        // Equal x leave no variance but rounding, and a slope that means nothing.
+        // If all x are equal, the variance is rounding error and the slope is meaningless.
         let differ = points.iter().any(|&(x, _)| x != points[0].0);
         let line = Self { intercept: y_mean - slope * x_mean, slope };
         Some(line).filter(|line| differ && line.slope.is_finite() && line.intercept.is_finite())
@@ -87,7 +87,7 @@ impl Line {
     }
 }
 
-/// The straight line of plain least squares, with the doubt about its slope.
+/// A line by ordinary least squares, with the standard error of its slope.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Slope {
     /// Growth of y for each unit of x.
@@ -99,8 +99,8 @@ pub struct Slope {
 }
 
 impl Slope {
-    /// The line through `points` (x, y) with the smallest sum of squared distances in y; `None` for fewer than three points or two
-    /// different x, or for values that are not finite.
+    /// The line through `points` (x, y) with the smallest sum of squared distances in y; `None` for fewer than three
+    /// points or two different x, or for values that are not finite.
     ///
     /// Source: N. R. Draper, H. Smith, "Applied regression analysis", 1998, sections 1.2 and 1.4.
     pub fn through(points: &[(f64, f64)]) -> Option<Self> {
@@ -120,7 +120,7 @@ impl Slope {
     }
 }
 
-/// The median of samples in rising order.
+/// The median of sorted samples.
 fn median_of_sorted(sorted: &[f64]) -> Option<f64> {
     let middle = sorted.len() / 2;
     match sorted.len() {
@@ -170,7 +170,7 @@ mod tests {
     }
 
     #[test]
-    fn there_is_no_line_through_one_point_equal_x_or_times_that_are_none() {
+    fn there_is_no_line_through_one_point_equal_x_or_values_that_are_not_positive() {
         let cases: [&[(f64, f64)]; 6] = [
             &[],
             &[(1.0, 1.0)],

@@ -1,4 +1,5 @@
-//! The check of the CPU target before any timing: the passes of every layer, and a few training steps, against the reference.
+//! The check of the CPU target before any timing: the passes of every layer, and a few training steps, against the
+//! reference.
 
 use super::trace::Trace;
 use super::trainer::{CpuThreads, Trainer};
@@ -14,8 +15,8 @@ use crate::rng::{Stream, stream_key};
 use crate::trainer::TrainingConfig;
 use web_time::Instant;
 
-/// Checks every pass and five training steps of `config` on `threads`, in small batches of seeded random images. `name` is the name
-/// of the processor.
+/// Checks every pass and five training steps of `config` on `threads`, in small batches of seeded random images. `name`
+/// is the name of the processor.
 ///
 /// # Errors
 /// Errors that prevent the check; a failed comparison is part of the report instead.

@@ -1,7 +1,8 @@
 //! The dense layers, forward and backward for the images of a chunk.
 //!
-//! The lanes are sixteen outputs of a product; each image of a chunk is a row, whose sum stays in registers. The other factor
-//! is one value of each image, so activations are stored twice: by image, and transposed to columns over the images.
+//! The lanes are sixteen outputs of a product; each image of a chunk is a row, whose sum stays in registers. The other
+//! factor is one value of each image, so activations are stored twice: by image, and transposed to columns over the
+//! images.
 
 use super::layout::CHUNK_IMAGES;
 use super::simd::{Block, Kernel, LANES, SimdBlock};
@@ -17,7 +18,8 @@ pub enum Epilogue<'a> {
     None,
     /// A ReLU.
     Relu,
-    /// The derivative of a ReLU with these outputs, `[image][block]`: sums are set to 0 where the output is not above 0.
+    /// The derivative of a ReLU with these outputs, `[image][block]`: sums are set to 0 where the output is not above
+    /// 0.
     ReluGradient(&'a [Block]),
 }
 
@@ -25,7 +27,8 @@ pub enum Epilogue<'a> {
 pub struct MatrixProduct<'a> {
     /// x, `[input][image]`.
     pub columns: &'a [Column],
-    /// W, a block for sixteen outputs of one input: that of input i and block b is at i `input_stride` + b `block_stride`.
+    /// W, a block for sixteen outputs of one input: that of input i and block b is at i `input_stride` + b
+    /// `block_stride`.
     pub weight: &'a [Block],
     /// Blocks from one input to the next.
     pub input_stride: usize,

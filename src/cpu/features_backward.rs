@@ -1,7 +1,7 @@
 //! The convolutions with their ReLUs and pools, backward.
 //!
-//! A pool passes its gradient to one position of four, and a ReLU to none where its output is 0: the products of all other
-//! positions are skipped. The lanes are input channels in conv2, and taps in conv1.
+//! A pool passes its gradient to one position of four, and a ReLU to none where its output is 0: the products of all
+//! other positions are skipped. The lanes are input channels in conv2, and taps in conv1.
 
 use super::features_forward::{Argmax, Pixels};
 use super::layout::{ConvParameters, PLANE1, PLANE2, SIDE1, SIDE2, TAPS2};
@@ -205,7 +205,8 @@ fn channels<S: Simd, const V: usize, const C: usize>(
             let argmax = &argmax[column].as_chunks::<C>().0[group];
             let gradients = &gradients[column].as_chunks::<C>().0[group];
             for channel in 0..C {
-                // An index is below 4. A mask would be computed for all channels at once, and extracting its lanes is slow.
+                // An index is below 4. A mask would be computed for all channels at once, and extracting its lanes is
+                // slow.
                 if let Some(patch) = patches[column].get(usize::from(argmax[channel])) {
                     sums[channel] = sums[channel].plus_scaled(simd, gradients[channel], SimdBlock::load(simd, patch));
                 }

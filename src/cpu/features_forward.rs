@@ -1,7 +1,7 @@
 //! The convolutions fused with their ReLUs and pools, forward.
 //!
-//! The lanes are output channels. The values of a pooling window stay in registers until the largest is known, so that the
-//! convolution's output is never stored.
+//! The lanes are output channels. The values of a pooling window stay in registers until the largest is known, so that
+//! the convolution's output is never stored.
 
 use super::layout::{Conv2Block, PLANE1, PLANE2, SIDE1, SIDE2, TAPS1};
 use super::simd::{Block, Kernel, LANES, SimdBlock, largest};
@@ -118,7 +118,8 @@ impl Conv2Forward<'_> {
     }
 }
 
-/// Adds the products of one input channel and one row of the kernel to the sums of `W` windows, each an upper and a lower pair.
+/// Adds the products of one input channel and one row of the kernel to the sums of `W` windows, each an upper and a
+/// lower pair.
 ///
 /// Each value is read once for the three taps that cover it.
 #[inline(always)]

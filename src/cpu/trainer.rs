@@ -108,8 +108,8 @@ impl<'a> Trainer<'a> {
         self.config.steps_per_epoch(self.train.len())
     }
 
-    /// Trains on the training images at `indices`, one batch per step. `first_step` is the first step's number, from 0, which
-    /// determines its learning rate and dropout mask. Returns the metrics of each step.
+    /// Trains on the training images at `indices`, one batch per step. `first_step` is the first step's number, from 0,
+    /// which determines its learning rate and dropout mask. Returns the metrics of each step.
     pub fn training_steps(&mut self, indices: &[u32], first_step: u32) -> Vec<Metrics> {
         let Self { threads, config, train, sizes, parameters, velocities, forward, chunks, scratch, .. } = self;
         let (level, dropout_key) = (threads.level, self.dropout_key);
@@ -152,8 +152,9 @@ impl<'a> Trainer<'a> {
         self.test.len() as u32
     }
 
-    /// Runs the training images at `indices`, the batch of step `step`, forward and backward on this thread, and calls `visit` after
-    /// each chunk; returns the gradients of the mean loss in the order of the model. The training does not change.
+    /// Runs the training images at `indices`, the batch of step `step`, forward and backward on this thread, and calls
+    /// `visit` after each chunk; returns the gradients of the mean loss in the order of the model. The training does
+    /// not change.
     pub(super) fn gradients(&self, indices: &[u32], step: u32, mut visit: impl FnMut(&Chunk, &Scratch)) -> Vec<f32> {
         let network = self.network();
         let mut chunks = vec![Chunk::new(&self.sizes); indices.len().div_ceil(CHUNK_IMAGES)];

@@ -1,15 +1,15 @@
-//! How each digit is written: strokes through points, several ways for each class.
+//! The glyphs of the digits: strokes through points, several variants of each class.
 
 /// A stroke: points [x, y] in a unit box, x to the right and y downwards, joined by a smooth curve.
 ///
-/// Two points give a straight line. Where the first point is also the last, the curve is closed and smooth there too. A
-/// corner is where one stroke ends and the next begins.
+/// Two points give a straight line. If the first point is also the last one, the curve is closed and smooth there too.
+/// A corner is the end of one stroke and the beginning of the next.
 pub type Stroke = &'static [[f32; 2]];
 
-/// One way of writing a digit.
+/// One variant of a digit.
 pub type Glyph = &'static [Stroke];
 
-/// The ways of writing each digit, indexed by class.
+/// The variants of each digit, indexed by class.
 pub const GLYPHS: [&[Glyph]; 10] = [ZERO, ONE, TWO, THREE, FOUR, FIVE, SIX, SEVEN, EIGHT, NINE];
 
 const ZERO: &[Glyph] = &[

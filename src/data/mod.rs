@@ -1,5 +1,6 @@
 //! Images and labels: IDX files and synthetic digits.
 
+mod dataset;
 pub mod format;
 mod glyphs;
 pub mod gzip;
@@ -7,57 +8,4 @@ pub mod idx;
 pub mod sets;
 pub mod synthetic;
 
-use crate::model::IMAGE_PIXELS;
-
-/// Images and their labels.
-#[derive(Debug, Clone, PartialEq, Eq, Default)]
-pub struct Split {
-    /// Grey values 0 (background) to 255, `[N, 28, 28]`, row by row.
-    pub images: Vec<u8>,
-    /// Classes 0 to 9, `[N]`.
-    pub labels: Vec<u8>,
-}
-
-impl Split {
-    /// The number of images.
-    pub fn len(&self) -> usize {
-        self.labels.len()
-    }
-
-    /// Whether there are no images.
-    pub fn is_empty(&self) -> bool {
-        self.labels.is_empty()
-    }
-
-    /// The pixels of image `index`, `[28, 28]`.
-    pub fn image(&self, index: usize) -> &[u8] {
-        &self.images[index * IMAGE_PIXELS..(index + 1) * IMAGE_PIXELS]
-    }
-}
-
-/// What a data set is known to be.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum Identity {
-    /// MNIST itself: all four files have its SHA-256.
-    Mnist,
-    /// Digits drawn by this program; says nothing about accuracy on real data.
-    Synthetic,
-    /// Other data in MNIST's format, Fashion-MNIST say.
-    Other,
-}
-
-/// A training and a test split, and what they are known to be.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Dataset {
-    /// What the data are known to be.
-    pub identity: Identity,
-    /// One line for people: "MNIST", "synthetic digits (seed 1)", or where other data came from.
-    pub name: String,
-    /// Where it was read from, for the result; `None` for synthetic digits.
-    pub source: Option<String>,
-    /// Images to train on.
-    pub train: Split,
-    /// Images to test on.
-    pub test: Split,
-}
+pub use dataset::{Dataset, Identity, Split};

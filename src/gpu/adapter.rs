@@ -168,8 +168,8 @@ pub const NONE_FOUND: &str = "no adapter found: install a Vulkan driver for the 
 
 /// Chooses one of `adapters`, which are in the order of preference.
 ///
-/// Without a request the first one is chosen. A request is an index, a PCI bus id, or a part of the name, vendor or driver,
-/// regardless of case. If several match, only those of the best kind and backend are considered.
+/// Without a request the first one is chosen. A request is an index, a PCI bus id, or a part of the name, vendor or
+/// driver, regardless of case. If several match, only those of the best kind and backend are considered.
 ///
 /// # Errors
 /// [`Error::Adapter`], with the list, if there is no adapter, none matches, or several match equally well.

@@ -14,7 +14,8 @@ pub struct Adapters {
 }
 
 impl Adapters {
-    /// Finds the adapters of one backend (`vulkan`, `metal`, `dx12`, `webgpu`), or of all. The backend `noop` executes nothing.
+    /// Finds the adapters of one backend (`vulkan`, `metal`, `dx12`, `webgpu`), or of all. The backend `noop` executes
+    /// nothing.
     ///
     /// # Errors
     /// [`Error::Usage`] if the backend is unknown.
@@ -52,12 +53,14 @@ impl Adapters {
         &self.infos
     }
 
-    /// The numbers of live buffers and bind groups on all devices opened from this list; `None` in browsers, which do not report them.
+    /// The numbers of live buffers and bind groups on all devices opened from this list; `None` in browsers, which do
+    /// not report them.
     pub fn live_buffers_and_groups(&self) -> Option<[usize; 2]> {
         platform::live_buffers_and_groups(&self.instance)
     }
 
-    /// Gives the devices that are opened on `adapter` from now on a shared pipeline cache, with `data` as its initial contents.
+    /// Gives the devices that are opened on `adapter` from now on a shared pipeline cache, with `data` as its initial
+    /// contents.
     pub fn enable_pipeline_cache(&self, adapter: &AdapterInfo, data: PipelineCacheData) {
         self.pipeline_caches.put(adapter, data);
     }

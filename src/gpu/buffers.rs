@@ -96,7 +96,8 @@ impl Staging {
         Self { buffer }
     }
 
-    /// Starts the readback of the buffer `name` of `buffers`, up to the size of the staging buffer, after all previous submissions.
+    /// Starts the readback of the buffer `name` of `buffers`, up to the size of the staging buffer, after all previous
+    /// submissions.
     pub fn read<'a>(&'a self, gpu: &Gpu, buffers: &Buffers, name: &'a str) -> Readback<'a> {
         self.start(gpu, buffers.buffer(name), name, self.buffer.size())
     }

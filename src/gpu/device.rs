@@ -39,8 +39,8 @@ pub struct Gpu {
 }
 
 impl Gpu {
-    /// Opens `adapter` with WebGPU's default limits and no optional features, except for those of `needs`, and with the adapter's
-    /// pipeline cache if it is enabled ([`Adapters::enable_pipeline_cache`]) and supported.
+    /// Opens `adapter` with WebGPU's default limits and no optional features, except for those of `needs`, and with the
+    /// adapter's pipeline cache if it is enabled ([`Adapters::enable_pipeline_cache`]) and supported.
     ///
     /// # Errors
     /// [`Error::Adapter`] if the adapter lacks a limit, naming it, or refuses.
@@ -61,8 +61,8 @@ impl Gpu {
         Self::open_with(adapters, adapter, needs, timestamps.features()).await
     }
 
-    /// Opens `adapter` to measure peaks: with its timestamps, with f16 in shaders if it is supported, and with bindings of up to
-    /// `most_bytes` as far as the limits allow.
+    /// Opens `adapter` to measure peaks: with its timestamps, with f16 in shaders if it is supported, and with bindings
+    /// of up to `most_bytes` as far as the limits allow.
     ///
     /// # Errors
     /// As [`Gpu::open`].

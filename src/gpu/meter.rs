@@ -22,7 +22,8 @@ pub struct RepeatedDispatch<'a> {
 /// How long a command list took.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Timing {
-    /// From the beginning of the first pass to the end of the last one, on the device's clock; `None` without timestamps.
+    /// From the beginning of the first pass to the end of the last one, on the device's clock; `None` without
+    /// timestamps.
     pub device: Option<Span>,
     /// Nanoseconds of the submission call on the host.
     pub submit_ns: f64,
@@ -31,7 +32,8 @@ pub struct Timing {
 }
 
 impl Timing {
-    /// Nanoseconds by the device's clock, else from submission to completion; 0 or negative if a clock is coarse or runs backwards.
+    /// Nanoseconds by the device's clock, else from submission to completion; 0 or negative if a clock is coarse or
+    /// runs backwards.
     pub fn duration_ns(&self) -> f64 {
         self.device.map_or(self.done_ns, Span::duration_ns)
     }

@@ -211,8 +211,9 @@ fn bytes(cache: &wgpu::PipelineCache) -> usize {
 #[allow(unsafe_code, reason = "a driver cannot verify the data; reading them verifies their SHA-256")]
 fn create(device: &wgpu::Device, data: Option<&[u8]>) -> wgpu::PipelineCache {
     let descriptor = wgpu::PipelineCacheDescriptor { label: Some("gpubench"), data, fallback: true };
-    // SAFETY: `data` were returned by `wgpu::PipelineCache::get_data`, in this process or in an earlier one; in the latter case
-    // `PipelineCacheData::from_bytes` has verified their SHA-256. wgpu and the driver refuse data of another device or driver.
+    // SAFETY: `data` were returned by `wgpu::PipelineCache::get_data`, in this process or in an earlier one; in the
+    // latter case `PipelineCacheData::from_bytes` has verified their SHA-256. wgpu and the driver refuse data of
+    // another device or driver.
     unsafe { device.create_pipeline_cache(&descriptor) }
 }
 

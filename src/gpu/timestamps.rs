@@ -1,4 +1,5 @@
-//! Command lists with timestamps around groups of dispatches, at the finest granularity that the device was opened with.
+//! Command lists with timestamps around groups of dispatches, at the finest granularity that the device was opened
+//! with.
 
 use super::adapter::Timestamps;
 use super::buffers::read_buffer;
@@ -41,8 +42,8 @@ pub struct TimedRecording<'a> {
 }
 
 impl Stopwatch {
-    /// Creates the queries of `spans` spans. If `clock_step_ns` is given, ticks are rounded down to multiples of it, which simulates
-    /// the coarse clocks of browsers.
+    /// Creates the queries of `spans` spans. If `clock_step_ns` is given, ticks are rounded down to multiples of it,
+    /// which simulates the coarse clocks of browsers.
     ///
     /// # Errors
     /// The reason in words if `gpu` has no usable timestamps.

@@ -1,6 +1,11 @@
-//! Layers, shapes and trainable tensors as data.
+//! Layers, their shapes and their arithmetic.
 
-use std::ops::Range;
+/// Images are 28 pixels high and wide, in one channel.
+pub const IMAGE_SIDE: usize = 28;
+/// Pixels, and bytes, of one image.
+pub const IMAGE_PIXELS: usize = IMAGE_SIDE * IMAGE_SIDE;
+/// Number of classes (digits).
+pub const CLASSES: usize = 10;
 
 /// The extent of one image's activations: `channels` x `height` x `width`, stored in that order (CHW).
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -38,12 +43,13 @@ pub enum Operation {
         /// Side of the square kernel.
         kernel: usize,
     },
-    /// Maximum over square windows that do not overlap; a remainder at the border is dropped (floor).
+    /// Maximum over square windows without overlap; a remainder at the border is ignored (floor).
     MaxPool {
         /// Side of the window, and the stride.
         window: usize,
     },
-    /// Inverted dropout: while training a value is dropped with probability `rate`, kept ones are divided by 1 - `rate`.
+    /// Inverted dropout: while training a value is dropped with probability `rate`, kept ones are divided by 1 -
+    /// `rate`.
     Dropout {
         /// Probability of dropping a value, in [0, 1).
         rate: f32,
@@ -71,51 +77,13 @@ pub struct Layer {
 }
 
 impl Layer {
-    /// Multiply-adds of one image's forward pass, counting every product of a weight and a value once. 0 without weights.
+    /// Multiply-adds of one image's forward pass, counting every product of a weight and a value once; 0 for layers
+    /// without weights.
     pub const fn forward_macs(&self) -> u64 {
         (match self.operation {
             Operation::Convolution { kernel } => self.output.elements() * self.input.channels * kernel * kernel,
             Operation::Dense { .. } => self.output.elements() * self.input.elements(),
             _ => 0,
         }) as u64
-    }
-
-    /// Whether the layer has a weight and a bias.
-    pub const fn has_parameters(&self) -> bool {
-        matches!(self.operation, Operation::Convolution { .. } | Operation::Dense { .. })
-    }
-}
-
-/// One trainable tensor and its place in the flat parameter vector.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Parameter {
-    /// `<layer>.weight` or `<layer>.bias`, the name in weight files.
-    pub name: String,
-    /// Name of the layer.
-    pub layer: &'static str,
-    /// Convolution: `[out, in, height, width]`; dense: `[out, in]`; bias: `[out]`. Row-major, as in PyTorch.
-    pub shape: Vec<usize>,
-    /// Index of the first value in the flat parameter vector.
-    pub offset: usize,
-    /// Inputs that reach one output, for the initial range; 0 for a bias.
-    pub fan_in: usize,
-    /// Outputs that one input reaches, for the initial range; 0 for a bias.
-    pub fan_out: usize,
-}
-
-impl Parameter {
-    /// The number of values.
-    pub fn elements(&self) -> usize {
-        self.shape.iter().product()
-    }
-
-    /// The range of this tensor in the flat parameter vector.
-    pub fn range(&self) -> Range<usize> {
-        self.offset..self.offset + self.elements()
-    }
-
-    /// Whether this is a bias.
-    pub fn is_bias(&self) -> bool {
-        self.shape.len() == 1
     }
 }

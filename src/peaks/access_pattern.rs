@@ -2,18 +2,18 @@
 
 /// vec4s that an invocation accesses per loop iteration; a test compares it with the kernels' tables.
 pub const UNROLL: u32 = 4;
-/// Invocations on a GPU: enough to hide the memory latency of a large one, and few enough that on a small one the concurrent
-/// invocations still access more than fits in a cache.
+/// Invocations on a GPU: enough to hide the memory latency of a large one, and few enough that on a small one the
+/// concurrent invocations still access more than fits in a cache.
 const INVOCATIONS: u32 = 1 << 17;
-/// The most loop iterations of an invocation in one dispatch: Mesa's llvmpipe silently ends all loops of a shader after 65,535
-/// iterations in total.
+/// The most loop iterations of an invocation in one dispatch: Mesa's llvmpipe silently ends all loops of a shader after
+/// 65,535 iterations in total.
 pub const MOST_LOOPS: u32 = 1 << 15;
 /// Invocations of a workgroup on a GPU.
 const WORKGROUP: u32 = 256;
 /// Invocations that a software adapter computes at once, as SIMD lanes.
 const LANES: u32 = 8;
-/// Stride of an invocation if all invocations together cover the set at once; it divides no set, so that no two iterations
-/// access the same vec4s.
+/// Stride of an invocation if all invocations together cover the set at once; it divides no set, so that no two
+/// iterations access the same vec4s.
 const SKEW: u32 = 1280;
 
 /// The first vec4 of each invocation, and the strides from there.
@@ -34,8 +34,8 @@ pub struct AccessPattern {
 }
 
 impl AccessPattern {
-    /// The pattern for `count` vec4s on a GPU: neighbouring invocations access neighbouring vec4s, and all invocations stride over
-    /// the set together.
+    /// The pattern for `count` vec4s on a GPU: neighbouring invocations access neighbouring vec4s, and all invocations
+    /// stride over the set together.
     pub fn strided(count: u32) -> Self {
         let invocations = if count < 2 * UNROLL * INVOCATIONS { count.max(INVOCATIONS) } else { INVOCATIONS };
         let loop_step = if invocations < count { invocations } else { SKEW };
@@ -44,8 +44,8 @@ impl AccessPattern {
         Self { count, workgroup: WORKGROUP, groups, group_step: WORKGROUP, loop_step, unit_loops }
     }
 
-    /// The pattern for `count` vec4s on a software adapter of `cores` cores: each core accesses its own part in sequence, as
-    /// processors prefetch sequential accesses only. A stride of 256 bytes is ten times slower there.
+    /// The pattern for `count` vec4s on a software adapter of `cores` cores: each core accesses its own part in
+    /// sequence, as processors prefetch sequential accesses only. A stride of 256 bytes is ten times slower there.
     pub fn sequential(count: u32, cores: u32) -> Self {
         // A quarter of the possible iterations for one sweep, so that units of work stay small.
         let fewest = count / (UNROLL * LANES * MOST_LOOPS / 4);

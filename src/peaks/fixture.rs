@@ -212,8 +212,8 @@ impl<'a> Fixture<'a> {
         self.time(prepared.repeated(1)).await
     }
 
-    /// The number of units of work, of `unit_loops` iterations each, that make a dispatch last `enough_ns`, or the most that a
-    /// dispatch can do.
+    /// The number of units of work, of `unit_loops` iterations each, that make a dispatch last `enough_ns`, or the most
+    /// that a dispatch can do.
     ///
     /// # Errors
     /// As [`Fixture::run_loops`].

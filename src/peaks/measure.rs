@@ -34,8 +34,8 @@ pub fn subject(adapter: &AdapterInfo) -> Subject {
 /// A figure whose kernel fails its verification is missing with the reason.
 ///
 /// # Errors
-/// [`crate::Error::Interrupted`] if `progress` breaks, [`crate::Error::Adapter`] if the adapter cannot be opened, or the device's
-/// error.
+/// [`crate::Error::Interrupted`] if `progress` breaks, [`crate::Error::Adapter`] if the adapter cannot be opened, or
+/// the device's error.
 pub async fn measure(adapters: &Adapters, adapter: &AdapterInfo, progress: Progress<'_>) -> Result<Peaks> {
     let start = Instant::now();
     let gpu = Gpu::open_for_peaks(adapters, adapter, LARGEST_BYTES).await?;
@@ -60,8 +60,8 @@ pub async fn measure(adapters: &Adapters, adapter: &AdapterInfo, progress: Progr
     })
 }
 
-/// Verifies on a device of `adapter` that `kernel`, a row of [`crate::kernels::peaks::PEAK_KERNELS`] or a variant with the name
-/// of one, does the work it is timed for.
+/// Verifies on a device of `adapter` that `kernel`, a row of [`crate::kernels::peaks::PEAK_KERNELS`] or a variant with
+/// the name of one, does the work it is timed for.
 ///
 /// # Errors
 /// [`crate::Error::Check`] if it does not, [`crate::Error::Adapter`] if it does not compile, or the device's error.

@@ -15,8 +15,8 @@ const ROUNDS: u32 = 3;
 const BUDGET: Duration = Duration::from_millis(1000);
 /// The least length of the shorter time of a pair, in steps of the clock.
 const CLOCK_STEPS: f64 = 100.0;
-/// The plausible ratios of the times of twice the work and of the work; otherwise work was not done, for example because a
-/// compiler removed it.
+/// The plausible ratios of the times of twice the work and of the work; otherwise work was not done, for example
+/// because a compiler removed it.
 const DOUBLING: [f64; 2] = [1.5, 2.6];
 
 /// How a figure follows from the times of n and 2n units of work.
@@ -73,8 +73,8 @@ pub fn next_length(length: u64, elapsed_ns: f64, enough_ns: f64, longest: u64) -
 
 /// The figure that follows from pairs of times of `length` and of twice `length` units, in nanoseconds.
 ///
-/// Times that are 0, negative or not finite are dropped. A figure is missing, with the reason, if too few are left, if twice the
-/// work does not take about twice the time, or if the figure is not plausible for any device.
+/// Times that are 0, negative or not finite are dropped. A figure is missing, with the reason, if too few are left, if
+/// twice the work does not take about twice the time, or if the figure is not plausible for any device.
 pub fn evaluate(measurement: &Measurement, length: u64, pairs: &[[f64; 2]]) -> Peak {
     let is_usable = |time: &f64| time.is_finite() && *time > 0.0;
     let usable: Vec<[f64; 2]> = pairs.iter().copied().filter(|pair| pair.iter().all(is_usable)).collect();
@@ -116,8 +116,9 @@ fn plausible_median(usable: &[[f64; 2]], samples: &[f64], taken: usize) -> Measu
         let dropped = taken - samples.len();
         return Measured::missing(format!("{dropped} of {taken} times were 0, negative or not finite"));
     }
-    // The shortest times are those that no other load disturbed. On a machine that is always busy there are none, but a load that
-    // affects both times of a pair equally does not change their ratio. Work that was not done is visible in both ratios.
+    // The shortest times are those that no other load disturbed. On a machine that is always busy there are none, but a
+    // load that affects both times of a pair equally does not change their ratio. Work that was not done is visible in
+    // both ratios.
     let shortest = |index: usize| usable.iter().map(|pair| pair[index]).fold(f64::INFINITY, f64::min);
     let ratios: Vec<f64> = usable.iter().map(|[once, twice]| twice / once).collect();
     let ratio = shortest(1) / shortest(0);

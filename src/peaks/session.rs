@@ -138,8 +138,8 @@ impl<'a, 'p> Session<'a, 'p> {
         self.long_dispatches(&prepared, kind, bytes, (pattern.unit_loops, unit_bytes), salt).await
     }
 
-    /// The bandwidth of dispatches that each last a good part of a measurement, so that their launches are negligible. A unit of
-    /// their work has `unit_loops` iterations and accesses `unit_bytes`.
+    /// The bandwidth of dispatches that each last a good part of a measurement, so that their launches are negligible.
+    /// A unit of their work has `unit_loops` iterations and accesses `unit_bytes`.
     async fn long_dispatches(
         &self,
         prepared: &PreparedKernel,

@@ -82,7 +82,8 @@ impl Fixture<'_> {
         self.verify_reading(&read, pattern, salt).await
     }
 
-    /// Verifies that the sums of all invocations add up to the sum of the working set, multiplied by the sweeps over it.
+    /// Verifies that the sums of all invocations add up to the sum of the working set, multiplied by the sweeps over
+    /// it.
     async fn verify_reading(&self, prepared: &PreparedKernel, pattern: AccessPattern, salt: u32) -> Result<()> {
         for units in [1, 3] {
             self.run_loops(prepared, units * pattern.unit_loops, 0).await?;
@@ -97,7 +98,8 @@ impl Fixture<'_> {
         Ok(())
     }
 
-    /// Verifies that the sums of each workgroup add up to the sum of the tile in workgroup memory, multiplied by the sweeps over it.
+    /// Verifies that the sums of each workgroup add up to the sum of the tile in workgroup memory, multiplied by the
+    /// sweeps over it.
     ///
     /// # Errors
     /// [`Error::Check`] if they do not.

@@ -2,7 +2,7 @@
 //!
 //! All three products visit the same pairs of rows, [`for_each_row`]; they differ in which of the three is the sum.
 
-use super::{add_scaled, check_parameters, dot, images_in, rectified};
+use super::vector::{add_scaled, check_parameters, dot, images_in, relu};
 use crate::model::{Layer, Operation};
 use std::ops::Range;
 
@@ -15,14 +15,14 @@ pub fn conv_forward(layer: &Layer, x: &[f64], weight: &[f64], bias: &[f64]) -> V
     let plane = |bias: &f64| std::iter::repeat_n(*bias, layer.output.positions());
     let mut y: Vec<f64> = (0..images).flat_map(|_| bias.iter().flat_map(plane)).collect();
     for_each_row(layer, images, |x_row, tap, y_row| add_scaled(&mut y[y_row], weight[tap], &x[x_row]));
-    y.iter_mut().for_each(|value| *value = rectified(*value));
+    y.iter_mut().for_each(|value| *value = relu(*value));
     y
 }
 
 /// The gradient of a convolution's input.
 ///
 /// `dy` is [N, O, H', W'], already times the derivative of this layer's ReLU, and `weight` [O, C, K, K]; the result is
-/// [N, C, H, W]. Nothing is applied for a ReLU before: pooling lies between, and [`super::max_pool_backward`] does it.
+/// [N, C, H, W]. No ReLU derivative is applied here: a pool is in between, and [`super::max_pool_backward`] applies it.
 pub fn conv_backward_input(layer: &Layer, dy: &[f64], weight: &[f64]) -> Vec<f64> {
     let images = images_in(dy, layer.output.elements());
     let mut dx = vec![0.0; images * layer.input.elements()];

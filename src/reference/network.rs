@@ -1,16 +1,16 @@
 //! The whole network, composed of the reference functions in the order the model gives.
 
-use super::{
-    conv_backward_bias, conv_backward_input, conv_backward_weight, conv_forward, dense_backward_bias,
-    dense_backward_input, dense_backward_weight, dense_forward, dropout_backward, dropout_forward, max_pool_backward,
-    max_pool_forward, metrics_reduce, sgd_update, softmax_cross_entropy_backward, softmax_cross_entropy_forward,
-};
+use super::convolution::{conv_backward_bias, conv_backward_input, conv_backward_weight, conv_forward};
+use super::dense::{dense_backward_bias, dense_backward_input, dense_backward_weight, dense_forward};
+use super::elementwise::{dropout_backward, dropout_forward, sgd_update};
+use super::loss::{metrics_reduce, softmax_cross_entropy_backward, softmax_cross_entropy_forward};
+use super::pooling::{max_pool_backward, max_pool_forward};
 use crate::model::{IMAGE_PIXELS, Layer, Model, Operation, Training};
 
-/// The network in training: its parameters, their velocities, and how it is trained.
+/// The network in training: its parameters, their velocities, and its hyperparameters.
 #[derive(Debug, Clone)]
 pub struct Network {
-    /// The layers and where their parameters lie.
+    /// The layers and the layout of their parameters.
     pub model: Model,
     /// Learning rate, decay and momentum.
     pub training: Training,
@@ -22,12 +22,13 @@ pub struct Network {
     pub dropout_key: [u32; 2],
 }
 
-/// What one forward pass leaves behind for the backward pass.
+/// The intermediate values of a forward pass, for the backward pass.
 #[derive(Debug, Clone)]
 pub struct Trace {
-    /// The pixels, then the output of every layer: `activations[i]` is the input of layer i. The last are the losses `[N]`.
+    /// The pixels, then the output of every layer: `activations[i]` is the input of layer i. The last are the losses
+    /// `[N]`.
     pub activations: Vec<Vec<f64>>,
-    /// For every layer the position of each maximum in its window; empty but for pooling layers.
+    /// For every pooling layer the position of each maximum in its window; empty for other layers.
     pub argmaxes: Vec<Vec<u32>>,
     /// 1 for every image whose largest logit is its label's, else 0; `[N]`.
     pub correct: Vec<u32>,
@@ -40,19 +41,19 @@ impl Trace {
     }
 }
 
-/// What one training step yields.
+/// The result of one training step.
 #[derive(Debug, Clone)]
 pub struct StepResult {
     /// The sum of the losses of the batch, in nats.
     pub loss_sum: f64,
-    /// How many images were classified correctly before the update.
+    /// The number of correctly classified images, before the update.
     pub correct: u32,
     /// The gradient of the mean loss by every parameter, in the model's order.
     pub gradients: Vec<f64>,
 }
 
 impl Network {
-    /// Images evaluated at a time; bounds the memory that the activations take.
+    /// Images that are evaluated at a time, which limits the memory of the activations.
     const EVALUATION_BATCH: usize = 64;
 
     /// The network with the given parameters and all velocities 0.
@@ -63,8 +64,8 @@ impl Network {
         Self { model, training, parameters, velocities, dropout_key }
     }
 
-    /// The forward pass over `pixels` [N, 1, 28, 28] and `labels` `[N]`, with the dropout mask of a training step, or without
-    /// dropout where `dropout_step` is `None`.
+    /// The forward pass over `pixels` [N, 1, 28, 28] and `labels` `[N]`, with the dropout mask of a training step, or
+    /// without dropout where `dropout_step` is `None`.
     pub fn forward(&self, pixels: &[f64], labels: &[u8], dropout_step: Option<u32>) -> Trace {
         let mut trace = Trace { activations: vec![pixels.to_vec()], argmaxes: Vec::new(), correct: Vec::new() };
         for (index, layer) in self.model.layers.iter().enumerate() {
@@ -94,14 +95,14 @@ impl Network {
         trace
     }
 
-    /// The loss, the correct answers and all gradients of training step `step` on a batch, changing nothing.
+    /// The loss, the correct answers and all gradients of training step `step` on a batch, without an update.
     pub fn gradients(&self, pixels: &[f64], labels: &[u8], step: u32) -> StepResult {
         let trace = self.forward(pixels, labels, Some(step));
         let mut gradients = vec![0.0; self.parameters.len()];
         let mut store = |layer: &Layer, part: &str, values: Vec<f64>| {
             gradients[self.range(layer, part)].copy_from_slice(&values);
         };
-        // The gradient by the output of the layer at hand; the loss layer starts it.
+        // The gradient by the output of the current layer; the loss layer starts it.
         let mut dy = Vec::new();
         for (index, layer) in self.model.layers.iter().enumerate().rev() {
             let (x, y) = (&trace.activations[index], &trace.activations[index + 1]);
@@ -119,7 +120,7 @@ impl Network {
                 Operation::Convolution { .. } => {
                     store(layer, "weight", conv_backward_weight(layer, x, &dy));
                     store(layer, "bias", conv_backward_bias(layer, &dy));
-                    // Nobody needs the gradient of the pixels.
+                    // The gradient of the pixels is not needed.
                     if before.is_some() { conv_backward_input(layer, &dy, self.weight(layer)) } else { Vec::new() }
                 }
             };
@@ -130,7 +131,8 @@ impl Network {
 
     /// One training step: the gradients of the batch, then the update of velocities and parameters.
     ///
-    /// `pixels` is [N, 1, 28, 28], `labels` `[N]`; `step` counts from 0 and sets the learning rate and the dropout mask.
+    /// `pixels` is [N, 1, 28, 28], `labels` `[N]`; `step` counts from 0 and sets the learning rate and the dropout
+    /// mask.
     pub fn training_step(&mut self, pixels: &[f64], labels: &[u8], step: u32) -> StepResult {
         let result = self.gradients(pixels, labels, step);
         let learning_rate = f64::from(self.training.learning_rate_at(step));
@@ -139,7 +141,7 @@ impl Network {
         result
     }
 
-    /// The sum of the losses and of the correct answers over any number of images, without dropout.
+    /// The sums of the losses and of the correct predictions over any number of images, without dropout.
     pub fn evaluate(&self, pixels: &[f64], labels: &[u8]) -> (f64, u32) {
         let per_image = self.model.layers.first().map_or(IMAGE_PIXELS, |layer| layer.input.elements());
         let batches = pixels.chunks(Self::EVALUATION_BATCH * per_image).zip(labels.chunks(Self::EVALUATION_BATCH));

@@ -4,11 +4,12 @@ use super::measured::Measured;
 use super::missing::no_device_time_factor;
 use serde::{Deserialize, Serialize};
 
-/// wall = kernels + gaps + encoding and submission + upload and readback + host + rest, in seconds of one timed training.
+/// wall = kernels + gaps + encoding and submission + upload and readback + host + rest, in seconds of one timed
+/// training.
 ///
-/// The timed training takes no timestamps. Its kernels and gaps are the profile's device times of a step, multiplied by its
-/// steps; everything else is measured by the host's clock in the timed training itself. Host work that overlaps with device work
-/// costs nothing and is counted in [`HostTimes`] only.
+/// The timed training takes no timestamps. Its kernels and gaps are the profile's device times of a step, multiplied by
+/// its steps; everything else is measured by the host's clock in the timed training itself. Host work that overlaps
+/// with device work costs nothing and is counted in [`HostTimes`] only.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Account {
     /// The wall time of the training.
@@ -17,7 +18,8 @@ pub struct Account {
     pub steps: u32,
     /// Running kernels: the sum of their medians, multiplied by the steps.
     pub kernels_s: f64,
-    /// Between kernels: the undisturbed device time of a step minus its kernels, multiplied by the steps. Negative if kernels overlap.
+    /// Between kernels: the undisturbed device time of a step minus its kernels, multiplied by the steps. Negative if
+    /// kernels overlap.
     pub gaps_s: f64,
     /// Encoding and submission while the device was idle.
     pub encode_submit_s: f64,
@@ -27,8 +29,9 @@ pub struct Account {
     pub host_s: f64,
     /// The unexplained rest.
     pub rest_s: f64,
-    /// The factor on the profile's device times if the device is the host's own processor, whose speed depends on its other work:
-    /// the time of a step in the training divided by its time in the profile, by the host's clock with commands in flight.
+    /// The factor on the profile's device times if the device is the host's own processor, whose speed depends on its
+    /// other work: the time of a step in the training divided by its time in the profile, by the host's clock with
+    /// commands in flight.
     #[serde(default = "no_device_time_factor")]
     pub device_time_factor: Measured<f64>,
     /// All work of the host, whether it overlaps with device work or not.

@@ -16,8 +16,8 @@ pub(super) fn to_string(value: &impl Serialize) -> serde_json::Result<String> {
     String::from_utf8(bytes).map_err(serde::ser::Error::custom)
 }
 
-/// The formatter of serde_json with two differences: null is written as {"missing": ...}, and an array that begins with a number
-/// is written on one line.
+/// The formatter of serde_json with two differences: null is written as {"missing": ...}, and an array that begins with
+/// a number is written on one line.
 struct Layout {
     pretty: PrettyFormatter<'static>,
     /// Set between the begin of an array value and its first token: whether it is the first value of its array.

@@ -26,8 +26,8 @@ pub struct Load {
     pub sampling: Measured<Sampling>,
 }
 
-/// The sensors of a device during a training. Drivers report means over intervals of about 0.2 to 1 s, so that the figures of a
-/// short training include some time before it.
+/// The sensors of a device during a training. Drivers report means over intervals of about 0.2 to 1 s, so that the
+/// figures of a short training include some time before it.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct GpuLoad {
     /// The source: a library or a folder, and the driver's version if it is known.

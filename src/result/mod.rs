@@ -1,7 +1,7 @@
 //! The result of a run: one versioned JSON document that says what was measured, on what, and what is missing.
 //!
-//! A value that may be missing is a [`Measured`]: the value itself, or `{"missing": "reason"}`; never a null, a blank or a
-//! NaN. Readers ignore fields they do not know and refuse a newer [`SCHEMA_VERSION`].
+//! A value that may be missing is a [`Measured`]: the value itself, or `{"missing": "reason"}`; never a null, a blank
+//! or a NaN. Readers ignore fields they do not know and refuse a newer [`SCHEMA_VERSION`].
 
 mod account;
 mod check;

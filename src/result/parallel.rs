@@ -10,7 +10,8 @@ pub struct Parallel {
     pub sync: Synchronisation,
     /// The devices, in the order of their shares of a batch.
     pub members: Vec<Member>,
-    /// Seconds of the last timed training that were spent on exchanging gradients or parameters between the devices and the host.
+    /// Seconds of the last timed training that were spent on exchanging gradients or parameters between the devices and
+    /// the host.
     pub exchange_s: Measured<f64>,
     /// The same as a share of that training's time, in percent.
     pub exchange_pct: Measured<f64>,
@@ -18,8 +19,8 @@ pub struct Parallel {
     pub bytes_per_exchange: u64,
     /// Exchanges in an epoch.
     pub exchanges_per_epoch: u32,
-    /// The joint speed as a share of the sum of the devices' own speeds, in percent; their own speeds were measured just before the
-    /// training.
+    /// The joint speed as a share of the sum of the devices' own speeds, in percent; their own speeds were measured
+    /// just before the training.
     pub scaling_efficiency_pct: Measured<f64>,
 }
 

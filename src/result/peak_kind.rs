@@ -41,8 +41,8 @@ pub struct PeakFacts {
     pub name: &'static str,
     /// Its unit.
     pub unit: Unit,
-    /// The lowest and the highest plausible figure, in its unit: beyond what any device reaches, so that only a broken clock or
-    /// work that was not done falls outside.
+    /// The lowest and the highest plausible figure, in its unit: beyond what any device reaches, so that only a broken
+    /// clock or work that was not done falls outside.
     pub plausible: [f64; 2],
     /// What it means, in one plain sentence.
     pub sentence: &'static str,

@@ -52,7 +52,8 @@ pub struct Peak {
 }
 
 impl Peak {
-    /// Why this figure is not plausible, if so: it is not finite, or outside its kind's range. A missing figure is plausible.
+    /// Why this figure is not plausible, if so: it is not finite, or outside its kind's range. A missing figure is
+    /// plausible.
     pub fn implausible(&self) -> Option<String> {
         let PeakFacts { name, unit, plausible: [lowest, highest], .. } = self.kind.facts();
         let values = self.median.value().into_iter().chain(self.deviation.value());
@@ -104,8 +105,8 @@ impl Peaks {
         self.of(kind).map(|(_, median)| median).max_by(f64::total_cmp)
     }
 
-    /// The highest bandwidth of reading, writing or copying working sets of `bytes` or more, in 10^9 bytes per second: the upper
-    /// bound for a kernel with a working set of this size. Above all measured sizes, that of the largest.
+    /// The highest bandwidth of reading, writing or copying working sets of `bytes` or more, in 10^9 bytes per second:
+    /// the upper bound for a kernel with a working set of this size. Above all measured sizes, that of the largest.
     pub fn bandwidth(&self, bytes: u64) -> Option<f64> {
         let kinds = [PeakKind::StorageRead, PeakKind::StorageWrite, PeakKind::StorageCopy];
         let all: Vec<(u64, f64)> = kinds.into_iter().flat_map(|kind| self.of(kind)).collect();

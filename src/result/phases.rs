@@ -25,8 +25,8 @@ pub struct Phases {
     pub train_s: Measured<f64>,
     /// Evaluation on the test images.
     pub evaluate_s: Measured<f64>,
-    /// Everything from the start of the program to the end of the first training: all the above, `tune_s`, `peaks_s` and `idle_s`
-    /// included. A run with a given plan takes the cold total minus these three.
+    /// Everything from the start of the program to the end of the first training: all the above, `tune_s`, `peaks_s`
+    /// and `idle_s` included. A run with a given plan takes the cold total minus these three.
     pub cold_total_s: Measured<f64>,
     /// Finding the fastest plan, or reading it from the cache.
     #[serde(default = "not_recorded")]

@@ -68,8 +68,9 @@ pub struct Soak {
     pub worst_epoch: u32,
     /// Seconds of the median epoch.
     pub median_s: f64,
-    /// Growth of the epoch time in percent per hour: the slope of the least-squares line through all epochs except for the first one,
-    /// over the training time before each, relative to the line's first value. Above 0 the device became slower.
+    /// Growth of the epoch time in percent per hour: the slope of the least-squares line through all epochs except for
+    /// the first one, over the training time before each, relative to the line's first value. Above 0 the device became
+    /// slower.
     pub drift_pct_per_hour: Measured<f64>,
     /// Standard error of that slope, in the same unit.
     pub drift_error_pct_per_hour: Measured<f64>,

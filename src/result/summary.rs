@@ -24,9 +24,11 @@ pub struct Summary {
     pub test_error_pct: Measured<f64>,
     /// Lowest and highest error rate a run like this may have, in percent, both included.
     pub accepted_test_error_pct: Measured<[f64; 2]>,
-    /// Share of the training time in which the GPU's kernels were running, in percent, by this program's own time account.
+    /// Share of the training time in which the GPU's kernels were running, in percent, by this program's own time
+    /// account.
     pub gpu_busy_pct: Measured<f64>,
-    /// Share of the training time in which the GPU was busy as its driver reports it, in percent: the median of the repeats.
+    /// Share of the training time in which the GPU was busy as its driver reports it, in percent: the median of the
+    /// repeats.
     #[serde(default = "not_recorded")]
     pub driver_gpu_busy_pct: Measured<f64>,
     /// Mean number of CPU cores in use by this process: the median of the repeats.
@@ -70,8 +72,8 @@ fn median_of(repeats: &[Repeat], figure: impl Fn(&Repeat) -> Measured<f64>) -> M
 impl Summary {
     /// The summary of finished trainings of `images` images each, at `training_macs` multiply-adds an image.
     ///
-    /// Repeats without a time are left out. The GPU's load by the time account and the accepted range are missing until the caller
-    /// fills them. `seed` makes the bootstrap interval reproducible.
+    /// Repeats without a time are left out. The GPU's load by the time account and the accepted range are missing until
+    /// the caller fills them. `seed` makes the bootstrap interval reproducible.
     pub fn of(repeats: &[Repeat], images: u64, training_macs: u64, seed: u64) -> Self {
         let times: Vec<f64> = repeats.iter().filter_map(|repeat| repeat.train_s.value().copied()).collect();
         let errors: Vec<f64> =
@@ -104,8 +106,8 @@ impl Summary {
         }
     }
 
-    /// The GPU's load by this program's time account, else by its driver, in percent; missing for the account's reason if neither
-    /// has it.
+    /// The GPU's load by this program's time account, else by its driver, in percent; missing for the account's reason
+    /// if neither has it.
     pub fn gpu_busy(&self) -> &Measured<f64> {
         match (&self.gpu_busy_pct, &self.driver_gpu_busy_pct) {
             (Measured::Missing { .. }, driver @ Measured::Value(_)) => driver,

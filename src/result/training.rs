@@ -54,7 +54,8 @@ pub struct Epoch {
     pub loss_curve: Vec<f64>,
 }
 
-/// The time of a number of successive steps; in JSON the list `[epoch, first_step, steps, duration_s]`, as there may be thousands.
+/// The time of a number of successive steps; in JSON the list `[epoch, first_step, steps, duration_s]`, as there may be
+/// thousands.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
 #[serde(from = "(u32, u32, u32, f64)", into = "(u32, u32, u32, f64)")]
 pub struct Sample {

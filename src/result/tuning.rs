@@ -31,7 +31,8 @@ pub struct Tuning {
 /// A plan that was measured.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Candidate {
-    /// Name of the plan, and after a colon the parameter values that differ from the shipped ones, in the syntax of `--plan`.
+    /// Name of the plan, and after a colon the parameter values that differ from the shipped ones, in the syntax of
+    /// `--plan`.
     pub plan: String,
     /// Median time of a step, seconds; missing if the plan does not run here or failed its check.
     pub step_s: Measured<f64>,
@@ -66,7 +67,8 @@ impl Tuning {
     /// Reads the output of [`Tuning::to_json`].
     ///
     /// # Errors
-    /// [`Error::Data`] if the text is not JSON, no tuning, of another version of the schema, or holds no plausible time.
+    /// [`Error::Data`] if the text is not JSON, no tuning, of another version of the schema, or holds no plausible
+    /// time.
     pub fn from_json(text: &str) -> Result<Self> {
         let damaged = |words: String| Error::Data(format!("{words}; measure again with `gpubench tune`"));
         let document: Document<String, Self> =

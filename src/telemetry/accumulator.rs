@@ -28,8 +28,8 @@ pub(super) struct Accumulator {
 }
 
 impl Accumulator {
-    /// Begins an interval of the training's clock; only the energy counter of `reading` is used, as its other figures describe the
-    /// time before.
+    /// Begins an interval of the training's clock; only the energy counter of `reading` is used, as its other figures
+    /// describe the time before.
     pub(super) fn start(&mut self, reading: &Reading) {
         self.interval_start = Some(reading.energy_j.clone());
     }

@@ -17,7 +17,8 @@ pub(super) struct Idle {
     method: &'static str,
 }
 
-/// Measures the idle power of a device for `seconds`: by its energy counter if it has one, else as the mean of readings.
+/// Measures the idle power of a device for `seconds`: by its energy counter if it has one, else as the mean of
+/// readings.
 pub(super) fn idle(sensor: &mut dyn Sensor, seconds: f64) -> Measured<Idle> {
     let pause = Duration::from_secs_f64(seconds / f64::from(IDLE_READINGS));
     let begun = Instant::now();

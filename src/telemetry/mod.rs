@@ -1,5 +1,5 @@
-//! The load of the machine during timed trainings: the kernel's counters at the boundaries of the training's clock, and the
-//! device's sensors there and on a sampling thread.
+//! The load of the machine during timed trainings: the kernel's counters at the boundaries of the training's clock, and
+//! the device's sensors there and on a sampling thread.
 
 mod accumulator;
 mod energy;

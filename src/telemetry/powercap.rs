@@ -1,4 +1,5 @@
-//! The energy of the processor's packages from Linux's powercap interface (RAPL), for software adapters and the CPU target.
+//! The energy of the processor's packages from Linux's powercap interface (RAPL), for software adapters and the CPU
+//! target.
 //!
 //! Source: the kernel's documentation, "Power Capping Framework", Documentation/power/powercap/powercap.rst.
 
@@ -29,7 +30,8 @@ struct Package {
     sum_uj: f64,
 }
 
-/// The zones of whole packages: zones of their parts would count twice, and platform zones include more than the processor.
+/// The zones of whole packages: zones of their parts would count twice, and platform zones include more than the
+/// processor.
 fn packages(folder: &Path) -> Result<Vec<Package>, String> {
     let entries =
         fs::read_dir(folder).map_err(|error| format!("the processor's energy: {}", unreadable(folder, &error)))?;

@@ -76,7 +76,8 @@ impl Sampler {
         Self { shared, thread: None, unavailable, idle: None }
     }
 
-    /// Prepares for a training. Before the first one the idle power is measured, which takes the seconds that are returned.
+    /// Prepares for a training. Before the first one the idle power is measured, which takes the seconds that are
+    /// returned.
     pub(super) fn begin(&mut self) -> Measured<f64> {
         let mut state = self.shared.lock();
         (state.accumulator, state.running, state.ended) = (Accumulator::default(), false, false);

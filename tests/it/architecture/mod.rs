@@ -28,11 +28,13 @@ const ROOMS: &[Room] = &rooms! {
     "error" [] "failures and their exit codes"
     "hash" [] "SHA-256 as text"
     "rng" [] "counter-based random bits, equal to their WGSL twin"
-    "model" ["layer" "mod"] "the CNN as data: shapes, parameter layout, counts"
+    "model" ["layer" "training" "parameter" "cnn" "mod"] "the CNN as data: shapes, parameter layout, counts"
     "stats" [] "median, deviation, bootstrap, fitted lines"
-    "data" ["format" "glyphs" "gzip" "mod" "idx" "synthetic" "sets"] "IDX files and synthetic digits"
+    "data" ["dataset" "format" "glyphs" "gzip" "idx" "synthetic" "sets" "mod"] "IDX files and synthetic digits"
     "weights" [] "safetensors files in PyTorch's layout"
-    "reference" ["mod" "convolution" "network"] "one plain f64 function for each kernel: the oracle"
+    "reference" [
+        "elementwise" "vector" "convolution" "dense" "loss" "pooling" "network" "mod"
+    ] "one plain f64 function for each kernel: the oracle"
     "kernels" [
         "unroll" "kernel" "peaks" "plan" "expected" "table" "layered" "fused" "choice" "mod"
     ] "kernel rows with their tolerances and expected values, and plans made of them, as data"
@@ -184,7 +186,7 @@ fn only_the_gpu_module_uses_wgpu() {
 #[test]
 fn files_stay_within_their_budgets() {
     // Whole files, tests included: so many lines of so many characters.
-    let budgets = [("src", "rs", 400, 120), ("tests", "rs", 400, 120), ("web", "js", 400, 140)];
+    let budgets = [("src", "rs", 400, 120), ("tests", "rs", 400, 120), ("web", "js", 400, 120)];
     for (folder, extension, lines, width) in budgets {
         let mut paths = Vec::new();
         files_with(extension, &root().join(folder), &mut paths);
@@ -206,7 +208,7 @@ fn within(path: &Path, most_lines: usize, width: usize) {
     let count = text.lines().count();
     assert!(count <= most_lines, "{} has {count} lines: find the missing idea", path.display());
     for (number, line) in text.lines().enumerate() {
-        let literal = line.contains('"') && path.extension().is_some_and(|extension| extension == "rs");
+        let literal = line.contains(['"', '`']) && path.extension().is_some_and(|extension| extension != "wgsl");
         let long = line.chars().count() > width && !literal && !line.trim_start().starts_with("//");
         assert!(!long, "{}:{} is longer than {width} characters", path.display(), number + 1);
     }
