@@ -172,10 +172,17 @@ pub fn read(path: &Path, file: &IdxFile) -> Result<Vec<u8>> {
     opened.take(limit_bytes as u64 + 1).read_to_end(&mut bytes).map_err(|error| fail(error.to_string()))?;
     // Of a plain file the header tells what is wrong; a gzip file that is cut off here would be taken for a truncated one.
     if bytes.len() > limit_bytes && gzip::is_gzip(&bytes) {
-        return match gzip::decompress(&bytes, 4) {
-            Ok(head) if head != file.content.magic().to_be_bytes() => Ok(head),
-            _ => Err(fail(format!("it is longer than {limit_bytes} bytes, which no right file is"))),
-        };
+        // What it holds, if it is something else or too much, tells more than its length.
+        let decompressed = |most_bytes: usize| gzip::decompress(&bytes, most_bytes).unwrap_or_default();
+        let (head, too_much) = (decompressed(4), file.size_bytes() + 1);
+        if head.len() == 4 && head != file.content.magic().to_be_bytes() {
+            return Ok(head);
+        }
+        let content = decompressed(too_much);
+        if content.len() == too_much {
+            return Ok(content);
+        }
+        return Err(fail(format!("it is longer than {limit_bytes} bytes, which no right file is")));
     }
     Ok(bytes)
 }

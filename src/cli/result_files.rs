@@ -66,24 +66,28 @@ impl Collected {
         };
         let file = path.file_name().filter(|_| !input::is_stdin(path));
         let file = file.map_or_else(|| shown.clone(), |name| name.to_string_lossy().into_owned());
-        match documents(&text) {
-            Ok(found) if found.len() == 1 => self.take(file, shown, found[0]),
-            Ok(found) => {
-                for (index, document) in found.into_iter().enumerate() {
-                    let number = index + 1;
-                    self.take(format!("{file}#{number}"), format!("{shown}#{number}"), document);
-                }
+        let found = match documents(&text) {
+            Ok(found) => found,
+            Err(problem) => return self.problems.push(format!("{shown}: {problem}")),
+        };
+        let count = found.len();
+        let results: Vec<Outcome<RunResult>> = found.iter().map(|document| RunResult::from_json(document)).collect();
+        // A list of something else is one problem.
+        if let (Some(Err(first)), true) = (results.first(), results.iter().all(Outcome::is_err)) {
+            let values = if count == 1 { String::new() } else { format!("none of its {count} values is a result: ") };
+            return self.problems.push(format!("{shown}: {values}{first}"));
+        }
+        for (index, (document, result)) in found.iter().zip(results).enumerate() {
+            let number = if count == 1 { String::new() } else { format!("#{}", index + 1) };
+            match result {
+                Ok(result) => self.take(format!("{file}{number}"), &format!("{shown}{number}"), document, result),
+                Err(problem) => self.problems.push(format!("{shown}{number}: {problem}")),
             }
-            Err(problem) => self.problems.push(format!("{shown}: {problem}")),
         }
     }
 
-    /// Takes one result, called `file` in tables and `shown` in messages.
-    fn take(&mut self, file: String, shown: String, document: &str) {
-        let result = match RunResult::from_json(document) {
-            Ok(result) => result,
-            Err(problem) => return self.problems.push(format!("{shown}: {problem}")),
-        };
+    /// Takes the result of a document, called `file` in tables and `shown` in messages.
+    fn take(&mut self, file: String, shown: &str, document: &str, result: RunResult) {
         // A run that is given twice must not count twice in a median.
         if let Some(same) = self.stored.iter().find(|other| other.result == result) {
             let same = &same.file;

@@ -258,7 +258,7 @@ targets! {
     idx_files_of_any_content_are_read_or_refused: "idx", 5000, 20;
     gzip_data_of_any_content_are_read_or_refused: "idx_gzip", 5000, 50;
     text_of_any_encoding_is_read_or_refused: "text", 5000, 3;
-    results_of_any_content_are_shown_or_refused: "result_json", 1000, 4;
+    results_of_any_content_are_shown_or_refused: "result_json", 600, 4;
     kept_measurements_of_any_content_are_read_or_refused: "tuning_json", 3000, 6;
     published_rows_of_any_content_are_read_or_refused: "published_csv", 2000, 20;
     weights_of_any_content_are_read_or_refused: "weights", 1000, 20;

@@ -119,6 +119,9 @@ fn a_bad_value_in_a_list_is_named_by_its_place() {
         stdout.contains("Imaginary GPU 9000") && stderr.contains("not read: all.json#1: this JSON is a"),
         "{stderr}"
     );
+    fs::write(folder.path().join("others.json"), format!("[{}1]", "1,".repeat(5000))).unwrap();
+    let (_, stderr) = outcome(folder.path(), &["table", "others.json"], 3);
+    assert!(stderr.contains("others.json: none of its 5001 values is a result") && stderr.len() < 1000, "{stderr}");
     let (_, stderr) = outcome(folder.path(), &["report", "none.json"], 3);
     assert!(stderr.contains("its list is empty"), "{stderr}");
 }
