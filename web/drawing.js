@@ -58,7 +58,8 @@ export class Drawing {
       this.clear();
     } else if (moves[event.key]) {
       const [x, y] = moves[event.key];
-      const to = { ...this.#key, x: Math.min(270, Math.max(10, this.#key.x + x)), y: Math.min(270, Math.max(10, this.#key.y + y)) };
+      const inside = (value) => Math.min(270, Math.max(10, value));
+      const to = { ...this.#key, x: inside(this.#key.x + x), y: inside(this.#key.y + y) };
       if (this.#key.down) this.#line(this.#key, to);
       this.#key = to;
     } else {
@@ -154,7 +155,8 @@ export class Drawing {
   }
 
   #showMaps(outputs) {
-    const maps = Array.from({ length: CHANNELS }, (_, channel) => outputs.slice(channel * MAP * MAP, (channel + 1) * MAP * MAP));
+    const map = (_, channel) => outputs.slice(channel * MAP * MAP, (channel + 1) * MAP * MAP);
+    const maps = Array.from({ length: CHANNELS }, map);
     const strength = (map) => map.reduce((sum, value) => sum + value, 0);
     const strongest = maps.sort((a, b) => strength(b) - strength(a)).slice(0, SHOWN);
     const context = document.getElementById("conv1").getContext("2d");

@@ -232,7 +232,8 @@ function drawCurve(losses) {
 
 async function start(quick) {
   const asked = request(quick);
-  running = { quick, batch: asked.batch ?? 128, losses: [], rate: 0, heard: performance.now(), trainStart: performance.now() };
+  const now = performance.now();
+  running = { quick, batch: asked.batch ?? 128, losses: [], rate: 0, heard: now, trainStart: now };
   $("quick").disabled = true;
   $("standard").disabled = true;
   $("cancel").disabled = false;

@@ -62,7 +62,8 @@ const calls = {
   },
   async run({ request, device }) {
     const { told } = await host(device);
-    const result = await gpubench.run(JSON.stringify(request), JSON.stringify(told), (text) => postMessage({ event: text }));
+    const onEvent = (text) => postMessage({ event: text });
+    const result = await gpubench.run(JSON.stringify(request), JSON.stringify(told), onEvent);
     return { result, ...shown(result) };
   },
   show: ({ result }) => shown(result),
