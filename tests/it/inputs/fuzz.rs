@@ -1,11 +1,10 @@
 //! A short run of every fuzz target: the same mutated inputs each time. `fuzz/` has the programs that go on for longer.
 
 #[path = "../../../fuzz/src/lib.rs"]
-mod fuzz;
+mod targets;
 use crate::common::sample;
 use flate2::Compression;
 use flate2::write::GzEncoder;
-use fuzz::TARGETS;
 use gpubench::kernels::all_choices;
 use gpubench::model::Model;
 use gpubench::result::{Candidate, Measured, Peaks, RunResult, Tuning};
@@ -17,6 +16,7 @@ use std::fs;
 use std::io::Write;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::Path;
+use targets::TARGETS;
 
 /// Bytes that often mean something: ends of ranges, separators, the beginnings of formats.
 const WORDS: [&[u8]; 36] = [
