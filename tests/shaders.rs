@@ -76,7 +76,8 @@ fn every_kernel_is_valid_without_optional_capabilities() {
     }
 }
 
-/// What is unrolled is a matter of speed: the files themselves are valid, and a mistake in one is reported at its own line.
+/// What is unrolled is a matter of speed: the files themselves are valid, and a mistake in one is reported at its own
+/// line.
 #[test]
 fn every_text_is_valid_before_its_loops_are_unrolled() {
     let mut unrolled = 0;
@@ -247,7 +248,8 @@ fn tile_sizes_agree_with_the_table() {
     }
 }
 
-/// Arrays of a function need lengths that are known before the plan gives its constants: they are written into the files.
+/// Arrays of a function need lengths that are known before the plan gives its constants: they are written into the
+/// files.
 #[test]
 fn sizes_of_planes_and_kernels_in_the_table_are_those_of_the_model() {
     let model = Model::new(DROPOUT_RATE);
@@ -328,7 +330,8 @@ fn peak_kernels_stay_within_the_default_limits() {
     }
 }
 
-/// The statements of a file's header. A line that continues one is indented by three spaces; nothing else may stand there.
+/// The statements of a file's header. A line that continues one is indented by three spaces; nothing else may stand
+/// there.
 fn header(kernel: &Kernel) -> Vec<String> {
     let mut statements: Vec<String> = Vec::new();
     for line in kernel.source.lines().take_while(|line| !line.is_empty()) {

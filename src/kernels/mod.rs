@@ -120,10 +120,11 @@ macro_rules! kernel {
     };
 }
 
-/// A row that differs from that of `$base` in the text of its file alone: the shared texts hold what both have in common.
+/// A row that differs from that of `$base` in the text of its file alone; the shared texts hold what both have in
+/// common.
 macro_rules! variant {
     ($identifier:ident = $name:literal of $base:ident) => {
-        #[doc = concat!("`shaders/", $name, ".wgsl`, whose header says how it differs from the kernel that it is a variant of.")]
+        #[doc = concat!("`shaders/", $name, ".wgsl`, whose header says what it is a variant of.")]
         pub static $identifier: Kernel = Kernel {
             name: $name,
             source: include_str!(concat!("../../shaders/", $name, ".wgsl")),
