@@ -9,7 +9,21 @@
 // Source: dense_forward, softmax_cross_entropy_forward, softmax_cross_entropy_backward, dense_backward_input and
 //   dropout_backward in one
 
-// Bindings, sizes and layers are in shared/classifier.wgsl, which the variants of this kernel share.
+// Bindings and layers are in shared/classifier.wgsl, which the variants of this kernel share.
+// naga 30 needs overrides before any array whose length is computed from them, so they stand here.
+override WORKGROUP: u32;
+override FEATURES: u32;
+override UNITS1: u32;
+override UNITS2: u32;
+override CLASSES: u32;
+override FC1_WEIGHT: u32;
+override FC1_BIAS: u32;
+override FC2_WEIGHT: u32;
+override FC2_BIAS: u32;
+override FC3_WEIGHT: u32;
+override FC3_BIAS: u32;
+override SCALE: f32;
+override IMAGES: u32;
 
 // A part of a sum of every invocation.
 var<workgroup> parts: array<vec4<f32>, WORKGROUP>;

@@ -1,6 +1,21 @@
 // As classifier_forward_backward, with sums over neighbours made by shuffles in place of workgroup memory and barriers.
 // Source: classifier_forward_backward for adapters with subgroups; four neighbours must be in one subgroup
 
+// naga 30 needs overrides before any array whose length is computed from them, so they stand here.
+override WORKGROUP: u32;
+override FEATURES: u32;
+override UNITS1: u32;
+override UNITS2: u32;
+override CLASSES: u32;
+override FC1_WEIGHT: u32;
+override FC1_BIAS: u32;
+override FC2_WEIGHT: u32;
+override FC2_BIAS: u32;
+override FC3_WEIGHT: u32;
+override FC3_BIAS: u32;
+override SCALE: f32;
+override IMAGES: u32;
+
 // The sum of `part` over the four invocations of which this is one. Each adds the same pairs, so that all get the same
 // bits.
 fn sum_of_four(invocation: u32, part: vec4<f32>) -> vec4<f32> {

@@ -1,18 +1,4 @@
-// All of classifier_forward_backward but `sum_of_four` and `sum_of_two`, by which its variants differ.
-
-override WORKGROUP: u32;
-override FEATURES: u32;
-override UNITS1: u32;
-override UNITS2: u32;
-override CLASSES: u32;
-override FC1_WEIGHT: u32;
-override FC1_BIAS: u32;
-override FC2_WEIGHT: u32;
-override FC2_BIAS: u32;
-override FC3_WEIGHT: u32;
-override FC3_BIAS: u32;
-override SCALE: f32;
-override IMAGES: u32;
+// All of classifier_forward_backward but its sizes, and `sum_of_four` and `sum_of_two`, by which its variants differ.
 
 @group(0) @binding(0) var<storage, read> features: array<vec4<f32>>; // [N, FEATURES / 4]
 @group(0) @binding(1) var<storage, read> targets: array<u32>; // [N]

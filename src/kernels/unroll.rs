@@ -1,7 +1,7 @@
 //! Unrolls loops of a WGSL text: a line `// unroll` above a loop asks for it.
 //!
-//! Arrays of a function stay in registers only where every index into them is a constant. Not all compilers unroll the loops that
-//! this takes, and some do so only for short ones, so the text that they get has no such loop:
+//! Arrays of a function stay in registers only where every index into them is a constant. Not all compilers unroll the
+//! loops that this takes, and some do so only for short ones, so the text that they get has no such loop:
 //!
 //! ```text
 //! // unroll
@@ -17,9 +17,9 @@
 //! sums[1u] += weight * row[1u + 1u];
 //! ```
 //!
-//! The loop has exactly the form above and counts up by one. Its bounds are sums, products and quotients of unsigned literals, constants of
-//! the text that are themselves such expressions, and counters of unrolled loops around it. A body that declares values becomes a
-//! block. Without the expansion the text is valid WGSL that computes the same.
+//! The loop has exactly the form above and counts up by one. Its bounds are sums, products and quotients of unsigned
+//! literals, constants of the text that are themselves such expressions, and counters of unrolled loops around it. A
+//! body that declares values becomes a block. Without the expansion the text is valid WGSL that computes the same.
 
 use std::collections::BTreeMap;
 
@@ -32,8 +32,8 @@ type Constants = BTreeMap<String, u32>;
 /// The WGSL `text` with every marked loop replaced by its turns, one after the other.
 ///
 /// # Errors
-/// In words, if a marker stands above anything but a loop of the form above, bounds are no constants, the loop makes no turn, or
-/// its body has a `break` or `continue`.
+/// In words, if a marker stands above anything but a loop of the form above, bounds are no constants, the loop makes no
+/// turn, or its body has a `break` or `continue`.
 pub fn unroll(text: &str) -> Result<String, String> {
     if !text.contains(MARKER) {
         return Ok(text.to_owned());
