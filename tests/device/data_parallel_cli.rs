@@ -27,7 +27,10 @@ fn wrong_wishes_are_refused() {
     for (arguments, says) in cases {
         refused(arguments, 2, &[says]);
     }
-    let base = ["--adapters", "0", "--data", "synthetic", "--logical-devices"];
+    // These are found when the run has begun, which keeps a result.
+    let output = TempDir::new().unwrap();
+    let output = output.path().to_str().unwrap();
+    let base = ["--adapters", "0", "--data", "synthetic", "--output", output, "--logical-devices"];
     refused(&[&base[..], &["3", "--batch", "2"]].concat(), 2, &["cannot be shared between 3 devices"]);
     refused(&[&base[..], &["2", "--split", "1000:1"]].concat(), 2, &["gets no image of a batch"]);
 }
