@@ -61,7 +61,7 @@ fn features_sums(tile: u32, input: u32, part: u32) -> mat4x4<f32> {
     var products = mat4x4<f32>();
     for (var n = part; n < step.batch; n += WORKGROUP / INPUTS) {
         let values = features[n * width + min(input, width - 1u)];
-        let delta = deltas[n * width_of_deltas() + tile];
+        let delta = deltas[n * vec4s_of_deltas() + tile];
         products = add_outer(products, delta, select(vec4<f32>(1.0), values, input < width));
     }
     return products;
@@ -72,7 +72,7 @@ fn hidden_sums(layer: Dense, tile: u32, input: u32, part: u32) -> mat4x4<f32> {
     var products = mat4x4<f32>();
     for (var n = part; n < step.batch; n += WORKGROUP / INPUTS) {
         let values = hidden[n * ((UNITS1 + UNITS2) / 4u) + layer.input + min(input, layer.width - 1u)];
-        let delta = deltas[n * width_of_deltas() + layer.delta + tile];
+        let delta = deltas[n * vec4s_of_deltas() + layer.delta + tile];
         products = add_outer(products, delta, select(vec4<f32>(1.0), values, input < layer.width));
     }
     return products;

@@ -103,7 +103,7 @@ fn dense_layer(layer: Dense, is_hidden: bool, index: u32, invocation: u32) {
             // A bias is the weight of an input that is always 1.
             inputs[k] = select(vec4<f32>(1.0), load_input(layer, is_hidden, n, clamped), input < layer.width);
         }
-        let row = n * width_of_deltas() + layer.delta;
+        let row = n * vec4s_of_deltas() + layer.delta;
         sums = add_products(sums, row + UNIT_VECS * tile, row + (layer.units + 3u) / 4u - 1u, inputs);
     }
     update_units(layer, tile, first_input, sums);

@@ -23,7 +23,7 @@ fn fc3() -> Dense {
 }
 
 // Length of an image's row of deltas, in vec4s.
-fn width_of_deltas() -> u32 {
+fn vec4s_of_deltas() -> u32 {
     return (UNITS1 + UNITS2) / 4u + (CLASSES + 3u) / 4u;
 }
 

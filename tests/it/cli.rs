@@ -66,7 +66,7 @@ fn what_is_no_result_has_no_report() {
     let folder = TempDir::new().unwrap();
     for (content, says) in [
         (&b"{}"[..], "not a gpubench result"),
-        (b"\xff\xfe", "cannot be read"),
+        (b"\xff\xfe{", "cannot be read"),
         (b"{\"schema\": \"x\"}", "not a gpubench"),
     ] {
         fs::write(folder.path().join("other.json"), content).unwrap();

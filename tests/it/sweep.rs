@@ -18,7 +18,7 @@ fn lists_that_are_none_are_refused() {
         (&["--width=-1"], "above 0"),
         (&["--width", "1,wide"], "not a number"),
         (&["--width", "nan"], "not a number"),
-        (&["--seconds", "0"], "up to 600 seconds"),
+        (&["--seconds", "0"], "above 0 and at most 600 seconds"),
         // One variable at a time.
         (&["--batch", "64", "--width", "1"], "cannot be used with"),
     ];
