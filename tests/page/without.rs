@@ -4,7 +4,9 @@ use super::common::ROOT;
 use super::site::{Site, built};
 use serde_json::json;
 use std::fs;
-use std::path::Path;
+use std::io::{BufRead, BufReader, Write};
+use std::net::TcpListener;
+use std::path::{Path, PathBuf};
 
 /// `make web` copies the page's own files; where they differ, everything else here would test another page.
 pub fn the_page_tested_is_the_page_of_these_sources(_: &Site) {
@@ -45,10 +47,41 @@ pub fn without_webgpu_the_page_says_what_to_do(site: &Site) {
 
 pub fn an_insecure_origin_is_named(site: &Site) {
     let visit = site.open(true, &["--host-resolver-rules=MAP insecure.test 127.0.0.1"]);
-    let address = site.address.replace("localhost", "insecure.test");
-    visit.go(&address);
+    visit.go(&format!("http://insecure.test:{}/", any_host(built())));
     visit.until("a problem", 20, "return !document.getElementById('problem').hidden");
     let problem = visit.text("#problem");
     assert!(problem.starts_with("This page was not loaded securely") && problem.contains("insecure.test"), "{problem}");
     assert!(problem.contains("http://localhost"), "{problem}");
+}
+
+/// Serves the files of `folder` under whatever host they are asked for, as a server on the network does and `gpubench serve` does
+/// not; returns the port. Ends with the tests.
+fn any_host(folder: PathBuf) -> u16 {
+    let listener = TcpListener::bind(("127.0.0.1", 0)).unwrap();
+    let port = listener.local_addr().unwrap().port();
+    std::thread::spawn(move || {
+        for mut client in listener.incoming().flatten() {
+            let mut line = String::new();
+            let mut reader = BufReader::new(client.try_clone().unwrap());
+            reader.read_line(&mut line).unwrap_or_default();
+            let name = line.split(' ').nth(1).unwrap_or_default().trim_start_matches('/').to_owned();
+            // The rest of the head, so that the client is not cut off while it sends.
+            while reader.read_line(&mut line).is_ok_and(|length| length > 2) {}
+            let name = if name.is_empty() { "index.html" } else { &name };
+            let kind = match Path::new(name).extension().and_then(|end| end.to_str()) {
+                Some("html") => "text/html",
+                Some("js") => "text/javascript",
+                Some("css") => "text/css",
+                _ => "application/octet-stream",
+            };
+            let (status, body) = match fs::read(folder.join(name)) {
+                Ok(body) => ("200 OK", body),
+                Err(_) => ("404 Not Found", Vec::new()),
+            };
+            let length = body.len();
+            let head = format!("HTTP/1.0 {status}\r\nContent-Type: {kind}\r\nContent-Length: {length}\r\n\r\n");
+            let _ = client.write_all(head.as_bytes()).and_then(|()| client.write_all(&body));
+        }
+    });
+    port
 }
