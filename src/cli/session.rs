@@ -55,8 +55,8 @@ impl Session {
     /// # Errors
     /// As [`Session::read`].
     pub fn begin(args: &RunArgs, adapter: &str, seed: u64, started: Instant) -> Result<(Self, ResultFile)> {
-        let file = ResultFile::create(&args.output, adapter, seed)?;
-        Ok((Self::read(args, started)?, file))
+        let session = Self::read(args, started)?;
+        Ok((session, ResultFile::create(&args.output, adapter, seed)?))
     }
 
     /// The initial result of a run on `subject`.
