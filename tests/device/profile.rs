@@ -141,7 +141,7 @@ fn every_grade_of_timestamps_serves(adapters: &Adapters, index: usize) -> Outcom
         };
         let profile = profile_of(&result);
         assert_eq!(profile.method, method);
-        assert!(profile.method_note.value().is_some_and(|note| note.contains("asked for")));
+        assert!(profile.method_note.value().is_some_and(|note| note.contains("was requested")));
         let sum: f64 = profile.kernels.iter().filter_map(|time| time.median_ns.value()).sum();
         assert!(sum > 0.0 && sum.is_finite());
         let without = method == Method::HostClock;
