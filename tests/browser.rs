@@ -2,12 +2,12 @@
 
 #![cfg(target_arch = "wasm32")]
 
+use gpubench::check;
 use gpubench::gpu::{Adapters, Gpu, Needs, Pipelines};
 use gpubench::kernels::layered::layered;
 use gpubench::kernels::{Choice, PLANS};
 use gpubench::model::{DROPOUT_RATE, Model, Training};
 use gpubench::trainer::TrainingConfig;
-use gpucheck;
 use wasm_bindgen_test::{wasm_bindgen_test, wasm_bindgen_test_configure};
 
 wasm_bindgen_test_configure!(run_in_dedicated_worker);
