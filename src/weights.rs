@@ -52,7 +52,9 @@ pub fn to_safetensors(model: &Model, parameters: &[f32]) -> Result<Vec<u8>> {
 pub fn from_safetensors(model: &Model, bytes: &[u8]) -> Result<Vec<f32>> {
     let file = opened(bytes)?;
     let mut tensors: BTreeMap<&str, (&str, TensorView<'_>)> = BTreeMap::new();
-    for (full_name, tensor) in file.iter() {
+    // The file's own order is that of a hash map, and the first fault is what is told.
+    let in_order: BTreeMap<&str, TensorView<'_>> = file.iter().collect();
+    for (full_name, tensor) in in_order {
         let name = without_prefixes(full_name);
         if !model.parameters.iter().any(|own| own.name == name) {
             let known: Vec<&str> = model.parameters.iter().map(|parameter| parameter.name.as_str()).collect();
