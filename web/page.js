@@ -177,6 +177,7 @@ const PHASES = {
   device: "Opening the device",
   compile: "Compiling shaders",
   check: "Checking every kernel against the reference",
+  "warm up": "Warming up",
   train: "Training",
   evaluate: "Testing on digits it has not seen",
   profile: "Timing each kernel",

@@ -58,22 +58,7 @@ pub fn attach(repeat: &mut Repeat, load: Measured<Load>, images: u64, epoch_imag
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::result::{Energy, not_recorded};
-
-    fn repeat() -> Repeat {
-        let none = || Measured::missing("not measured");
-        Repeat {
-            train_s: none(),
-            evaluate_s: none(),
-            epochs: Vec::new(),
-            samples: Vec::new(),
-            parameters_sha256: Measured::missing("not read back"),
-            final_test_error_pct: none(),
-            commands: not_recorded(),
-            device_buffer_bytes: not_recorded(),
-            load: not_recorded(),
-        }
-    }
+    use crate::result::Energy;
 
     fn load(net_j: Measured<f64>) -> Measured<Load> {
         let energy = Energy {
@@ -90,7 +75,7 @@ mod tests {
 
     #[test]
     fn energy_is_reported_per_epoch_and_per_thousand_images() {
-        let mut trained = repeat();
+        let mut trained = Repeat::unfinished();
         attach(&mut trained, load(600.0.into()), 150_000, 60_000);
         let energy = trained.load.value().and_then(|load| load.energy.value()).unwrap();
         assert_eq!(energy.net_j_per_epoch, Measured::Value(240.0), "two epochs and a half");
@@ -99,7 +84,7 @@ mod tests {
 
     #[test]
     fn a_missing_figure_keeps_its_reason() {
-        let mut trained = repeat();
+        let mut trained = Repeat::unfinished();
         attach(&mut trained, load(Measured::missing("no idle power")), 150_000, 60_000);
         let energy = |repeat: &Repeat| repeat.load.value().and_then(|load| load.energy.value().cloned()).unwrap();
         assert_eq!(energy(&trained).net_j_per_epoch, Measured::missing("no idle power"));

@@ -4,13 +4,16 @@ use super::host_timeline::{Activity, HostTimeline};
 use super::job::{Finished, Job, seconds, training_config};
 use super::observer::Observer;
 use super::target::record_scaling;
-use super::training_target::{LastTraining, OpenedTarget, TrainingTarget};
+use super::training_target::{LastTraining, OpenedTarget, TrainingEngine, TrainingTarget};
 use super::validate::validate;
 use super::{probe, stopping, train};
 use crate::error::{Error, Result};
 use crate::result::{self, Measured, Outcome, RunResult, Status, Summary, Timeline, Track};
 use crate::trainer::TrainingConfig;
 use web_time::Instant;
+
+/// Seconds of warm-up before the timed trainings, at least: a device's clocks rise too.
+const WARM_UP_S: f64 = 0.3;
 
 /// Runs the benchmark described by `result.settings` on `target` and fills `result` stage by stage.
 ///
@@ -70,12 +73,37 @@ async fn finish(
 /// Compares kernels and training steps with the reference; no time is reported unless they agree.
 async fn run_check(opened: &impl OpenedTarget, result: &mut RunResult) -> Result<()> {
     let report = opened.check().await?;
-    result.phases.check_s = report.check.duration_s.into();
+    result.phases.check_s = (report.check.duration_s - report.first_step_s).max(0.0).into();
     result.phases.first_step_s = report.first_step_s.into();
     let passed = report.check.outcome == Outcome::Passed;
     result.warnings.extend(Some(report.warning).filter(|warning| !warning.is_empty()).map(str::to_owned));
     result.check = Measured::Value(report.check);
     if passed { Ok(()) } else { Err(Error::Check(report.failure)) }
+}
+
+/// Starts a training on `engine` and runs its first and last batches, for [`WARM_UP_S`] or once.
+async fn warm_up(
+    job: &Job<'_>,
+    engine: &mut impl TrainingEngine,
+    initial: &[f32],
+    result: &mut RunResult,
+    observer: &mut dyn Observer,
+) -> Result<()> {
+    observer.phase("warm up");
+    let start = Instant::now();
+    let mut unused = HostTimeline::new(start);
+    engine.begin(job.dataset, initial, &mut unused).await?;
+    engine.begin_epoch(0, &mut unused).await?;
+    loop {
+        engine.warm_up().await?;
+        if observer.stop_requested() {
+            return Err(Error::Interrupted);
+        }
+        if start.elapsed().as_secs_f64() >= WARM_UP_S {
+            result.phases.warm_up_s = seconds(start);
+            return Ok(());
+        }
+    }
 }
 
 /// Repeats the timed training until the stopping rule is met.
@@ -87,6 +115,8 @@ async fn train_repeats(
     observer: &mut dyn Observer,
 ) -> Result<train::Trained> {
     let initial = job.initial_parameters(&config.model, config.seed);
+    let mut engine = opened.engine();
+    warm_up(job, &mut engine, &initial, result, observer).await?;
     let mut start = None;
     for repeat in 0.. {
         observer.phase("train");
@@ -95,7 +125,6 @@ async fn train_repeats(
             result.phases.idle_s = idle_s;
         }
         let start = *start.get_or_insert_with(Instant::now);
-        let mut engine = opened.engine();
         let (dataset, origin, probe) = (job.dataset, job.started, job.probe);
         let training = train::Training { config, dataset, initial: &initial, repeat, origin, probe };
         let trained = train::train_once(&mut engine, &training, result, observer).await;

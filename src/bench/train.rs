@@ -9,13 +9,20 @@ use super::training_target::TrainingEngine;
 use crate::data::Dataset;
 use crate::error::{Error, Result};
 use crate::hash::sha256_hex;
-use crate::result::{Epoch, Measured, Repeat, RunResult, Sample, unfinished};
+use crate::result::{Epoch, Measured, Repeat, RunResult, Sample};
+use crate::stats;
 use crate::trainer::{Metrics, TrainingConfig};
 use std::ops::ControlFlow;
 use web_time::Instant;
 
 /// Minimum seconds between two checkpoints of a soak, which may have thousands of epochs.
 const SOAK_CHECKPOINT_S: f64 = 10.0;
+
+/// How many times as long as the rest, per step, a training's first submission has to take to be called slow.
+const SLOW_START_RATIO: f64 = 3.0;
+/// The least share of the training that it has to cost in addition, and the least seconds.
+const SLOW_START_SHARE: f64 = 0.02;
+const SLOW_START_S: f64 = 0.02;
 
 /// Number of points in the loss curve of an epoch.
 const CURVE_PARTS: usize = 32;
@@ -79,17 +86,7 @@ pub async fn train_once(
     result: &mut RunResult,
     observer: &mut dyn Observer,
 ) -> Result<Trained> {
-    result.repeats.push(Repeat {
-        train_s: unfinished(),
-        evaluate_s: Measured::missing("nothing was evaluated"),
-        epochs: Vec::new(),
-        samples: Vec::new(),
-        parameters_sha256: unfinished(),
-        final_test_error_pct: unfinished(),
-        commands: unfinished(),
-        device_buffer_bytes: Measured::missing("the training did not start"),
-        load: unfinished(),
-    });
+    result.repeats.push(Repeat::unfinished());
     let mut host_timeline = HostTimeline::new(training.origin);
     training.probe.resume();
     let start = Instant::now();
@@ -126,7 +123,27 @@ pub async fn train_once(
         Some(epoch) => epoch.test_error_pct.clone(),
         None => Measured::missing("no epoch was finished"),
     };
+    let slow = slow_start(record).map(|slow| format!("training {}: {slow}", training.repeat + 1));
+    result.warnings.extend(slow);
     Ok(Trained { parameters, host_timeline: clock.host_timeline })
+}
+
+/// What is wrong with the first submission of a training if it took far longer than the others.
+fn slow_start(repeat: &Repeat) -> Option<String> {
+    let per_step_s = |sample: &Sample| sample.duration_s / f64::from(sample.steps);
+    let (first, rest) = repeat.samples.split_first()?;
+    let typical_s = stats::median(&rest.iter().map(per_step_s).collect::<Vec<f64>>())?;
+    let ratio = per_step_s(first) / typical_s;
+    let excess_s = first.duration_s - f64::from(first.steps) * typical_s;
+    let least_s = SLOW_START_S.max(SLOW_START_SHARE * repeat.train_s.value()?);
+    let steps = if first.steps == 1 { "step".to_owned() } else { format!("{} steps", first.steps) };
+    (ratio > SLOW_START_RATIO && excess_s > least_s).then(|| {
+        format!(
+            "the first {steps} took {:.3} s, {ratio:.0} times the median of the others per step: the time contains more \
+             than training, for example compilation by the driver",
+            first.duration_s
+        )
+    })
 }
 
 /// Times and counts of a training so far.
@@ -248,6 +265,22 @@ fn epoch_record(epoch: u32, train_s: f64, sums: &[Metrics], tested: &Metrics) ->
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_slow_start_is_named_where_it_costs_something() {
+        let training = |first_s: f64, step_s: f64| {
+            let sample = |first_step, duration_s| Sample { epoch: 1, first_step, steps: 1, duration_s };
+            let later = (1..30).map(|step| sample(step, step_s));
+            let samples: Vec<Sample> = [sample(0, first_s)].into_iter().chain(later).collect();
+            let train_s = samples.iter().map(|sample| sample.duration_s).sum::<f64>().into();
+            slow_start(&Repeat { train_s, samples, ..Repeat::unfinished() })
+        };
+        let named = training(9.0, 0.04).unwrap();
+        assert!(named.starts_with("the first step took 9.000 s, 225 times the median"), "{named}");
+        assert_eq!(training(0.1, 0.04), None, "no outlier");
+        assert_eq!(training(0.001, 0.000_04), None, "a round trip to a fast device costs a millisecond");
+        assert_eq!(slow_start(&Repeat::unfinished()), None);
+    }
 
     #[test]
     fn a_loss_curve_has_equal_parts_and_ends_where_the_loss_is_not_finite() {

@@ -52,7 +52,7 @@ pub trait OpenedTarget {
     /// Errors that prevent the comparison; a failed comparison is in the report.
     async fn check(&self) -> Result<Report>;
 
-    /// Creates the engine of one training.
+    /// Creates an engine, which has no memory yet.
     fn engine(&self) -> impl TrainingEngine;
 
     /// Profiles the kernels after the timed trainings and fills `result.profile` and `result.account`, the account of
@@ -70,10 +70,11 @@ pub trait OpenedTarget {
     ) -> Result<Timeline>;
 }
 
-/// Runs one training, epoch by epoch.
+/// Runs trainings one after the other, each epoch by epoch, in the same memory.
 #[allow(async_fn_in_trait, reason = "runs are never handed to another thread")]
 pub trait TrainingEngine {
-    /// Allocates memory and copies the data and `parameters` (in the model's layout) to it. The training's clock runs.
+    /// Starts a training: allocates memory if this is the first, and copies the data and `parameters` (in the model's
+    /// layout) to it. The training's clock runs, except in the warm-up.
     ///
     /// # Errors
     /// [`crate::Error::Device`] if memory runs out.
@@ -84,6 +85,13 @@ pub trait TrainingEngine {
     /// # Errors
     /// [`crate::Error::Device`] if the device failed.
     async fn begin_epoch(&mut self, epoch: u32, host_timeline: &mut HostTimeline) -> Result<()>;
+
+    /// Runs the first and the last batch of an epoch and of an evaluation, and reads all results back: everything that a
+    /// training does, in the form in which it does it. Some drivers compile a kernel only when it first runs.
+    ///
+    /// # Errors
+    /// [`crate::Error::Device`] if the device failed.
+    async fn warm_up(&mut self) -> Result<()>;
 
     /// Trains the steps 0 .. `count` of the current epoch and calls `report` when some have finished; a break from
     /// `report` stops it.
@@ -115,7 +123,7 @@ pub trait TrainingEngine {
     /// [`crate::Error::Device`] if the device failed.
     async fn parameters(&mut self) -> Result<Vec<f32>>;
 
-    /// Counts of the commands submitted in this training.
+    /// Counts of the commands submitted since [`TrainingEngine::begin`].
     fn commands(&self) -> Measured<CommandCounts>;
 
     /// Bytes of all buffers that the training allocated on its devices, staging buffers excluded.

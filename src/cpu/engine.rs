@@ -15,11 +15,11 @@ use web_time::Instant;
 /// Test images of one evaluation chunk, after which progress is reported.
 const EVALUATED_AT_ONCE: u32 = 2000;
 
-/// One training on the host's cores.
+/// Trainings on the host's cores.
 pub(super) struct CpuEngine<'a> {
     threads: &'a CpuThreads,
     config: &'a TrainingConfig,
-    /// `None` before the training begins.
+    /// `None` before the first training.
     trainer: Option<Trainer<'a>>,
     order: Vec<u32>,
     steps_before: u32,
@@ -36,9 +36,13 @@ impl<'a> CpuEngine<'a> {
 
 impl TrainingEngine for CpuEngine<'_> {
     async fn begin(&mut self, dataset: &Dataset, parameters: &[f32], host_timeline: &mut HostTimeline) -> Result<()> {
-        let trainer =
-            host_timeline.time(Activity::Upload, || Trainer::new(self.threads, self.config, dataset, parameters))?;
-        self.trainer = Some(trainer);
+        self.pacer = SubmissionPacer::default();
+        let interval = host_timeline.begin();
+        match &mut self.trainer {
+            Some(trainer) => trainer.upload(dataset, parameters),
+            none => *none = Some(Trainer::new(self.threads, self.config, dataset, parameters)?),
+        }
+        host_timeline.end(interval, Activity::Upload, false, None);
         Ok(())
     }
 
@@ -47,6 +51,16 @@ impl TrainingEngine for CpuEngine<'_> {
         self.order = host_timeline.time(Activity::Shuffle, || trainer.order(epoch));
         self.steps_before = epoch * trainer.steps_per_epoch();
         self.metrics.clear();
+        Ok(())
+    }
+
+    async fn warm_up(&mut self) -> Result<()> {
+        let trainer = require_started(self.trainer.as_mut())?;
+        let batch = self.config.training.batch as usize;
+        let last = (trainer.steps_per_epoch() - 1) as usize * batch;
+        trainer.training_steps(&self.order[..batch], 0);
+        trainer.training_steps(&self.order[last..], 1);
+        trainer.evaluate(0..trainer.test_images().min(EVALUATED_AT_ONCE));
         Ok(())
     }
 

@@ -88,6 +88,17 @@ impl<'a> Trainer<'a> {
         })
     }
 
+    /// Starts anew in the same memory: copies the data and `parameters`, as [`Trainer::new`] does.
+    pub fn upload(&mut self, dataset: &Dataset, parameters: &[f32]) {
+        for (own, given) in [(&mut self.train, &dataset.train), (&mut self.test, &dataset.test)] {
+            own.images.clone_from(&given.images);
+            own.labels.clone_from(&given.labels);
+        }
+        self.parameters = Parameters::from_flat(&self.sizes, parameters);
+        self.forward = ForwardWeights::of(&self.sizes, &self.parameters);
+        self.velocities = Parameters::zeros(&self.sizes);
+    }
+
     /// The parameters in the order of the model.
     pub fn parameters(&self) -> Vec<f32> {
         self.parameters.to_flat(&self.sizes)

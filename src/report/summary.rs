@@ -149,7 +149,7 @@ pub(super) fn phases_text(result: &RunResult, width: u16) -> String {
 }
 
 /// Each phase with its name, in the order of a run.
-pub(super) fn phases(result: &RunResult) -> [(&'static str, &Measured<f64>); 13] {
+pub(super) fn phases(result: &RunResult) -> [(&'static str, &Measured<f64>); 14] {
     let phases = &result.phases;
     [
         ("adapter", &phases.adapter_s),
@@ -158,10 +158,11 @@ pub(super) fn phases(result: &RunResult) -> [(&'static str, &Measured<f64>); 13]
         ("data", &phases.data_s),
         ("tune", &phases.tune_s),
         ("peaks", &phases.peaks_s),
-        ("check", &phases.check_s),
-        ("upload", &phases.upload_s),
         ("first\nstep", &phases.first_step_s),
+        ("check", &phases.check_s),
+        ("warm-\nup", &phases.warm_up_s),
         ("idle\npower", &phases.idle_s),
+        ("upload", &phases.upload_s),
         ("train", &phases.train_s),
         ("evaluate", &phases.evaluate_s),
         ("cold\ntotal", &phases.cold_total_s),

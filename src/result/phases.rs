@@ -15,11 +15,15 @@ pub struct Phases {
     pub compile_s: Measured<f64>,
     /// Reading or drawing the data.
     pub data_s: Measured<f64>,
-    /// Comparing with the reference.
+    /// Comparing with the reference, without `first_step_s`.
     pub check_s: Measured<f64>,
     /// Moving the data to the device; part of `train_s`.
     pub upload_s: Measured<f64>,
-    /// The first training step, in which drivers may compile again.
+    /// Starting a training and running its first and last batches, before any clock: allocates the memory, and drivers
+    /// compile what the check did not run in exactly this form.
+    #[serde(default = "not_recorded")]
+    pub warm_up_s: Measured<f64>,
+    /// The first training step of the check, in which drivers may compile again.
     pub first_step_s: Measured<f64>,
     /// Training, from the data in host memory to the last epoch's results.
     pub train_s: Measured<f64>,
@@ -48,6 +52,7 @@ impl Default for Phases {
             data_s: not_reached(),
             check_s: not_reached(),
             upload_s: not_reached(),
+            warm_up_s: not_reached(),
             first_step_s: not_reached(),
             train_s: not_reached(),
             evaluate_s: not_reached(),

@@ -164,14 +164,9 @@ mod tests {
     fn repeat(train_s: Measured<f64>, error_pct: f64) -> Repeat {
         Repeat {
             train_s,
-            evaluate_s: Measured::missing("not evaluated"),
-            epochs: Vec::new(),
-            samples: Vec::new(),
-            parameters_sha256: Measured::missing("not read back"),
             final_test_error_pct: error_pct.into(),
-            commands: not_recorded(),
             device_buffer_bytes: Measured::Value(1000),
-            load: not_recorded(),
+            ..Repeat::unfinished()
         }
     }
 

@@ -2,7 +2,7 @@
 
 use super::load::Load;
 use super::measured::Measured;
-use super::missing::not_recorded;
+use super::missing::{not_recorded, unfinished};
 use crate::gpu::CommandCounts;
 use serde::{Deserialize, Serialize};
 
@@ -30,6 +30,23 @@ pub struct Repeat {
     /// The machine's load during the training.
     #[serde(default = "not_recorded")]
     pub load: Measured<Load>,
+}
+
+impl Repeat {
+    /// A training that has not begun.
+    pub fn unfinished() -> Self {
+        Self {
+            train_s: unfinished(),
+            evaluate_s: Measured::missing("nothing was evaluated"),
+            epochs: Vec::new(),
+            samples: Vec::new(),
+            parameters_sha256: unfinished(),
+            final_test_error_pct: unfinished(),
+            commands: unfinished(),
+            device_buffer_bytes: Measured::missing("the training did not start"),
+            load: unfinished(),
+        }
+    }
 }
 
 /// One pass over the training images.

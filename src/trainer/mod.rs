@@ -214,6 +214,19 @@ impl<'a> Trainer<'a> {
         Ok(self.gpu.submit_encoded(self.encode(stage, batches)?))
     }
 
+    /// Runs the first and the last batch of `stage`, which may be smaller than the others.
+    ///
+    /// # Errors
+    /// As [`Trainer::encode`], or [`crate::Error::Device`] if the device failed.
+    pub async fn run_first_and_last(&self, stage: Stage) -> Result<()> {
+        let batches = match stage {
+            Stage::Training => self.steps_per_epoch(),
+            Stage::Evaluation => self.evaluation_batches(),
+        };
+        self.gpu.wait(self.submit(stage, 0..1)?).await?;
+        self.gpu.wait(self.submit(stage, batches - 1..batches)?).await
+    }
+
     /// Hands one dispatch of step `index` of the epoch that was begun to the device, for checks that look inside a step.
     ///
     /// # Errors

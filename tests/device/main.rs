@@ -19,6 +19,7 @@ mod pipeline_cache;
 mod profile;
 mod stream;
 mod sweep;
+mod validation;
 mod versus;
 
 use gpubench::gpu::Adapters;
@@ -30,7 +31,7 @@ use std::sync::Arc;
 type File = (&'static str, fn(&Arc<Adapters>) -> Vec<Trial>);
 
 /// Tests that may run beside each other.
-const SIDE_BY_SIDE: [File; 11] = [
+const SIDE_BY_SIDE: [File; 12] = [
     ("kernels", kernels::trials),
     ("indices", indices::trials),
     ("data_parallel", data_parallel::trials),
@@ -41,6 +42,7 @@ const SIDE_BY_SIDE: [File; 11] = [
     ("stream", stream::trials),
     ("pipeline_cache", pipeline_cache::trials),
     ("mnist_files", mnist_files::trials),
+    ("validation", validation::trials),
     ("versus", versus::trials),
 ];
 

@@ -147,10 +147,10 @@ impl OpenedTarget for OpenedAdapter<'_> {
     }
 }
 
-/// One training on one adapter.
+/// Trainings on one adapter.
 struct DeviceEngine<'a> {
     opened: &'a OpenedAdapter<'a>,
-    /// `None` before the training starts.
+    /// `None` before the first training.
     trainer: Option<Trainer<'a>>,
     pacer: SubmissionPacer,
     commands_before: CommandCounts,
@@ -165,8 +165,12 @@ impl DeviceEngine<'_> {
 impl TrainingEngine for DeviceEngine<'_> {
     async fn begin(&mut self, dataset: &Dataset, parameters: &[f32], host_timeline: &mut HostTimeline) -> Result<()> {
         let OpenedAdapter { gpu, pipelines, plan, config, .. } = self.opened;
+        (self.commands_before, self.pacer) = (gpu.commands(), SubmissionPacer::default());
         let interval = host_timeline.begin();
-        let trainer = Trainer::prepare(gpu, pipelines, plan, config, dataset).await?;
+        let trainer = match self.trainer.take() {
+            Some(trainer) => trainer,
+            None => Trainer::prepare(gpu, pipelines, plan, config, dataset).await?,
+        };
         host_timeline.end(interval, Activity::Prepare, false, None);
         let interval = host_timeline.begin();
         trainer.upload(dataset, parameters);
@@ -182,6 +186,15 @@ impl TrainingEngine for DeviceEngine<'_> {
         let order = host_timeline.time(Activity::Shuffle, || trainer.order(epoch));
         host_timeline.time(Activity::Upload, || trainer.begin_epoch_in_order(epoch, &order));
         Ok(())
+    }
+
+    async fn warm_up(&mut self) -> Result<()> {
+        let trainer = self.trainer()?;
+        trainer.run_first_and_last(Stage::Training).await?;
+        trainer.run_first_and_last(Stage::Evaluation).await?;
+        trainer.step_metrics(1).await?;
+        trainer.evaluation_metrics().await?;
+        trainer.parameters().await.map(drop)
     }
 
     async fn steps(

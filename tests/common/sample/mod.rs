@@ -227,6 +227,7 @@ fn phases() -> Phases {
         compile_s: 0.41.into(),
         data_s: 0.35.into(),
         check_s: 0.8.into(),
+        warm_up_s: 0.31.into(),
         upload_s: 0.022.into(),
         first_step_s: 0.061.into(),
         train_s: 12.3.into(),

@@ -13,12 +13,12 @@ use crate::trainer::{Metrics, Stage, Trainer, TrainingConfig};
 use std::ops::{ControlFlow, Range};
 use web_time::Instant;
 
-/// One data-parallel training; parameters and velocities live on the host.
+/// Data-parallel trainings; parameters and velocities live on the host.
 pub(super) struct DataParallelEngine<'a> {
     devices: &'a [OpenedDevice],
     config: &'a TrainingConfig,
     sync: Synchronisation,
-    /// One for each device; empty before the training starts.
+    /// One for each device; empty before the first training.
     workers: Vec<Worker<'a>>,
     parameters: Vec<f32>,
     velocities: Vec<f32>,
@@ -48,7 +48,7 @@ impl<'a> DataParallelEngine<'a> {
             gradient: Vec::new(),
             epoch: 0,
             pacer: SubmissionPacer::default(),
-            commands_before: devices.iter().map(|device| device.gpu.commands()).collect(),
+            commands_before: Vec::new(),
         }
     }
 
@@ -168,19 +168,23 @@ impl TrainingEngine for DataParallelEngine<'_> {
         self.parameters = parameters.to_vec();
         self.velocities = vec![0.0; parameters.len()];
         self.gradient = vec![0.0; parameters.len()];
-        for device in self.devices {
+        self.pacer = SubmissionPacer::default();
+        self.commands_before = self.devices.iter().map(|device| device.gpu.commands()).collect();
+        let interval = host_timeline.begin();
+        for device in &self.devices[self.workers.len()..] {
             let OpenedDevice { gpu, pipelines, plan, config, share, .. } = device;
-            let interval = host_timeline.begin();
             let trainer = Trainer::prepare(gpu, pipelines, plan, config, dataset).await;
             let trainer = trainer.map_err(|error| device.with_device_name(error))?.with_share(*share);
-            let staging = Staging::new(gpu, size_of_val(parameters) as u64);
-            host_timeline.end(interval, Activity::Prepare, false, None);
-            let interval = host_timeline.begin();
-            trainer.upload(dataset, parameters);
-            gpu.wait(gpu.submit(gpu.record())).await.map_err(|error| device.with_device_name(error))?;
-            host_timeline.end(interval, Activity::Upload, false, None);
-            self.workers.push(Worker { device, trainer, staging });
+            self.workers.push(Worker { device, trainer, staging: Staging::new(gpu, size_of_val(parameters) as u64) });
         }
+        host_timeline.end(interval, Activity::Prepare, false, None);
+        let interval = host_timeline.begin();
+        for Worker { device, trainer, .. } in &self.workers {
+            trainer.upload(dataset, parameters);
+            let uploaded = device.gpu.wait(device.gpu.submit(device.gpu.record())).await;
+            uploaded.map_err(|error| device.with_device_name(error))?;
+        }
+        host_timeline.end(interval, Activity::Upload, false, None);
         Ok(())
     }
 
@@ -194,6 +198,27 @@ impl TrainingEngine for DataParallelEngine<'_> {
             host_timeline.time(Activity::Upload, || worker.trainer.begin_epoch_in_order(epoch, &own));
         }
         Ok(())
+    }
+
+    async fn warm_up(&mut self) -> Result<()> {
+        let mut unused = HostTimeline::new(Instant::now());
+        let last = require_started(self.workers.first())?.device.share.steps - 1;
+        for step in [0, last] {
+            match self.sync {
+                Synchronisation::Step => self.step(step, &mut unused).await?,
+                Synchronisation::Epoch => self.local_steps(step..step + 1, &mut unused).await?,
+            }
+        }
+        if self.sync == Synchronisation::Epoch {
+            self.average_parameters(&mut unused).await?;
+        }
+        let worker = &self.workers[0];
+        let evaluated = async {
+            worker.trainer.run_first_and_last(Stage::Evaluation).await?;
+            worker.trainer.evaluation_metrics().await.map(drop)
+        };
+        evaluated.await.map_err(|error| worker.device.with_device_name(error))?;
+        self.step_metrics(1).await.map(drop)
     }
 
     async fn steps(
