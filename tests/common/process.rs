@@ -1,12 +1,10 @@
 //! The program as a process.
 
-use gpubench::data::synthetic;
 use gpubench::result::RunResult;
 use std::fs;
 use std::io::{Seek, Write};
 use std::path::{Path, PathBuf};
 use std::process::Command;
-use std::sync::Once;
 use tempfile::TempDir;
 
 /// The program that is tested.
@@ -16,33 +14,11 @@ pub const PROGRAM: &str = env!("CARGO_BIN_EXE_gpubench");
 /// sets `MESA_SHADER_CACHE_DIR` to a folder of its own.
 const DRIVER_CACHE: &str = concat!(env!("CARGO_TARGET_TMPDIR"), "/driver-cache");
 
-/// A folder with few synthetic digits, in MNIST's files: 1,500 images to train on, so that the last batch is a smaller one, and 200 to
-/// test on. A software adapter takes half a minute for the 10,000 test images of the whole set.
-pub const DIGITS: &str = concat!(env!("CARGO_TARGET_TMPDIR"), "/digits");
-
-/// Writes [`DIGITS`], unless they are there.
-fn write_digits() {
-    static WRITTEN: Once = Once::new();
-    WRITTEN.call_once(|| {
-        if Path::new(DIGITS).is_dir() {
-            return;
-        }
-        let folder = TempDir::new_in(env!("CARGO_TARGET_TMPDIR")).unwrap();
-        let digits = synthetic::digits(1, 1500, 200);
-        for (split, name) in [(digits.train, "train"), (digits.test, "t10k")] {
-            let count = (split.labels.len() as u32).to_be_bytes();
-            let images = [&[0, 0, 8, 3][..], &count, &[0, 0, 0, 28, 0, 0, 0, 28], &split.images].concat();
-            fs::write(folder.path().join(format!("{name}-images-idx3-ubyte")), images).unwrap();
-            let labels = [&[0, 0, 8, 1][..], &count, &split.labels].concat();
-            fs::write(folder.path().join(format!("{name}-labels-idx1-ubyte")), labels).unwrap();
-        }
-        fs::rename(folder.keep(), DIGITS).unwrap();
-    });
-}
+/// Few digits, with a smaller last batch: a software adapter takes half a minute for the 10,000 test images of the whole set.
+pub const DIGITS: &str = "synthetic:1500+200";
 
 /// The program in an environment of its own in `folder`, without what the caller's variables would choose.
 pub fn program(folder: &Path) -> Command {
-    write_digits();
     let mut command = Command::new(PROGRAM);
     for variable in [
         "WGPU_BACKEND",

@@ -101,8 +101,7 @@ fn a_short_run_reports_and_keeps_its_result() {
 
 fn a_profile_tells_device_time_for_each_kernel() {
     let folder = TempDir::new().unwrap();
-    let (stdout, _) =
-        outcome_of(with_kept_peaks(folder.path()).args(["profile", "--data", DIGITS, "--steps", "4"]), 0);
+    let (stdout, _) = outcome_of(with_kept_peaks(folder.path()).args(["profile", "--data", DIGITS, "--steps", "4"]), 0);
     assert!(stdout.contains("Kernels by device time") && stdout.contains("samples dropped"), "{stdout}");
     let result = only_result(folder.path());
     let profile = result.profile.value().expect("the profile is in the result");

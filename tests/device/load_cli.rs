@@ -100,7 +100,8 @@ fn a_processor_without_a_counter_says_where_it_was_looked_for() {
 
 /// What drivers compile when a kernel first runs is no part of a training.
 fn the_first_training_is_as_fast_as_the_second_where_nothing_was_compiled_before() {
-    let adapter = &adapters().infos()[0];
+    let adapters = adapters();
+    let adapter = &adapters.infos()[0];
     for caches in ["cold", "disabled"] {
         let folder = TempDir::new().unwrap();
         let mut command = gpubench(folder.path());
@@ -114,7 +115,8 @@ fn the_first_training_is_as_fast_as_the_second_where_nothing_was_compiled_before
         assert!(first_s < 2.0 * second_s, "{caches} caches: {first_s} s, then {second_s} s");
         assert!(result.warnings.iter().all(|warning| !warning.contains("compilation")), "{:?}", result.warnings);
         let Phases { adapter_s, device_s, compile_s, data_s, check_s, first_step_s, warm_up_s, .. } = &result.phases;
-        let before = [adapter_s, device_s, compile_s, data_s, check_s, first_step_s, warm_up_s].map(|s| *s.value().unwrap());
+        let before =
+            [adapter_s, device_s, compile_s, data_s, check_s, first_step_s, warm_up_s].map(|s| *s.value().unwrap());
         let all_s = before.iter().sum::<f64>() + first_s + result.repeats[0].evaluate_s.value().unwrap();
         let total_s = *result.phases.cold_total_s.value().unwrap();
         assert!(all_s <= total_s && all_s > 0.8 * total_s, "no phase contains another: {before:?} of {total_s}");
