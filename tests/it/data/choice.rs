@@ -46,6 +46,9 @@ fn values_of_data_are_understood() {
     for (text, source) in [
         ("auto", DataSource::Auto),
         ("synthetic", DataSource::Synthetic),
+        ("synthetic:1500+200", DataSource::FewSynthetic(1500, 200)),
+        ("synthetic:60001+200", DataSource::Folder("synthetic:60001+200".into())),
+        ("synthetic:1500+0", DataSource::Folder("synthetic:1500+0".into())),
         ("./auto", DataSource::Folder("./auto".into())),
     ] {
         assert_eq!(text.parse::<DataSource>().unwrap(), source);
