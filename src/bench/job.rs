@@ -5,6 +5,7 @@ use super::profile_options::ProfileOptions;
 use super::stopping;
 use super::validate::{difference_in_images, differences_from_standard};
 use crate::data::Dataset;
+use crate::escape;
 use crate::model::{Model, Training};
 use crate::result::{self, Environment, Measured, Peaks, Phases, RunResult, Settings, Status, Summary, Timeline};
 use crate::trainer::TrainingConfig;
@@ -62,7 +63,16 @@ pub struct Setup<'a> {
 
 /// Creates the result of a run that has not measured anything yet; its status is partial.
 pub fn initial_result(setup: Setup<'_>) -> RunResult {
-    let Setup { settings, environment, dataset, started_utc, adapter_s, data_s } = setup;
+    let Setup { mut settings, environment, dataset, started_utc, adapter_s, data_s } = setup;
+    // Where things lie on a machine is nobody's concern to whom the result is shown.
+    let last_part = |path: String| escape::last_part(&path).to_owned();
+    settings.data.value = last_part(settings.data.value);
+    settings.init.value = settings.init.value.map(last_part);
+    let source = dataset.source.clone().map(last_part);
+    let name = match (&dataset.source, &source) {
+        (Some(path), Some(last)) if !path.is_empty() => dataset.name.replace(path.as_str(), last),
+        _ => dataset.name.clone(),
+    };
     let mut non_standard = differences_from_standard(&settings, dataset.identity);
     non_standard.extend(difference_in_images(dataset.train.len(), dataset.test.len()));
     let model = Model::new(settings.dropout.value);
@@ -84,8 +94,8 @@ pub fn initial_result(setup: Setup<'_>) -> RunResult {
         environment,
         data: result::Data {
             identity: dataset.identity,
-            name: dataset.name.clone(),
-            source: Measured::or_missing(dataset.source.clone(), "drawn by this program"),
+            name,
+            source: Measured::or_missing(source, "drawn by this program"),
             train_images: dataset.train.len() as u32,
             test_images: dataset.test.len() as u32,
         },
