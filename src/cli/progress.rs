@@ -137,8 +137,8 @@ impl Observer for TerminalObserver {
     }
 
     fn checkpoint(&mut self, result: &RunResult) -> Result<()> {
-        let of = |repeat: usize| result.repeats[repeat].epochs.iter().map(move |epoch| (&result.repeats[repeat], epoch));
-        let epochs: Vec<(&Repeat, &Epoch)> = (0..result.repeats.len()).flat_map(of).collect();
+        let epochs: Vec<(&Repeat, &Epoch)> =
+            result.repeats.iter().flat_map(|repeat| repeat.epochs.iter().map(move |epoch| (repeat, epoch))).collect();
         for (repeat, epoch) in &epochs[self.epochs_shown.min(epochs.len())..] {
             self.print_line(&epoch_line(epoch, repeat, result));
         }

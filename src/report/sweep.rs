@@ -35,7 +35,7 @@ pub(super) fn headline(result: &RunResult, sweep: &Sweep) -> String {
     };
     let sizes = sweep.points.len();
     let (against, plan, data) = (word(sweep.variable), &result.plan.name, &result.data.name);
-    format!("step time against {against} with plan {plan}, {timed} of {sizes} sizes timed{at}, {data}")
+    format!("step time against {against}, plan {plan}, {timed} of {sizes} sizes timed{at}, {data}")
 }
 
 /// The size of a point: its batch or its width.

@@ -61,7 +61,7 @@ fn batches_are_timed_and_one_too_large_is_a_row_with_its_reason() {
 fn a_width_without_a_network_is_a_row_with_its_reason() {
     let folder = TempDir::new().unwrap();
     let (stdout, _) = sweep(folder.path(), &[&SHORT[..], &["--width", "0.5,0.3"]].concat(), 0);
-    assert!(stdout.contains("step time against width with plan layered, 1 of 2 sizes timed, batch 128"), "{stdout}");
+    assert!(stdout.contains("step time against width, plan layered, 1 of 2 sizes timed, batch 128"), "{stdout}");
     assert!(stdout.contains("choose a multiple of 0.25"), "{stdout}");
     assert!(stdout.contains("1 of 2 sizes were timed"), "{stdout}");
     assert!(!stdout.contains("epoch") && !stdout.contains("NaN"), "{stdout}");
@@ -112,7 +112,7 @@ fn a_sweep_times_the_plan_that_a_run_would_use_and_names_it() {
     let name = if shipped.environment.adapter.software { "fused_lanes" } else { "fused" };
     assert_eq!((shipped.plan.name.as_str(), shipped.settings.plan.value.as_str()), (name, name));
     assert!(stderr.contains(&format!("plan: {name}\n")), "{stderr}");
-    assert!(text(&shipped, 100).contains(&format!("with plan {name}")));
+    assert!(text(&shipped, 100).contains(&format!("against batch, plan {name}, ")));
     let (named, _) = of(&["--plan", "fused:images=1"]);
     assert_eq!(named.plan.name, "fused");
     assert_eq!(named.plan.tuning.get("images").map(String::as_str), Some("1"));

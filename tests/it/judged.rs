@@ -28,8 +28,8 @@ fn bound(result: &RunResult) -> Option<TrainingBound> {
 fn the_words_follow_the_roofline() {
     assert_eq!(bound(&at_peaks(7.0, 2.0)), Some(TrainingBound::Device));
     assert_eq!(bound(&at_peaks(NEAR_ROOF_PCT - 1.0, NEAR_ROOF_PCT - 1.0)), Some(TrainingBound::Device));
-    assert_eq!(bound(&at_peaks(NEAR_ROOF_PCT, 20.0)), Some(TrainingBound::Compute));
-    assert_eq!(bound(&at_peaks(20.0, NEAR_ROOF_PCT)), Some(TrainingBound::Bandwidth));
+    assert_eq!(bound(&at_peaks(NEAR_ROOF_PCT + 1.0, 20.0)), Some(TrainingBound::Compute));
+    assert_eq!(bound(&at_peaks(20.0, NEAR_ROOF_PCT + 1.0)), Some(TrainingBound::Bandwidth));
     let far = at_peaks(7.0, 2.0);
     for surface in [text(&far, 400), html(&far)] {
         assert!(surface.contains("device-bound: running kernels takes 9"), "{surface}");
