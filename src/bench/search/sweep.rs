@@ -145,6 +145,7 @@ fn mark_as_sweep(job: &SweepJob<'_>, result: &mut RunResult) {
     let phases = &mut result.phases;
     (phases.upload_s, phases.train_s, phases.evaluate_s, phases.cold_total_s) =
         (missing(), missing(), missing(), missing());
+    result.repeating = Measured::missing("a sweep completes no training");
     result.summary = Summary {
         train_s: missing(),
         train_mad_s: missing(),
