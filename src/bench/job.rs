@@ -65,12 +65,11 @@ pub struct Setup<'a> {
 pub fn initial_result(setup: Setup<'_>) -> RunResult {
     let Setup { mut settings, environment, dataset, started_utc, adapter_s, data_s } = setup;
     // Where things lie on a machine is nobody's concern to whom the result is shown.
-    let last_part = |path: String| escape::last_part(&path).to_owned();
-    settings.data.value = last_part(settings.data.value);
-    settings.init.value = settings.init.value.map(last_part);
-    let source = dataset.source.clone().map(last_part);
-    let name = match (&dataset.source, &source) {
-        (Some(path), Some(last)) if !path.is_empty() => dataset.name.replace(path.as_str(), last),
+    settings.data.value = escape::last_part(&settings.data.value).to_owned();
+    settings.init.value = settings.init.value.map(|path| escape::last_part(&path).to_owned());
+    let source = dataset.source.as_deref().map(|path| escape::last_part(path).to_owned());
+    let name = match (dataset.source.as_deref(), &source) {
+        (Some(path), Some(last)) if !path.is_empty() => dataset.name.replace(path, last),
         _ => dataset.name.clone(),
     };
     let mut non_standard = differences_from_standard(&settings, dataset.identity);

@@ -136,11 +136,14 @@ pub fn compare_text(first: &RunResult, second: &RunResult, width: u16) -> String
     };
     let steps = |result: &RunResult, interval: &Measured<Interval>| {
         let us = |seconds: f64| three_digits(1e6 * seconds);
-        let trainings = timed_steps_s(result).len();
+        let trainings = match timed_steps_s(result).len() {
+            1 => "1 training".to_owned(),
+            count => format!("{count} trainings"),
+        };
         let interval = or_reason(interval, |interval| {
             format!("{} % interval {} to {} us", interval.confidence_pct, us(interval.low_s), us(interval.high_s))
         });
-        format!("step, timed: median of {trainings} trainings, {interval}")
+        format!("step, timed: median of {trainings}, {interval}")
     };
     let [first_interval, second_interval] = &comparison.intervals;
     let mut about: Facts = vec![
