@@ -5,10 +5,11 @@
 //! | module | holds |
 //! |---|---|
 //! | [`error`] | failures and their exit codes |
+//! | [`escape`] | foreign text in a form that no terminal or page interprets |
 //! | [`hash`] | SHA-256 as text |
 //! | [`rng`] | counter-based random bits, bit-equal to their WGSL twin |
 //! | [`model`] | the CNN as data: layers, shapes, parameter layout |
-//! | [`stats`] | median, deviation, bootstrap, fitted lines |
+//! | [`stats`] | median, deviation, confidence interval, fitted lines |
 //! | [`data`] | images and labels: IDX files and synthetic digits |
 //! | [`weights`] | safetensors files in PyTorch's layout |
 //! | [`mod@reference`] | one plain f64 function for each kernel: the oracle |
@@ -35,6 +36,7 @@ pub mod cli;
 pub mod cpu;
 pub mod data;
 pub mod error;
+pub mod escape;
 pub mod gpu;
 pub mod hash;
 pub mod kernels;

@@ -1,9 +1,11 @@
 //! Robust statistics of a few samples: median, spread, a nonparametric confidence interval, and fitted lines.
 
-use crate::rng::{Sequence, Stream};
+/// Fewest samples with a confidence interval of their median: the median lies between the extremes of n samples with
+/// probability 1 - 2^(1 - n), which exceeds [`CONFIDENCE`] from n = 6.
+pub const MIN_SAMPLES_FOR_INTERVAL: usize = 6;
 
-/// Resamples behind a bootstrap interval.
-pub const RESAMPLES: u32 = 10_000;
+/// Confidence of [`median_interval`].
+pub const CONFIDENCE: f64 = 0.95;
 
 /// The median of `samples`, the mean of the two middle ones for an even number; `None` for no samples.
 pub fn median(samples: &[f64]) -> Option<f64> {
@@ -21,22 +23,30 @@ pub fn median_absolute_deviation(samples: &[f64]) -> Option<f64> {
     median(&deviations)
 }
 
-/// The ends of the 95 % percentile bootstrap interval of the median; `None` for fewer than two samples.
+/// The ends of a confidence interval of the median; `None` for fewer than [`MIN_SAMPLES_FOR_INTERVAL`] samples.
 ///
-/// The same samples and seed give the same interval. Source: B. Efron, "Bootstrap methods: another look at the
-/// jackknife", The Annals of Statistics 7(1), 1979.
-pub fn bootstrap_interval(samples: &[f64], seed: u64) -> Option<(f64, f64)> {
-    let count = u32::try_from(samples.len()).ok().filter(|&count| count >= 2)?;
-    let mut sequence = Sequence::new(seed, Stream::Check, u32::MAX);
-    let mut medians: Vec<f64> = (0..RESAMPLES)
-        .filter_map(|_| {
-            let resample: Vec<f64> = (0..count).map(|_| samples[sequence.below(count) as usize]).collect();
-            median(&resample)
-        })
-        .collect();
-    medians.sort_unstable_by(f64::total_cmp);
-    let tail = medians.len() / 40;
-    Some((medians[tail], medians[medians.len() - 1 - tail]))
+/// They are the two samples equally far from the extremes between which the median of any distribution lies with a
+/// probability of at least [`CONFIDENCE`], and the innermost such pair.
+///
+/// Source: W. R. Thompson, "On confidence ranges for the median and other expectation distributions for populations of
+/// unknown distribution form", The Annals of Mathematical Statistics 7(3), 1936.
+pub fn median_interval(samples: &[f64]) -> Option<(f64, f64)> {
+    let mut sorted = samples.to_vec();
+    sorted.sort_unstable_by(f64::total_cmp);
+    let count = sorted.len();
+    // The median lies below sample k + 1 where at most k of the samples do: a binomial tail, from its logarithms.
+    let mut ln_term = -(count as f64) * std::f64::consts::LN_2;
+    let mut tail = 0.0;
+    let mut outer = None;
+    for index in 0..count / 2 {
+        tail += ln_term.exp();
+        if 1.0 - 2.0 * tail < CONFIDENCE {
+            break;
+        }
+        outer = Some(index);
+        ln_term += ((count - index) as f64 / (index + 1) as f64).ln();
+    }
+    outer.map(|index| (sorted[index], sorted[count - 1 - index]))
 }
 
 /// The quantile at `share` (0 to 1) of the samples, by linear interpolation; `None` for no samples.
@@ -227,28 +237,17 @@ mod tests {
     }
 
     #[test]
-    fn the_interval_needs_two_samples_and_lies_within_them() {
-        assert_eq!(bootstrap_interval(&[], 1), None);
-        assert_eq!(bootstrap_interval(&[2.0], 1), None);
-        let samples = [10.0, 11.0, 12.0, 13.0, 14.0];
-        let (low, high) = bootstrap_interval(&samples, 1).expect("five samples are enough");
-        assert_eq!(
-            (low, high),
-            (10.0, 14.0),
-            "of five samples, more than 2.5 % of resamples have the extremes as median"
-        );
-        assert_eq!(bootstrap_interval(&samples, 1), bootstrap_interval(&samples, 1));
-    }
-
-    #[test]
-    fn the_interval_covers_the_true_median_about_as_often_as_it_says() {
-        let covered = (0..100)
-            .filter(|&case| {
-                let mut sequence = Sequence::new(case, Stream::Check, 0);
-                let samples: Vec<f64> = (0..25).map(|_| f64::from(sequence.uniform())).collect();
-                bootstrap_interval(&samples, case).is_some_and(|(low, high)| low <= 0.5 && 0.5 <= high)
-            })
-            .count();
-        assert!((88..=99).contains(&covered), "{covered} of 100");
+    fn the_interval_needs_six_samples_and_leaves_out_extremes_from_nine_on() {
+        let samples: Vec<f64> = (1..=20).rev().map(f64::from).collect();
+        let of = |count: usize| median_interval(&samples[20 - count..]);
+        assert_eq!([0, 1, 5].map(of), [None; 3]);
+        assert_eq!(MIN_SAMPLES_FOR_INTERVAL, (1..).find(|&count| of(count).is_some()).unwrap());
+        // The tables of the sign test.
+        for (count, ends) in [(6, (1.0, 6.0)), (8, (1.0, 8.0)), (9, (2.0, 8.0)), (12, (3.0, 10.0)), (20, (6.0, 15.0))] {
+            assert_eq!(of(count), Some(ends), "{count} samples");
+        }
+        let many: Vec<f64> = (0..3000).map(f64::from).collect();
+        let (low, high) = median_interval(&many).unwrap();
+        assert!((1440.0..1450.0).contains(&low) && low + high == 2999.0, "{low} to {high}");
     }
 }

@@ -8,6 +8,7 @@
 
 use crate::data::format::Format;
 use crate::error::{Error, Result};
+use crate::escape;
 use crate::model::Model;
 use half::{bf16, f16};
 use safetensors::tensor::{Dtype, SafeTensors, TensorView};
@@ -59,7 +60,8 @@ pub fn from_safetensors(model: &Model, bytes: &[u8]) -> Result<Vec<f32>> {
         if !model.parameters.iter().any(|own| own.name == name) {
             let known: Vec<&str> = model.parameters.iter().map(|parameter| parameter.name.as_str()).collect();
             return Err(Error::Data(format!(
-                "the tensor {full_name} is not one of this network's: {}",
+                "the tensor {} is not one of this network's: {}",
+                escape::line(full_name),
                 known.join(", ")
             )));
         }
@@ -121,7 +123,7 @@ fn opened(bytes: &[u8]) -> Result<SafeTensors<'_>> {
                     "this is {name} and no safetensors file: {advice}, or save the weights again"
                 ));
             }
-            _ => format!("not a whole safetensors file ({error})"),
+            _ => format!("not a whole safetensors file ({})", escape::line(&error.to_string())),
         };
         Error::Data(format!("this is {what}; save the weights again with safetensors.torch.save_file"))
     })

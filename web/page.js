@@ -195,8 +195,7 @@ function progressEvent(text) {
   } else if (event.progress) {
     showProgress(event.progress);
   } else if (event.epoch) {
-    running.losses.push(...event.epoch.loss_curve);
-    drawCurve(running.losses);
+    drawCurve(event.epoch.loss_curve);
   } else if (event.partial) {
     running.partial = event.partial;
   }
@@ -208,7 +207,7 @@ function showProgress({ repeat, epoch, step, images_per_s: rate }) {
     $("phase").textContent = `${PHASES.train} …`;
   }
   running.rate = running.rate ? 0.8 * running.rate + 0.2 * rate : rate;
-  const [done, all] = step;
+  const [done, all] = ([running.step, running.steps] = step);
   $("bar").value = done / all;
   const left = ((all - done) * running.batch) / running.rate;
   const training = repeat[1] > 1 ? `training ${repeat[0]} of ${repeat[1]}, ` : "";
@@ -219,24 +218,29 @@ function showProgress({ repeat, epoch, step, images_per_s: rate }) {
 
 function duration(seconds) {
   if (seconds < 120) return `${number(seconds)} s`;
-  if (seconds < 7200) return `${number(seconds / 60)} min`;
-  return `${number(seconds / 3600, 1)} h`;
+  return seconds < 7200 ? `${number(seconds / 60)} min` : `${number(seconds / 3600, 1)} h`;
 }
 
+/** Adds the losses of an epoch, or of the part of one that was done, each at its step. */
 function drawCurve(losses) {
-  const top = Math.max(...losses, 0.1);
-  const point = (loss, index) => `${34 + (278 * index) / Math.max(1, losses.length - 1)},${104 - (92 * loss) / top}`;
-  $("curve-line").setAttribute("points", losses.map(point).join(" "));
+  if (running.step <= running.drawn) [running.curve, running.drawn] = [[], 0];
+  const step = (part) => running.drawn + ((part + 0.5) / losses.length) * (running.step - running.drawn);
+  running.curve.push(...losses.map((loss, part) => [step(part), loss]));
+  running.drawn = running.step;
+  const top = Math.max(...running.curve.map(([, loss]) => loss), 0.1);
+  const point = ([step, loss]) => `${34 + (278 * step) / running.steps},${104 - (92 * loss) / top}`;
+  $("curve-line").setAttribute("points", running.curve.map(point).join(" "));
   $("curve-top").textContent = top.toFixed(1);
-  $("curve").hidden = losses.length === 0;
+  $("curve-steps").textContent = `step ${number(running.steps)}`;
+  $("curve").hidden = running.curve.length === 0;
 }
 
 async function start(quick) {
   const asked = request(quick);
   const now = performance.now();
-  running = { quick, batch: asked.batch ?? 128, losses: [], rate: 0, heard: now, trainStart: now };
-  $("quick").disabled = true;
-  $("standard").disabled = true;
+  running = { quick, batch: asked.batch ?? 128, rate: 0, heard: now, trainStart: now };
+  Object.assign(running, { curve: [], drawn: 0, step: 0, steps: 1 });
+  $("quick").disabled = $("standard").disabled = true;
   $("cancel").disabled = false;
   $("problem").hidden = true;
   $("result").hidden = true;

@@ -1,7 +1,7 @@
 //! The time account of a training: the host's timeline combined with the profile's device times.
 
 use super::host_timeline::{Activity, HostTimeline};
-use crate::result::{Account, Measured, Peaks, Profile, TrainingBound, Verdict, no_device_time_factor};
+use crate::result::{Account, Measured, no_device_time_factor, not_reached};
 
 /// Device times of one full batch, seconds; means, since the parts of the account add up.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -77,54 +77,17 @@ pub fn account(
         rest_s: wall_s - explained_s,
         device_time_factor: factor.map_or_else(no_device_time_factor, Measured::from),
         host,
-        verdict: Verdict { bound: TrainingBound::Compute, words: String::new() },
+        verdict: not_reached(),
     };
-    account.verdict = verdict(&account, 0.0);
+    account.verdict = account.judge(None, None);
     account
-}
-
-/// Refines the verdict of `account` with the measured peaks: the time of an empty dispatch counts as launching, not
-/// computing.
-pub fn compare_with_peaks(account: &mut Account, profile: &Profile, peaks: &Peaks) {
-    let Some(launch_ns) = peaks.launch_ns() else { return };
-    let mut all_ns = 0.0;
-    let mut launches_ns = 0.0;
-    for time in &profile.kernels {
-        let Some(&median_ns) = time.median_ns.value() else { continue };
-        let calls = f64::from(time.calls_per_step);
-        all_ns += calls * median_ns;
-        launches_ns += calls * launch_ns.min(median_ns);
-    }
-    if all_ns > 0.0 {
-        account.verdict = verdict(account, launches_ns / all_ns);
-    }
-}
-
-/// Which of computing, launching and the host takes most of the wall time; `launch_share` of the kernels' time is that
-/// of empty dispatches.
-fn verdict(account: &Account, launch_share: f64) -> Verdict {
-    let share = |seconds: f64| 100.0 * seconds / account.wall_s;
-    let compute = share(account.kernels_s * (1.0 - launch_share));
-    let launch = share(account.kernels_s * launch_share + account.gaps_s.max(0.0) + account.encode_submit_s);
-    let host = share(account.transfer_s + account.host_s);
-    let words = |what: &str| {
-        format!(
-            "{what}: computing takes {compute:.1} % of the training, launching {launch:.1} %, transfers and other work of the host {host:.1} %"
-        )
-    };
-    if compute >= launch && compute >= host {
-        Verdict { bound: TrainingBound::Compute, words: words("compute-bound") }
-    } else if launch >= host {
-        Verdict { bound: TrainingBound::Launch, words: words("launch-bound") }
-    } else {
-        Verdict { bound: TrainingBound::Host, words: words("bound by the host") }
-    }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
     use crate::bench::host_timeline::Interval;
+    use crate::result::TrainingBound;
     use web_time::Instant;
 
     /// A timeline of (activity, seconds, in flight).
@@ -169,14 +132,14 @@ mod tests {
         assert!((account.transfer_s - 0.7).abs() < 1e-9);
         assert!((account.host_s - 0.2).abs() < 1e-9, "time outside the timeline is the host's");
         assert!(account.rest_s.abs() < 1e-9);
-        assert_eq!(account.verdict.bound, TrainingBound::Compute);
+        assert_eq!(account.verdict.value().map(|verdict| verdict.bound), Some(TrainingBound::Device));
         assert!((account.host.encode_s - 1.1).abs() < 1e-9);
     }
 
     #[test]
     fn a_fast_device_waits_for_the_encoding() {
         let host_timeline =
-            host_timeline(&[(Activity::Encode, 6.0, true), (Activity::Submit, 1.0, true), (Activity::Wait, 3.0, true)]);
+            host_timeline(&[(Activity::Encode, 6.0, true), (Activity::Submit, 1.6, true), (Activity::Wait, 2.4, true)]);
         let account = account(
             &host_timeline,
             DeviceStep { kernels_s: 0.1, step_s: 0.2, host_step_s: None },
@@ -186,9 +149,9 @@ mod tests {
             10.0,
         );
         closes(&account);
-        assert!((account.encode_submit_s - 7.0).abs() < 1e-9, "no more than was measured: {account:?}");
-        assert!((account.rest_s - 1.0).abs() < 1e-9);
-        assert_eq!(account.verdict.bound, TrainingBound::Launch);
+        assert!((account.encode_submit_s - 7.6).abs() < 1e-9, "no more than was measured: {account:?}");
+        assert!((account.rest_s - 0.4).abs() < 1e-9);
+        assert_eq!(account.verdict.value().map(|verdict| verdict.bound), Some(TrainingBound::Launch));
     }
 
     #[test]
@@ -217,6 +180,7 @@ mod tests {
         );
         closes(&account);
         assert!((account.rest_pct() + 10.0).abs() < 1e-9);
+        assert!(account.verdict.reason().is_some_and(|reason| reason.contains("add up to 110.0 %")), "{account:?}");
     }
 
     #[test]
@@ -245,7 +209,8 @@ mod tests {
             10.0,
         );
         closes(&account);
-        assert_eq!(account.verdict.bound, TrainingBound::Host);
-        assert!(account.verdict.words.contains("60.0 %"), "{}", account.verdict.words);
+        let verdict = account.verdict.value().unwrap();
+        assert_eq!(verdict.bound, TrainingBound::Host);
+        assert!(verdict.words.contains("60.0 %"), "{}", verdict.words);
     }
 }

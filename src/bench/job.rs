@@ -5,6 +5,7 @@ use super::profile_options::ProfileOptions;
 use super::stopping;
 use super::validate::{difference_in_images, differences_from_standard};
 use crate::data::Dataset;
+use crate::escape;
 use crate::model::{Model, Training};
 use crate::result::{self, Environment, Measured, Peaks, Phases, RunResult, Settings, Status, Summary, Timeline};
 use crate::trainer::TrainingConfig;
@@ -62,7 +63,15 @@ pub struct Setup<'a> {
 
 /// Creates the result of a run that has not measured anything yet; its status is partial.
 pub fn initial_result(setup: Setup<'_>) -> RunResult {
-    let Setup { settings, environment, dataset, started_utc, adapter_s, data_s } = setup;
+    let Setup { mut settings, environment, dataset, started_utc, adapter_s, data_s } = setup;
+    // Where things lie on a machine is nobody's concern to whom the result is shown.
+    settings.data.value = escape::last_part(&settings.data.value).to_owned();
+    settings.init.value = settings.init.value.map(|path| escape::last_part(&path).to_owned());
+    let source = dataset.source.as_deref().map(|path| escape::last_part(path).to_owned());
+    let name = match (dataset.source.as_deref(), &source) {
+        (Some(path), Some(last)) if !path.is_empty() => dataset.name.replace(path, last),
+        _ => dataset.name.clone(),
+    };
     let mut non_standard = differences_from_standard(&settings, dataset.identity);
     non_standard.extend(difference_in_images(dataset.train.len(), dataset.test.len()));
     let model = Model::new(settings.dropout.value);
@@ -84,8 +93,8 @@ pub fn initial_result(setup: Setup<'_>) -> RunResult {
         environment,
         data: result::Data {
             identity: dataset.identity,
-            name: dataset.name.clone(),
-            source: Measured::or_missing(dataset.source.clone(), "drawn by this program"),
+            name,
+            source: Measured::or_missing(source, "drawn by this program"),
             train_images: dataset.train.len() as u32,
             test_images: dataset.test.len() as u32,
         },

@@ -65,7 +65,7 @@ async fn finish(
         let profiled = opened.profile(job, options, last, result, observer).await?;
         timeline.alignment_ns = profiled.alignment_ns;
         timeline.events.extend(profiled.events);
-        result.summary.gpu_busy_pct = result.account.clone().map(|account| account.busy_pct());
+        result.summary.gpu_busy_pct = result.account.and_then(result::Account::busy_pct);
     }
     Ok(Finished { parameters, timeline })
 }
@@ -173,7 +173,7 @@ pub(super) fn summarise(result: &mut RunResult, config: &TrainingConfig) {
     result.phases.train_s = first.train_s.clone();
     result.phases.evaluate_s = first.evaluate_s.clone();
     let images = train::images_trained(first, config, result.data.train_images);
-    result.summary = Summary::of(&result.repeats, images, result.model.training_macs, config.seed);
+    result.summary = Summary::of(&result.repeats, images, result.model.training_macs);
 }
 
 /// Records the exchange time and scaling efficiency of the last timed training if it was data parallel.

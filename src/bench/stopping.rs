@@ -6,9 +6,8 @@ use crate::stats::{self, Slope};
 /// Seconds of training after which a quick run stops.
 pub const QUICK_TRAIN_S: f64 = 30.0;
 
-/// Minimum number of trainings for an interval of their median: the median lies between the extremes of n samples with
-/// probability 1 - 2^(1 - n), which exceeds 95 % from n = 6.
-pub const MIN_TRAININGS_FOR_INTERVAL: u32 = 6;
+/// Minimum number of trainings for an interval of their median.
+const MIN_TRAININGS_FOR_INTERVAL: u32 = stats::MIN_SAMPLES_FOR_INTERVAL as u32;
 /// Maximum number of trainings, however wide their interval is.
 pub const MAX_TRAININGS: u32 = 1000;
 /// Upper bound of a soak's epochs; it stops by time.
@@ -77,6 +76,11 @@ pub fn soak(epochs: &[Epoch]) -> Measured<Soak> {
         let value = slope.as_ref().map(|slope| 100.0 * of(slope) / slope.at_start);
         Measured::or_missing(value, "too few epochs for a line: give --soak more minutes")
     };
+    let uncertain = slope.as_ref().is_some_and(|slope| slope.error > slope.slope.abs());
+    let drift = match uncertain {
+        true => Measured::missing("its standard error exceeds it: give --soak more minutes"),
+        false => relative(|slope| slope.slope),
+    };
     Measured::Value(Soak {
         epochs: epochs.len() as u32,
         best_s: best.train_s,
@@ -84,7 +88,7 @@ pub fn soak(epochs: &[Epoch]) -> Measured<Soak> {
         worst_s: worst.train_s,
         worst_epoch: worst.epoch,
         median_s,
-        drift_pct_per_hour: relative(|slope| slope.slope),
+        drift_pct_per_hour: drift,
         drift_error_pct_per_hour: relative(|slope| slope.error),
     })
 }
@@ -183,6 +187,15 @@ mod tests {
         let drift = *soak.drift_pct_per_hour.value().unwrap();
         assert!((drift - 100.0).abs() < 1e-6, "{drift}");
         assert!(soak.drift_error_pct_per_hour.value().is_some_and(|error| error.abs() < 1e-3));
+    }
+
+    #[test]
+    fn a_drift_that_its_error_exceeds_is_withheld() {
+        let noise = [9.0, 36.0, 36.9, 36.1, 36.8, 36.2, 36.7, 36.0, 36.5];
+        let soak = soak(&epochs(&noise));
+        let soak = soak.value().unwrap();
+        assert!(soak.drift_pct_per_hour.reason().is_some_and(|reason| reason.contains("standard error exceeds it")));
+        assert!(soak.drift_error_pct_per_hour.value().is_some_and(|error| *error > 0.0));
     }
 
     #[test]

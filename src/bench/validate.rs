@@ -9,6 +9,9 @@ use crate::result::{Measured, RunResult, Settings, Status};
 /// 1.0.
 pub const ACCEPTED_TEST_ERROR_PCT: [f64; 2] = [0.4, 1.5];
 
+/// How the phrase about a quick run begins.
+const A_QUICK_RUN: &str = "a quick run";
+
 /// Differences of these settings and data from the standard task, one phrase each.
 pub fn differences_from_standard(settings: &Settings, identity: Identity) -> Vec<String> {
     let standard = Training::STANDARD;
@@ -21,12 +24,16 @@ pub fn differences_from_standard(settings: &Settings, identity: Identity) -> Vec
     note(identity == Identity::Synthetic, "synthetic digits instead of MNIST".into());
     note(identity == Identity::Other, "other data than MNIST".into());
     let epochs = settings.epochs.value;
-    note(settings.quick.value, format!("a quick run, cut short after {QUICK_TRAIN_S} s of training"));
     let counted = if epochs == 1 { "1 epoch".to_owned() } else { format!("{epochs} epochs") };
+    let quick = settings.quick.value;
+    note(
+        quick,
+        format!("{A_QUICK_RUN} of {counted} or {QUICK_TRAIN_S} s of training instead of {} epochs", standard.epochs),
+    );
     if let Some(minutes) = settings.stopping.soak_min.value.value() {
         note(true, format!("a soak of {minutes} minutes instead of {} epochs", standard.epochs));
     }
-    note(epochs != standard.epochs, format!("{counted} instead of {}", standard.epochs));
+    note(!quick && epochs != standard.epochs, format!("{counted} instead of {}", standard.epochs));
     let batch = settings.batch.value;
     note(batch != standard.batch, format!("batch {batch} instead of {}", standard.batch));
     if let Some(steps) = settings.steps.value.value() {
@@ -46,8 +53,15 @@ pub fn difference_in_images(train: usize, test: usize) -> Option<String> {
         .then(|| format!("{train} training and {test} test images instead of {standard_train} and {standard_test}"))
 }
 
-/// Sets the status of a finished run: complete, or invalid with its reasons.
+/// Sets the status of a finished run: complete, or invalid with its reasons. Names a training that was cut short, and
+/// the phases that this kind of run does not have.
 pub fn validate(result: &mut RunResult) {
+    let cut = format!("; cut short after {QUICK_TRAIN_S} s");
+    if result.was_cut_short() {
+        let quick = result.non_standard.iter_mut().find(|phrase| phrase.starts_with(A_QUICK_RUN));
+        quick.filter(|phrase| !phrase.ends_with(&cut)).into_iter().for_each(|phrase| phrase.push_str(&cut));
+    }
+    result.phases.end();
     let mut reasons = Vec::new();
     let finite = |value: &Measured<f64>| value.value().is_some_and(|value| value.is_finite());
     let epochs = result.repeats.iter().flat_map(|repeat| &repeat.epochs);
@@ -125,8 +139,8 @@ mod tests {
             stopping: StoppingRule { soak_min: Setting::new(Measured::Value(30.0), option), ..StoppingRule::default() },
             ..standard_settings()
         };
-        assert_eq!(differences_from_standard(&changed, Identity::Mnist).len(), 8);
-        assert_eq!(differences_from_standard(&changed, Identity::Synthetic).len(), 9);
+        assert_eq!(differences_from_standard(&changed, Identity::Mnist).len(), 7);
+        assert_eq!(differences_from_standard(&changed, Identity::Synthetic).len(), 8);
         assert_eq!(differences_from_standard(&standard_settings(), Identity::Other).len(), 1);
         assert_eq!(difference_in_images(60_000, 10_000), None);
         assert!(difference_in_images(600, 100).is_some_and(|phrase| phrase.starts_with("600 training and 100 test")));

@@ -1,5 +1,6 @@
 //! Files that others wrote, or a shell redirected: read within a limit, from standard input where the name is `-`.
 
+use crate::escape;
 use std::fs::File;
 use std::io::{IsTerminal, Read};
 use std::path::Path;
@@ -15,9 +16,9 @@ pub const RESULT_LIMIT_BYTES: u64 = 64 << 20;
 /// short.
 pub const WEIGHTS_LIMIT_BYTES: u64 = 16 << 20;
 
-/// What a file is called in messages and tables.
+/// What a file is called in messages and tables, on one line.
 pub fn shown(path: &Path) -> String {
-    if is_stdin(path) { "standard input".to_owned() } else { path.display().to_string() }
+    if is_stdin(path) { "standard input".to_owned() } else { escape::line(&path.to_string_lossy()).into_owned() }
 }
 
 /// Whether a name stands for standard input.

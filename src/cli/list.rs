@@ -4,6 +4,7 @@ use super::flags::{BACKEND_VARIABLE, find_adapters, option_or_variable};
 use super::{cpu, terminal};
 use crate::cpu::{CpuTarget, NAME};
 use crate::error::{Error, Result};
+use crate::escape;
 use crate::gpu::{AdapterInfo, adapter};
 use crate::result::Origin;
 use clap::Args;
@@ -56,7 +57,7 @@ fn json(adapters: &[AdapterInfo], target: Option<&CpuTarget>) -> Result<String> 
             "threads": target.threads,
         })
     }));
-    serde_json::to_string_pretty(&rows).map_err(failed)
+    Ok(escape::json(&serde_json::to_string_pretty(&rows).map_err(failed)?).into_owned())
 }
 
 fn table(adapters: &[AdapterInfo], target: Option<&CpuTarget>) -> String {

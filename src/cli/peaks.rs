@@ -64,7 +64,7 @@ pub fn peaks(args: &PeaksArgs) -> Result<()> {
         return terminal::output(&peaks.to_json()?);
     }
     let text = report::peaks_text(&peaks, args.explain, terminal::width());
-    terminal::output(&terminal::paint(&text))
+    terminal::reports([text].into_iter())
 }
 
 /// The peaks of `adapter` from the cache if they are valid for this adapter, driver and program, else measured and

@@ -5,7 +5,8 @@ use super::terminal;
 use crate::bench::{self, Observer, Progress};
 use crate::data::Identity;
 use crate::error::Result;
-use crate::result::{Epoch, Measured, RunResult};
+use crate::result::{Epoch, Measured, Repeat, RunResult};
+use crate::{escape, report};
 use indicatif::{ProgressBar, ProgressStyle};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, OnceLock};
@@ -74,6 +75,7 @@ impl TerminalObserver {
 
     /// Prints a line on stderr, above the progress bar if it is visible.
     pub(super) fn print_line(&self, line: &str) {
+        let line = &escape::line(line);
         if self.bar.is_hidden() {
             terminal::message(line);
         } else {
@@ -135,20 +137,22 @@ impl Observer for TerminalObserver {
     }
 
     fn checkpoint(&mut self, result: &RunResult) -> Result<()> {
-        let epochs: Vec<&Epoch> = result.repeats.iter().flat_map(|repeat| &repeat.epochs).collect();
-        for epoch in &epochs[self.epochs_shown.min(epochs.len())..] {
-            self.print_line(&epoch_line(epoch, result));
+        let epochs: Vec<(&Repeat, &Epoch)> =
+            result.repeats.iter().flat_map(|repeat| repeat.epochs.iter().map(move |epoch| (repeat, epoch))).collect();
+        for (repeat, epoch) in &epochs[self.epochs_shown.min(epochs.len())..] {
+            self.print_line(&epoch_line(epoch, repeat, result));
         }
         self.epochs_shown = epochs.len();
         self.file.write(&self.with_previous(result))
     }
 }
 
-/// The figures of an epoch; error rates on other data than MNIST are marked.
-fn epoch_line(epoch: &Epoch, result: &RunResult) -> String {
+/// The figures of an epoch, or of a part of one; error rates on other data than MNIST are marked.
+fn epoch_line(epoch: &Epoch, repeat: &Repeat, result: &RunResult) -> String {
+    let number = report::epoch_words(epoch.epoch, repeat, result.steps_per_epoch());
     let of = match result.settings.stopping.soak_min.value {
-        Measured::Value(_) => String::new(),
-        Measured::Missing { .. } => format!("/{}", result.settings.epochs.value),
+        Measured::Missing { .. } if number.parse::<u32>().is_ok() => format!("/{}", result.settings.epochs.value),
+        _ => String::new(),
     };
     let on = match result.data.identity {
         Identity::Mnist => "",
@@ -160,8 +164,7 @@ fn epoch_line(epoch: &Epoch, result: &RunResult) -> String {
         None => "n/a".to_owned(),
     };
     format!(
-        "epoch {:>2}{of}: {:8.3} s, loss {}, training error {} %, test error {} %{on}",
-        epoch.epoch,
+        "epoch {number:>2}{of}: {:8.3} s, loss {}, training error {} %, test error {} %{on}",
         epoch.train_s,
         figure(&epoch.train_loss, 4),
         figure(&epoch.train_error_pct, 2),

@@ -51,8 +51,7 @@ pub fn report(args: &ReportArgs) -> Result<()> {
             _ => format!("[\n{}\n]", documents.join(",\n")),
         });
     }
-    let shown = results.iter().map(|result| terminal::paint(&report::text(result, terminal::width())));
-    terminal::output(&shown.map(|text| text.trim_end().to_owned()).collect::<Vec<_>>().join("\n\n\n"))
+    terminal::reports(results.iter().map(|result| report::text(result, terminal::width())))
 }
 
 /// Whether a file can be put at `path`, before any work is done for it.

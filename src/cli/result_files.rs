@@ -3,6 +3,7 @@
 use super::input;
 use crate::data::format::Format;
 use crate::error::{Error, Result as Outcome};
+use crate::escape;
 use crate::report::LoadedResult;
 use crate::result::{RunResult, SCHEMA, SCHEMA_VERSION};
 use serde::de::{Deserializer, Error as _, SeqAccess, Visitor};
@@ -39,7 +40,7 @@ pub fn collect(paths: &[PathBuf]) -> Collected {
 /// # Errors
 /// A sentence, if there is nothing there, it cannot be read, or it is a folder without any.
 pub fn files_at(path: &Path) -> Result<Vec<PathBuf>, String> {
-    let unreadable = |error: std::io::Error| format!("{} cannot be read ({error})", path.display());
+    let unreadable = |error: std::io::Error| format!("{} cannot be read ({error})", input::shown(path));
     if input::is_stdin(path) || !fs::metadata(path).map_err(unreadable)?.is_dir() {
         return Ok(vec![path.to_owned()]);
     }
@@ -52,7 +53,7 @@ pub fn files_at(path: &Path) -> Result<Vec<PathBuf>, String> {
     }
     files.sort();
     if files.is_empty() {
-        return Err(format!("{} holds no JSON file; `gpubench` makes a result", path.display()));
+        return Err(format!("{} holds no JSON file; `gpubench` makes a result", input::shown(path)));
     }
     Ok(files)
 }
@@ -65,7 +66,7 @@ impl Collected {
             Err(problem) => return self.problems.push(format!("{shown}: it {problem}")),
         };
         let file = path.file_name().filter(|_| !input::is_stdin(path));
-        let file = file.map_or_else(|| shown.clone(), |name| name.to_string_lossy().into_owned());
+        let file = file.map_or_else(|| shown.clone(), |name| escape::line(&name.to_string_lossy()).into_owned());
         let found = match documents(&text) {
             Ok(found) => found,
             Err(problem) => return self.problems.push(format!("{shown}: {problem}")),

@@ -119,7 +119,7 @@ pub enum Grade {
     None,
 }
 
-fn plan(text: &str) -> Result<String, String> {
+pub fn plan(text: &str) -> Result<String, String> {
     if text == AUTO {
         return Ok(text.to_owned());
     }

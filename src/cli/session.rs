@@ -45,7 +45,7 @@ impl Session {
         progress::stop_flag();
         terminal::message(&format!("data: {}, from {origin}", dataset.name));
         if args.quick {
-            terminal::message(&format!("quick: training ends after {} s", bench::QUICK_TRAIN_S));
+            terminal::message(&format!("quick: training ends after {} s at the latest", bench::QUICK_TRAIN_S));
         }
         Ok(Self { init, dataset, origin, data_s, started })
     }
@@ -140,10 +140,10 @@ impl Session {
 /// # Errors
 /// [`Error::Output`] if stdout cannot be written.
 pub fn show(result: &RunResult, json: bool) -> Result<()> {
-    terminal::output(&match json {
-        true => result.to_json()?,
-        false => terminal::paint(&report::text(result, terminal::width())),
-    })
+    match json {
+        true => terminal::output(&result.to_json()?),
+        false => terminal::reports([report::text(result, terminal::width())].into_iter()),
+    }
 }
 
 fn read_weights(path: &Path) -> Result<Vec<f32>> {

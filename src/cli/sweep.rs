@@ -1,16 +1,17 @@
 //! `gpubench sweep`: step time against batch size or width.
 
 use super::dataset::DataSource;
-use super::flags::AdapterArgs;
+use super::flags::{AUTO, AdapterArgs};
 use super::output::ResultFile;
 use super::pipeline_cache::PipelineCacheArgs;
 use super::progress::TerminalObserver;
-use super::run_args::RunArgs;
+use super::run_args::{RunArgs, plan};
 use super::session::{Session, show};
+use super::subject::Subject;
 use super::terminal;
 use crate::bench::{self, Observer, Progress, Sizes, SweepJob};
 use crate::error::Result;
-use crate::kernels::layered;
+use crate::kernels::{layered, plan_named};
 use crate::result::{Measured, RunResult, Setting, SweepPoint, SweepVariable};
 use crate::telemetry::environment;
 use clap::{Args, value_parser};
@@ -39,6 +40,13 @@ pub struct SweepArgs {
     /// Data: auto, synthetic, or a folder with MNIST's four IDX files
     #[arg(long, value_name = "WHAT", default_value = "auto")]
     pub data: DataSource,
+    /// Kernels of a step, as for a run; widths are timed with layered by default, the one plan made for all of them
+    /// [default: auto]
+    #[arg(long, value_name = "NAME", value_parser = plan)]
+    pub plan: Option<String>,
+    /// Use the default plan of this kind of adapter instead of measuring which is fastest
+    #[arg(long)]
+    pub no_tune: bool,
     /// Seed of initial weights, order and dropout [default: 1]
     #[arg(long, value_name = "N")]
     pub seed: Option<u64>,
@@ -105,6 +113,8 @@ impl SweepArgs {
             adapter: self.adapter.adapter.clone(),
             backend: self.adapter.backend.clone(),
             data: self.data.clone(),
+            plan: self.plan.clone(),
+            no_tune: self.no_tune,
             seed: self.seed,
             json: self.json,
             output: self.output.clone(),
@@ -120,18 +130,33 @@ impl SweepArgs {
 /// rows so far.
 pub fn sweep(args: &SweepArgs) -> Result<u8> {
     let started = Instant::now();
-    let mut settings = args.as_run().settings();
-    settings.plan = Setting::default(layered::NAME.to_owned());
+    let run = args.as_run();
+    let mut settings = run.settings();
     settings.steps = Setting::default(Measured::missing("as many as fill the time of each size"));
+    let sizes = args.sizes();
+    if matches!(sizes, Sizes::Width(_)) && settings.plan.value == AUTO {
+        settings.plan = Setting::default(layered::NAME.to_owned());
+    }
     let adapters = args.adapter.find("sweep")?;
     let adapter = args.adapter.choose(&adapters)?;
-    let adapter_s = started.elapsed().as_secs_f64();
+    let mut subject = Subject::on_adapter(&adapters, adapter, &run, settings);
+    subject.adapter_s = started.elapsed().as_secs_f64();
     let _pipeline_cache = args.pipelines.guard(&adapters, adapter);
-    let sizes = args.sizes();
-    let (session, file) = Session::begin(&args.as_run(), &adapter.name, settings.seed.value, started)?;
-    let mut result = session.initial_result(settings, bench::describe_adapter(adapter), adapter_s);
-    let job =
-        SweepJob { adapters: &adapters, adapter, dataset: session.dataset(), sizes: &sizes, seconds: args.seconds };
+    let (session, file) = Session::begin(&run, &adapter.name, subject.settings.seed.value, started)?;
+    subject.choose_plan(args.no_tune)?;
+    if subject.tuning.value().is_none() {
+        terminal::message(&format!("plan: {}", subject.settings.plan.value));
+    }
+    let plan = plan_named(&subject.settings.plan.value)?;
+    let mut result = session.result(&subject);
+    let job = SweepJob {
+        adapters: &adapters,
+        adapter,
+        dataset: session.dataset(),
+        plan: &plan,
+        sizes: &sizes,
+        seconds: args.seconds,
+    };
     measure(&job, &mut result, file, args.json)?;
     Ok(0)
 }

@@ -1,15 +1,29 @@
 //! Terminal output: results to stdout, messages to stderr.
 
 use crate::error::{Error, Result};
+use crate::escape;
 use crate::result::Status;
 use console::{Style, Term};
 use std::io::{ErrorKind, Write};
 
-/// Writes `text` and a line break to stdout. A closed pipe is not an error.
+/// Writes `text` and a line break to stdout, hidden characters escaped. A closed pipe is not an error.
 ///
 /// # Errors
 /// [`Error::Output`] if stdout cannot be written for another reason.
 pub fn output(text: &str) -> Result<()> {
+    write_out(&escape::lines(text))
+}
+
+/// Writes reports to stdout, with bold headlines and coloured stamps if stdout is a terminal and `NO_COLOR` is not set.
+///
+/// # Errors
+/// As [`output`].
+pub fn reports(reports: impl Iterator<Item = String>) -> Result<()> {
+    let painted: Vec<String> = reports.map(|report| paint(escape::lines(report.trim_end()).as_ref())).collect();
+    write_out(&painted.join("\n\n\n"))
+}
+
+fn write_out(text: &str) -> Result<()> {
     let mut stdout = std::io::stdout().lock();
     match writeln!(stdout, "{}", text.trim_end()).and_then(|()| stdout.flush()) {
         Err(error) if error.kind() != ErrorKind::BrokenPipe => {
@@ -19,9 +33,9 @@ pub fn output(text: &str) -> Result<()> {
     }
 }
 
-/// Writes a line to stderr, ignoring errors.
-pub fn message(line: &str) {
-    let _ = writeln!(std::io::stderr().lock(), "{line}");
+/// Writes a message to stderr, hidden characters escaped, ignoring errors.
+pub fn message(text: &str) {
+    let _ = writeln!(std::io::stderr().lock(), "{}", escape::lines(text));
 }
 
 /// Columns of the terminal on stdout, 80 to 160; the default width of reports if stdout is not a terminal.
@@ -29,8 +43,8 @@ pub fn width() -> u16 {
     Term::stdout().size_checked().map_or(crate::report::DEFAULT_WIDTH, |(_, columns)| columns.clamp(80, 160))
 }
 
-/// A report with a bold headline and coloured stamps, if stdout is a terminal and `NO_COLOR` is not set.
-pub fn paint(report: &str) -> String {
+/// A report with a bold headline and coloured stamps.
+fn paint(report: &str) -> String {
     let (headline, rest) = report.split_once("\n\n").unwrap_or((report, ""));
     let mut painted = format!("{}\n\n{rest}", Style::new().for_stdout().bold().apply_to(headline));
     let stamp = Style::new().for_stdout().red().bold();

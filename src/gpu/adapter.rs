@@ -1,6 +1,7 @@
 //! The description of an adapter, and the choice of one from a list.
 
 use crate::error::{Error, Result};
+use crate::escape;
 use serde::{Deserialize, Serialize};
 
 /// The finest granularity at which an adapter writes timestamps.
@@ -120,7 +121,7 @@ impl AdapterInfo {
         let driver = [self.driver.as_str(), self.driver_info.as_str()].join(" ");
         let kind = if self.software { "software adapter: it computes on the CPU" } else { self.kind.as_str() };
         let bus = if self.pci_bus_id.is_empty() { String::new() } else { format!(", {}", self.pci_bus_id) };
-        format!("{} ({}, {}{bus}, {kind})", self.name, self.backend, driver.trim())
+        escape::line(&format!("{} ({}, {}{bus}, {kind})", self.name, self.backend, driver.trim())).into_owned()
     }
 
     fn matches(&self, request: &str) -> bool {

@@ -22,7 +22,7 @@ pub(super) fn text(result: &RunResult, width: u16) -> String {
     let title = "Where the time of the training went".to_owned();
     match result.account.value() {
         None => joined([title, paragraph(or_reason(&result.account, |_| String::new()), width)]),
-        Some(account) => joined([title, table(account).grid(2, width), facts(verdict(account), width)]),
+        Some(account) => joined([title, table(account).grid(2, width), facts(verdict(result, account), width)]),
     }
 }
 
@@ -36,8 +36,14 @@ fn table(account: &Account) -> Table {
     Table::of(&["part", "", "time [s]", "%"], 2, rows, |cells, _| cells)
 }
 
-fn verdict(account: &Account) -> Facts {
-    let mut facts = vec![("verdict", account.verdict.words.clone()), ("host", host(account))];
+/// What limits the training, or why nothing is said about it.
+pub(super) fn verdict_words(result: &RunResult, account: &Account) -> String {
+    let verdict = account.judge(result.profile.value(), result.peaks.value());
+    or_reason(&verdict, |verdict| verdict.words.clone())
+}
+
+fn verdict(result: &RunResult, account: &Account) -> Facts {
+    let mut facts = vec![("verdict", verdict_words(result, account)), ("host", host(account))];
     facts.extend(device_times(account).map(|text| ("device times", text)));
     facts
 }

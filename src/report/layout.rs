@@ -1,6 +1,7 @@
 //! Tables, lists of facts and paragraphs as plain text of a given width.
 
 use super::numbers::Notes;
+use crate::escape;
 use comfy_table::presets::NOTHING;
 use comfy_table::{Cell, CellAlignment, ContentArrangement, LineStyle, Table as Grid};
 
@@ -28,7 +29,7 @@ pub(super) struct Table {
 
 impl Table {
     /// A table with a row for each of `values`, whose first `text_columns` columns hold text and all others numbers.
-    /// `cells` adds the reasons for missing values to the notes.
+    /// `cells` adds the reasons for missing values to the notes. Hidden characters and line breaks are escaped.
     pub fn of<T>(
         headings: &[&'static str],
         text_columns: usize,
@@ -37,7 +38,8 @@ impl Table {
     ) -> Self {
         let columns = headings.iter().enumerate().map(|(index, heading)| (*heading, index < text_columns)).collect();
         let mut notes = Notes::default();
-        let rows = values.into_iter().map(|value| cells(value, &mut notes)).collect();
+        let shown = |cells: Vec<String>| cells.iter().map(|cell| escape::line(cell).into_owned()).collect();
+        let rows = values.into_iter().map(|value| shown(cells(value, &mut notes))).collect();
         Self { columns, rows, emphasised: 0, notes }
     }
 
@@ -63,7 +65,7 @@ impl Table {
             .set_content_arrangement(ContentArrangement::Dynamic)
             .set_width(width)
             .set_header(self.columns.iter().map(|(heading, _)| Cell::new(heading)))
-            .add_rows(&self.rows);
+            .add_rows(self.rows.iter().map(|row| row.iter().map(|cell| escape::lines(cell).into_owned())));
         set_gap(&mut grid, |column| self.columns[column].1, gap);
         trimmed(&grid)
     }
@@ -77,7 +79,11 @@ impl Table {
 /// Rows of text without a heading; cells that need several lines are wrapped within their column.
 fn list(rows: impl IntoIterator<Item = Vec<String>>, width: u16) -> String {
     let mut grid = Grid::new();
-    grid.load_style(NOTHING).set_content_arrangement(ContentArrangement::Dynamic).set_width(width).add_rows(rows);
+    let shown = |row: Vec<String>| row.iter().map(|cell| escape::line(cell).into_owned()).collect::<Vec<_>>();
+    grid.load_style(NOTHING)
+        .set_content_arrangement(ContentArrangement::Dynamic)
+        .set_width(width)
+        .add_rows(rows.into_iter().map(shown));
     set_gap(&mut grid, |_| true, GAP + 1);
     trimmed(&grid)
 }

@@ -1,8 +1,9 @@
 //! What trainings used of the machine, and how they were repeated.
 
 use super::layout::{Facts, GAP, Table};
-use super::numbers::{Notes, bytes, fixed, or_reason, three_digits};
+use super::numbers::{Notes, bytes, fixed, or_reason, thousands, three_digits};
 use crate::result::{GpuLoad, Load, Measured, Repeat, RepeatingEnd, RunResult, Sampling, Spread, Throttling};
+use crate::stats::MIN_SAMPLES_FOR_INTERVAL;
 
 /// What the first training used, how the repeating ended, and the soak.
 pub(super) fn facts(result: &RunResult) -> Facts {
@@ -136,11 +137,14 @@ fn repeating(result: &RunResult) -> Option<String> {
     };
     let pause_s = steady.cooldown_s.value;
     let pauses = if pause_s > 0.0 { format!(", with pauses of {pause_s} s") } else { String::new() };
+    let half_width =
+        repeating.half_width_pct.value().filter(|_| repeating.trainings as usize >= MIN_SAMPLES_FOR_INTERVAL);
+    let reach = half_width
+        .map_or_else(String::new, |pct| format!("; the interval reaches {} % from the median", fixed(*pct, 2)));
     Some(format!(
-        "{} trainings in {} s{pauses}, {because}; the interval reaches {} from the median",
+        "{} trainings in {} s{pauses}, {because}{reach}",
         repeating.trainings,
         three_digits(repeating.elapsed_s),
-        or_reason(&repeating.half_width_pct, |pct| format!("{} %", fixed(*pct, 2))),
     ))
 }
 
@@ -148,9 +152,9 @@ fn soak(result: &RunResult) -> Option<String> {
     result.settings.stopping.soak_min.value.value()?;
     Some(or_reason(&result.soak, |soak| {
         let throttling = first_load(result).map(|load| or_reason(&load.gpu.throttling, throttled));
-        let percent = |figure: &Measured<f64>| or_reason(figure, |pct| format!("{} %", fixed(*pct, 2)));
+        let hourly = |figure: &Measured<f64>| or_reason(figure, |pct| format!("{} % an hour", fixed(*pct, 2)));
         format!(
-            "{} epochs: fastest {} s (epoch {}), median {} s, slowest {} s (epoch {}), drift {} an hour, standard \
+            "{} epochs: fastest {} s (epoch {}), median {} s, slowest {} s (epoch {}), drift {}, standard \
              error {}; {}",
             soak.epochs,
             three_digits(soak.best_s),
@@ -158,8 +162,8 @@ fn soak(result: &RunResult) -> Option<String> {
             three_digits(soak.median_s),
             three_digits(soak.worst_s),
             soak.worst_epoch,
-            percent(&soak.drift_pct_per_hour),
-            percent(&soak.drift_error_pct_per_hour),
+            hourly(&soak.drift_pct_per_hour),
+            hourly(&soak.drift_error_pct_per_hour),
             throttling.unwrap_or_else(|| "throttling n/a (not measured)".to_owned()),
         )
     }))
@@ -177,6 +181,7 @@ pub(super) fn text(result: &RunResult, width: u16) -> String {
 pub(super) fn table(result: &RunResult) -> Table {
     let headings = [
         "training",
+        "steps",
         "time\n[s]",
         "CPUs",
         "busiest\nCPU %",
@@ -200,6 +205,7 @@ fn cells((index, repeat): (usize, &Repeat), notes: &mut Notes) -> Vec<String> {
     };
     vec![
         (index + 1).to_string(),
+        thousands(&repeat.steps().to_string()),
         notes.or_mark(&repeat.train_s, three_digits),
         notes.or_mark(&load.cpus_used, |cpus| fixed(cpus, 2)),
         notes.or_mark(&load.busiest_cpu_pct, |pct| fixed(pct, 1)),

@@ -6,6 +6,7 @@
 mod account;
 mod compare;
 mod devices;
+mod differences;
 mod html;
 mod layout;
 mod load;
@@ -19,9 +20,11 @@ mod sweep;
 mod text;
 mod trace;
 mod tuning;
+mod work;
 
 pub use compare::{ComparedFigure, ResultComparison, compare, compare_text};
 pub use devices::devices_text;
+pub use differences::{Difference, Role, differences};
 pub use html::{STYLE as HTML_STYLE, fragment as html_fragment, html};
 pub use peaks::text as peaks_text;
 pub use published::{Excluded, Group, LoadedResult, PublishedRow, PublishedTable, TableView, Tables};
@@ -29,3 +32,4 @@ pub use published::{parse_published, published_rows};
 pub use text::{DEFAULT_WIDTH, markdown, text};
 pub use trace::chrome_trace;
 pub use tuning::tuning_text;
+pub use work::epoch as epoch_words;

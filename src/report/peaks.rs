@@ -1,6 +1,6 @@
 //! The measured peaks of an adapter.
 
-use super::layout::{Facts, Table, facts, joined};
+use super::layout::{Facts, Table, facts, joined, paragraph};
 use super::numbers::{Notes, fixed, three_digits};
 use crate::result::{PEAK_FACTS, Peak, PeakKind, Peaks, Unit};
 
@@ -8,7 +8,7 @@ use crate::result::{PEAK_FACTS, Peak, PeakKind, Peaks, Unit};
 pub fn text(peaks: &Peaks, explain: bool, width: u16) -> String {
     let headline = format!("Peaks of {} ({})", peaks.subject.adapter, peaks.subject.backend);
     let meanings = if explain { facts(meanings(peaks), width) } else { String::new() };
-    joined([headline, table(peaks).text(2, width), meanings, facts(about(peaks), width)]) + "\n"
+    joined([paragraph(headline, width), table(peaks).text(2, width), meanings, facts(about(peaks), width)]) + "\n"
 }
 
 /// One row for each figure.

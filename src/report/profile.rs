@@ -27,7 +27,7 @@ const COLUMNS: [Column; 11] = [
     ("% of\npeak", false, |time, notes| notes.or_mark(&time.peak_flop_pct, |share| fixed(share, 1))),
     ("GB/s", false, |time, notes| notes.or_mark(&time.gbyte_per_s, three_digits)),
     ("% of\npeak", false, |time, notes| notes.or_mark(&time.peak_bandwidth_pct, |share| fixed(share, 1))),
-    ("bound", false, |time, notes| match &time.bound {
+    ("roof", false, |time, notes| match &time.bound {
         Measured::Value(bound) => bound.word().to_owned(),
         Measured::Missing { reason } => format!("n/a{}", notes.mark(reason)),
     }),
@@ -74,7 +74,7 @@ pub(super) fn facts(profile: &Profile, result: &RunResult) -> Facts {
         ("step", step(profile)),
         ("commands", commands(result)),
         ("clock", clock(profile)),
-        ("bound", bounds(profile)),
+        ("roofs", roofs(profile)),
         ("peaks", or_reason(&result.peaks, peaks_line)),
     ]
 }
@@ -139,8 +139,8 @@ fn clock(profile: &Profile) -> String {
     format!("smallest difference between two timestamps: {step}{repeats}")
 }
 
-/// The share of the kernels' time by what bounds them.
-fn bounds(profile: &Profile) -> String {
+/// The share of the kernels' time by the roof that they would reach first.
+fn roofs(profile: &Profile) -> String {
     let share_of = |bound: Bound| -> f64 {
         let of_bound = profile.kernels.iter().filter(|time| time.bound.value() == Some(&bound));
         of_bound.filter_map(|time| time.share_pct.value()).fold(0.0, |sum, share| sum + share)
@@ -151,7 +151,7 @@ fn bounds(profile: &Profile) -> String {
         return format!("n/a ({reason})");
     }
     let shares = known.map(|(word, share)| format!("{} % {word}", fixed(share, 1)));
-    format!("of the kernels' time, by what would bound them at the peaks: {}", shares.join(", "))
+    format!("of the kernels' time, by the roof above them, near or far: {}", shares.join(", "))
 }
 
 /// The peaks and when they were measured.

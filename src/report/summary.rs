@@ -4,10 +4,12 @@ use super::layout::{Facts, GAP, Table, paragraph};
 use super::load;
 use super::numbers::{bytes, finite, fixed, or_reason, three_digits};
 use super::published::{on_cpu, other_data};
-use super::sweep;
-use crate::result::{Check, Epoch, Measured, Outcome, RunResult};
+use super::{sweep, work};
+use crate::result::{Check, Interval, Measured, Outcome, Repeat, RunResult};
+use crate::stats::MIN_SAMPLES_FOR_INTERVAL;
 
-/// The headline for a terminal of `width` columns: the stamps, then what was trained, its time and its error rate.
+/// The headline for a terminal of `width` columns: the stamps, then the speed, what was
+/// done in which time, and the error rate.
 pub(super) fn headline(result: &RunResult, width: u16) -> String {
     let (stamps, line) = headline_parts(result);
     let stamps = if stamps.is_empty() { String::new() } else { format!("{}: ", stamps.join(", ")) };
@@ -19,12 +21,14 @@ pub(super) fn headline_parts(result: &RunResult) -> (Vec<&'static str>, String) 
     if let Some(sweep) = sweep::without_training(result) {
         return (result.stamps(), sweep::headline(result, sweep));
     }
-    let epochs = result.repeats.first().map_or(0, |repeat| repeat.epochs.len());
-    let unit = if epochs == 1 { "epoch" } else { "epochs" };
-    let time = or_reason(&result.summary.train_s, |time| format!("{} s", three_digits(*time)));
-    let error = finite(&result.summary.test_error_pct, |rate| format!("{rate:.2} %"));
+    let summary = &result.summary;
+    let rate =
+        summary.images_per_s.value().map_or_else(String::new, |rate| format!("{} images/s: ", three_digits(*rate)));
+    let time = or_reason(&summary.train_s, |time| format!("{} s", three_digits(*time)));
+    let cut = if result.was_cut_short() { ", cut short by the time limit" } else { "" };
+    let error = finite(&summary.test_error_pct, |rate| format!("{rate:.2} %"));
     let data = other_data(result).map_or_else(String::new, |data| format!(" ({data})"));
-    (result.stamps(), format!("{epochs} {unit} of {} in {time}, test error {error}{data}", result.data.name))
+    (result.stamps(), format!("{rate}{} in {time}{cut}, test error {error}{data}", work::on_data(result)))
 }
 
 /// The circumstances of a result, its speed, spread, check and load.
@@ -86,15 +90,26 @@ fn machine(result: &RunResult) -> String {
 
 fn spread(result: &RunResult) -> String {
     let summary = &result.summary;
-    let deviation = or_reason(&summary.train_mad_s, |deviation| format!("{} s", three_digits(*deviation)));
-    or_reason(&summary.train_interval, |interval| {
+    or_reason(&summary.train_mad_s, |deviation| {
+        let trainings = result.repeats.iter().filter(|repeat| repeat.train_s.value().is_some()).count();
         format!(
-            "median of {} trainings, {} % interval {} to {} s, median absolute deviation {deviation}",
-            interval.samples,
+            "median of {trainings} trainings, {}, median absolute deviation {} s",
+            interval(&summary.train_interval),
+            three_digits(*deviation)
+        )
+    })
+}
+
+/// The interval of a time. One of fewer samples than it takes, as older versions wrote, is none.
+pub(super) fn interval(interval: &Measured<Interval>) -> String {
+    or_reason(interval, |interval| match interval.samples as usize >= MIN_SAMPLES_FOR_INTERVAL {
+        true => format!(
+            "{} % interval {} to {} s",
             interval.confidence_pct,
             three_digits(interval.low_s),
             three_digits(interval.high_s)
-        )
+        ),
+        false => format!("n/a ({})", Interval::too_few()),
     })
 }
 
@@ -117,19 +132,19 @@ pub(super) fn epochs_text(result: &RunResult, width: u16) -> String {
     let Some(repeat) = result.repeats.first().filter(|repeat| !repeat.epochs.is_empty()) else {
         return String::new();
     };
-    let table = epochs(&repeat.epochs).shortened().text(GAP, width);
+    let table = epochs(repeat, result.steps_per_epoch()).shortened().text(GAP, width);
     match result.settings.repeat.value {
         1 => table,
         repeats => format!("The first of {repeats} trainings\n\n{table}"),
     }
 }
 
-/// One row for each epoch.
-pub(super) fn epochs(epochs: &[Epoch]) -> Table {
+/// One row for each epoch of a training.
+pub(super) fn epochs(repeat: &Repeat, steps_per_epoch: u32) -> Table {
     let headings = ["epoch", "time [s]", "loss", "train error %", "test loss", "test error %"];
-    Table::of(&headings, 0, epochs, |epoch, notes| {
+    Table::of(&headings, 0, &repeat.epochs, |epoch, notes| {
         vec![
-            epoch.epoch.to_string(),
+            work::epoch(epoch.epoch, repeat, steps_per_epoch),
             three_digits(epoch.train_s),
             notes.or_mark(&epoch.train_loss, |loss| fixed(loss, 4)),
             notes.or_mark(&epoch.train_error_pct, |rate| fixed(rate, 2)),

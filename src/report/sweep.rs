@@ -34,7 +34,8 @@ pub(super) fn headline(result: &RunResult, sweep: &Sweep) -> String {
         _ => String::new(),
     };
     let sizes = sweep.points.len();
-    format!("step time against {}, {timed} of {sizes} sizes timed{at}, {}", word(sweep.variable), result.data.name)
+    let (against, plan, data) = (word(sweep.variable), &result.plan.name, &result.data.name);
+    format!("step time against {against}, plan {plan}, {timed} of {sizes} sizes timed{at}, {data}")
 }
 
 /// The size of a point: its batch or its width.

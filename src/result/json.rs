@@ -1,5 +1,6 @@
 //! Indented JSON without nulls: a number that is not finite becomes a missing value. Lists of numbers stay on one line.
 
+use crate::escape;
 use serde::Serialize;
 use serde_json::ser::{Formatter, PrettyFormatter, Serializer};
 use std::io::{Result, Write};
@@ -7,13 +8,14 @@ use std::io::{Result, Write};
 /// The reason given for a number that is not finite.
 pub(super) const NOT_FINITE: &str = "not a finite number";
 
-/// `value` as indented JSON that ends in a line break.
+/// `value` as indented JSON that ends in a line break, without hidden characters.
 pub(super) fn to_string(value: &impl Serialize) -> serde_json::Result<String> {
     let mut bytes = Vec::new();
     let layout = Layout { pretty: PrettyFormatter::new(), pending: None, inline: Vec::new() };
     value.serialize(&mut Serializer::with_formatter(&mut bytes, layout))?;
     bytes.push(b'\n');
-    String::from_utf8(bytes).map_err(serde::ser::Error::custom)
+    let document = String::from_utf8(bytes).map_err(serde::ser::Error::custom)?;
+    Ok(escape::json(&document).into_owned())
 }
 
 /// The formatter of serde_json with two differences: null is written as {"missing": ...}, and an array that begins with

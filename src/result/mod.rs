@@ -27,7 +27,7 @@ mod training;
 mod tuning;
 
 pub use crate::gpu::CommandCounts;
-pub use account::{Account, HostTimes, TrainingBound, Verdict};
+pub use account::{Account, HostTimes, MAX_DISAGREEMENT_PCT, NEAR_ROOF_PCT, TrainingBound, Verdict};
 pub use check::{Check, KernelCheck, Outcome, StepCheck};
 pub use environment::{Adapter, AdapterKind, Cpu, Environment, TimestampGrade, Tool};
 pub use load::{Energy, GpuLoad, Load, Sampling, Spread, Throttling};

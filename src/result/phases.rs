@@ -1,7 +1,7 @@
 //! How long each part of a run took.
 
 use super::measured::Measured;
-use super::missing::{not_reached, not_recorded};
+use super::missing::{not_in_this_run, not_reached, not_recorded};
 use serde::{Deserialize, Serialize};
 
 /// Seconds spent in each part of a run. Warm and cold are never mixed: `train_s` is the first repeat's.
@@ -41,6 +41,35 @@ pub struct Phases {
     /// Measuring the idle power, before the first training.
     #[serde(default = "not_recorded")]
     pub idle_s: Measured<f64>,
+}
+
+impl Phases {
+    /// Gives the phases that a finished run has not come to a reason that is true of it.
+    pub fn end(&mut self) {
+        for phase in self.all_mut() {
+            if *phase == not_reached() {
+                *phase = not_in_this_run();
+            }
+        }
+    }
+
+    fn all_mut(&mut self) -> [&mut Measured<f64>; 13] {
+        [
+            &mut self.adapter_s,
+            &mut self.device_s,
+            &mut self.compile_s,
+            &mut self.data_s,
+            &mut self.check_s,
+            &mut self.upload_s,
+            &mut self.first_step_s,
+            &mut self.train_s,
+            &mut self.evaluate_s,
+            &mut self.cold_total_s,
+            &mut self.tune_s,
+            &mut self.peaks_s,
+            &mut self.idle_s,
+        ]
+    }
 }
 
 impl Default for Phases {

@@ -18,6 +18,7 @@ use super::training::Repeat;
 use super::tuning::Tuning;
 use crate::data::Identity;
 use crate::error::{Error, Result};
+use crate::escape;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 
@@ -189,6 +190,8 @@ impl RunResult {
             schema_version: u32,
         }
         let header: Header = serde_json::from_str(text).map_err(|error| {
+            let error = error.to_string();
+            let error = escape::line(&error);
             Error::Data(format!("this is not a gpubench result ({error}); give a JSON file written by gpubench"))
         })?;
         if header.schema != SCHEMA {
@@ -203,8 +206,26 @@ impl RunResult {
                 header.schema_version
             )));
         }
-        serde_json::from_str(text)
-            .map_err(|error| Error::Data(format!("this gpubench result is damaged or incomplete: {error}")))
+        serde_json::from_str(text).map_err(|error| {
+            Error::Data(format!("this gpubench result is damaged or incomplete: {}", escape::line(&error.to_string())))
+        })
+    }
+
+    /// Steps in an epoch.
+    pub fn steps_per_epoch(&self) -> u32 {
+        self.data.train_images.div_ceil(self.settings.batch.value.max(1))
+    }
+
+    /// Steps that the settings ask of each training, but for a soak, which ends by time.
+    pub fn planned_steps(&self) -> u32 {
+        let all = self.settings.epochs.value.saturating_mul(self.steps_per_epoch());
+        self.settings.steps.value.value().map_or(all, |steps| all.min(*steps))
+    }
+
+    /// Whether the time limit of a quick run ended a training before its last step.
+    pub fn was_cut_short(&self) -> bool {
+        let mut finished = self.repeats.iter().filter(|repeat| repeat.train_s.value().is_some());
+        self.settings.quick.value && finished.any(|repeat| repeat.steps() < self.planned_steps())
     }
 
     /// The stamps to show beside every figure of this result: its status unless complete, and `non-standard` if so.

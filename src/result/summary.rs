@@ -14,7 +14,7 @@ pub struct Summary {
     pub train_s: Measured<f64>,
     /// Median absolute deviation of that time.
     pub train_mad_s: Measured<f64>,
-    /// Bootstrap interval of the median.
+    /// Confidence interval of the median.
     pub train_interval: Measured<Interval>,
     /// Training images per second at the median time.
     pub images_per_s: Measured<f64>,
@@ -58,6 +58,24 @@ pub struct Interval {
     pub samples: u32,
 }
 
+impl Interval {
+    /// The interval of the median of `times`, in seconds; missing where there are too few.
+    pub fn of(times: &[f64]) -> Measured<Self> {
+        let interval = stats::median_interval(times).map(|(low_s, high_s)| Interval {
+            low_s,
+            high_s,
+            confidence_pct: 100.0 * stats::CONFIDENCE,
+            samples: times.len() as u32,
+        });
+        Measured::or_missing(interval, &Self::too_few())
+    }
+
+    /// Why so few trainings have no interval.
+    pub fn too_few() -> String {
+        format!("fewer than {} trainings: no interval", stats::MIN_SAMPLES_FOR_INTERVAL)
+    }
+}
+
 /// The median of a figure over the repeats that have it; missing for the first repeat's reason if none has.
 fn median_of(repeats: &[Repeat], figure: impl Fn(&Repeat) -> Measured<f64>) -> Measured<f64> {
     let figures: Vec<Measured<f64>> = repeats.iter().map(figure).collect();
@@ -70,35 +88,36 @@ fn median_of(repeats: &[Repeat], figure: impl Fn(&Repeat) -> Measured<f64>) -> M
 }
 
 impl Summary {
-    /// The summary of finished trainings of `images` images each, at `training_macs` multiply-adds an image.
+    /// The summary of finished trainings at `training_macs` multiply-adds an image, the first of `images` images.
     ///
     /// Repeats without a time are left out. The GPU's load by the time account and the accepted range are missing until
-    /// the caller fills them. `seed` makes the bootstrap interval reproducible.
-    pub fn of(repeats: &[Repeat], images: u64, training_macs: u64, seed: u64) -> Self {
-        let times: Vec<f64> = repeats.iter().filter_map(|repeat| repeat.train_s.value().copied()).collect();
+    /// the caller fills them.
+    pub fn of(repeats: &[Repeat], images: u64, training_macs: u64) -> Self {
+        let timed: Vec<(&Repeat, f64)> =
+            repeats.iter().filter_map(|repeat| Some((repeat, *repeat.train_s.value()?))).collect();
+        let times: Vec<f64> = timed.iter().map(|(_, train_s)| *train_s).collect();
         let errors: Vec<f64> =
             repeats.iter().filter_map(|repeat| repeat.final_test_error_pct.value().copied()).collect();
         let Some(train_s) = stats::median(&times) else {
             let test_error_pct = stats::median(&errors).map_or_else(not_reached, Measured::Value);
             return Self { test_error_pct, ..Self::of_loads(repeats) };
         };
-        let images_per_s = images as f64 / train_s;
+        let first_steps = repeats[0].steps();
+        let images_per_s = match timed.iter().all(|(repeat, _)| repeat.steps() == first_steps) {
+            true => images as f64 / train_s,
+            // A time limit ends each training at another step.
+            false => {
+                let rate = |(repeat, train_s): &(&Repeat, f64)| f64::from(repeat.steps()) / train_s;
+                let rates: Vec<f64> = timed.iter().map(rate).collect();
+                images as f64 / f64::from(first_steps) * stats::median(&rates).unwrap_or(f64::NAN)
+            }
+        };
         let spread = "one timed training has no spread; ask for more with --repeat";
+        let deviation = stats::median_absolute_deviation(&times).filter(|_| times.len() > 1);
         Self {
             train_s: train_s.into(),
-            train_mad_s: Measured::or_missing(
-                stats::median_absolute_deviation(&times).filter(|_| times.len() > 1),
-                spread,
-            ),
-            train_interval: Measured::or_missing(
-                stats::bootstrap_interval(&times, seed).map(|(low_s, high_s)| Interval {
-                    low_s,
-                    high_s,
-                    confidence_pct: 95.0,
-                    samples: times.len() as u32,
-                }),
-                spread,
-            ),
+            train_mad_s: Measured::or_missing(deviation, spread),
+            train_interval: Interval::of(&times),
             images_per_s: images_per_s.into(),
             dense_gflop_per_s: (images_per_s * 2.0 * training_macs as f64 / 1e9).into(),
             test_error_pct: stats::median(&errors).map_or_else(not_reached, Measured::Value),
@@ -173,14 +192,28 @@ mod tests {
     #[test]
     fn rates_follow_from_the_median_time() {
         let repeats = [repeat(2.0.into(), 0.9), repeat(4.0.into(), 1.0), repeat(3.0.into(), 0.8)];
-        let summary = Summary::of(&repeats, 600_000, 2_202_496, 1);
+        let summary = Summary::of(&repeats, 600_000, 2_202_496);
         assert_eq!(summary.train_s, Measured::Value(3.0));
         assert_eq!(summary.train_mad_s, Measured::Value(1.0));
         assert_eq!(summary.images_per_s, Measured::Value(200_000.0));
         let gflop_per_s = summary.dense_gflop_per_s.value().copied().unwrap();
         assert!((gflop_per_s - 880.9984).abs() < 1e-9, "{gflop_per_s}");
         assert_eq!(summary.test_error_pct, Measured::Value(0.9));
-        assert_eq!(summary.train_interval.value().map(|interval| interval.samples), Some(3));
+        assert_eq!(summary.train_interval.reason(), Some("fewer than 6 trainings: no interval"));
+        let six = [1.0, 2.0, 3.0, 4.0, 5.0, 6.0].map(|train_s| repeat(train_s.into(), 0.9));
+        let interval = Interval { low_s: 1.0, high_s: 6.0, confidence_pct: 95.0, samples: 6 };
+        assert_eq!(Summary::of(&six, 1, 1).train_interval, Measured::Value(interval));
+    }
+
+    #[test]
+    fn the_rate_of_trainings_that_a_time_limit_ended_is_that_of_each_ones_own_steps() {
+        let of_steps = |steps| {
+            let sample = crate::result::Sample { epoch: 1, first_step: 0, steps, duration_s: 1.0 };
+            Repeat { samples: vec![sample], ..repeat(10.0.into(), 9.0) }
+        };
+        // 100 images a step, in 10 s each.
+        let summary = Summary::of(&[of_steps(20), of_steps(30), of_steps(40)], 2_000, 1);
+        assert_eq!(summary.images_per_s, Measured::Value(300.0));
     }
 
     #[test]
@@ -194,10 +227,10 @@ mod tests {
 
     #[test]
     fn one_repeat_has_no_spread_and_an_unfinished_one_no_time() {
-        let summary = Summary::of(&[repeat(2.0.into(), 0.9)], 1, 1, 1);
-        assert!(summary.train_interval.reason().is_some_and(|reason| reason.contains("--repeat")));
-        assert!(summary.train_mad_s.value().is_none());
-        let stopped = Summary::of(&[repeat(Measured::missing("interrupted"), 9.0)], 1, 1, 1);
+        let summary = Summary::of(&[repeat(2.0.into(), 0.9)], 1, 1);
+        assert!(summary.train_mad_s.reason().is_some_and(|reason| reason.contains("--repeat")));
+        assert!(summary.train_interval.value().is_none());
+        let stopped = Summary::of(&[repeat(Measured::missing("interrupted"), 9.0)], 1, 1);
         assert!(stopped.train_s.value().is_none() && stopped.images_per_s.value().is_none());
         assert_eq!(stopped.test_error_pct, Measured::Value(9.0));
     }

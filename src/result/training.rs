@@ -47,6 +47,16 @@ impl Repeat {
             load: unfinished(),
         }
     }
+
+    /// Steps that were done.
+    pub fn steps(&self) -> u32 {
+        self.samples.iter().map(|sample| sample.steps).sum()
+    }
+
+    /// Steps that were done in epoch `epoch`, counted from 1.
+    pub fn steps_in(&self, epoch: u32) -> u32 {
+        self.samples.iter().filter(|sample| sample.epoch == epoch).map(|sample| sample.steps).sum()
+    }
 }
 
 /// One pass over the training images.

@@ -107,7 +107,9 @@ pub async fn run(request: &str, host: &str, on_event: js_sys::Function) -> std::
     let chosen = adapter::choose(adapters.infos(), None)?;
     let adapter_s = started.elapsed().as_secs_f64();
     let mut observer = PageObserver::new(on_event);
+    let peaks_start = Instant::now();
     let peaks = peaks(&request, &adapters, chosen, &host, &observer).await;
+    let peaks_s = peaks.clone().map(|_| peaks_start.elapsed().as_secs_f64());
     observer.send_phase("data");
     let data_start = Instant::now();
     let dataset = dataset(&request)?;
@@ -125,6 +127,8 @@ pub async fn run(request: &str, host: &str, on_event: js_sys::Function) -> std::
         adapter_s,
         data_s,
     });
+    result.phases.peaks_s = peaks_s;
+    result.phases.tune_s = Measured::missing("a page takes the plan shipped for its kind of adapter");
     result.warnings.extend(host.warnings());
     let target = AdapterTarget { adapters: &adapters, adapter: chosen, checked: true };
     let job = Job {

@@ -38,10 +38,10 @@ fn permutation_of_60000() -> Vec<u32> {
 
 /// The interval of a median, from so many samples.
 #[divan::bench(args = [10, 100])]
-fn bootstrap_interval(bencher: Bencher<'_, '_>, samples: usize) {
+fn median_interval(bencher: Bencher<'_, '_>, samples: usize) {
     let mut sequence = Sequence::new(1, Stream::Check, 0);
     let samples: Vec<f64> = (0..samples).map(|_| 12.0 + f64::from(sequence.next_u32()) / f64::from(u32::MAX)).collect();
-    bencher.bench(|| stats::bootstrap_interval(&samples, 1));
+    bencher.bench(|| stats::median_interval(&samples));
 }
 
 /// A result of so many trainings.

@@ -85,7 +85,8 @@ fn every_kernel_has_its_time_and_the_account_closes(adapters: &Adapters, index: 
         let parts = [host.prepare_s, host.upload_s, host.shuffle_s, host.encode_s, host.submit_s, host.wait_s];
         assert!(parts.iter().all(|seconds| *seconds >= 0.0 && *seconds <= account.wall_s), "{host:?}");
         assert!(host.other_s >= 0.0, "{host:?}");
-        assert!(!account.verdict.words.is_empty());
+        let verdict = account.verdict.value().map(|verdict| !verdict.words.is_empty());
+        assert_eq!(verdict, account.disagreement().is_none().then_some(true), "{:?}", account.verdict);
         let factor = account.device_time_factor.value();
         assert_eq!(factor.is_some(), adapters.infos()[index].software, "only a processor's times are scaled");
         if factor.is_some() {

@@ -1,9 +1,10 @@
 //! `gpubench sweep` as a process on an adapter.
 
 use crate::common::named;
-use crate::common::process::{self, gpubench, interrupted, outcome_of};
+use crate::common::process::{self, gpubench, interrupted, outcome_of, program};
 use crate::common::trials::{Test, with_adapter};
 use gpubench::gpu::Adapters;
+use gpubench::report::text;
 use gpubench::result::{RunResult, Status, SweepPoint};
 use libtest_mimic::Trial;
 use std::fs;
@@ -60,7 +61,7 @@ fn batches_are_timed_and_one_too_large_is_a_row_with_its_reason() {
 fn a_width_without_a_network_is_a_row_with_its_reason() {
     let folder = TempDir::new().unwrap();
     let (stdout, _) = sweep(folder.path(), &[&SHORT[..], &["--width", "0.5,0.3"]].concat(), 0);
-    assert!(stdout.contains("step time against width, 1 of 2 sizes timed, batch 128"), "{stdout}");
+    assert!(stdout.contains("step time against width, plan layered, 1 of 2 sizes timed, batch 128"), "{stdout}");
     assert!(stdout.contains("choose a multiple of 0.25"), "{stdout}");
     assert!(stdout.contains("1 of 2 sizes were timed"), "{stdout}");
     assert!(!stdout.contains("epoch") && !stdout.contains("NaN"), "{stdout}");
@@ -99,7 +100,28 @@ fn an_interrupted_sweep_keeps_its_rows() {
     assert!(rows(&results[0])[0].step_s.value().is_some());
 }
 
+fn a_sweep_times_the_plan_that_a_run_would_use_and_names_it() {
+    let folder = TempDir::new().unwrap();
+    let of = |arguments: &[&str]| {
+        let mut command = program(folder.path());
+        command.arg("sweep").args(SHORT).args(["--batch", "16", "--json"]).args(arguments);
+        let (stdout, stderr) = outcome_of(&mut command, 0);
+        (RunResult::from_json(&stdout).unwrap(), stderr)
+    };
+    let (shipped, stderr) = of(&["--no-tune"]);
+    let name = if shipped.environment.adapter.software { "fused_lanes" } else { "fused" };
+    assert_eq!((shipped.plan.name.as_str(), shipped.settings.plan.value.as_str()), (name, name));
+    assert!(stderr.contains(&format!("plan: {name}\n")), "{stderr}");
+    assert!(text(&shipped, 100).contains(&format!("against batch, plan {name}, ")));
+    let (named, _) = of(&["--plan", "fused:images=1"]);
+    assert_eq!(named.plan.name, "fused");
+    assert_eq!(named.plan.tuning.get("images").map(String::as_str), Some("1"));
+    assert!(rows(&named)[0].step_s.value().is_some());
+    assert!(!serde_json::to_string(&named).unwrap().contains("has not come this far"), "the sweep is finished");
+}
+
 const TESTS: &[Test] = &named![
+    a_sweep_times_the_plan_that_a_run_would_use_and_names_it,
     batches_are_timed_and_one_too_large_is_a_row_with_its_reason,
     a_width_without_a_network_is_a_row_with_its_reason,
     a_sweep_without_any_time_is_an_error_of_the_first_reasons_kind,

@@ -49,7 +49,10 @@ fn a_stored_result_is_shown_and_made_a_page() {
     let stored = stored_result();
     let stored = stored.to_str().unwrap();
     let (stdout, stderr) = outcome(folder.path(), &["report", stored, "--html", "page.html"], 0);
-    assert!(stdout.starts_with("10 epochs of MNIST in 375 s") && stdout.contains("CPU 4 cores"), "{stdout}");
+    assert!(
+        stdout.starts_with("1,599 images/s: 10 epochs of MNIST in 375 s") && stdout.contains("CPU 4 cores"),
+        "{stdout}"
+    );
     assert_eq!(stderr.trim(), "page: page.html");
     let page = fs::read_to_string(folder.path().join("page.html")).unwrap();
     assert!(page.starts_with("<!DOCTYPE html>") && page.contains("10 epochs of MNIST in 375 s"), "{page}");

@@ -58,7 +58,10 @@ fn a_sweep_is_reported_as_one() {
     });
     for width in [80, 100, 120] {
         let report = text(&result, width);
-        assert!(report.starts_with("non-standard: step time against batch, 2 of 3 sizes timed, MNIST"), "{report}");
+        assert!(
+            report.starts_with("non-standard: step time against batch, plan layered, 2 of 3 sizes timed, MNIST"),
+            "{report}"
+        );
         for word in ["Each step costs 0.200 ms before any work", "60,001", "¹  too many", "n/a¹", "160,000", "564"] {
             assert!(report.contains(word), "{word:?} is not in: {report}");
         }

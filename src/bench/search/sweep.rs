@@ -13,8 +13,7 @@ use crate::check;
 use crate::data::Dataset;
 use crate::error::{Error, Result};
 use crate::gpu::{AdapterInfo, Adapters, Gpu, Needs, Pipelines};
-use crate::kernels::Plan;
-use crate::kernels::layered::layered;
+use crate::kernels::{Choice, Plan};
 use crate::model::{Model, Training};
 use crate::result::{Measured, Outcome, RunResult, Settings, Status, Summary, Sweep, SweepPoint, SweepVariable};
 use crate::stats;
@@ -45,6 +44,8 @@ pub struct SweepJob<'a> {
     pub adapter: &'a AdapterInfo,
     /// The data, in host memory.
     pub dataset: &'a Dataset,
+    /// The plan to time.
+    pub plan: &'a Choice,
     /// The sizes to time.
     pub sizes: &'a Sizes,
     /// Seconds to time each size, over all rounds.
@@ -95,13 +96,16 @@ impl Sizes {
 /// The error that ended the sweep early, or the first size's error if no size could be timed; `result` holds what was
 /// measured.
 pub async fn sweep(job: &SweepJob<'_>, result: &mut RunResult, observer: &mut dyn Observer) -> Result<()> {
-    mark_as_sweep(job.sizes, result);
+    mark_as_sweep(job, result);
     let outcome = time_all(job, result, observer).await;
     (result.status, result.reasons) = match &outcome {
         Ok(()) => (Status::Complete, Vec::new()),
         Err(Error::Interrupted) => (Status::Partial, vec![Error::Interrupted.to_string()]),
         Err(error) => (Status::Failed, vec![error.to_string()]),
     };
+    if outcome.is_ok() {
+        result.phases.end();
+    }
     result.warnings.extend(result.sweep.value().and_then(unsteady));
     observer.checkpoint(result)?;
     outcome
@@ -126,9 +130,12 @@ fn name(variable: SweepVariable, point: &SweepPoint) -> String {
     }
 }
 
-/// Marks `result` as that of a sweep, with reasons for the figures that a sweep does not have.
-fn mark_as_sweep(sizes: &Sizes, result: &mut RunResult) {
-    let varied = match sizes {
+/// Marks `result` as that of a sweep, with its plan and reasons for the figures that a sweep does not have.
+fn mark_as_sweep(job: &SweepJob<'_>, result: &mut RunResult) {
+    job.plan.row.name.clone_into(&mut result.plan.name);
+    let parameters = job.plan.row.parameters.iter().zip(&job.plan.values);
+    result.plan.tuning.extend(parameters.map(|(one, value)| (one.name.to_owned(), value.to_string())));
+    let varied = match job.sizes {
         Sizes::Batch(_) => "batch sizes",
         Sizes::Width(_) => "widths of the network",
     };
@@ -138,6 +145,7 @@ fn mark_as_sweep(sizes: &Sizes, result: &mut RunResult) {
     let phases = &mut result.phases;
     (phases.upload_s, phases.train_s, phases.evaluate_s, phases.cold_total_s) =
         (missing(), missing(), missing(), missing());
+    result.repeating = Measured::missing("a sweep completes no training");
     result.summary = Summary {
         train_s: missing(),
         train_mad_s: missing(),
@@ -158,7 +166,7 @@ fn mark_as_sweep(sizes: &Sizes, result: &mut RunResult) {
 
 async fn time_all(job: &SweepJob<'_>, result: &mut RunResult, observer: &mut dyn Observer) -> Result<()> {
     let pairs = job.sizes.batches_and_widths().into_iter();
-    let mut sizes: Vec<Size> = pairs.map(|size| Size::new(size, &result.settings, job.dataset)).collect();
+    let mut sizes: Vec<Size> = pairs.map(|size| Size::new(size, job, &result.settings)).collect();
     let mut opened = None;
     update_points(job.sizes.variable(), &sizes, result);
     observer.checkpoint(result)?;
@@ -215,7 +223,7 @@ fn update_points(variable: SweepVariable, sizes: &[Size], result: &mut RunResult
 }
 
 impl Size {
-    fn new((batch, width): (u32, f64), settings: &Settings, dataset: &Dataset) -> Self {
+    fn new((batch, width): (u32, f64), job: &SweepJob<'_>, settings: &Settings) -> Self {
         let model = Model::scaled(settings.dropout.value, width);
         let known = |count: &dyn Fn(&Model) -> u64| match &model {
             Ok(model) => Measured::Value(count(model)),
@@ -233,9 +241,9 @@ impl Size {
         let setup = model.and_then(|model| {
             let training = Training { batch, ..Training::STANDARD };
             let config = TrainingConfig { model, training, ..training_config(settings) };
-            config.fits(dataset)?;
-            let plan = layered(&config.model, &training, config.seed);
-            let needs = config.needs(&plan, dataset);
+            config.fits(job.dataset)?;
+            let plan = job.plan.make(&config.model, &training, config.seed);
+            let needs = config.needs(&plan, job.dataset);
             Ok(Setup { config, plan, needs })
         });
         Self { point, setup, pacer: SubmissionPacer::default() }
@@ -294,7 +302,8 @@ async fn open(job: &SweepJob<'_>, sizes: &mut [Size]) -> Option<OpenedDevice> {
     loop {
         let needs = |size: &Size| size.setup.as_ref().map_or(0, |setup| setup.needs.largest_binding_bytes);
         let largest = sizes.iter_mut().filter(|size| size.setup.is_ok()).max_by_key(|size| needs(size))?;
-        let needs = Needs { largest_binding_bytes: needs(largest), ..Needs::default() };
+        let subgroups = largest.setup.as_ref().is_ok_and(|setup| setup.needs.subgroups);
+        let needs = Needs { largest_binding_bytes: needs(largest), subgroups, ..Needs::default() };
         match Gpu::open(job.adapters, job.adapter, needs).await {
             Ok(gpu) => return Some(OpenedDevice { gpu, checked: Vec::new() }),
             Err(error) => largest.setup = Err(error),

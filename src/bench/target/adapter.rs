@@ -93,13 +93,10 @@ impl OpenedAdapter<'_> {
         let images = train::images_trained(repeat, &self.config, result.data.train_images);
         let batches = images as f64 / f64::from(self.config.training.batch);
         device_step.map(|device| {
-            let submit_ns = result.peaks.value().and_then(|peaks| peaks.highest(PeakKind::Submit));
-            let submit_s = submit_ns.map(|ns| ns / 1e9);
-            let mut account = account::account(last.host_timeline, device, submit_s, steps, batches, wall_s);
-            if let Some(peaks) = result.peaks.value() {
-                account::compare_with_peaks(&mut account, profile, peaks);
-            }
-            account
+            let peaks = result.peaks.value();
+            let submit_s = peaks.and_then(|peaks| peaks.highest(PeakKind::Submit)).map(|ns| ns / 1e9);
+            let account = account::account(last.host_timeline, device, submit_s, steps, batches, wall_s);
+            result::Account { verdict: account.judge(Some(profile), peaks), ..account }
         })
     }
 }

@@ -2,10 +2,10 @@
 
 use super::plot::percent;
 use super::table::{self, Column, number, text, words};
-use crate::report::account::{device_times, host_times};
+use crate::report::account::{device_times, host_times, verdict_words};
 use crate::report::layout;
 use crate::report::numbers::{finite, fixed, three_digits};
-use crate::result::{Account, Measured};
+use crate::result::{Account, Measured, RunResult};
 use maud::{Markup, html};
 
 /// Segments at least this wide, in percent, are labelled with their share.
@@ -15,7 +15,7 @@ const CLASSES: [&str; 6] = ["kernels", "gaps", "encode", "transfer", "host", "re
 const COLUMNS: [Column; 3] = [words("part"), number("seconds"), number("% of the wall")];
 
 /// The verdict, the bar, its legend, and the times of the host.
-pub(super) fn section(account: &Account) -> Markup {
+pub(super) fn section(result: &RunResult, account: &Account) -> Markup {
     let parts = account.parts();
     let share = |seconds: f64| 100.0 * seconds / account.wall_s;
     let rows = parts.iter().zip(CLASSES).map(|((name, seconds), class)| {
@@ -23,7 +23,7 @@ pub(super) fn section(account: &Account) -> Markup {
         table::row("", &COLUMNS, &[name, text(three_digits(*seconds)), text(fixed(share(*seconds), 1))])
     });
     html! {
-        p class="verdict" { (account.verdict.words) }
+        p class="verdict" { (verdict_words(result, account)) }
         (bar(account))
         (table::with_rows(
             &format!("{} s of one timed training, {} steps", three_digits(account.wall_s), account.steps),

@@ -5,7 +5,7 @@ use super::table;
 use crate::report::numbers::three_digits;
 use crate::report::summary;
 use crate::report::sweep::{line as fit_line, size, table as sizes};
-use crate::result::{Epoch, Measured, Repeat, Sweep, SweepFit, SweepPoint, SweepVariable};
+use crate::result::{Epoch, Measured, Repeat, RunResult, Sweep, SweepFit, SweepPoint, SweepVariable};
 use maud::{Markup, html};
 
 /// Series with more points are drawn without dots.
@@ -19,68 +19,88 @@ struct Series {
     points: Vec<(f64, f64)>,
 }
 
-impl Series {
-    fn of_epochs(
-        class: &'static str,
-        name: &'static str,
-        epochs: &[Epoch],
-        value: fn(&Epoch) -> &Measured<f64>,
-    ) -> Self {
-        let point = |epoch: &Epoch| Some((f64::from(epoch.epoch), *value(epoch).value()?));
-        Self { class, name, points: epochs.iter().filter_map(point).collect() }
+/// The horizontal axis of a training: steps where it has less than an epoch, else epochs.
+struct Progress<'a> {
+    repeat: &'a Repeat,
+    steps_per_epoch: f64,
+    unit: &'static str,
+    /// Units in an epoch.
+    scale: f64,
+}
+
+impl<'a> Progress<'a> {
+    fn of(repeat: &'a Repeat, result: &RunResult) -> Self {
+        let steps_per_epoch = f64::from(result.steps_per_epoch());
+        let is_part = (1..result.steps_per_epoch()).contains(&repeat.steps());
+        let (unit, scale) = if is_part { ("step", steps_per_epoch) } else { ("epoch", 1.0) };
+        Self { repeat, steps_per_epoch, unit, scale }
+    }
+
+    /// Where `share` of what was done of `epoch` is done.
+    fn at(&self, epoch: &Epoch, share: f64) -> f64 {
+        let done = match self.repeat.steps_in(epoch.epoch) {
+            0 => 1.0,
+            steps => f64::from(steps) / self.steps_per_epoch,
+        };
+        self.scale * (f64::from(epoch.epoch) - 1.0 + share * done)
+    }
+
+    fn of_epochs(&self, class: &'static str, name: &'static str, value: fn(&Epoch) -> &Measured<f64>) -> Series {
+        let point = |epoch: &Epoch| Some((self.at(epoch, 1.0), *value(epoch).value()?));
+        Series { class, name, points: self.repeat.epochs.iter().filter_map(point).collect() }
     }
 
     /// Training loss within the epochs, each part of an epoch at its middle; by whole epochs in files without such
     /// parts.
-    fn of_training_loss(epochs: &[Epoch]) -> Self {
+    fn training_loss(&self) -> Series {
         let (class, name) = ("forward", "training loss (with dropout)");
-        let of_epoch = |epoch: &Epoch| {
-            let (begin, parts) = (f64::from(epoch.epoch) - 1.0, epoch.loss_curve.len() as f64);
+        let of_epoch = |epoch: &'a Epoch| {
+            let parts = epoch.loss_curve.len() as f64;
             let points = epoch.loss_curve.iter().enumerate();
-            points.map(|(part, loss)| (begin + (part as f64 + 0.5) / parts, *loss)).collect::<Vec<_>>()
+            points.map(move |(part, loss)| (self.at(epoch, (part as f64 + 0.5) / parts), *loss))
         };
+        let epochs = &self.repeat.epochs;
         let points: Vec<(f64, f64)> = epochs.iter().flat_map(of_epoch).filter(|(_, loss)| loss.is_finite()).collect();
         match points.len() > epochs.len() {
-            true => Self { class, name, points },
-            false => Self::of_epochs(class, name, epochs, |epoch| &epoch.train_loss),
+            true => Series { class, name, points },
+            false => self.of_epochs(class, name, |epoch| &epoch.train_loss),
         }
     }
 }
 
 /// Loss and error of the first training; a series with fewer than two points is not drawn.
-pub(super) fn loss(repeats: &[Repeat]) -> Markup {
-    let epochs = repeats.first().map_or(&[][..], |repeat| &repeat.epochs);
-    let loss = [
-        Series::of_training_loss(epochs),
-        Series::of_epochs("backward", "test loss", epochs, |epoch| &epoch.test_loss),
-    ];
+pub(super) fn loss(result: &RunResult) -> Markup {
+    let Some(repeat) = result.repeats.first().filter(|repeat| !repeat.epochs.is_empty()) else {
+        return html! { p class="missing" { "n/a (no epoch was finished)" } };
+    };
+    let progress = Progress::of(repeat, result);
+    let loss = [progress.training_loss(), progress.of_epochs("backward", "test loss", |epoch| &epoch.test_loss)];
     let error = [
-        Series::of_epochs("forward", "training error", epochs, |epoch| &epoch.train_error_pct),
-        Series::of_epochs("backward", "test error", epochs, |epoch| &epoch.test_error_pct),
+        progress.of_epochs("forward", "training error", |epoch| &epoch.train_error_pct),
+        progress.of_epochs("backward", "test error", |epoch| &epoch.test_error_pct),
     ];
-    let table = table::of(&summary::epochs(epochs), "Epochs", "cards");
+    let table = table::of(&summary::epochs(repeat, result.steps_per_epoch()), "Epochs", "cards");
+    let unit = progress.unit;
     html! {
-        @match epochs.len() {
-            0 => p class="missing" { "n/a (no epoch was finished)" },
-            1 if loss[0].points.len() > 1 => (by_epoch("loss", "Loss by epoch", "loss", &loss)),
+        @match repeat.epochs.len() {
+            1 if loss[0].points.len() > 1 => (curve("loss", &format!("Loss by {unit}"), "loss", unit, &loss)),
             1 => p class="missing" { "curve: n/a (one epoch makes none; its figures are below)" },
             _ => div class="pair" {
-                (by_epoch("loss", "Loss by epoch", "loss", &loss))
-                (by_epoch("error", "Error by epoch", "error %", &error))
+                (curve("loss", "Loss by epoch", "loss", unit, &loss))
+                (curve("error", "Error by epoch", "error %", unit, &error))
             },
         }
-        @if repeats.len() > 1 { p class="note" { "The first of " (repeats.len()) " trainings." } }
-        @match epochs.len() {
-            0 => {},
+        @if result.repeats.len() > 1 { p class="note" { "The first of " (result.repeats.len()) " trainings." } }
+        @match repeat.epochs.len() {
             1 => (table),
             _ => (table::behind("The figures of every epoch", &table)),
         }
     }
 }
 
-fn by_epoch(id: &str, title: &str, y_title: &str, series: &[Series]) -> Markup {
+fn curve(id: &str, title: &str, y_title: &str, x_title: &str, series: &[Series]) -> Markup {
     let values = || series.iter().flat_map(|series| &series.points).map(|(_, value)| *value);
-    let epochs = series.iter().flat_map(|series| &series.points).map(|(epoch, _)| *epoch);
+    let places = series.iter().flat_map(|series| &series.points).map(|(place, _)| *place);
     // A curve over more than a decade needs a logarithmic axis.
     let spread = |range: Range| range.high() / range.low() > 20.0;
     let range = Range::logarithmic(values()).filter(|range| spread(*range)).or_else(|| Range::from_zero(values()));
@@ -92,11 +112,11 @@ fn by_epoch(id: &str, title: &str, y_title: &str, series: &[Series]) -> Markup {
                     span { span class={ "swatch " (series.class) } aria-hidden="true" {} (series.name) }
                 }
             }
-            @if let (Some(x), Some(y)) = (Range::from_zero(epochs), range) {
+            @if let (Some(x), Some(y)) = (Range::from_zero(places), range) {
                 (plot::figure(id, title, &words.join("; "), &plot::HALF, |area| {
                     let (x, y) = (area.x(x), area.y(y));
                     html! {
-                        (plot::axes(area, &x, &y, "epoch", y_title))
+                        (plot::axes(area, &x, &y, x_title, y_title))
                         @for series in series { (line(&x, &y, series)) }
                     }
                 }))

@@ -51,10 +51,10 @@ const COLUMNS: [Column; 7] = [
     number("median [us]"),
     number("p95 [us]"),
     number("share %"),
-    Column { heading: "bound by", class: "bound" },
+    Column { heading: "roof", class: "bound" },
 ];
 
-const CAPTION: &str = "Device time of each kernel in a training step, by layer and pass. What bounds a kernel \
+const CAPTION: &str = "Device time of each kernel in a training step, by layer and pass. The roof above a kernel \
     stands with the share of that peak it reaches.";
 
 /// The kernels of one layer, each with its number among all, the longest being 1.
@@ -171,12 +171,12 @@ fn cells(rank: usize, kernel: &KernelTime, full_ns: f64, notes: &mut Notes) -> V
         text(notes.or_mark(&kernel.median_ns, microseconds)),
         text(notes.or_mark(&kernel.p95_ns, microseconds)),
         text(notes.or_mark(&kernel.share_pct, |share| fixed(share, 1))),
-        text(bound(kernel, notes)),
+        text(roof(kernel, notes)),
     ]
 }
 
-/// What bounds a kernel, and how much of it the kernel reaches.
-fn bound(kernel: &KernelTime, notes: &mut Notes) -> String {
+/// The roof above a kernel, and how much of it the kernel reaches.
+fn roof(kernel: &KernelTime, notes: &mut Notes) -> String {
     let bound = match &kernel.bound {
         Measured::Value(bound) => *bound,
         Measured::Missing { reason } => return format!("n/a{}", notes.mark(reason)),

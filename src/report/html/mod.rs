@@ -12,6 +12,7 @@ mod roofline;
 mod run;
 mod table;
 
+use crate::escape;
 use crate::report::{summary, sweep};
 use crate::result::{Measured, RunResult};
 use maud::{Markup, PreEscaped, html};
@@ -71,13 +72,13 @@ pub fn html(result: &RunResult) -> String {
             }
         }
     };
-    format!("{DOCTYPE}{}\n", without_control_characters(page))
+    format!("{DOCTYPE}{}\n", escaped(page))
 }
 
 /// The facts, plots and tables of the page as a fragment for another page, which needs [`STYLE`].
 pub fn fragment(result: &RunResult) -> String {
     let (stamps, line) = summary::headline_parts(result);
-    without_control_characters(html! {
+    escaped(html! {
         p class="headline" {
             @for stamp in &stamps { span class="stamp" { (stamp) } " " }
             (line)
@@ -101,10 +102,9 @@ fn body(result: &RunResult, stamps: &[&str]) -> Markup {
     }
 }
 
-/// Replaces control characters, which a driver's name may contain and XML forbids.
-fn without_control_characters(markup: Markup) -> String {
-    let forbidden = |letter: char| letter.is_control() && !matches!(letter, '\n' | '\t');
-    markup.into_string().replace(forbidden, "\u{fffd}")
+/// The page without the control characters that a driver's name may contain: XML forbids them.
+fn escaped(markup: Markup) -> String {
+    escape::lines(&markup.into_string()).into_owned()
 }
 
 fn sections(result: &RunResult) -> Vec<Section> {
@@ -117,14 +117,18 @@ fn sections(result: &RunResult) -> Vec<Section> {
         ];
     }
     let mut sections = vec![
-        section("time-account", "Where the time went", or_missing(&result.account, account::section)),
+        section(
+            "time-account",
+            "Where the time went",
+            or_missing(&result.account, |account| account::section(result, account)),
+        ),
         section("kernels", "Kernels", or_missing(&result.profile, |profile| kernels::section(result, profile))),
         section(
             "roofline",
             "Roofline",
             or_missing(&result.profile, |profile| roofline::section(profile, &result.peaks)),
         ),
-        section("training", "Training", curves::loss(&result.repeats)),
+        section("training", "Training", curves::loss(result)),
         section("load", "Load", run::load(result)),
         section("sweep", "Step time against size", or_missing(&result.sweep, curves::sweep)),
         section("peaks", "Measured peaks", or_missing(&result.peaks, run::peaks)),

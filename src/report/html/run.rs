@@ -114,12 +114,20 @@ pub(super) fn environment(result: &RunResult) -> Markup {
     table::facts(facts.into_iter().chain(settings(result)))
 }
 
+/// The number of a plan's kernels; of a target without a plan of dispatches that of the check.
+fn kernels(result: &RunResult) -> String {
+    match result.plan.kernels.len() {
+        0 => or_reason(&result.check, |check| format!("{} checked kernels", check.kernels.len())),
+        count => format!("{count} kernels"),
+    }
+}
+
 fn settings(result: &RunResult) -> Facts {
     let settings = &result.settings;
     let tuning: Vec<String> = result.plan.tuning.iter().map(|(name, value)| format!("{name} {value}")).collect();
     let tuning = if tuning.is_empty() { "no tuning".to_owned() } else { tuning.join(", ") };
     vec![
-        ("plan", format!("{}, {} kernels, {tuning}", result.plan.name, result.plan.kernels.len())),
+        ("plan", format!("{}, {}, {tuning}", result.plan.name, kernels(result))),
         ("data", format!("{}, from {}", result.data.name, or_reason(&result.data.source, String::clone))),
         (
             "settings",

@@ -20,7 +20,7 @@ pub(super) enum Cell {
     /// A number and a note about it.
     Noted(f64, String),
     /// A number, or why there is none, and a label that stands beside it.
-    Labelled(Measured<f64>, &'static str),
+    Labelled(Measured<f64>, String),
 }
 
 /// A column of the tables.
@@ -116,7 +116,10 @@ pub(super) const COLUMNS: [Column; 16] = [
         key: "train_s",
         heading: "time\n[s]",
         published: |row, _| number(row.train_s),
-        ours: |group, _| Cell::Number(group.train_s()),
+        ours: |group, _| match group.other_work() {
+            None => Cell::Number(group.train_s()),
+            Some(work) => Cell::Labelled(group.train_s(), work),
+        },
         ..PLAIN
     },
     Column {
@@ -210,7 +213,7 @@ pub(super) const COLUMNS: [Column; 16] = [
         published: |row, _| Cell::Number(row.error_pct.clone()),
         ours: |group, _| match group.other_data() {
             None => Cell::Number(group.error_pct()),
-            Some(data) => Cell::Labelled(group.error_pct(), data),
+            Some(data) => Cell::Labelled(group.error_pct(), data.to_owned()),
         },
         write: |value, published| if published { format!("{value:.1}") } else { format!("{value:.2}") },
         ..PLAIN

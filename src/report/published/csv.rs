@@ -4,6 +4,7 @@ use super::columns::{COLUMNS, Cell, SOURCE};
 use super::group::{Excluded, device, tool};
 use super::tables::Tables;
 use super::view::{TableRows, TableView};
+use crate::escape;
 use crate::result::Measured;
 use crate::{Error, Result};
 
@@ -31,7 +32,7 @@ impl Tables<'_> {
         }
         let wrong = |error: &dyn std::fmt::Display| Error::Output(format!("the tables cannot be written: {error}"));
         for record in records {
-            writer.write_record(&record).map_err(|error| wrong(&error))?;
+            writer.write_record(record.iter().map(|field| field_text(field))).map_err(|error| wrong(&error))?;
         }
         let bytes = writer.into_inner().map_err(|error| wrong(&error))?;
         String::from_utf8(bytes).map_err(|error| wrong(&error))
@@ -53,6 +54,12 @@ impl Tables<'_> {
     }
 }
 
+/// A field without hidden characters. Text that a spreadsheet would take for a formula gets an apostrophe before it.
+fn field_text(field: &str) -> String {
+    let is_formula = field.starts_with(['=', '+', '-', '@', '\t', '\r']) && field.parse::<f64>().is_err();
+    format!("{}{}", if is_formula { "'" } else { "" }, escape::line(field))
+}
+
 fn records_of(table: &TableRows<'_>) -> Vec<Vec<String>> {
     let mut records = Vec::new();
     for row in table.rows() {
@@ -66,7 +73,7 @@ fn records_of(table: &TableRows<'_>) -> Vec<Vec<String>> {
                 }
                 Cell::Number(value) => (value, None),
                 Cell::Noted(value, note) => (Measured::Value(value), Some(note)),
-                Cell::Labelled(value, label) => (value, Some(label.to_owned())),
+                Cell::Labelled(value, label) => (value, Some(label)),
             };
             notes.extend(note.map(|note| format!("{}: {note}", column.key)));
             missing.extend(value.reason().map(|reason| format!("{}: {reason}", column.key)));

@@ -2,9 +2,11 @@
 
 use super::history::on_cpu;
 use crate::data::Identity;
+use crate::escape;
 use crate::model::Training;
 use crate::report::numbers::or_reason;
-use crate::result::{Measured, Member, RunResult, Status};
+use crate::report::work;
+use crate::result::{Measured, Member, Repeat, RunResult, Status};
 use crate::stats;
 use std::collections::BTreeSet;
 
@@ -50,7 +52,10 @@ pub struct Group<'a> {
 pub(super) fn reason_to_exclude(result: &RunResult) -> Option<String> {
     let reasons = match (result.status, result.standard) {
         (Status::Complete, true) if times(result).next().is_none() => return Some("it holds no timed training".into()),
-        (Status::Complete, true) => return None,
+        (Status::Complete, true) => {
+            let part = result.repeats.iter().any(|repeat| repeat.steps() < result.planned_steps());
+            return part.then(|| format!("it holds a part of the training alone: {}", work::of(result)));
+        }
         (Status::Complete, false) => &result.non_standard,
         _ => &result.reasons,
     };
@@ -66,7 +71,8 @@ fn reason_not_to_compare(result: &RunResult) -> Option<String> {
         return Some(format!("not compared: the run is {stamp}"));
     }
     let settings = &result.settings;
-    let same_work = settings.epochs.value == Training::STANDARD.epochs
+    let same_work = result.repeats.iter().all(|repeat| repeat.steps() == result.planned_steps())
+        && settings.epochs.value == Training::STANDARD.epochs
         && settings.batch.value == Training::STANDARD.batch
         && settings.steps.value.value().is_none()
         && !settings.quick.value
@@ -118,8 +124,12 @@ fn identity(result: &RunResult) -> Vec<(&'static str, String)> {
     ]
 }
 
-/// The device or devices; with the machine if they compute on the CPU.
+/// The device or devices on one line; with the machine if they compute on the CPU.
 pub(super) fn device(result: &RunResult) -> String {
+    escape::line(&device_name(result)).into_owned()
+}
+
+fn device_name(result: &RunResult) -> String {
     let adapter = &result.environment.adapter;
     let machine = machine(result);
     let name = match &result.parallel {
@@ -157,7 +167,7 @@ fn names(members: &[Member]) -> String {
 pub(super) fn tool(result: &RunResult) -> String {
     let tool = &result.environment.tool;
     let build = if tool.profile == "release" { String::new() } else { format!(" ({} build)", tool.profile) };
-    format!("gpubench {} {}{build}", tool.version, result.plan.name)
+    escape::line(&format!("gpubench {} {}{build}", tool.version, result.plan.name)).into_owned()
 }
 
 /// The host's processor and its cores, as far as they are known.
@@ -260,6 +270,14 @@ impl<'a> Group<'a> {
     /// What the error rate was measured on, if not on MNIST.
     pub fn other_data(&self) -> Option<&'static str> {
         other_data(self.first())
+    }
+
+    /// What the trainings did, if not ten epochs.
+    pub fn other_work(&self) -> Option<String> {
+        let result = self.first();
+        let standard = Training::STANDARD.epochs * result.steps_per_epoch();
+        let is_other = |repeat: &Repeat| repeat.steps() != standard;
+        (result.repeats.is_empty() || result.repeats.iter().any(is_other)).then(|| work::of(result))
     }
 
     /// Where the results come from: the names of their files, or the date of a single run.

@@ -4,6 +4,7 @@ use super::group::{Excluded, device, tool};
 use super::history::PublishedTable;
 use super::tables::{Medium, Tables};
 use super::view::TableView;
+use crate::escape;
 use crate::report::layout::{GAP, Table, joined, paragraph};
 
 /// Narrower terminals go without some columns.
@@ -40,7 +41,8 @@ impl Tables<'_> {
         };
         let tables = tables(views).map(|view| {
             let table = self.table(view, Medium::Page);
-            let notes: Vec<String> = table.notes.iter().map(|(mark, note)| format!("{mark} {note}")).collect();
+            let note = |(mark, note): (String, &str)| format!("{mark} {}", cell(note));
+            let notes: Vec<String> = table.notes.iter().map(note).collect();
             titled(view, joined([pipes(&table), notes.join("  \n"), self.no_row(view).to_owned()]))
         });
         let excluded = views.contains(&TableView::Excluded).then(|| match self.excluded.is_empty() {
@@ -88,12 +90,24 @@ fn tables(views: &[TableView]) -> impl Iterator<Item = TableView> {
 /// A table in GitHub's Markdown; numbers are aligned to the right.
 fn pipes(table: &Table) -> String {
     let line = |cells: Vec<String>| format!("| {} |", cells.join(" | "));
-    let escaped =
-        |cell: &str| cell.replace('\\', "\\\\").replace('|', "\\|").replace('<', "&lt;").replace(['\n', '\r'], " ");
-    let headings = table.columns.iter().map(|(heading, _)| escaped(heading)).collect();
+    let headings = table.columns.iter().map(|(heading, _)| heading.replace('\n', " ")).collect();
     let rule = table.columns.iter().map(|(_, is_text)| if *is_text { "---" } else { "---:" }.to_owned()).collect();
-    let rows = table.rows.iter().map(|row| row.iter().map(|cell| escaped(cell)).collect());
+    let rows = table.rows.iter().map(|row| row.iter().map(|text| cell(text)).collect());
     [headings, rule].into_iter().chain(rows).map(line).collect::<Vec<_>>().join("\n")
+}
+
+/// Text as Markdown shows it: no HTML, no link or picture, no further cell, no hidden character.
+fn cell(text: &str) -> String {
+    let mut shown = String::new();
+    for letter in escape::line(&text.replace('\n', " ")).chars() {
+        match letter {
+            '&' => shown.push_str("&amp;"),
+            '<' => shown.push_str("&lt;"),
+            '\\' | '|' | '[' | ']' => shown.extend(['\\', letter]),
+            letter => shown.push(letter),
+        }
+    }
+    shown
 }
 
 /// Names of files, broken after dashes and spaces so that a line exceeds [`FILE_WIDTH`] only where one word does.

@@ -26,10 +26,11 @@ macro_rules! rooms {
 /// The rooms from the bottom to the top: each uses only those before it.
 const ROOMS: &[Room] = &rooms! {
     "error" [] "failures and their exit codes"
+    "escape" [] "foreign text in a form that no terminal or page interprets"
     "hash" [] "SHA-256 as text"
     "rng" [] "counter-based random bits, equal to their WGSL twin"
     "model" ["layer" "training" "parameter" "cnn" "mod"] "the CNN as data: shapes, parameter layout, counts"
-    "stats" [] "median, deviation, bootstrap, fitted lines"
+    "stats" [] "median, deviation, confidence interval, fitted lines"
     "data" ["dataset" "format" "glyphs" "gzip" "idx" "synthetic" "sets" "mod"] "IDX files and synthetic digits"
     "weights" [] "safetensors files in PyTorch's layout"
     "reference" [
@@ -45,12 +46,12 @@ const ROOMS: &[Room] = &rooms! {
     "trainer" ["config" "metrics" "mod"] "the state of a training on the device, and the encoding of its steps"
     "result" [
         "json" "peak_kind" "setting" "subject" "timeline" "measured" "check" "environment" "load" "missing"
-        "parallel" "peaks" "stopping" "sweep" "tuning" "account" "phases" "profile" "settings" "training" "summary"
+        "parallel" "peaks" "stopping" "sweep" "tuning" "profile" "account" "phases" "settings" "training" "summary"
         "run_result" "mod"
     ] "the versioned schema of results"
     "report" [
-        "numbers" "layout" "account" "compare" "devices" "load" "parallel" "peaks" "profile" "published" "sweep"
-        "tuning" "summary" "trace" "html" "text" "mod"
+        "numbers" "layout" "work" "account" "differences" "devices" "load" "parallel" "peaks" "profile" "published"
+        "sweep" "tuning" "summary" "compare" "trace" "html" "text" "mod"
     ] "results as text, tables, HTML, traces"
     "check" ["tolerance" "mod"] "the comparison with the reference before any timing"
     "peaks" [
