@@ -53,13 +53,14 @@ impl Phases {
         }
     }
 
-    fn all_mut(&mut self) -> [&mut Measured<f64>; 13] {
+    fn all_mut(&mut self) -> [&mut Measured<f64>; 14] {
         [
             &mut self.adapter_s,
             &mut self.device_s,
             &mut self.compile_s,
             &mut self.data_s,
             &mut self.check_s,
+            &mut self.warm_up_s,
             &mut self.upload_s,
             &mut self.first_step_s,
             &mut self.train_s,
