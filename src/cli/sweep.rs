@@ -6,7 +6,7 @@ use super::output::ResultFile;
 use super::pipeline_cache::PipelineCacheArgs;
 use super::progress::TerminalObserver;
 use super::run_args::RunArgs;
-use super::session::{Session, show};
+use super::session::{Session, announce, show};
 use super::terminal;
 use crate::bench::{self, Observer, Progress, Sizes, SweepJob};
 use crate::error::Result;
@@ -48,9 +48,9 @@ pub struct SweepArgs {
     /// The pipeline cache.
     #[command(flatten)]
     pub pipelines: PipelineCacheArgs,
-    /// Folder for result files
-    #[arg(long, value_name = "DIR", default_value = "results")]
-    pub output: PathBuf,
+    /// Folder for result files [default: gpubench/results in the user's data folder]
+    #[arg(long, value_name = "DIR")]
+    pub output: Option<PathBuf>,
 }
 
 fn number(text: &str) -> std::result::Result<f64, String> {
@@ -147,7 +147,7 @@ fn measure(job: &SweepJob<'_>, result: &mut RunResult, file: ResultFile, json: b
     if outcome.is_ok() || result.sweep.value().is_some_and(|sweep| sweep.points.iter().any(timed)) {
         show(result, json)?;
     }
-    terminal::message(&format!("result: {}", file.path().display()));
+    announce(&file);
     outcome?;
     written
 }
