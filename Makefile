@@ -23,7 +23,8 @@ run:
 	@.ci/setup run
 	@echo "build: the release program (some minutes the first time)"
 	@cargo build --release --locked --quiet --bin gpubench
-	@.ci/setup adapter cargo run --release --locked --quiet --bin gpubench --
+	@.ci/setup gpu cargo run --release --locked --quiet --bin gpubench --
+	$(if $(findstring --data,$(ARGS)),,@.ci/setup data cargo run --release --locked --quiet --bin gpubench --)
 	@cargo run --release --locked --quiet --bin gpubench -- $(ARGS)
 
 # Each step says its name, and the one that fails says so; what is quick comes first.

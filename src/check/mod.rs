@@ -219,6 +219,7 @@ impl Checker<'_> {
         let step = trainer.step_record(step_index);
         let mut rows = Vec::new();
         for (index, dispatch) in self.plan.training.iter().enumerate() {
+            self.gpu.expect_no_stop()?;
             let before = self.contents(trainer, dispatch, |_| true).await?;
             self.gpu.wait(trainer.submit_dispatch(index, step_index)?).await?;
             let after = self.contents(trainer, dispatch, |access| access == Access::Write).await?;

@@ -3,7 +3,7 @@
 use super::output::ResultFile;
 use super::progress::TerminalObserver;
 use super::run_args::RunArgs;
-use super::session::{EXIT_INVALID, Session};
+use super::session::{EXIT_INVALID, Session, announce};
 use super::subject::{Subject, Trainable, with_target};
 use super::{cpu, terminal};
 use crate::bench;
@@ -59,7 +59,7 @@ pub fn run(args: &RunArgs, adapters: &Adapters, mut settings: Settings, started:
 
 impl<'a> DeviceRun<'a> {
     fn new(subject: Subject<'a>, args: &RunArgs) -> Result<Self> {
-        let file = ResultFile::create(&args.output, &subject.name, subject.settings.seed.value)?;
+        let file = ResultFile::create(&args.output()?, &subject.name, subject.settings.seed.value)?;
         Ok(Self { subject, file: Some(file), result: None, error: None })
     }
 
@@ -77,12 +77,18 @@ impl<'a> DeviceRun<'a> {
 
     /// Trains once and adds the training to the device's result; an error is reported on stderr.
     fn train_round(&mut self, session: &Session, args: &RunArgs) {
-        if let Err(error) = self.measure(session, args) {
-            if error != Error::Interrupted {
-                terminal::message(&format!("note: {} takes no further part: {error}", self.subject.name));
+        let Err(error) = self.measure(session, args) else { return };
+        if error != Error::Interrupted {
+            terminal::message(&format!("note: {} takes no further part: {error}", self.subject.name));
+            if let (None, Some(file)) = (&self.result, &mut self.file) {
+                let reasons = vec![error.to_string()];
+                let result = RunResult { status: Status::Failed, reasons, ..session.result(&self.subject) };
+                // The first error is the one that is told.
+                let _ = file.write(&result);
+                self.result = Some(result);
             }
-            self.error = Some(error);
         }
+        self.error = Some(error);
     }
 
     fn measure(&mut self, session: &Session, args: &RunArgs) -> Result<()> {
@@ -129,9 +135,7 @@ fn show(runs: &[DeviceRun<'_>], args: &RunArgs) -> Result<()> {
     } else {
         terminal::output(&report::devices_text(&results, terminal::width()))?;
     }
-    for file in runs.iter().filter_map(|run| run.file.as_ref()) {
-        terminal::message(&format!("result: {}", file.path().display()));
-    }
+    runs.iter().filter_map(|run| run.file.as_ref()).for_each(announce);
     terminal::message("`gpubench table` shows them among the published results");
     Ok(())
 }

@@ -11,6 +11,7 @@ use ureq::Agent;
 
 use super::dataset;
 use super::locate::{find, locate};
+use super::output::replace;
 use crate::data::idx::{self, FILES, IdxFile};
 use crate::error::{Error, Result};
 
@@ -18,7 +19,7 @@ use crate::error::{Error, Result};
 pub const MIRRORS: [&str; 2] =
     ["https://ossci-datasets.s3.amazonaws.com/mnist/", "https://storage.googleapis.com/cvdf-datasets/mnist/"];
 
-/// The environment variable that replaces [`MIRRORS`]: one or more base URLs, separated by spaces.
+/// The environment variable that replaces [`MIRRORS`]: one or more base URLs or folders, separated by spaces.
 pub const MIRROR_VARIABLE: &str = "GPUBENCH_MNIST_MIRROR";
 
 /// How long to wait for a connection, and for each of the further answers of a server.
@@ -139,8 +140,9 @@ pub fn fetch_files(files: &[IdxFile], folder: &Path, mirrors: &[String], progres
                 return Err(by_hand(file, folder, &failures));
             };
             let url = format!("{}/{}.gz", mirror.trim_end_matches('/'), file.name);
-            progress(&format!("downloading {url}"));
-            match download(&agent, &url, file) {
+            let here = find(Path::new(mirror), file);
+            progress(&here.as_ref().map_or(format!("downloading {url}"), |path| format!("copying {}", path.display())));
+            match here.map_or_else(|| download(&agent, &url, file), |path| copied(&path, file)) {
                 Ok(content) => break content,
                 Err(reason) => {
                     progress(&format!("{url}: {reason}"));
@@ -150,7 +152,7 @@ pub fn fetch_files(files: &[IdxFile], folder: &Path, mirrors: &[String], progres
         };
         order.rotate_left(failures.len());
         let target = folder.join(format!("{}.gz", file.name));
-        write_then_rename(&target, &content).map_err(|error| cannot_write(folder, &error))?;
+        replace(&target, &content)?;
         progress(&format!("{} written and verified, {} bytes", target.display(), content.len()));
     }
     Ok(())
@@ -166,8 +168,17 @@ fn agent() -> Agent {
         .new_agent()
 }
 
+/// A right file of a folder as gzip, or why it is none.
+fn copied(path: &Path, file: &IdxFile) -> std::result::Result<Vec<u8>, String> {
+    verified(dataset::read(path, file).map_err(|error| error.to_string())?, file)
+}
+
 /// One right file as gzip, or why there is none.
 fn download(agent: &Agent, url: &str, file: &IdxFile) -> std::result::Result<Vec<u8>, String> {
+    // The client looks names up on a thread, and panics where none can be started.
+    let thread =
+        std::thread::Builder::new().spawn(|| ()).map_err(|error| format!("no thread can be started: {error}"))?;
+    let _ = thread.join();
     let response = agent.get(url).call().map_err(|error| error.to_string())?;
     let mut content = Vec::new();
     let limit_bytes = file.read_limit_bytes() as u64;
@@ -176,6 +187,11 @@ fn download(agent: &Agent, url: &str, file: &IdxFile) -> std::result::Result<Vec
     if content.len() as u64 > limit_bytes {
         return Err(format!("the answer is longer than {limit_bytes} bytes"));
     }
+    verified(content, file)
+}
+
+/// `content` as gzip, or why it is not MNIST's file.
+fn verified(content: Vec<u8>, file: &IdxFile) -> std::result::Result<Vec<u8>, String> {
     let sha256 = digest(file, "the answer", content.clone()).map_err(|error| error.to_string())?;
     if sha256 != file.mnist_sha256 {
         return Err(format!("the answer of {} bytes is not MNIST's file (SHA-256 {sha256})", content.len()));
@@ -186,14 +202,6 @@ fn download(agent: &Agent, url: &str, file: &IdxFile) -> std::result::Result<Vec
     // Some servers decompress on the way.
     let mut encoder = GzEncoder::new(Vec::new(), Compression::default());
     encoder.write_all(&content).and_then(|()| encoder.finish()).map_err(|error| error.to_string())
-}
-
-fn write_then_rename(target: &Path, content: &[u8]) -> std::io::Result<()> {
-    let folder = target.parent().unwrap_or(Path::new("."));
-    let mut temporary = tempfile::Builder::new().prefix(".gpubench-").suffix(".tmp").tempfile_in(folder)?;
-    temporary.write_all(content)?;
-    temporary.as_file().sync_all()?;
-    temporary.persist(target).map(|_| ()).map_err(|error| error.error)
 }
 
 fn cannot_write(folder: &Path, error: &std::io::Error) -> Error {

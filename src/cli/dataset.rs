@@ -11,6 +11,7 @@ use std::str::FromStr;
 use etcetera::BaseStrategy;
 use mnist::{Mnist, MnistBuilder};
 
+use super::interrupt::Unfinished;
 use super::locate::{Located, find, locate};
 use crate::data::idx::{self, FILES, Facts, IdxFile};
 use crate::data::{Dataset, Split, gzip, synthetic};
@@ -213,7 +214,10 @@ pub fn read(path: &Path, file: &IdxFile) -> Result<Vec<u8>> {
 pub fn load_folder(folder: &Path) -> Result<Dataset> {
     let Located { set, folder, paths } = locate(folder)?;
     let source = folder.display().to_string();
-    let copies = tempfile::Builder::new().prefix("gpubench-data-").tempdir().map_err(|error| no_copies(&error))?;
+    let create = || tempfile::Builder::new().prefix("gpubench-data-").tempdir();
+    // In this order, so that the mark stays until the folder is gone.
+    let (_unfinished, copies) =
+        Unfinished::create(create, |copies| copies.path().to_owned()).map_err(|error| no_copies(&error))?;
     let shown = paths.clone().map(|path| path.display().to_string());
     let mut facts = FILES.map(|_| Facts { items: 0, sha256: String::new() });
     for (index, file) in set.files.iter().enumerate() {

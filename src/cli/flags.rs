@@ -1,9 +1,9 @@
 //! Options shared by several verbs, and the choice of an adapter from them.
 
-use super::terminal;
+use super::{interrupt, no_gpu, terminal};
 use crate::cpu::NAME;
 use crate::error::{Error, Result};
-use crate::gpu::{AdapterInfo, Adapters, adapter};
+use crate::gpu::{AdapterInfo, Adapters, Gpu, Needs, adapter};
 use crate::result::{Measured, Origin, Setting};
 use clap::Args;
 
@@ -13,6 +13,8 @@ pub const BACKEND_VARIABLE: &str = "WGPU_BACKEND";
 pub const ADAPTER_VARIABLE: &str = "WGPU_ADAPTER_NAME";
 /// Environment variable for the default of `--plan`.
 pub const PLAN_VARIABLE: &str = "GPUBENCH_PLAN";
+/// Threads of a driver and of this program beside one for each core.
+const DRIVER_THREADS: usize = 6;
 /// Value of `--plan` for the fastest plan.
 pub const AUTO: &str = "auto";
 
@@ -22,7 +24,7 @@ pub struct AdapterArgs {
     /// Adapter: its index, a part of its name, vendor or driver (nvidia), or its PCI bus id [default: the fastest kind]
     #[arg(long, value_name = "WHICH")]
     pub adapter: Option<String>,
-    /// Backend: vulkan, metal, dx12 or auto
+    /// Backend: vulkan, metal, dx12 or auto; of several, with commas between, the first that this system has
     #[arg(long, value_name = "NAME")]
     pub backend: Option<String>,
 }
@@ -41,22 +43,30 @@ impl AdapterArgs {
     /// The machine's adapters on the requested backend.
     ///
     /// # Errors
-    /// [`Error::Usage`] if the CPU target is requested, which `verb` does not support, or if there is no such backend.
+    /// [`Error::Usage`] if the CPU target is requested, which `verb` does not support, or if there is no such backend;
+    /// [`Error::Adapter`] if there is no adapter.
     pub fn find(&self, verb: &str) -> Result<Adapters> {
         if request_is(&self.request().value, NAME) {
             return Err(Error::Usage(format!(
                 "gpubench {verb} works through the GPU API alone: leave `--adapter cpu` out, or time the CPU with `gpubench --adapter cpu`"
             )));
         }
-        find_adapters(&self.backend().value)
+        let adapters = find_adapters(&self.backend().value)?;
+        expect_threads()?;
+        if adapters.infos().is_empty() { Err(no_gpu::none_found()) } else { Ok(adapters) }
     }
 
-    /// The requested adapter among `adapters`, announced on stderr.
+    /// The requested adapter among `adapters`, or the first that can be opened, announced on stderr.
     ///
     /// # Errors
     /// [`Error::Adapter`] if there is no such adapter.
     pub fn choose<'a>(&self, adapters: &'a Adapters) -> Result<&'a AdapterInfo> {
-        let adapter = adapter::choose(adapters.infos(), self.request().value.value().map(String::as_str))?;
+        let adapter = match self.request().value.value() {
+            Some(request) => adapter::choose(adapters.infos(), Some(request))?,
+            None => {
+                first_that_opens(adapters, |_| true)?.map_or_else(|| adapter::choose(adapters.infos(), None), Ok)?
+            }
+        };
         announce(adapter);
         Ok(adapter)
     }
@@ -81,9 +91,45 @@ pub fn request_is(request: &Measured<String>, name: &str) -> bool {
 /// The machine's adapters on `backend`, or on every backend if it is missing.
 ///
 /// # Errors
-/// [`Error::Usage`] if there is no such backend.
+/// [`Error::Usage`] if there is no such backend, [`Error::Interrupted`] if a signal stopped it.
 pub fn find_adapters(backend: &Measured<String>) -> Result<Adapters> {
-    pollster::block_on(Adapters::find(backend.value().map(String::as_str)))
+    let adapters = pollster::block_on(Adapters::find(backend.value().map(String::as_str)))?;
+    interrupt::expect_none()?;
+    Ok(adapters.stopped_by(interrupt::flag()))
+}
+
+/// Whether the system lets drivers start their threads: a software adapter's ends the process where it cannot.
+///
+/// # Errors
+/// [`Error::Device`] if it does not.
+pub fn expect_threads() -> Result<()> {
+    let count = std::thread::available_parallelism().map_or(1, std::num::NonZero::get) + DRIVER_THREADS;
+    let (ends, threads): (Vec<_>, Vec<_>) = (0..count)
+        .map(|_| {
+            let (end, ended) = std::sync::mpsc::channel::<()>();
+            (end, std::thread::Builder::new().spawn(move || ended.recv().is_ok()))
+        })
+        .unzip();
+    drop(ends);
+    let refused = threads.into_iter().filter_map(|thread| thread.map(std::thread::JoinHandle::join).err()).next();
+    refused.map_or(Ok(()), |error| {
+        Err(Error::Device(format!("{count} threads, as drivers use, cannot be started ({error}): raise `ulimit -u`")))
+    })
+}
+
+/// The first of the `wanted` adapters on which a device can be opened; those on which none can are named on stderr.
+///
+/// # Errors
+/// [`Error::Interrupted`] if a signal stopped it.
+pub fn first_that_opens(adapters: &Adapters, wanted: impl Fn(&AdapterInfo) -> bool) -> Result<Option<&AdapterInfo>> {
+    for adapter in adapters.infos().iter().filter(|adapter| wanted(adapter)) {
+        match pollster::block_on(Gpu::open(adapters, adapter, Needs::default())) {
+            Ok(_) => return Ok(Some(adapter)),
+            Err(error) => terminal::message(&format!("note: {error}; going on without it")),
+        }
+        interrupt::expect_none()?;
+    }
+    Ok(None)
 }
 
 /// Prints the adapter on stderr.

@@ -1,11 +1,11 @@
 //! `gpubench list`: the adapters of this machine.
 
 use super::flags::{BACKEND_VARIABLE, find_adapters, option_or_variable};
-use super::{cpu, terminal};
+use super::{cpu, no_gpu, terminal};
 use crate::cpu::{CpuTarget, NAME};
 use crate::error::{Error, Result};
 use crate::escape;
-use crate::gpu::{AdapterInfo, adapter};
+use crate::gpu::AdapterInfo;
 use crate::result::Origin;
 use clap::Args;
 use comfy_table::{ContentArrangement, Table, presets};
@@ -34,7 +34,7 @@ pub fn list(args: &ListArgs) -> Result<()> {
         return terminal::output(&json(adapters.infos(), target.as_ref())?);
     }
     if adapters.infos().is_empty() {
-        terminal::message(adapter::NONE_FOUND);
+        terminal::message(&no_gpu::none_found().to_string());
         if target.is_none() {
             return Ok(());
         }

@@ -9,9 +9,11 @@ pub mod data_parallel;
 pub mod dataset;
 mod flags;
 pub mod input;
+mod interrupt;
 mod list;
 pub mod locate;
 pub mod markdown_regions;
+mod no_gpu;
 pub mod output;
 pub mod peaks;
 pub mod pipeline_cache;
@@ -31,11 +33,12 @@ mod target;
 mod terminal;
 mod tune;
 
-use crate::error::Result;
+use crate::error::{Error, Result};
 use clap::{Parser, Subcommand};
 use run_args::RunArgs;
 use std::path::PathBuf;
 use std::process::ExitCode;
+use std::time::Duration;
 
 const AFTER_HELP: &str = "\
 Exit codes:
@@ -49,7 +52,7 @@ Exit codes:
   7    a file could not be written
   8    the device was lost, ran out of memory or refused a command
   9    the tables of a checked page are out of date
-  130  interrupted; the partial result was kept
+  129, 130, 143  interrupted by SIGHUP, Ctrl-C, SIGTERM; a partial result is kept
 
 Environment:
   GPUBENCH_DATA      meaning of --data auto
@@ -125,6 +128,12 @@ enum DataVerb {
 /// Runs the program with the arguments of this process; returns its exit code.
 pub fn main() -> ExitCode {
     let cli = Cli::parse();
+    interrupt::listen(match &cli.verb {
+        None | Some(Verb::Run(_) | Verb::Profile(_) | Verb::Peaks(_) | Verb::Tune(_) | Verb::Sweep(_)) => {
+            interrupt::PATIENCE
+        }
+        Some(_) => Duration::ZERO,
+    });
     let outcome = match &cli.verb {
         None => run::run(&cli.run),
         Some(Verb::Run(args)) => run::run(args),
@@ -141,6 +150,11 @@ pub fn main() -> ExitCode {
     };
     match outcome {
         Ok(code) => ExitCode::from(code),
+        Err(Error::Interrupted) => {
+            let (code, words) = interrupt::outcome();
+            terminal::message(&format!("error: {words}"));
+            ExitCode::from(code)
+        }
         Err(error) => {
             terminal::message(&format!("error: {error}"));
             ExitCode::from(error.exit_code())

@@ -1,18 +1,32 @@
 //! Result files: created before anything is measured, rewritten after each stage, never replacing another run's file.
 
+use super::interrupt::{self, Unfinished};
 use crate::error::{Error, Result};
-use crate::result::RunResult;
+use crate::result::{RunResult, Status, Sweep};
+use etcetera::BaseStrategy;
 use jiff::Timestamp;
 use std::fs::{self, OpenOptions};
 use std::io::{ErrorKind, Write};
 use std::path::{Path, PathBuf};
 use tempfile::NamedTempFile;
 
+/// The folder of the user's results: `~/.local/share/gpubench/results` on Linux and macOS (`XDG_DATA_HOME` in place of
+/// `~/.local/share` where set), below `%APPDATA%` on Windows.
+///
+/// # Errors
+/// [`Error::Usage`] if the user has no home folder.
+pub fn results_folder() -> Result<PathBuf> {
+    etcetera::choose_base_strategy().map(|strategy| strategy.data_dir().join("gpubench").join("results")).map_err(
+        |error| Error::Usage(format!("there is no folder for results ({error}); set HOME or choose one with --output")),
+    )
+}
+
 /// The file of one run's result.
 #[derive(Debug)]
 pub struct ResultFile {
     path: PathBuf,
-    written: bool,
+    /// Until something was measured.
+    unfinished: Option<Unfinished>,
 }
 
 impl ResultFile {
@@ -28,8 +42,9 @@ impl ResultFile {
         for attempt in 1..=1000 {
             let name = if attempt == 1 { format!("{stem}.json") } else { format!("{stem}-{attempt}.json") };
             let path = folder.join(name);
-            match OpenOptions::new().write(true).create_new(true).open(&path) {
-                Ok(_) => return Ok(Self { path, written: false }),
+            let create = || OpenOptions::new().write(true).create_new(true).open(&path);
+            match Unfinished::create(create, |_| path.clone()) {
+                Ok((unfinished, _)) => return Ok(Self { path, unfinished: Some(unfinished) }),
                 Err(error) if error.kind() == ErrorKind::AlreadyExists => {}
                 Err(error) => return Err(cannot_write(folder, &error)),
             }
@@ -45,21 +60,30 @@ impl ResultFile {
         &self.path
     }
 
+    /// Whether the file holds something that was measured, or why nothing was. Else it goes with this.
+    pub fn is_kept(&self) -> bool {
+        self.unfinished.is_none()
+    }
+
     /// Replaces the content of the file by `result`, atomically.
     ///
     /// # Errors
     /// [`Error::Output`] if it cannot be written; the file is then unchanged.
     pub fn write(&mut self, result: &RunResult) -> Result<()> {
         replace(&self.path, result.to_json()?.as_bytes())?;
-        self.written = true;
+        let timed = |sweep: &Sweep| sweep.points.iter().any(|point| point.step_s.value().is_some());
+        if result.status != Status::Partial || !result.repeats.is_empty() || result.sweep.value().is_some_and(timed) {
+            interrupt::keep(&self.path);
+            self.unfinished = None;
+        }
         Ok(())
     }
 }
 
 impl Drop for ResultFile {
-    /// Removes the file if nothing was written to it.
+    /// Removes the file if it holds nothing.
     fn drop(&mut self) {
-        if !self.written {
+        if !self.is_kept() {
             // Nothing depends on the file, and drop cannot return an error.
             let _ = fs::remove_file(&self.path);
         }
@@ -72,10 +96,12 @@ impl Drop for ResultFile {
 /// [`Error::Output`] if that fails; no temporary file is left.
 pub fn replace(path: &Path, bytes: &[u8]) -> Result<()> {
     let failed = |error: &std::io::Error| cannot_write(path, error);
-    let mut file = temporary_beside(path)?;
-    file.write_all(bytes).and_then(|()| file.as_file().sync_all()).map_err(|error| failed(&error))?;
-    file.persist(path).map_err(|error| failed(&error.error))?;
-    Ok(())
+    interrupt::undisturbed(|| {
+        let mut file = temporary_beside(path)?;
+        file.write_all(bytes).and_then(|()| file.as_file().sync_all()).map_err(|error| failed(&error))?;
+        file.persist(path).map_err(|error| failed(&error.error))?;
+        Ok(())
+    })
 }
 
 /// Creates a temporary file in the folder of `path`, with the permissions of an ordinary file.

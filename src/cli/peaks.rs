@@ -3,7 +3,8 @@
 use super::cache::{self, CacheEntry};
 use super::flags::AdapterArgs;
 use super::pipeline_cache::PipelineCacheArgs;
-use super::terminal;
+use super::progress::Ticker;
+use super::{interrupt, terminal};
 use crate::error::Result;
 use crate::gpu::{AdapterInfo, Adapters};
 use crate::report;
@@ -116,9 +117,9 @@ fn measured(adapters: &Adapters, adapter: &AdapterInfo) -> Result<Peaks> {
     }
     let mut progress = |what: &str| {
         bar.set_message(what.to_owned());
-        bar.tick();
-        ControlFlow::Continue(())
+        if interrupt::requested() { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
     };
+    let _ticker = Ticker::start(&bar, "peaks");
     let outcome = pollster::block_on(crate::peaks::measure(adapters, adapter, &mut progress));
     bar.finish_and_clear();
     let mut peaks = outcome?;

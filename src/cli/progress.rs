@@ -1,53 +1,80 @@
-//! Shows the progress of a run on stderr, writes its result to disk, and handles Ctrl-C.
+//! Shows the progress of a run on stderr and writes its result to disk.
 
 use super::output::ResultFile;
-use super::terminal;
+use super::{interrupt, terminal};
 use crate::bench::{self, Observer, Progress};
 use crate::data::Identity;
 use crate::error::Result;
 use crate::result::{Epoch, Measured, Repeat, RunResult};
 use crate::{escape, report};
 use indicatif::{ProgressBar, ProgressStyle};
-use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, OnceLock};
+use std::sync::mpsc::{RecvTimeoutError, Sender, channel};
+use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
 /// Interval at which a pause checks for a requested stop.
 const STOP_POLL_INTERVAL: Duration = Duration::from_millis(50);
 
+/// How often a spinner moves.
+const TICK_INTERVAL: Duration = Duration::from_millis(120);
+/// How often progress is told where there is no terminal to show it on.
+const TOLD_INTERVAL: Duration = Duration::from_secs(10);
+
+/// Moves the spinner of `bar` on a terminal; elsewhere tells its state every 10 s. Ends when dropped.
+pub struct Ticker(Option<(Sender<()>, JoinHandle<()>)>);
+
+impl Ticker {
+    /// Shows `bar`, whose messages are on `what`.
+    pub fn start(bar: &ProgressBar, what: &'static str) -> Self {
+        let (end, ended) = channel();
+        let (bar, hidden, start) = (bar.clone(), bar.is_hidden(), Instant::now());
+        let interval = if hidden { TOLD_INTERVAL } else { TICK_INTERVAL };
+        let tick = move || {
+            while ended.recv_timeout(interval) == Err(RecvTimeoutError::Timeout) {
+                match bar.length() {
+                    steps if hidden => {
+                        let line = told(what, &bar.message(), steps.map(|steps| (bar.position(), steps)));
+                        terminal::message(&format!("{line}, {:.0} s", start.elapsed().as_secs_f64()));
+                    }
+                    None => bar.tick(),
+                    // Bars of steps move with the steps: no other thread draws while they are timed.
+                    Some(_) => {}
+                }
+            }
+        };
+        // Where no thread can be started, there is less to see.
+        let thread = std::thread::Builder::new().name("progress".to_owned()).spawn(tick);
+        Self(thread.ok().map(|thread| (end, thread)))
+    }
+}
+
+impl Drop for Ticker {
+    fn drop(&mut self) {
+        if let Some((end, thread)) = self.0.take() {
+            drop(end);
+            let _ = thread.join();
+        }
+    }
+}
+
+/// The state of a progress bar as words.
+fn told(what: &str, message: &str, step: Option<(u64, u64)>) -> String {
+    let step = step.map_or(String::new(), |(step, steps)| format!(", step {step} of {steps}"));
+    format!("progress: {what}: {message}{step}")
+}
+
 /// Observes a run for the terminal.
 pub struct TerminalObserver {
     bar: ProgressBar,
+    _ticker: Ticker,
     file: ResultFile,
     previous: Option<RunResult>,
-    stop: Arc<AtomicBool>,
     epochs_shown: usize,
     images_per_s: f64,
 }
 
-/// Whether Ctrl-C was pressed: the first one requests a stop, the second exits the program.
-///
-/// The first call installs the handler; before it Ctrl-C exits the program at once.
-pub fn stop_flag() -> Arc<AtomicBool> {
-    static STOP: OnceLock<Arc<AtomicBool>> = OnceLock::new();
-    let listen = || {
-        let stop = Arc::new(AtomicBool::new(false));
-        let of_handler = stop.clone();
-        let installed = ctrlc::set_handler(move || {
-            if of_handler.swap(true, Ordering::Relaxed) {
-                std::process::exit(130);
-            }
-        });
-        if let Err(error) = installed {
-            terminal::message(&format!("Ctrl-C will end the program at once and lose the partial result: {error}"));
-        }
-        stop
-    };
-    STOP.get_or_init(listen).clone()
-}
-
 impl TerminalObserver {
-    /// Observes a run whose result is written to `file`; Ctrl-C stops it as [`stop_flag`] describes.
+    /// Observes a run whose result is written to `file`; signals stop it as [`interrupt`] describes.
     pub fn new(file: ResultFile) -> Self {
         Self::continuing(file, None)
     }
@@ -55,7 +82,8 @@ impl TerminalObserver {
     /// As [`TerminalObserver::new`], for a run whose trainings are added to those of `previous`.
     pub fn continuing(file: ResultFile, previous: Option<RunResult>) -> Self {
         let bar = ProgressBar::no_length();
-        Self { bar, file, previous, stop: stop_flag(), epochs_shown: 0, images_per_s: 0.0 }
+        let ticker = Ticker::start(&bar, "run");
+        Self { bar, _ticker: ticker, file, previous, epochs_shown: 0, images_per_s: 0.0 }
     }
 
     /// `result` combined with the previous trainings.
@@ -100,14 +128,13 @@ impl Observer for TerminalObserver {
             "cool down" => "pausing between trainings",
             other => other,
         };
+        self.bar.unset_length();
         self.bar.set_message(message.to_owned());
-        self.bar.enable_steady_tick(Duration::from_millis(120));
     }
 
     fn progress(&mut self, progress: &Progress) {
         let (step, steps) = progress.step;
         if self.bar.length() != Some(u64::from(steps)) || u64::from(step) < self.bar.position() {
-            self.bar.disable_steady_tick();
             self.bar.set_style(bar());
             self.bar.reset();
             self.bar.set_length(u64::from(steps));
@@ -133,7 +160,7 @@ impl Observer for TerminalObserver {
     }
 
     fn stop_requested(&self) -> bool {
-        self.stop.load(Ordering::Relaxed)
+        interrupt::requested()
     }
 
     fn checkpoint(&mut self, result: &RunResult) -> Result<()> {
@@ -179,4 +206,15 @@ fn spinner() -> ProgressStyle {
 fn bar() -> ProgressStyle {
     ProgressStyle::with_template("{bar:30} {pos}/{len} steps, {eta} left, {msg}")
         .unwrap_or_else(|_| ProgressStyle::default_bar())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn progress_in_words_names_phase_and_step() {
+        assert_eq!(told("run", "checking", None), "progress: run: checking");
+        assert_eq!(told("run", "epoch 1/10", Some((3, 4690))), "progress: run: epoch 1/10, step 3 of 4690");
+    }
 }

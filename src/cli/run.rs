@@ -23,7 +23,8 @@ pub fn run(args: &RunArgs) -> Result<u8> {
     }
     let settings = args.settings();
     args.stopping.validate(settings.repeat.value)?;
-    let (target, adapters) = Target::resolve(args, &settings.adapter.value)?.find(args, &settings)?;
+    let target = Target::resolve(args, &settings.adapter.value)?;
+    let adapters = target.find(&settings)?;
     if let (Target::All, Some(adapters)) = (target, &adapters) {
         return all::run(args, adapters, settings, started);
     }
@@ -32,7 +33,7 @@ pub fn run(args: &RunArgs) -> Result<u8> {
     let (session, file) = Session::begin(args, &subject.name, subject.settings.seed.value, started)?;
     subject.choose_plan(args.no_tune)?;
     if args.profiles() {
-        subject.measure_peaks(args.fresh_peaks);
+        subject.measure_peaks(args.fresh_peaks)?;
     }
 
     let mut result = session.result(&subject);

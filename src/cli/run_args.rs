@@ -2,6 +2,7 @@
 
 use super::dataset::DataSource;
 use super::flags::{ADAPTER_VARIABLE, AUTO, BACKEND_VARIABLE, PLAN_VARIABLE, option_or_variable};
+use super::output::results_folder;
 use super::pipeline_cache::PipelineCacheArgs;
 use super::stopping::StoppingArgs;
 use crate::bench::{PROFILED_STEPS, ProfileOptions, Split};
@@ -98,9 +99,9 @@ pub struct RunArgs {
     /// Print the result as JSON instead of tables
     #[arg(long)]
     pub json: bool,
-    /// Folder for result files
-    #[arg(long, value_name = "DIR", default_value = "results")]
-    pub output: PathBuf,
+    /// Folder for result files [default: gpubench/results in the user's data folder]
+    #[arg(long, value_name = "DIR")]
+    pub output: Option<PathBuf>,
 }
 
 /// Values of `--timestamps`.
@@ -166,6 +167,14 @@ pub struct CpuArgs {
 }
 
 impl RunArgs {
+    /// The folder for result files.
+    ///
+    /// # Errors
+    /// As [`results_folder`].
+    pub fn output(&self) -> crate::error::Result<PathBuf> {
+        self.output.clone().map_or_else(results_folder, Ok)
+    }
+
     /// Whether a profile is requested, directly or for an output that needs one.
     pub fn profiles(&self) -> bool {
         self.profile || self.trace.is_some() || self.html.is_some()

@@ -4,7 +4,7 @@ use super::output::{ResultFile, replace};
 use super::report::{expect_writable, write_html};
 use super::run_args::RunArgs;
 use super::subject::Subject;
-use super::{dataset, input, progress, terminal};
+use super::{dataset, input, interrupt, terminal};
 use crate::bench::{self, Finished, Job, ProfileOptions, Setup};
 use crate::data::{Dataset, synthetic};
 use crate::error::{Error, Result};
@@ -41,8 +41,7 @@ impl Session {
         let data_start = Instant::now();
         let (dataset, origin) = dataset::load(&args.data, synthetic::SEED)?;
         let data_s = data_start.elapsed().as_secs_f64();
-        // From here on Ctrl-C keeps the partial result.
-        progress::stop_flag();
+        interrupt::expect_none()?;
         terminal::message(&format!("data: {}, from {origin}", dataset.name));
         if args.quick {
             terminal::message(&format!("quick: training ends after {} s at the latest", bench::QUICK_TRAIN_S));
@@ -56,7 +55,7 @@ impl Session {
     /// As [`Session::read`].
     pub fn begin(args: &RunArgs, adapter: &str, seed: u64, started: Instant) -> Result<(Self, ResultFile)> {
         let session = Self::read(args, started)?;
-        Ok((session, ResultFile::create(&args.output, adapter, seed)?))
+        Ok((session, ResultFile::create(&args.output()?, adapter, seed)?))
     }
 
     /// The initial result of a run on `subject`.
@@ -114,10 +113,8 @@ impl Session {
     ) -> Result<u8> {
         result.summary.peak_host_memory_bytes = environment::peak_host_memory_bytes();
         let written = file.write(&result);
-        if outcome.is_ok() || !result.repeats.is_empty() {
-            show(&result, args.json)?;
-        }
-        terminal::message(&format!("result: {}", file.path().display()));
+        let shown = if outcome.is_ok() || !result.repeats.is_empty() { show(&result, args.json) } else { Ok(()) };
+        announce(&file);
         let Finished { parameters, timeline } = outcome?;
         written?;
         if let Some(page) = &args.html {
@@ -131,7 +128,15 @@ impl Session {
             replace(save, &weights::to_safetensors(&Model::new(result.settings.dropout.value), &parameters)?)?;
             terminal::message(&format!("weights: {}", save.display()));
         }
+        shown?;
         Ok(if result.status == Status::Invalid { EXIT_INVALID } else { 0 })
+    }
+}
+
+/// Prints the path of a result file on stderr, if it is kept.
+pub fn announce(file: &ResultFile) {
+    if file.is_kept() {
+        terminal::message(&format!("result: {}", file.path().display()));
     }
 }
 

@@ -6,7 +6,7 @@ use super::run_args::RunArgs;
 use super::{peaks, terminal, tune};
 use crate::bench::{self, AdapterTarget, DataParallelTarget};
 use crate::cpu::CpuTarget;
-use crate::error::Result;
+use crate::error::{Error, Result};
 use crate::gpu::{AdapterInfo, Adapters};
 use crate::kernels::plan_named;
 use crate::result::{Adapter, Measured, Peaks, Settings, Tuning, no_peaks, no_tuning};
@@ -123,16 +123,21 @@ impl<'a> Subject<'a> {
 
     /// Measures the peaks of a single adapter, or reads them from the cache unless `fresh`. A failure is reported on
     /// stderr only, since a profile works without peaks.
-    pub fn measure_peaks(&mut self, fresh: bool) {
-        let Trainable::Adapter(AdapterTarget { adapters, adapter, .. }) = self.trainable else { return };
+    ///
+    /// # Errors
+    /// [`Error::Interrupted`] if a signal stopped it.
+    pub fn measure_peaks(&mut self, fresh: bool) -> Result<()> {
+        let Trainable::Adapter(AdapterTarget { adapters, adapter, .. }) = self.trainable else { return Ok(()) };
         let start = Instant::now();
         self.peaks = match peaks::for_profile(adapters, adapter, fresh) {
             Ok(peaks) => Measured::Value(peaks),
+            Err(Error::Interrupted) => return Err(Error::Interrupted),
             Err(error) => {
                 terminal::message(&format!("note: the peaks could not be measured: {error}"));
                 Measured::missing(error.to_string())
             }
         };
         self.peaks_s = self.peaks.clone().map(|_| start.elapsed().as_secs_f64());
+        Ok(())
     }
 }

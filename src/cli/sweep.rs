@@ -6,7 +6,7 @@ use super::output::ResultFile;
 use super::pipeline_cache::PipelineCacheArgs;
 use super::progress::TerminalObserver;
 use super::run_args::{RunArgs, plan};
-use super::session::{Session, show};
+use super::session::{Session, announce, show};
 use super::subject::Subject;
 use super::terminal;
 use crate::bench::{self, Observer, Progress, Sizes, SweepJob};
@@ -56,9 +56,9 @@ pub struct SweepArgs {
     /// The pipeline cache.
     #[command(flatten)]
     pub pipelines: PipelineCacheArgs,
-    /// Folder for result files
-    #[arg(long, value_name = "DIR", default_value = "results")]
-    pub output: PathBuf,
+    /// Folder for result files [default: gpubench/results in the user's data folder]
+    #[arg(long, value_name = "DIR")]
+    pub output: Option<PathBuf>,
 }
 
 fn number(text: &str) -> std::result::Result<f64, String> {
@@ -172,7 +172,7 @@ fn measure(job: &SweepJob<'_>, result: &mut RunResult, file: ResultFile, json: b
     if outcome.is_ok() || result.sweep.value().is_some_and(|sweep| sweep.points.iter().any(timed)) {
         show(result, json)?;
     }
-    terminal::message(&format!("result: {}", file.path().display()));
+    announce(&file);
     outcome?;
     written
 }

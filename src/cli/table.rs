@@ -1,7 +1,7 @@
 //! `gpubench table`: tables of results beside the published ones, on stdout and in Markdown files.
 
 use super::markdown_regions::{self, Region};
-use super::output::replace;
+use super::output::{replace, results_folder};
 use super::result_files::{self, Collected};
 use super::terminal;
 use crate::error::{Error, Result};
@@ -10,13 +10,10 @@ use clap::Args;
 use std::fs;
 use std::path::{Path, PathBuf};
 
-/// Default folder of results.
-const FOLDER: &str = "results";
-
 /// Options of `gpubench table`.
 #[derive(Debug, Args)]
 pub struct TableArgs {
-    /// Result files, or folders of them; - is standard input [default: results]
+    /// Result files, or folders of them; - is standard input [default: the user's results, and those of this checkout]
     #[arg(value_name = "FILE or FOLDER")]
     pub results: Vec<PathBuf>,
     /// Tables to print: by-tool, by-gpu, gpu-against-cpu, generations, left-out (results that no table holds) or all
@@ -81,23 +78,35 @@ pub fn table(args: &TableArgs) -> Result<()> {
     // All pages are parsed before any is written.
     let pages = pages.iter().map(|path| Page::read(path)).collect::<Result<Vec<_>>>()?;
     match args.update.is_empty() {
-        true => check(&pages, content),
+        true => check(&pages, &named(&args.results), content),
         false => pages.iter().try_for_each(|page| page.update(content)),
     }
 }
 
-/// Collects the results; the default folder may be missing or empty.
+/// Collects the results; default folders may be missing or empty.
 fn collect(results: &[PathBuf]) -> Collected {
     if !results.is_empty() {
         return result_files::collect(results);
     }
-    match result_files::files_at(Path::new(FOLDER)) {
-        Ok(files) => result_files::collect(&files),
-        Err(problem) => {
-            let notes = vec![format!("{problem}; the tables hold published rows alone")];
-            Collected { notes, ..Collected::default() }
-        }
+    let found: Vec<_> = default_folders().iter().map(|folder| result_files::files_at(folder)).collect();
+    let files: Vec<PathBuf> = found.iter().flatten().flatten().cloned().collect();
+    if files.is_empty() {
+        let problems: Vec<String> = found.into_iter().filter_map(std::result::Result::err).collect();
+        let notes = vec![format!("{}; the tables hold published rows alone", problems.join("; "))];
+        return Collected { notes, ..Collected::default() };
     }
+    result_files::collect(&files)
+}
+
+/// The folder of the user's results, and in a checkout of gpubench its `results`.
+fn default_folders() -> Vec<PathBuf> {
+    let is_checkout = |folder: &&Path| {
+        let manifest = fs::read_to_string(folder.join("Cargo.toml")).unwrap_or_default();
+        manifest.lines().any(|line| line.trim() == "name = \"gpubench\"") && folder.join("results").is_dir()
+    };
+    let here = std::env::current_dir().unwrap_or_default();
+    let checkout = here.ancestors().find(is_checkout).map(|folder| folder.join("results"));
+    results_folder().ok().into_iter().chain(checkout).collect()
 }
 
 /// Reports on stderr the results that no table shows.
@@ -118,13 +127,18 @@ fn print(args: &TableArgs, tables: &Tables<'_>) -> Result<()> {
 
 /// The content of a region: its tables and the command that prints them.
 fn between(results: &[PathBuf], tables: &Tables<'_>, region: &Region) -> String {
+    let results = named(results);
+    let markdown = tables.markdown(&region.parts);
+    format!("\n{markdown}\nMade by `gpubench table{results} --frame {} --format markdown`.\n\n", region.name)
+}
+
+/// Results as arguments of a command.
+fn named(results: &[PathBuf]) -> String {
     let quoted = |path: &PathBuf| match path.display().to_string() {
         path if path.contains(char::is_whitespace) => format!(" '{path}'"),
         path => format!(" {path}"),
     };
-    let results: String = results.iter().map(quoted).collect();
-    let markdown = tables.markdown(&region.parts);
-    format!("\n{markdown}\nMade by `gpubench table{results} --frame {} --format markdown`.\n\n", region.name)
+    results.iter().map(quoted).collect()
 }
 
 /// A Markdown file with tables.
@@ -158,13 +172,13 @@ impl Page {
     }
 }
 
-/// Fails if a region of any page differs from `content`.
-fn check(pages: &[Page], content: impl Fn(&Region) -> String) -> Result<()> {
+/// Fails if a region of any page differs from `content`, which is made of `results`.
+fn check(pages: &[Page], results: &str, content: impl Fn(&Region) -> String) -> Result<()> {
     for page in pages {
         if let Some(region) = markdown_regions::first_difference(&page.text, &page.regions, &content) {
             let path = page.path.display();
             return Err(Error::Differs(format!(
-                "{path}: the table of line {} ({}) is not what the results give; `gpubench table --update {path}` writes it",
+                "{path}: the table of line {} ({}) is not what the results give; `gpubench table{results} --update {path}` writes it",
                 region.line, region.name
             )));
         }

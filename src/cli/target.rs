@@ -1,11 +1,11 @@
 //! The target of a run: resolves options to a [`Target`], and a target to a [`Subject`].
 
-use super::flags::{announce, find_adapters, request_is};
+use super::flags::{PLAN_VARIABLE, announce, expect_threads, find_adapters, first_that_opens, request_is};
 use super::run_args::RunArgs;
 use super::subject::Subject;
-use super::{cpu, data_parallel, terminal};
+use super::{cpu, data_parallel, no_gpu, terminal};
 use crate::error::{Error, Result};
-use crate::gpu::{Adapters, adapter};
+use crate::gpu::{AdapterInfo, Adapters, adapter};
 use crate::result::{Measured, Origin, Settings};
 use web_time::Instant;
 
@@ -84,41 +84,40 @@ impl Target {
             None if request_is(request, ALL) => Target::All,
             None => Target::Adapter,
         };
-        target.expect_options(args)?;
-        Ok(target)
-    }
-
-    /// Fails if `args` has an option that this target refuses.
-    fn expect_options(self, args: &RunArgs) -> Result<()> {
-        for rule in RULES.iter().filter(|rule| (rule.given)(args)) {
-            if let Some((_, advice)) = rule.refused.iter().find(|(target, _)| *target == self) {
-                return Err(Error::Usage(format!("{} {advice}", rule.option)));
-            }
+        match target.refused(args) {
+            Some((option, advice)) => Err(Error::Usage(format!("{option} {advice}"))),
+            None => Ok(target),
         }
-        Ok(())
     }
 
-    /// Finds the machine's adapters if this target needs them. Without any, falls back to the CPU target unless an
-    /// adapter or backend was requested.
+    /// The first option of `args` that this target refuses, with advice.
+    fn refused(self, args: &RunArgs) -> Option<(&'static str, &'static str)> {
+        let mut given = RULES.iter().filter(|rule| (rule.given)(args));
+        given.find_map(|rule| {
+            rule.refused.iter().find(|(target, _)| *target == self).map(|(_, advice)| (rule.option, *advice))
+        })
+    }
+
+    /// Finds the machine's adapters if this target needs them.
     ///
     /// # Errors
-    /// [`Error::Adapter`] if there is no adapter and no fallback, [`Error::Usage`] as [`Target::resolve`].
-    pub fn find(self, args: &RunArgs, settings: &Settings) -> Result<(Self, Option<Adapters>)> {
+    /// [`Error::Adapter`] if there is none and one was requested, [`Error::Usage`] if there is no such backend.
+    pub fn find(self, settings: &Settings) -> Result<Option<Adapters>> {
         if self == Target::Cpu {
-            return Ok((self, None));
+            return Ok(None);
         }
         let adapters = find_adapters(&settings.backend.value)?;
-        if self == Target::Adapter && adapters.infos().is_empty() {
-            if settings.adapter.origin != Origin::Default || settings.backend.origin != Origin::Default {
-                return Err(cpu::none_found());
-            }
-            Target::Cpu.expect_options(args)?;
-            return Ok((Target::Cpu, None));
+        expect_threads()?;
+        if adapters.infos().is_empty()
+            && (self == Target::DataParallel || (self == Target::Adapter && requested(settings)))
+        {
+            return Err(no_gpu::none_found());
         }
-        Ok((self, Some(adapters)))
+        Ok(Some(adapters))
     }
 
-    /// Chooses the devices of this target and announces them on stderr.
+    /// Chooses the devices of this target and announces them on stderr. Where nothing was requested and no GPU can be
+    /// opened, the CPU target trains, unless `args` need an adapter.
     ///
     /// # Errors
     /// [`Error::Adapter`] or [`Error::Usage`] if `args` match no device of this machine.
@@ -132,17 +131,56 @@ impl Target {
         let mut subject = match adapters {
             None => cpu::subject(args, settings)?,
             Some(adapters) if self == Target::DataParallel => data_parallel::subject(args, adapters, settings)?,
-            Some(adapters) => {
-                let request = settings.adapter.value.value().cloned();
-                let adapter = adapter::choose(adapters.infos(), request.as_deref())?;
-                announce(adapter);
-                if adapter.software {
-                    terminal::message("  (it measures the CPU indirectly: --adapter cpu measures it directly)");
+            Some(adapters) => match choose(adapters, args, &settings)? {
+                None => cpu::subject(args, settings)?,
+                Some(adapter) => {
+                    announce(adapter);
+                    if adapter.software {
+                        terminal::message("  (it measures the CPU indirectly: --adapter cpu measures it directly)");
+                    }
+                    Subject::on_adapter(adapters, adapter, args, settings)
                 }
-                Subject::on_adapter(adapters, adapter, args, settings)
-            }
+            },
         };
         subject.adapter_s = started.elapsed().as_secs_f64();
         Ok(subject)
+    }
+}
+
+/// Whether an adapter or a backend was requested.
+fn requested(settings: &Settings) -> bool {
+    settings.adapter.origin != Origin::Default || settings.backend.origin != Origin::Default
+}
+
+/// The requested adapter, else the first GPU that can be opened. Where there is none, the first software adapter that can be
+/// if `args` need an adapter, else `None`, for the CPU target; stderr says why.
+fn choose<'a>(adapters: &'a Adapters, args: &RunArgs, settings: &Settings) -> Result<Option<&'a AdapterInfo>> {
+    if requested(settings) {
+        let request = settings.adapter.value.value().map(String::as_str);
+        return adapter::choose(adapters.infos(), request).map(Some);
+    }
+    let gpu = first_that_opens(adapters, |adapter| !adapter.software)?;
+    if gpu.is_some() {
+        return Ok(gpu);
+    }
+    let why = no_gpu::reason(adapters.infos());
+    let plan = (settings.plan.origin != Origin::Default).then_some((PLAN_VARIABLE, None));
+    let needs = Target::Cpu.refused(args).map(|(option, advice)| (option, Some(advice))).or(plan);
+    let software = |adapter: &AdapterInfo| adapter.software;
+    let opened = if needs.is_some() { first_that_opens(adapters, software)? } else { None };
+    match (needs, opened) {
+        (Some((option, _)), Some(adapter)) => {
+            let name = &adapter.name;
+            terminal::message(&format!("no GPU found: {why}; {option} needs an adapter, so {name} is taken"));
+            Ok(Some(adapter))
+        }
+        (Some((option, Some(advice))), None) => Err(Error::Usage(format!("no GPU found: {why}; {option} {advice}"))),
+        _ => {
+            let other = adapters.infos().iter().find(|adapter| adapter.software);
+            let other = other
+                .map_or(String::new(), |adapter| format!("; for {}: --adapter {}", adapter.name, adapter.short_name()));
+            terminal::message(&format!("no GPU found: {why}; the CPU target trains{other}"));
+            Ok(None)
+        }
     }
 }

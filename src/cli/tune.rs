@@ -3,7 +3,8 @@
 use super::cache::{self, CacheEntry};
 use super::flags::AdapterArgs;
 use super::pipeline_cache::PipelineCacheArgs;
-use super::{progress, terminal};
+use super::progress::Ticker;
+use super::{interrupt, terminal};
 use crate::bench::{self, Observer, Progress};
 use crate::error::{Error, Result};
 use crate::gpu::{AdapterInfo, Adapters};
@@ -13,7 +14,6 @@ use crate::result::{RunResult, Subject, Tuning};
 use crate::trainer::TrainingConfig;
 use clap::{Args, value_parser};
 use indicatif::{ProgressBar, ProgressStyle};
-use std::sync::atomic::Ordering;
 
 /// Options of `gpubench tune`.
 #[derive(Debug, Clone, Args)]
@@ -96,6 +96,7 @@ fn measured(adapters: &Adapters, adapter: &AdapterInfo, batch: u32) -> Result<Tu
     if bar.is_hidden() {
         terminal::message("tuning: looking for the fastest plan, once for this adapter (--no-tune leaves it out)");
     }
+    let _ticker = Ticker::start(&bar, "tuning");
     let mut observer = TuneObserver { bar };
     let outcome = pollster::block_on(bench::tune(adapters, adapter, &config, &mut observer));
     observer.bar.finish_and_clear();
@@ -117,13 +118,12 @@ struct TuneObserver {
 impl Observer for TuneObserver {
     fn phase(&mut self, name: &str) {
         self.bar.set_message(name.to_owned());
-        self.bar.tick();
     }
 
     fn progress(&mut self, _progress: &Progress) {}
 
     fn stop_requested(&self) -> bool {
-        progress::stop_flag().load(Ordering::Relaxed)
+        interrupt::requested()
     }
 
     fn checkpoint(&mut self, _result: &RunResult) -> Result<()> {

@@ -124,6 +124,11 @@ impl AdapterInfo {
         escape::line(&format!("{} ({}, {}{bus}, {kind})", self.name, self.backend, driver.trim())).into_owned()
     }
 
+    /// The first word of the name in lower case, by which it can be requested.
+    pub fn short_name(&self) -> String {
+        self.name.split_whitespace().next().unwrap_or_default().to_lowercase()
+    }
+
     fn matches(&self, request: &str) -> bool {
         let request = request.to_lowercase();
         self.pci_bus_id.to_lowercase() == request
@@ -163,9 +168,9 @@ fn listing(adapters: &[AdapterInfo]) -> String {
     adapters.iter().map(|adapter| format!("\n  {}: {}", adapter.index, adapter.line())).collect()
 }
 
-/// The message for a machine without an adapter.
-pub const NONE_FOUND: &str = "no adapter found: install a Vulkan driver for the GPU, or Mesa's software driver (Debian and \
-                              Ubuntu: apt-get install libvulkan1 mesa-vulkan-drivers)";
+/// What to do about a machine without an adapter.
+pub const NONE_FOUND: &str = "install a Vulkan driver for the GPU, or Mesa's software driver (Debian and Ubuntu: apt-get \
+                              install libvulkan1 mesa-vulkan-drivers)";
 
 /// Chooses one of `adapters`, which are in the order of preference.
 ///
@@ -176,7 +181,7 @@ pub const NONE_FOUND: &str = "no adapter found: install a Vulkan driver for the 
 /// [`Error::Adapter`], with the list, if there is no adapter, none matches, or several match equally well.
 pub fn choose<'a>(adapters: &'a [AdapterInfo], request: Option<&str>) -> Result<&'a AdapterInfo> {
     let Some(first) = adapters.first() else {
-        return Err(Error::Adapter(NONE_FOUND.into()));
+        return Err(Error::Adapter(format!("no adapter found: {NONE_FOUND}")));
     };
     let Some(request) = request.map(str::trim).filter(|request| !request.is_empty()) else {
         return Ok(first);

@@ -4,23 +4,26 @@ use super::adapter::AdapterInfo;
 use super::pipeline_cache::{PipelineCacheData, PipelineCacheStore};
 use super::platform;
 use crate::error::{Error, Result};
+use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
 
 /// The adapters of this machine, in the order of preference, and the wgpu instance behind them.
 pub struct Adapters {
     infos: Vec<AdapterInfo>,
     handles: Vec<wgpu::Adapter>,
     instance: wgpu::Instance,
+    pub(super) stop: Arc<AtomicBool>,
     pub(super) pipeline_caches: PipelineCacheStore,
 }
 
 impl Adapters {
-    /// Finds the adapters of one backend (`vulkan`, `metal`, `dx12`, `webgpu`), or of all. The backend `noop` executes
-    /// nothing.
+    /// Finds the adapters of the first of some backends (`vulkan`, `metal`, `dx12`, `webgpu`, with commas between) that
+    /// this system has, or of all. The backend `noop` executes nothing.
     ///
     /// # Errors
-    /// [`Error::Usage`] if the backend is unknown.
-    pub async fn find(backend: Option<&str>) -> Result<Self> {
-        let backends = parse_backend(backend)?;
+    /// [`Error::Usage`] if a backend is unknown, or this system has none of them.
+    pub async fn find(backends: Option<&str>) -> Result<Self> {
+        let backends = parse_backends(backends, wgpu::Instance::enabled_backend_features())?;
         let instance = wgpu::Instance::new(wgpu::InstanceDescriptor {
             backends,
             flags: wgpu::InstanceFlags::from_build_config().with_env(),
@@ -44,8 +47,14 @@ impl Adapters {
             infos: handles.iter().enumerate().map(describe).collect(),
             handles,
             instance,
+            stop: Arc::default(),
             pipeline_caches: PipelineCacheStore::default(),
         })
+    }
+
+    /// Makes a device that is opened from now on refuse to compile or check further kernels once `flag` is set.
+    pub fn stopped_by(self, flag: Arc<AtomicBool>) -> Self {
+        Self { stop: flag, ..self }
     }
 
     /// The descriptions of the adapters.
@@ -87,31 +96,57 @@ fn backend_options(backends: wgpu::Backends) -> wgpu::BackendOptions {
     options
 }
 
-fn parse_backend(name: Option<&str>) -> Result<wgpu::Backends> {
-    let Some(name) = name.map(str::trim).filter(|name| !name.is_empty()) else {
+/// The first of the named backends that is `served`.
+fn parse_backends(names: Option<&str>, served: wgpu::Backends) -> Result<wgpu::Backends> {
+    let Some(names) = names.map(str::trim).filter(|names| !names.is_empty()) else {
         return Ok(wgpu::Backends::PRIMARY);
     };
-    match name.to_lowercase().as_str() {
-        "vulkan" | "vk" => Ok(wgpu::Backends::VULKAN),
-        "metal" | "mtl" => Ok(wgpu::Backends::METAL),
-        "dx12" | "d3d12" => Ok(wgpu::Backends::DX12),
-        "webgpu" => Ok(wgpu::Backends::BROWSER_WEBGPU),
-        // Executes nothing: benchmarks of the host's own work use it.
-        "noop" => Ok(wgpu::Backends::NOOP),
-        "auto" | "primary" => Ok(wgpu::Backends::PRIMARY),
-        _ => Err(Error::Usage(format!(
-            "unknown backend '{name}': use vulkan, metal, dx12 or auto (--backend or WGPU_BACKEND)"
-        ))),
+    let mut known = Vec::new();
+    for name in names.split(',').map(str::trim) {
+        known.push(match name.to_lowercase().as_str() {
+            "auto" | "primary" => wgpu::Backends::PRIMARY,
+            name => wgpu::Backends::from_comma_list(name),
+        });
+        if known.last().is_some_and(wgpu::Backends::is_empty) {
+            return Err(Error::Usage(format!(
+                "unknown backend '{name}': use vulkan, metal, dx12 or auto (--backend or WGPU_BACKEND)"
+            )));
+        }
     }
+    known.into_iter().find(|backends| served.intersects(*backends)).ok_or_else(|| {
+        let names_served =
+            [("vulkan", wgpu::Backends::VULKAN), ("metal", wgpu::Backends::METAL), ("dx12", wgpu::Backends::DX12)];
+        let have: Vec<&str> =
+            names_served.iter().filter(|(_, one)| served.contains(*one)).map(|(name, _)| *name).collect();
+        let have = have.join(", ");
+        Error::Usage(format!(
+            "gpubench has no backend {names} on this system, only {have}: leave --backend or WGPU_BACKEND out"
+        ))
+    })
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use wgpu::Backends;
 
     #[test]
     fn an_unknown_backend_is_refused() {
-        assert_eq!(parse_backend(Some("glide")).expect_err("unknown").exit_code(), 2);
-        assert_eq!(parse_backend(Some("Vulkan")), Ok(wgpu::Backends::VULKAN));
+        for names in ["glide", "vulkan,glide", "glide,vulkan"] {
+            let error = parse_backends(Some(names), Backends::VULKAN).expect_err(names);
+            assert!(error.exit_code() == 2 && error.to_string().contains("unknown backend 'glide'"), "{error}");
+        }
+    }
+
+    #[test]
+    fn the_first_backend_of_a_list_that_is_served_is_taken() {
+        let linux = Backends::VULKAN | Backends::NOOP;
+        for names in ["Vulkan", "gl,vulkan", "dx12, metal,vk"] {
+            assert_eq!(parse_backends(Some(names), linux), Ok(Backends::VULKAN), "{names}");
+        }
+        assert_eq!(parse_backends(Some("gl,auto"), linux), Ok(Backends::PRIMARY));
+        assert_eq!(parse_backends(Some("metal,vulkan"), Backends::METAL), Ok(Backends::METAL));
+        let error = parse_backends(Some("metal"), linux).expect_err("not on Linux");
+        assert!(error.to_string().contains("no backend metal on this system, only vulkan"), "{error}");
     }
 }

@@ -8,7 +8,8 @@ use super::pipeline_cache::{self, PipelineCache};
 use super::platform;
 use crate::error::{Error, Result};
 use std::collections::BTreeMap;
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 /// What a run needs beyond WebGPU's default limits and features.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
@@ -23,6 +24,13 @@ pub struct Needs {
     pub subgroups: bool,
 }
 
+/// What to do about an adapter that cannot be opened.
+const WAY_OUT: &str = if cfg!(target_arch = "wasm32") {
+    "; reload the page, or try another browser"
+} else {
+    "; choose another with --adapter (`gpubench list` names them), or the host's cores with --adapter cpu"
+};
+
 /// An opened device and its queue.
 pub struct Gpu {
     pub(super) device: wgpu::Device,
@@ -35,6 +43,7 @@ pub struct Gpu {
     /// The cache that pipelines are compiled with; the reason in words if there is none.
     pub(super) cache: std::result::Result<PipelineCache, &'static str>,
     failure: DeviceFailure,
+    stop: Arc<AtomicBool>,
     submitted: Mutex<CommandCounts>,
 }
 
@@ -96,10 +105,9 @@ impl Gpu {
             memory_hints: wgpu::MemoryHints::Performance,
             ..Default::default()
         };
-        let (device, queue) = handle
-            .request_device(&descriptor)
-            .await
-            .map_err(|error| Error::Adapter(format!("the adapter {} could not be opened: {error}", adapter.name)))?;
+        let (device, queue) = handle.request_device(&descriptor).await.map_err(|error| {
+            Error::Adapter(format!("the adapter {} could not be opened: {error}{WAY_OUT}", adapter.name))
+        })?;
         let failure = DeviceFailure::watch(&device);
         let cache = match cache_feature {
             Ok(_) => PipelineCache::open(&device, adapter, &adapters.pipeline_caches).await,
@@ -117,6 +125,7 @@ impl Gpu {
             checked: needs.checked,
             cache,
             failure,
+            stop: adapters.stop.clone(),
             submitted: Mutex::default(),
         })
     }
@@ -147,6 +156,12 @@ impl Gpu {
     /// [`Error::Device`] with the first error that the device reported.
     pub fn health(&self) -> Result<()> {
         self.failure.check()
+    }
+
+    /// # Errors
+    /// [`Error::Interrupted`] if a stop was requested by the flag of [`Adapters::stopped_by`].
+    pub fn expect_no_stop(&self) -> Result<()> {
+        if self.stop.load(Ordering::Relaxed) { Err(Error::Interrupted) } else { Ok(()) }
     }
 
     /// The limits of the device that matter to kernels, by their names in WebGPU.

@@ -31,7 +31,8 @@ impl Pipelines {
     /// Compiles every kernel of `plan`, each once for each set of constants.
     ///
     /// # Errors
-    /// [`Error::Adapter`] with the kernel's name and the compiler's message if one does not compile.
+    /// [`Error::Adapter`] with the kernel's name and the compiler's message if one does not compile;
+    /// [`Error::Interrupted`] if a stop was requested.
     pub async fn compile(gpu: &Gpu, plan: &Plan) -> Result<Self> {
         let mut modules: HashMap<&str, wgpu::ShaderModule> = HashMap::new();
         let mut pipelines = HashMap::new();
@@ -42,6 +43,7 @@ impl Pipelines {
             if pipelines.contains_key(&key) {
                 continue;
             }
+            gpu.expect_no_stop()?;
             let compiled = gpu
                 .attempt(|| {
                     let module = modules.entry(dispatch.kernel.name).or_insert_with(|| module(gpu, dispatch.kernel));

@@ -95,7 +95,8 @@ impl Sampler {
         };
         drop(state);
         let shared = self.shared.clone();
-        self.thread = Some(std::thread::spawn(move || shared.sample()));
+        // Without a thread readings are taken at the ends of a training alone.
+        self.thread = std::thread::Builder::new().spawn(move || shared.sample()).ok();
         idle_s
     }
 
@@ -147,7 +148,7 @@ impl Sampler {
         match (self.thread.take(), &self.unavailable) {
             (Some(thread), _) => thread.join().unwrap_or_else(|_| Measured::missing("the sampling thread panicked")),
             (None, Some(_)) => Measured::missing("no sensor reports anything, so that none is read"),
-            (None, None) => Measured::missing("no training was begun"),
+            (None, None) => Measured::missing("no training was begun, or the system refuses a thread for samples"),
         }
     }
 }

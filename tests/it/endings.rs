@@ -1,0 +1,122 @@
+//! Signals: heard from the first moment, acknowledged at once, and nothing half-done is left.
+
+#![cfg(unix)]
+
+use crate::common::process::{only_result, outcome_of, program, results, signalled, through};
+use crate::data::{folder_with, full_size};
+use gpubench::result::Status;
+use std::fs;
+use std::path::Path;
+use std::process::{Command, Stdio};
+use std::time::{Duration, Instant};
+use tempfile::TempDir;
+
+/// What a run may take to end after a signal.
+const SOON: Duration = Duration::from_millis(2500);
+
+/// A run on the host's cores that lasts until it is stopped, and puts temporary files into `folder/tmp`.
+fn long_run(folder: &Path, data: impl AsRef<Path>) -> Command {
+    fs::create_dir_all(folder.join("tmp")).unwrap();
+    let mut command = program(folder);
+    command.args(["--adapter", "cpu", "--epochs", "1000", "--data"]).arg(data.as_ref());
+    command.env("TMPDIR", folder.join("tmp"));
+    command
+}
+
+fn is_epoch(line: &str) -> bool {
+    line.starts_with("epoch ")
+}
+
+fn has(lines: &[String], words: &str) -> bool {
+    lines.iter().any(|line| line.contains(words))
+}
+
+#[test]
+fn each_signal_is_acknowledged_and_ends_a_training_with_its_partial_result() {
+    for (signal, code) in [("INT", 130), ("TERM", 143), ("HUP", 129)] {
+        let folder = TempDir::new().unwrap();
+        let ended = signalled(&mut long_run(folder.path(), "synthetic"), is_epoch, &[(Duration::ZERO, signal)]);
+        assert_eq!(ended.code, Some(code), "{signal}: {:?}", ended.lines);
+        assert!(ended.took < SOON, "{signal}: {:?}", ended.took);
+        for words in ["stopping after this kernel; press again", "interrupted; the partial result was kept"] {
+            assert!(has(&ended.lines, words), "{signal}: {:?}", ended.lines);
+        }
+        assert_eq!(only_result(folder.path()).status, Status::Partial);
+        let told = format!("result: {}", results(folder.path())[0].display());
+        assert!(has(&ended.lines, &told), "{signal}: {:?}", ended.lines);
+    }
+}
+
+#[test]
+fn a_signal_before_anything_is_measured_leaves_nothing() {
+    let data = folder_with(&full_size());
+    for pause_ms in [150, 400, 700] {
+        let folder = TempDir::new().unwrap();
+        let mut command = long_run(folder.path(), data.path());
+        command.args(["--batch", "60000", "--threads", "1"]);
+        let child = command.stdout(Stdio::null()).stderr(Stdio::piped()).spawn().unwrap();
+        std::thread::sleep(Duration::from_millis(pause_ms));
+        Command::new("kill").args(["-INT", &child.id().to_string()]).status().unwrap();
+        let sent = Instant::now();
+        let output = child.wait_with_output().unwrap();
+        let stderr = String::from_utf8_lossy(&output.stderr).into_owned();
+        assert_eq!(output.status.code(), Some(130), "{stderr}");
+        assert!(sent.elapsed() < SOON, "{:?}", sent.elapsed());
+        assert!(!stderr.contains("result was kept"), "{stderr}");
+        assert!(results(folder.path()).is_empty(), "{stderr}");
+        assert_eq!(fs::read_dir(folder.path().join("tmp")).unwrap().count(), 0, "{stderr}");
+    }
+}
+
+#[test]
+fn a_hangup_that_was_ignored_at_the_start_stays_ignored() {
+    let folder = TempDir::new().unwrap();
+    let run = long_run(folder.path(), "synthetic");
+    let mut command = through(&run, "sh");
+    command.args(["-c", "trap '' HUP; exec \"$0\" \"$@\""]).arg(run.get_program()).args(run.get_args());
+    let pause = Duration::from_millis(700);
+    let ended = signalled(&mut command, is_epoch, &[(pause, "HUP"), (pause, "INT")]);
+    assert_eq!(ended.code, Some(130), "{:?}", ended.lines);
+}
+
+/// A step of all images on one core takes longer than anyone waits.
+#[test]
+fn a_second_signal_ends_the_program_at_once_and_patience_ends_too() {
+    let pause = Duration::from_secs(3);
+    let again = Duration::from_millis(500);
+    for (signals, most) in
+        [(&[(pause, "INT")][..], SOON), (&[(pause, "INT"), (again, "TERM")][..], Duration::from_millis(700))]
+    {
+        let folder = TempDir::new().unwrap();
+        let mut command = long_run(folder.path(), "synthetic");
+        command.args(["--batch", "60000", "--threads", "1"]);
+        let ended = signalled(&mut command, |line| line.starts_with("data: "), signals);
+        assert_eq!(ended.code, Some(130), "{:?}", ended.lines);
+        assert!(ended.took < most, "{:?}: {:?}", ended.took, ended.lines);
+        assert_eq!(has(&ended.lines, "result was kept"), !results(folder.path()).is_empty(), "{:?}", ended.lines);
+    }
+}
+
+#[test]
+fn what_has_nothing_to_keep_ends_at_the_first_signal() {
+    let folder = TempDir::new().unwrap();
+    fs::write(folder.path().join("index.html"), "<!DOCTYPE html>").unwrap();
+    let mut command = program(folder.path());
+    let ended = signalled(
+        command.args(["serve", ".", "--port", "0"]),
+        |line| line.starts_with("serving "),
+        &[(Duration::ZERO, "TERM")],
+    );
+    assert_eq!(ended.code, Some(143), "{:?}", ended.lines);
+    assert!(ended.took < Duration::from_millis(500), "{:?}", ended.took);
+}
+
+#[test]
+fn without_a_terminal_progress_is_told_every_ten_seconds() {
+    let folder = TempDir::new().unwrap();
+    let mut command = program(folder.path());
+    command.args(["--adapter", "cpu", "--data", "synthetic", "--steps", "1", "--repeat", "2", "--cooldown", "11"]);
+    let (_, stderr) = outcome_of(&mut command, 0);
+    let told: Vec<&str> = stderr.lines().filter(|line| line.starts_with("progress: ")).collect();
+    assert_eq!(told, ["progress: run: pausing between trainings, 10 s"], "{stderr}");
+}
