@@ -27,8 +27,10 @@ pub enum DataSource {
     /// The environment variable [`DATA_VARIABLE`], then the user's cache folder, then synthetic digits; never the network.
     #[default]
     Auto,
-    /// Digits drawn by this program.
+    /// Digits drawn by this program, as many as MNIST has.
     Synthetic,
+    /// A few of them: so many to train on, and so many to test on.
+    FewSynthetic(usize, usize),
     /// A folder with the four files.
     Folder(PathBuf),
 }
@@ -41,13 +43,20 @@ impl FromStr for DataSource {
     }
 }
 
-/// `auto`, `synthetic`, or else a folder, whose name need not be UTF-8.
+/// The numbers of images in `synthetic:TRAIN+TEST`, each from 1 to that of MNIST.
+fn few(text: &str) -> Option<DataSource> {
+    let (train, test) = text.strip_prefix("synthetic:")?.split_once('+')?;
+    let count = |text: &str, most| text.parse().ok().filter(|count| (1..=most).contains(count));
+    Some(DataSource::FewSynthetic(count(train, FILES[0].items)?, count(test, FILES[2].items)?))
+}
+
+/// `auto`, `synthetic`, `synthetic:TRAIN+TEST`, or else a folder, whose name need not be UTF-8.
 impl From<OsString> for DataSource {
     fn from(text: OsString) -> Self {
         match text.to_str() {
             Some("auto") => Self::Auto,
             Some("synthetic") => Self::Synthetic,
-            _ => Self::Folder(text.into()),
+            known => known.and_then(few).unwrap_or_else(|| Self::Folder(text.into())),
         }
     }
 }
@@ -57,6 +66,7 @@ impl fmt::Display for DataSource {
         match self {
             Self::Auto => formatter.write_str("auto"),
             Self::Synthetic => formatter.write_str("synthetic"),
+            Self::FewSynthetic(train, test) => write!(formatter, "synthetic:{train}+{test}"),
             Self::Folder(folder) => folder.display().fmt(formatter),
         }
     }
@@ -124,6 +134,10 @@ pub fn load_from(source: &DataSource, seed: u64, places: &Places) -> Result<(Dat
             dataset
         }
         DataSource::Auto | DataSource::Synthetic => synthetic::digits(seed, FILES[0].items, FILES[2].items),
+        DataSource::FewSynthetic(train, test) => {
+            let all = synthetic::digits(seed, train, test);
+            Dataset { name: format!("{}, {train} to train on and {test} to test on", all.name), ..all }
+        }
     };
     Ok((dataset, origin))
 }

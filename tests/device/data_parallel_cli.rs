@@ -1,7 +1,7 @@
 //! `gpubench --adapters` and `--adapter all` as a process.
 
 use crate::common::named;
-use crate::common::process::{outcome_of, program, refused, results};
+use crate::common::process::{DIGITS, outcome_of, program, refused, results};
 use crate::common::trials::{Test, with_adapter};
 use gpubench::gpu::Adapters;
 use libtest_mimic::Trial;
@@ -48,7 +48,7 @@ fn two_kinds_of_adapters_train_together() {
     let mut losses = Vec::new();
     for adapters in [&["--adapters", "llvmpipe,swiftshader", "--split", "3:1"][..], &["--adapter", "llvmpipe"]] {
         let mut command = program(folder.path());
-        command.args(adapters).args(["--data", "synthetic", "--steps", "6", "--json", "--no-tune"]);
+        command.args(adapters).args(["--data", DIGITS, "--steps", "6", "--json", "--no-tune"]);
         let (stdout, _) = outcome_of(command.env("VK_ICD_FILENAMES", format!("{LAVAPIPE}:{SWIFTSHADER}")), 0);
         let result: Value = serde_json::from_str(&stdout).unwrap();
         let epoch = &result["repeats"][0]["epochs"][0];
@@ -70,7 +70,7 @@ fn two_kinds_of_adapters_train_together() {
 fn every_device_takes_its_turns() {
     let folder = TempDir::new().unwrap();
     let mut command = program(folder.path());
-    command.args(["--adapter", "all", "--repeat", "2", "--steps", "3", "--data", "synthetic", "--no-tune", "--json"]);
+    command.args(["--adapter", "all", "--repeat", "2", "--steps", "3", "--data", DIGITS, "--no-tune", "--json"]);
     let (stdout, stderr) = outcome_of(&mut command, 0);
     let found: Vec<Value> = serde_json::from_str(&stdout).unwrap();
     assert!(stderr.contains("round 2 of 2"), "{stderr}");
