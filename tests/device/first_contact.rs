@@ -1,7 +1,7 @@
 //! Machines with no GPU, or one that cannot be opened, and signals while an adapter works: the program as a process.
 
 use crate::common::named;
-use crate::common::process::{only_result, outcome_of, program, results};
+use crate::common::process::{DIGITS, only_result, outcome_of, program, results};
 use crate::common::trials::Test;
 use gpubench::gpu::Adapters;
 use gpubench::result::{RunResult, Status};
@@ -16,7 +16,7 @@ use tempfile::TempDir;
 const RADV: &str = "/usr/share/vulkan/icd.d/radeon_icd.x86_64.json";
 const LAVAPIPE: &str = "/usr/share/vulkan/icd.d/lvp_icd.x86_64.json";
 /// A run of a step.
-const SHORT: [&str; 4] = ["--data", "synthetic", "--steps", "1"];
+const SHORT: [&str; 4] = ["--data", DIGITS, "--steps", "1"];
 
 /// The program on Mesa's software adapter alone.
 fn on_lavapipe(folder: &Path) -> Command {
@@ -69,7 +69,7 @@ fn an_adapter_that_cannot_be_opened_gives_way_to_the_next() {
 
 fn of_all_devices_one_that_cannot_be_opened_is_a_failed_row() {
     let folder = TempDir::new().unwrap();
-    let all = ["--adapter", "all", "--data", "synthetic", "--steps", "1"];
+    let all = ["--adapter", "all", "--data", DIGITS, "--steps", "1"];
     let (stdout, stderr) = outcome_of(with_absent_gpu(folder.path()).args(all).arg("--json"), 4);
     let found: Vec<Value> = serde_json::from_str(&stdout).unwrap();
     assert_eq!(found.iter().filter(|one| one["status"] == "failed").count(), 1, "{stdout}");
@@ -92,9 +92,9 @@ fn signals_are_heard_in_every_phase_of_a_run_on_an_adapter() {
     let phases: [(&[&str], &str, u64); 5] = [
         (&["tune", "--adapter", "llvmpipe"], "tuning: ", 1500),
         (&["peaks", "--adapter", "llvmpipe"], "measuring peaks", 800),
-        (&["--adapter", "llvmpipe", "--data", "synthetic"], "tuning: ", 3000),
-        (&["--adapter", "llvmpipe", "--data", "synthetic", "--no-tune"], "data: ", 700),
-        (&["sweep", "--adapter", "llvmpipe", "--data", "synthetic"], "data: ", 1500),
+        (&["--adapter", "llvmpipe", "--data", DIGITS], "tuning: ", 3000),
+        (&["--adapter", "llvmpipe", "--data", DIGITS, "--no-tune"], "data: ", 700),
+        (&["sweep", "--adapter", "llvmpipe", "--data", DIGITS], "data: ", 1500),
     ];
     for (arguments, ready, pause_ms) in phases {
         let folder = TempDir::new().unwrap();

@@ -2,7 +2,7 @@
 
 #![cfg(unix)]
 
-use crate::common::process::{only_result, outcome_of, program, results, signalled, through};
+use crate::common::process::{DIGITS, only_result, outcome_of, program, results, signalled, through};
 use crate::data::{folder_with, full_size};
 use gpubench::result::Status;
 use std::fs;
@@ -35,7 +35,7 @@ fn has(lines: &[String], words: &str) -> bool {
 fn each_signal_is_acknowledged_and_ends_a_training_with_its_partial_result() {
     for (signal, code) in [("INT", 130), ("TERM", 143), ("HUP", 129)] {
         let folder = TempDir::new().unwrap();
-        let ended = signalled(&mut long_run(folder.path(), "synthetic"), is_epoch, &[(Duration::ZERO, signal)]);
+        let ended = signalled(&mut long_run(folder.path(), DIGITS), is_epoch, &[(Duration::ZERO, signal)]);
         assert_eq!(ended.code, Some(code), "{signal}: {:?}", ended.lines);
         assert!(ended.took < SOON, "{signal}: {:?}", ended.took);
         for words in ["stopping after this kernel; press again", "interrupted; the partial result was kept"] {
@@ -71,7 +71,7 @@ fn a_signal_before_anything_is_measured_leaves_nothing() {
 #[test]
 fn a_hangup_that_was_ignored_at_the_start_stays_ignored() {
     let folder = TempDir::new().unwrap();
-    let run = long_run(folder.path(), "synthetic");
+    let run = long_run(folder.path(), DIGITS);
     let mut command = through(&run, "sh");
     command.args(["-c", "trap '' HUP; exec \"$0\" \"$@\""]).arg(run.get_program()).args(run.get_args());
     let pause = Duration::from_millis(700);
@@ -82,13 +82,14 @@ fn a_hangup_that_was_ignored_at_the_start_stays_ignored() {
 /// A step of all images on one core takes longer than anyone waits.
 #[test]
 fn a_second_signal_ends_the_program_at_once_and_patience_ends_too() {
+    let data = folder_with(&full_size());
     let pause = Duration::from_secs(3);
     let again = Duration::from_millis(500);
     for (signals, most) in
         [(&[(pause, "INT")][..], SOON), (&[(pause, "INT"), (again, "TERM")][..], Duration::from_millis(700))]
     {
         let folder = TempDir::new().unwrap();
-        let mut command = long_run(folder.path(), "synthetic");
+        let mut command = long_run(folder.path(), data.path());
         command.args(["--batch", "60000", "--threads", "1"]);
         let ended = signalled(&mut command, |line| line.starts_with("data: "), signals);
         assert_eq!(ended.code, Some(130), "{:?}", ended.lines);
@@ -115,7 +116,7 @@ fn what_has_nothing_to_keep_ends_at_the_first_signal() {
 fn without_a_terminal_progress_is_told_every_ten_seconds() {
     let folder = TempDir::new().unwrap();
     let mut command = program(folder.path());
-    command.args(["--adapter", "cpu", "--data", "synthetic", "--steps", "1", "--repeat", "2", "--cooldown", "11"]);
+    command.args(["--adapter", "cpu", "--data", DIGITS, "--steps", "1", "--repeat", "2", "--cooldown", "11"]);
     let (_, stderr) = outcome_of(&mut command, 0);
     let told: Vec<&str> = stderr.lines().filter(|line| line.starts_with("progress: ")).collect();
     assert_eq!(told, ["progress: run: pausing between trainings, 10 s"], "{stderr}");

@@ -11,7 +11,7 @@ use std::process::Output;
 use tempfile::TempDir;
 
 /// A short run on the host's cores.
-const SHORT: &str = "\"$0\" --adapter cpu --data synthetic --steps 1";
+const SHORT: &str = "\"$0\" --adapter cpu --data synthetic:1500+200 --steps 1";
 
 /// A download from where nobody answers.
 const FETCH: &str = "GPUBENCH_MNIST_MIRROR=http://127.0.0.1:9/ \"$0\" data fetch mnist";
@@ -43,7 +43,9 @@ fn documented(folder: &Path, script: &str) -> (i32, String) {
 #[test]
 fn a_reader_that_goes_away_is_no_error() {
     let folder = TempDir::new().unwrap();
-    for arguments in ["list", "list --json", "--help", "table", "--adapter cpu --data synthetic --steps 1 --json"] {
+    for arguments in
+        ["list", "list --json", "--help", "table", "--adapter cpu --data synthetic:1500+200 --steps 1 --json"]
+    {
         let script = format!("{{ \"$0\" {arguments}; echo $? >code; }} | true");
         documented(folder.path(), &script);
         assert_eq!(fs::read_to_string(folder.path().join("code")).unwrap(), "0\n", "{arguments}");
@@ -100,7 +102,9 @@ fn few_threads_end_in_a_documented_code() {
     let user = if fs::metadata("/proc/self").unwrap().uid() == 0 { nobody } else { "" };
     let program = program.display();
     for threads in [1, 2, 3, 4] {
-        for arguments in ["--adapter cpu --data synthetic --steps 1", "--data synthetic --steps 1", "list"] {
+        for arguments in
+            ["--adapter cpu --data synthetic:1500+200 --steps 1", "--data synthetic:1500+200 --steps 1", "list"]
+        {
             let script = format!("{user} bash -c 'ulimit -u {threads}; exec {program} {arguments}'");
             let (code, stderr) = documented(folder.path(), &script);
             assert!(!arguments.starts_with("--adapter cpu") || [0, 8].contains(&code), "{script}: {code}: {stderr}");
