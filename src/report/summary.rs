@@ -154,13 +154,12 @@ pub(super) fn epochs(repeat: &Repeat, steps_per_epoch: u32) -> Table {
     })
 }
 
-/// The seconds of each phase in one row, with the reasons for missing phases below.
+/// The seconds of each phase, with the reasons for missing phases below.
 pub(super) fn phases_text(result: &RunResult, width: u16) -> String {
-    let phases = phases(result);
-    let table = Table::of(&phases.map(|(name, _)| name), 0, [phases], |phases, notes| {
-        phases.map(|(_, phase)| notes.or_mark(phase, three_digits)).to_vec()
+    let table = Table::of(&["phase", "seconds"], 1, phases(result), |(name, phase), notes| {
+        vec![name.to_owned(), notes.or_mark(phase, three_digits)]
     });
-    format!("Phases [s]\n\n{}", table.text(GAP, width))
+    format!("Phases\n\n{}", table.text(GAP, width))
 }
 
 /// Each phase with its name, in the order of a run.
@@ -173,13 +172,13 @@ pub(super) fn phases(result: &RunResult) -> [(&'static str, &Measured<f64>); 14]
         ("data", &phases.data_s),
         ("tune", &phases.tune_s),
         ("peaks", &phases.peaks_s),
-        ("first\nstep", &phases.first_step_s),
+        ("first step", &phases.first_step_s),
         ("check", &phases.check_s),
-        ("warm-\nup", &phases.warm_up_s),
-        ("idle\npower", &phases.idle_s),
-        ("upload", &phases.upload_s),
+        ("warm-up", &phases.warm_up_s),
+        ("idle power", &phases.idle_s),
+        ("upload (part of train)", &phases.upload_s),
         ("train", &phases.train_s),
         ("evaluate", &phases.evaluate_s),
-        ("cold\ntotal", &phases.cold_total_s),
+        ("cold total", &phases.cold_total_s),
     ]
 }

@@ -50,7 +50,7 @@ pub(super) fn phases(result: &RunResult) -> Markup {
                 }
             }
         };
-        let cells = [text(name.replace('\n', " ")), bar, text(notes.or_mark(phase, three_digits))];
+        let cells = [text(name), bar, text(notes.or_mark(phase, three_digits))];
         rows.push(table::row("", &PHASE_COLUMNS, &cells));
     }
     html! {
