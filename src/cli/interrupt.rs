@@ -28,6 +28,15 @@ struct Files {
     kept: Vec<PathBuf>,
 }
 
+impl Files {
+    fn words(&self) -> &'static str {
+        match self.kept.is_empty() {
+            true => "interrupted; there is no result to keep",
+            false => "interrupted; the partial result was kept",
+        }
+    }
+}
+
 fn files() -> MutexGuard<'static, Files> {
     FILES.lock().unwrap_or_else(PoisonError::into_inner)
 }
@@ -50,10 +59,7 @@ pub fn expect_none() -> Result<()> {
 
 /// The exit code and the message of a program that was stopped.
 pub fn outcome() -> (u8, &'static str) {
-    let kept = !files().kept.is_empty();
-    let words =
-        if kept { "interrupted; the partial result was kept" } else { "interrupted; there is no result to keep" };
-    (CODE.load(Ordering::Relaxed), words)
+    (CODE.load(Ordering::Relaxed), files().words())
 }
 
 /// Does `work`, in the middle of which the program does not end.
@@ -107,7 +113,7 @@ fn end(exit: impl Fn(i32)) {
     for path in &files.kept {
         terminal::message(&format!("result: {}", path.display()));
     }
-    terminal::message("ended at once");
+    terminal::message(&format!("error: {}", files.words()));
     exit(i32::from(CODE.load(Ordering::Relaxed)));
 }
 
