@@ -33,6 +33,8 @@ fn is_silent(arguments: &[String]) -> Outcome {
     fs::write(folder.path().join("vk_layer_settings.txt"), settings.join("\n"))?;
     let mut command = program(folder.path());
     command.env("VK_LAYER_SETTINGS_PATH", folder.path()).env("VK_INSTANCE_LAYERS", LAYER);
+    // Debug builds name their shaders' language, which older layers do not know.
+    command.env("WGPU_DEBUG", "0");
     // The loader tells what it inserts, which proves that the layer listens.
     command.env("VK_LOADER_DEBUG", "layer").env("WGPU_BACKEND", "vulkan");
     let output = command.args(arguments).args(["--data", DIGITS]).output()?;
