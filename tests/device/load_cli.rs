@@ -4,7 +4,6 @@ use super::load::{close, load_of};
 use crate::common::named;
 use crate::common::process::{DIGITS, gpubench, interrupted, only_result, outcome_of};
 use crate::common::trials::{Test, adapters, with_adapter};
-use gpubench::bench::shipped_plan;
 use gpubench::gpu::Adapters;
 use gpubench::report::text;
 use gpubench::result::{Measured, Phases, RunResult, Status};
@@ -98,29 +97,23 @@ fn a_processor_without_a_counter_says_where_it_was_looked_for() {
     }
 }
 
-/// What drivers compile when a kernel first runs is no part of a training.
+/// What drivers compile when a kernel first runs is no part of a training, and no phase contains another.
 fn the_first_training_is_as_fast_as_the_second_where_nothing_was_compiled_before() {
-    let adapters = adapters();
-    let adapter = &adapters.infos()[0];
-    for caches in ["cold", "disabled"] {
-        let folder = TempDir::new().unwrap();
-        let mut command = gpubench(folder.path());
-        command.env("MESA_SHADER_CACHE_DIR", folder.path().join("driver-cache"));
-        command.env("MESA_SHADER_CACHE_DISABLE", if caches == "disabled" { "true" } else { "false" });
-        command.args(["--data", DIGITS, "--steps", "12", "--repeat", "2", "--json", "--no-pipeline-cache"]);
-        command.args(["--plan", shipped_plan(adapter)]);
-        let result = RunResult::from_json(&outcome_of(&mut command, 0).0).unwrap();
-        let [first_s, second_s] = [0, 1].map(|index: usize| *result.repeats[index].train_s.value().unwrap());
-        // Compiling took eight times as long as these steps; the rest is for other work on this machine.
-        assert!(first_s < 2.0 * second_s, "{caches} caches: {first_s} s, then {second_s} s");
-        assert!(result.warnings.iter().all(|warning| !warning.contains("compilation")), "{:?}", result.warnings);
-        let Phases { adapter_s, device_s, compile_s, data_s, check_s, first_step_s, warm_up_s, .. } = &result.phases;
-        let before =
-            [adapter_s, device_s, compile_s, data_s, check_s, first_step_s, warm_up_s].map(|s| *s.value().unwrap());
-        let all_s = before.iter().sum::<f64>() + first_s + result.repeats[0].evaluate_s.value().unwrap();
-        let total_s = *result.phases.cold_total_s.value().unwrap();
-        assert!(all_s <= total_s && all_s > 0.8 * total_s, "no phase contains another: {before:?} of {total_s}");
-    }
+    let folder = TempDir::new().unwrap();
+    let mut command = gpubench(folder.path());
+    command.env("MESA_SHADER_CACHE_DIR", folder.path().join("driver-cache"));
+    command.args(["--data", DIGITS, "--steps", "4", "--repeat", "2", "--json", "--no-pipeline-cache"]);
+    let result = RunResult::from_json(&outcome_of(&mut command, 0).0).unwrap();
+    let [first_s, second_s] = [0, 1].map(|index: usize| *result.repeats[index].train_s.value().unwrap());
+    // Compiling takes longer than these steps; the rest is for other work on this machine.
+    assert!(first_s < 2.0 * second_s, "{first_s} s, then {second_s} s");
+    assert!(result.warnings.iter().all(|warning| !warning.contains("compilation")), "{:?}", result.warnings);
+    let Phases { adapter_s, device_s, compile_s, data_s, check_s, first_step_s, warm_up_s, .. } = &result.phases;
+    let before =
+        [adapter_s, device_s, compile_s, data_s, check_s, first_step_s, warm_up_s].map(|s| *s.value().unwrap());
+    let all_s = before.iter().sum::<f64>() + first_s + result.repeats[0].evaluate_s.value().unwrap();
+    let total_s = *result.phases.cold_total_s.value().unwrap();
+    assert!(all_s <= total_s && all_s > 0.8 * total_s, "no phase contains another: {before:?} of {total_s}");
 }
 
 #[cfg(unix)]

@@ -1,7 +1,7 @@
 //! Vulkan's validation layer, with synchronisation checks, over everything that reaches the driver; ignored where the
 //! layer is not installed.
 
-use crate::common::process::{DIGITS, program};
+use crate::common::process::{DIGITS, with_kept_peaks};
 use crate::common::trials::Outcome;
 use gpubench::gpu::Adapters;
 use gpubench::kernels::PLANS;
@@ -31,7 +31,7 @@ fn is_silent(arguments: &[String]) -> Outcome {
         format!("khronos_validation.log_filename = {}", log.display()),
     ];
     fs::write(folder.path().join("vk_layer_settings.txt"), settings.join("\n"))?;
-    let mut command = program(folder.path());
+    let mut command = with_kept_peaks(folder.path());
     command.env("VK_LAYER_SETTINGS_PATH", folder.path()).env("VK_INSTANCE_LAYERS", LAYER);
     // Debug builds name their shaders' language, which older layers do not know.
     command.env("WGPU_DEBUG", "0");
