@@ -18,7 +18,7 @@ pub fn line(text: &str) -> Cow<'_, str> {
     escaped(text, |letter| is_hidden(letter).then(|| format!("\\u{{{:x}}}", u32::from(letter))))
 }
 
-/// As [`line`], but line breaks stay: for text that this program has laid out.
+/// As [`line()`], but line breaks stay: for text that this program has laid out.
 pub fn lines(text: &str) -> Cow<'_, str> {
     escaped(text, |letter| (is_hidden(letter) && letter != '\n').then(|| format!("\\u{{{:x}}}", u32::from(letter))))
 }
