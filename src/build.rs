@@ -13,8 +13,11 @@ fn main() {
             println!("cargo::rerun-if-changed={file}");
         }
     }
-    if let Some(commit) = output("git", &["--no-optional-locks", "describe", "--always", "--dirty", "--abbrev=12"]) {
-        println!("cargo::rustc-env=GPUBENCH_GIT={commit}");
+    if let Some(commit) = output("git", &["describe", "--always", "--abbrev=12"]) {
+        // `describe --dirty` rewrites the index of a fresh clone, for which the next build would start over.
+        let changes = ["--no-optional-locks", "status", "--porcelain", "--untracked-files=no"];
+        let dirty = if output("git", &changes).is_some() { "-dirty" } else { "" };
+        println!("cargo::rustc-env=GPUBENCH_GIT={commit}{dirty}");
     }
     let rustc = std::env::var("RUSTC").unwrap_or_else(|_| "rustc".to_owned());
     if let Some(version) = output(&rustc, &["--version"]) {
