@@ -73,7 +73,7 @@ async fn finish(
 /// Compares kernels and training steps with the reference; no time is reported unless they agree.
 async fn run_check(opened: &impl OpenedTarget, result: &mut RunResult) -> Result<()> {
     let report = opened.check().await?;
-    result.phases.check_s = (report.check.duration_s - report.first_step_s).max(0.0).into();
+    result.phases.check_s = report.rest_s().into();
     result.phases.first_step_s = report.first_step_s.into();
     let passed = report.check.outcome == Outcome::Passed;
     result.warnings.extend(Some(report.warning).filter(|warning| !warning.is_empty()).map(str::to_owned));
@@ -182,6 +182,6 @@ fn record_data_parallel(result: &mut RunResult, host_timeline: &HostTimeline) {
     let Some(last) = repeats.last() else { return };
     if let Some(&train_s) = last.train_s.value() {
         let exchange_s = host_timeline.seconds(|interval| interval.activity == Activity::Exchange);
-        record_scaling(parallel, exchange_s, train_s, last.samples.iter().map(|sample| sample.steps).sum());
+        record_scaling(parallel, exchange_s, train_s, last.steps());
     }
 }

@@ -29,7 +29,7 @@ const CURVE_PARTS: usize = 32;
 
 /// Training images processed by the steps of `repeat`, over all epochs.
 pub fn images_trained(repeat: &Repeat, config: &TrainingConfig, train_images: u32) -> u64 {
-    let steps: u64 = repeat.samples.iter().map(|sample| u64::from(sample.steps)).sum();
+    let steps = u64::from(repeat.steps());
     let per_epoch = u64::from(config.steps_per_epoch(train_images as usize));
     let rest = (steps % per_epoch) * u64::from(config.training.batch);
     steps / per_epoch * u64::from(train_images) + rest
@@ -139,8 +139,8 @@ fn slow_start(repeat: &Repeat) -> Option<String> {
     let steps = if first.steps == 1 { "step".to_owned() } else { format!("{} steps", first.steps) };
     (ratio > SLOW_START_RATIO && excess_s > least_s).then(|| {
         format!(
-            "the first {steps} took {:.3} s, {ratio:.0} times the median of the others per step: the time contains more \
-             than training, for example compilation by the driver",
+            "the first {steps} took {:.3} s, {ratio:.0} times the median of the others per step: the time contains \
+             more than training, for example compilation by the driver",
             first.duration_s
         )
     })

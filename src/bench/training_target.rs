@@ -86,8 +86,8 @@ pub trait TrainingEngine {
     /// [`crate::Error::Device`] if the device failed.
     async fn begin_epoch(&mut self, epoch: u32, host_timeline: &mut HostTimeline) -> Result<()>;
 
-    /// Runs the first and the last batch of an epoch and of an evaluation, and reads all results back: everything that a
-    /// training does, in the form in which it does it. Some drivers compile a kernel only when it first runs.
+    /// Runs the first and the last batch of an epoch and of an evaluation, and reads all results back: everything that
+    /// a training does, in the form in which it does it. Some drivers compile a kernel only when it first runs.
     ///
     /// # Errors
     /// [`crate::Error::Device`] if the device failed.

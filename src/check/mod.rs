@@ -48,6 +48,11 @@ impl Report {
         Self { check, first_step_s: 0.0, failure: String::new(), warning: "" }
     }
 
+    /// Seconds of the check without its first step, which is a phase of its own.
+    pub fn rest_s(&self) -> f64 {
+        (self.check.duration_s - self.first_step_s).max(0.0)
+    }
+
     /// Adds the comparisons of another device; the first failure and the first warning are kept.
     pub fn merge(&mut self, other: Report) {
         self.check.kernels.extend(other.check.kernels);

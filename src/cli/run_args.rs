@@ -26,7 +26,8 @@ pub struct RunArgs {
     /// List the adapters and exit
     #[arg(long)]
     pub list: bool,
-    /// Data: auto, synthetic, synthetic:1500+200 for so many images to train and to test on, or a folder with the four IDX files of MNIST, QMNIST or EMNIST's digits, also below it
+    /// Data: auto, synthetic, synthetic:1500+200 for so many images to train and to test on, or a folder with the four
+    /// IDX files of MNIST, QMNIST or EMNIST's digits, also below it
     #[arg(long, value_name = "WHAT", default_value = "auto")]
     pub data: DataSource,
     /// Passes over the training images [default: 10]

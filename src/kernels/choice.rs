@@ -39,10 +39,14 @@ impl Choice {
         Self { row, values: row.parameters.iter().map(|parameter| parameter.shipped).collect() }
     }
 
+    /// Its parameters: name and value.
+    pub fn parameters(&self) -> impl Iterator<Item = (&'static str, u32)> {
+        self.row.parameters.iter().zip(&self.values).map(|(parameter, value)| (parameter.name, *value))
+    }
+
     /// Creates the plan for a model, its training and the seed of its dropout masks.
     pub fn make(&self, model: &Model, training: &Training, seed: u64) -> Plan {
-        let parameters = self.row.parameters.iter().zip(&self.values).map(|(one, value)| (one.name, *value)).collect();
-        Plan { parameters, ..(self.row.make)(model, training, seed, &self.values) }
+        Plan { parameters: self.parameters().collect(), ..(self.row.make)(model, training, seed, &self.values) }
     }
 
     /// The choices that differ in the value of parameter `index` only.

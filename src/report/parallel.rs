@@ -14,8 +14,7 @@ pub(super) fn text(result: &RunResult, width: u16) -> String {
 /// Mean time of a step of the last timed training, in seconds.
 fn step_s(result: &RunResult) -> Option<f64> {
     let repeat = result.repeats.last()?;
-    let steps: u32 = repeat.samples.iter().map(|sample| sample.steps).sum();
-    Some(repeat.train_s.value()? / f64::from(steps.max(1)))
+    Some(repeat.train_s.value()? / f64::from(repeat.steps().max(1)))
 }
 
 /// One row for each device.

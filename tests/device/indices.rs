@@ -16,7 +16,7 @@ use std::sync::Arc;
 /// The buffer that counts indices beyond their array.
 const BEYOND: &str = "beyond";
 
-/// Counts in a private variable: a branch with an atomic operation at every index would take drivers minutes to compile.
+/// Counts in a private variable: with an atomic operation at every index drivers would compile for minutes.
 const GUARD: &str = "
 var<private> outside: u32;
 

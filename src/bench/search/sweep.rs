@@ -133,8 +133,8 @@ fn name(variable: SweepVariable, point: &SweepPoint) -> String {
 /// Marks `result` as that of a sweep, with its plan and reasons for the figures that a sweep does not have.
 fn mark_as_sweep(job: &SweepJob<'_>, result: &mut RunResult) {
     job.plan.row.name.clone_into(&mut result.plan.name);
-    let parameters = job.plan.row.parameters.iter().zip(&job.plan.values);
-    result.plan.tuning.extend(parameters.map(|(one, value)| (one.name.to_owned(), value.to_string())));
+    let parameters = job.plan.parameters().map(|(name, value)| (name.to_owned(), value.to_string()));
+    result.plan.tuning.extend(parameters);
     let varied = match job.sizes {
         Sizes::Batch(_) => "batch sizes",
         Sizes::Width(_) => "widths of the network",
@@ -326,7 +326,11 @@ async fn compile_and_check(
     observer.phase("check");
     let report = check::check(gpu, &pipelines, &setup.plan, &setup.config).await?;
     let phases = &mut result.phases;
-    for (phase, more_s) in [(&mut phases.compile_s, compile_s), (&mut phases.check_s, report.check.duration_s)] {
+    for (phase, more_s) in [
+        (&mut phases.compile_s, compile_s),
+        (&mut phases.first_step_s, report.first_step_s),
+        (&mut phases.check_s, report.rest_s()),
+    ] {
         *phase = (phase.value().unwrap_or(&0.0) + more_s).into();
     }
     let passed = report.check.outcome == Outcome::Passed;
@@ -335,7 +339,6 @@ async fn compile_and_check(
     }
     // The result holds one check: the first that passed, else the last that failed.
     if result.check.value().is_none_or(|check| check.outcome == Outcome::Failed) {
-        result.phases.first_step_s = report.first_step_s.into();
         result.check = Measured::Value(report.check);
     }
     if passed { Ok(pipelines) } else { Err(Error::Check(report.failure)) }

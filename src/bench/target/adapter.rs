@@ -89,7 +89,7 @@ impl OpenedAdapter<'_> {
         let Some(&wall_s) = last.wall_s.value() else {
             return result::unfinished();
         };
-        let steps = repeat.samples.iter().map(|sample| sample.steps).sum();
+        let steps = repeat.steps();
         let images = train::images_trained(repeat, &self.config, result.data.train_images);
         let batches = images as f64 / f64::from(self.config.training.batch);
         device_step.map(|device| {
