@@ -23,7 +23,8 @@ pub fn lines(text: &str) -> Cow<'_, str> {
     escaped(text, |letter| (is_hidden(letter) && letter != '\n').then(|| format!("\\u{{{:x}}}", u32::from(letter))))
 }
 
-/// The same JSON document with hidden characters inside its strings written as `\u009b`; those below U+0020 already are.
+/// The same JSON document with hidden characters inside its strings written as `\u009b`; those below U+0020 already
+/// are.
 pub fn json(document: &str) -> Cow<'_, str> {
     escaped(document, |letter| {
         (is_hidden(letter) && letter >= '\u{7f}').then(|| format!("\\u{:04x}", u32::from(letter)))

@@ -73,8 +73,8 @@ impl Line {
     /// The line through `points` (x, y) with the smallest sum of squared relative distances ((y - line) / y)^2; `None`
     /// for fewer than two different x, or for a y that is not above 0.
     ///
-    /// Source: least squares with the weights 1 / y^2, about the weighted means, as in P. R. Bevington, "Data reduction and
-    /// error analysis for the physical sciences", 1969, section 6-3.
+    /// Source: least squares with the weights 1 / y^2, about the weighted means, as in P. R. Bevington, "Data reduction
+    /// and error analysis for the physical sciences", 1969, section 6-3.
     pub fn through(points: &[(f64, f64)]) -> Option<Self> {
         if points.iter().any(|&(x, y)| !x.is_finite() || !y.is_finite() || y <= 0.0) {
             return None;

@@ -1,10 +1,12 @@
 //! Weight files: safetensors with PyTorch's names and layouts.
 //!
-//! Tensors are called `conv1.weight` [32, 1, 4, 4], `conv1.bias` `[32]`, `fc1.weight` [128, 400] and so on, f32, row-major. The
-//! 400 inputs of `fc1` are the 16 x 5 x 5 values of `pool2` flattened channel by channel, row by row (CHW), which is what
-//! `torch.flatten` does. So the file loads into the same network written in PyTorch without any rearranging.
+//! Tensors are called `conv1.weight` [32, 1, 4, 4], `conv1.bias` `[32]`, `fc1.weight` [128, 400] and so on, f32,
+//! row-major. The 400 inputs of `fc1` are the 16 x 5 x 5 values of `pool2` flattened channel by channel, row by row
+//! (CHW), which is what `torch.flatten` does. So the file loads into the same network written in PyTorch without any
+//! rearranging.
 //!
-//! Files of others are read with F16, BF16 and F64 too, and with the prefixes that wrappers of PyTorch put before names.
+//! Files of others are read with F16, BF16 and F64 too, and with the prefixes that wrappers of PyTorch put before
+//! names.
 
 use crate::data::format::Format;
 use crate::error::{Error, Result};
@@ -48,8 +50,8 @@ pub fn to_safetensors(model: &Model, parameters: &[f32]) -> Result<Vec<u8>> {
 /// The parameters in a file's bytes, laid out as `model` says; numbers of 16 and 64 bits are converted to 32.
 ///
 /// # Errors
-/// [`Error::Data`] if the bytes are no safetensors file, or a tensor is missing, unknown, there twice, of another shape or type, or
-/// holds a value that is not finite.
+/// [`Error::Data`] if the bytes are no safetensors file, or a tensor is missing, unknown, there twice, of another shape
+/// or type, or holds a value that is not finite.
 pub fn from_safetensors(model: &Model, bytes: &[u8]) -> Result<Vec<f32>> {
     let file = opened(bytes)?;
     let mut tensors: BTreeMap<&str, (&str, TensorView<'_>)> = BTreeMap::new();

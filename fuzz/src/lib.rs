@@ -1,7 +1,7 @@
 //! Everything that reads what others wrote, as functions of bytes that must not panic whatever the bytes are.
 //!
-//! `cargo +nightly fuzz run NAME` searches for bytes that break one of them; `tests/inputs_fuzz.rs` runs each on some thousands of
-//! mutated inputs, the same ones every time.
+//! `cargo +nightly fuzz run NAME` searches for bytes that break one of them; `tests/inputs_fuzz.rs` runs each on some
+//! thousands of mutated inputs, the same ones every time.
 
 use gpubench::bench::Split;
 use gpubench::bench::probe::Probe;

@@ -28,6 +28,8 @@ pub struct Job<'a> {
     pub probe: &'a dyn Probe,
     /// When the program started, for the cold total.
     pub started: Instant,
+    /// When a quick run should have tested its first training; `None` if only the time of training is limited.
+    pub deadline: Option<Instant>,
 }
 
 impl Job<'_> {

@@ -28,6 +28,6 @@ pub use profile_options::{PROFILED_STEPS, ProfileOptions};
 pub use rounds::add_round;
 pub use run::run;
 pub use search::{SWEEP_NOT_REACHED, Sizes, SweepJob, shipped_plan, sweep, tune, tuning_subject};
-pub use stopping::QUICK_TRAIN_S;
+pub use stopping::{QUICK_RUN_S, QUICK_TRAIN_S};
 pub use target::{AdapterTarget, DataParallelTarget, Device, OpenedDataParallel, OpenedDevice, Split};
 pub use validate::{ACCEPTED_TEST_ERROR_PCT, difference_in_images, differences_from_standard, validate};

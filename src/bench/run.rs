@@ -126,7 +126,8 @@ async fn train_repeats(
         }
         let start = *start.get_or_insert_with(Instant::now);
         let (dataset, origin, probe) = (job.dataset, job.started, job.probe);
-        let training = train::Training { config, dataset, initial: &initial, repeat, origin, probe };
+        let deadline = job.deadline.filter(|_| repeat == 0);
+        let training = train::Training { config, dataset, initial: &initial, repeat, origin, deadline, probe };
         let trained = train::train_once(&mut engine, &training, result, observer).await;
         record_load(result, config, job.probe.end());
         let trained = trained?;

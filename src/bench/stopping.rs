@@ -5,6 +5,9 @@ use crate::stats::{self, Slope};
 
 /// Seconds of training after which a quick run stops.
 pub const QUICK_TRAIN_S: f64 = 30.0;
+/// Seconds after the start of the program at which a quick run should have tested its first training; a few steps may
+/// be in flight then, and the run ends within a minute.
+pub const QUICK_RUN_S: f64 = 54.0;
 
 /// Minimum number of trainings for an interval of their median.
 const MIN_TRAININGS_FOR_INTERVAL: u32 = stats::MIN_SAMPLES_FOR_INTERVAL as u32;
@@ -31,6 +34,34 @@ pub fn stop_reason(settings: &Settings, summary: &Summary, trainings: u32, elaps
         return Some(RepeatingEnd::Target);
     }
     (trainings >= MAX_TRAININGS).then_some(RepeatingEnd::MostTrainings)
+}
+
+/// Decides when a quick run stops a training.
+pub struct QuickLimit {
+    train_s: f64,
+    run_s: f64,
+    evaluation_images: f64,
+    fastest_image_s: f64,
+}
+
+impl QuickLimit {
+    /// The limit of a training that took `train_s` seconds so far. If `left_s` is given, it is evaluated within as many
+    /// seconds; the evaluation takes as long as training on `evaluation_images` images.
+    pub fn new(train_s: f64, left_s: Option<f64>, evaluation_images: f64) -> Self {
+        Self {
+            train_s: QUICK_TRAIN_S - train_s,
+            run_s: left_s.unwrap_or(f64::INFINITY),
+            evaluation_images,
+            fastest_image_s: f64::INFINITY,
+        }
+    }
+
+    /// Whether to stop `elapsed_s` seconds later, after another `images` images in `duration_s` seconds.
+    pub fn reached(&mut self, elapsed_s: f64, images: f64, duration_s: f64) -> bool {
+        // The fastest part, so that a slow first one does not end the training.
+        self.fastest_image_s = self.fastest_image_s.min(duration_s / images);
+        elapsed_s > self.train_s || elapsed_s + self.evaluation_images * self.fastest_image_s > self.run_s
+    }
 }
 
 /// Whether `--repeat` is reached, where there is no target interval.
@@ -153,6 +184,19 @@ mod tests {
         assert_eq!(stop_reason(&target, &lopsided, 500, 1.0), None);
         assert_eq!(stop_reason(&target, &lopsided, 9, 60.0), Some(RepeatingEnd::MaxTime));
         assert_eq!(stop_reason(&target, &lopsided, MAX_TRAININGS, 1.0), Some(RepeatingEnd::MostTrainings));
+    }
+
+    #[test]
+    fn a_quick_training_ends_after_its_seconds_or_in_time_for_the_evaluation() {
+        // The evaluation takes as long as training on 3000 images of 1 ms.
+        let limit = |train_s, left_s| QuickLimit::new(train_s, left_s, 3000.0);
+        let mut early = limit(5.0, Some(48.0));
+        assert!(!early.reached(1.0, 100.0, 9.0), "a slow first part is no measure");
+        assert!(!early.reached(24.9, 100.0, 0.1) && early.reached(25.1, 100.0, 0.1));
+        let mut late = limit(0.0, Some(14.0));
+        assert!(!late.reached(10.9, 100.0, 0.1) && late.reached(11.1, 100.0, 0.1));
+        let mut second = limit(0.0, None);
+        assert!(!second.reached(29.0, 100.0, 90.0) && second.reached(31.0, 100.0, 0.1));
     }
 
     fn epochs(times: &[f64]) -> Vec<Epoch> {

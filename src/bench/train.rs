@@ -4,7 +4,7 @@ use super::host_timeline::{Activity, HostTimeline};
 use super::observer::{Observer, Progress};
 use super::pacing::StepChunk;
 use super::probe::Probe;
-use super::stopping::QUICK_TRAIN_S;
+use super::stopping::QuickLimit;
 use super::training_target::TrainingEngine;
 use crate::data::Dataset;
 use crate::error::{Error, Result};
@@ -55,6 +55,8 @@ pub struct Training<'a> {
     pub repeat: u32,
     /// Origin of the times in the host's timeline.
     pub origin: Instant,
+    /// When a quick run should have tested this training, if that is limited.
+    pub deadline: Option<Instant>,
     /// Measures resources while the training's clock runs.
     pub probe: &'a dyn Probe,
 }
@@ -68,6 +70,14 @@ impl Training<'_> {
     fn total_steps(&self, result: &RunResult) -> u32 {
         let all = self.config.training.epochs.saturating_mul(self.steps_per_epoch());
         result.settings.steps.value.value().copied().unwrap_or(all).min(all)
+    }
+
+    /// The limit of a quick run, after `train_s` seconds of this training.
+    fn quick_limit(&self, train_s: f64) -> QuickLimit {
+        let model = &self.config.model;
+        let test_share = model.forward_macs() as f64 / model.training_macs() as f64;
+        let left_s = self.deadline.map(|deadline| deadline.saturating_duration_since(Instant::now()).as_secs_f64());
+        QuickLimit::new(train_s, left_s, self.dataset.test.len() as f64 * test_share)
     }
 
     /// Steps of the epoch that follows `done` steps of the training.
@@ -176,8 +186,8 @@ async fn train_epoch(
     training.probe.resume();
     let start = Instant::now();
     let before = clock.steps_done;
-    let quick_s = result.settings.quick.value.then_some(QUICK_TRAIN_S - clock.train_s);
     let schedule = training.config.training;
+    let mut quick = result.settings.quick.value.then(|| training.quick_limit(clock.train_s));
     let soak_s = soak_s(result);
     let totals = (
         (training.repeat + 1, result.settings.repeat.value.max(training.repeat + 1)),
@@ -208,7 +218,8 @@ async fn train_epoch(
             images_per_s: images / chunk.duration_s,
             last_epoch,
         });
-        out_of_time = quick_s.is_some_and(|limit| start.elapsed().as_secs_f64() > limit);
+        let elapsed_s = start.elapsed().as_secs_f64();
+        out_of_time = quick.as_mut().is_some_and(|quick| quick.reached(elapsed_s, images, chunk.duration_s));
         if out_of_time || observer.stop_requested() { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
     };
     let driven = engine.steps(steps, &mut clock.host_timeline, &mut report).await;

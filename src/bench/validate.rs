@@ -11,6 +11,8 @@ pub const ACCEPTED_TEST_ERROR_PCT: [f64; 2] = [0.4, 1.5];
 
 /// How the phrase about a quick run begins.
 const A_QUICK_RUN: &str = "a quick run";
+/// What it adds where the time limit ended the training.
+const CUT_SHORT: &str = "; cut short after ";
 
 /// Differences of these settings and data from the standard task, one phrase each.
 pub fn differences_from_standard(settings: &Settings, identity: Identity) -> Vec<String> {
@@ -56,10 +58,10 @@ pub fn difference_in_images(train: usize, test: usize) -> Option<String> {
 /// Sets the status of a finished run: complete, or invalid with its reasons. Names a training that was cut short, and
 /// the phases that this kind of run does not have.
 pub fn validate(result: &mut RunResult) {
-    let cut = format!("; cut short after {QUICK_TRAIN_S} s");
-    if result.was_cut_short() {
+    if let Some(train_s) = result.cut_short_after_s() {
         let quick = result.non_standard.iter_mut().find(|phrase| phrase.starts_with(A_QUICK_RUN));
-        quick.filter(|phrase| !phrase.ends_with(&cut)).into_iter().for_each(|phrase| phrase.push_str(&cut));
+        let told = quick.filter(|phrase| !phrase.contains(CUT_SHORT));
+        told.into_iter().for_each(|phrase| *phrase += &format!("{CUT_SHORT}{train_s:.0} s"));
     }
     result.phases.end();
     let mut reasons = Vec::new();

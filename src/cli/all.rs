@@ -6,7 +6,7 @@ use super::run_args::RunArgs;
 use super::session::{EXIT_INVALID, Session, announce};
 use super::subject::{Subject, Trainable, with_target};
 use super::{cpu, terminal};
-use crate::bench;
+use crate::bench::{self, Job};
 use crate::error::{Error, Result};
 use crate::gpu::Adapters;
 use crate::report;
@@ -100,7 +100,7 @@ impl<'a> DeviceRun<'a> {
         let mut observer = TerminalObserver::continuing(file, self.result.take());
         let _pipeline_caches = self.subject.pipeline_cache_guards(args);
         let mut result = session.result(&self.subject);
-        let job = session.job(&self.subject, None);
+        let job = Job { deadline: None, ..session.job(&self.subject, None) };
         let outcome = pollster::block_on(async {
             with_target!(&self.subject.trainable, |target| bench::run(target, &job, &mut result, &mut observer).await)
         });

@@ -17,7 +17,8 @@ pub struct CompareArgs {
     pub second: PathBuf,
 }
 
-/// Shows how many times as long the second result's steps and kernels take; of lists of results, those that belong together.
+/// Shows how many times as long the second result's steps and kernels take; of lists of results, those that belong
+/// together.
 ///
 /// # Errors
 /// [`Error::Data`] if a file is no result, or two lists have no device in common.

@@ -111,8 +111,8 @@ fn digest(file: &IdxFile, shown: &str, raw: Vec<u8>) -> Result<String> {
 
 /// Downloads MNIST's four files into `folder`, as gzip, and skips those already there and right.
 ///
-/// A file is checked in memory, written under a temporary name and then renamed, so that nothing half-written ever has a
-/// usual name. `progress` is told, a line at a time, what happens.
+/// A file is checked in memory, written under a temporary name and then renamed, so that nothing half-written ever has
+/// a usual name. `progress` is told, a line at a time, what happens.
 ///
 /// # Errors
 /// [`Error::Data`] if no mirror gives a right file; [`Error::Output`] if `folder` cannot be written.

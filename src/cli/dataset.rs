@@ -24,7 +24,8 @@ pub const DATA_VARIABLE: &str = "GPUBENCH_DATA";
 /// A value of `--data`.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub enum DataSource {
-    /// The environment variable [`DATA_VARIABLE`], then the user's cache folder, then synthetic digits; never the network.
+    /// The environment variable [`DATA_VARIABLE`], then the user's cache folder, then synthetic digits; never the
+    /// network.
     #[default]
     Auto,
     /// Digits drawn by this program, as many as MNIST has.
@@ -89,8 +90,8 @@ impl Places {
     }
 }
 
-/// The folder into which `gpubench data fetch` downloads: `~/.cache/gpubench/mnist` on Linux and macOS (`XDG_CACHE_HOME` in
-/// place of `~/.cache` where set), below `%LOCALAPPDATA%` on Windows.
+/// The folder into which `gpubench data fetch` downloads: `~/.cache/gpubench/mnist` on Linux and macOS
+/// (`XDG_CACHE_HOME` in place of `~/.cache` where set), below `%LOCALAPPDATA%` on Windows.
 ///
 /// # Errors
 /// [`Error::Usage`] if the user has no home folder.
@@ -185,7 +186,8 @@ pub fn read(path: &Path, file: &IdxFile) -> Result<Vec<u8>> {
     let mut bytes = Vec::new();
     let limit_bytes = file.read_limit_bytes();
     opened.take(limit_bytes as u64 + 1).read_to_end(&mut bytes).map_err(|error| fail(error.to_string()))?;
-    // Of a plain file the header tells what is wrong; a gzip file that is cut off here would be taken for a truncated one.
+    // Of a plain file the header tells what is wrong; a gzip file that is cut off here would be taken for a truncated
+    // one.
     if bytes.len() > limit_bytes && gzip::is_gzip(&bytes) {
         // What it holds, if it is something else or too much, tells more than its length.
         let decompressed = |most_bytes: usize| gzip::decompress(&bytes, most_bytes).unwrap_or_default();
@@ -205,12 +207,12 @@ pub fn read(path: &Path, file: &IdxFile) -> Result<Vec<u8>> {
 /// Loads the four files of a data set in `folder` or below it, plain or gzip, under their usual names.
 ///
 /// [`locate`] says where they may lie and [`SETS`](crate::data::sets::SETS) which names they may have. Every file
-/// is checked first. Then the `mnist` crate parses private copies of what was checked, as MNIST would have it: it panics on a
-/// wrong file, and the user's own could change in between.
+/// is checked first. Then the `mnist` crate parses private copies of what was checked, as MNIST would have it: it
+/// panics on a wrong file, and the user's own could change in between.
 ///
 /// # Errors
-/// [`Error::Data`] if the folder or a file is missing, unreadable or wrong; [`Error::Output`] if the private copies cannot
-/// be written.
+/// [`Error::Data`] if the folder or a file is missing, unreadable or wrong; [`Error::Output`] if the private copies
+/// cannot be written.
 pub fn load_folder(folder: &Path) -> Result<Dataset> {
     let Located { set, folder, paths } = locate(folder)?;
     let source = folder.display().to_string();

@@ -135,8 +135,8 @@ fn stop(patience: Duration, mut pending: impl FnMut() -> bool, exit: impl Fn(i32
     end(exit);
 }
 
-/// Hears SIGINT, SIGTERM, and SIGHUP unless it is ignored, as under `nohup`. The first requests a stop, the second ends the
-/// program, as does the end of `patience`, which is zero where there is nothing to stop gently.
+/// Hears SIGINT, SIGTERM, and SIGHUP unless it is ignored, as under `nohup`. The first requests a stop, the second ends
+/// the program, as does the end of `patience`, which is zero where there is nothing to stop gently.
 ///
 /// Where no thread can be started, signals keep their default effect.
 #[cfg(unix)]

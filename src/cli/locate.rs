@@ -29,8 +29,8 @@ pub struct Located {
 /// Finds the four files of a data set in `folder`, else in the folders below it.
 ///
 /// # Errors
-/// [`Error::Data`] if there is no such folder, a file is missing, the data cannot be trained on, or several folders below hold
-/// data.
+/// [`Error::Data`] if there is no such folder, a file is missing, the data cannot be trained on, or several folders
+/// below hold data.
 pub fn locate(folder: &Path) -> Result<Located> {
     let shown = folder.display();
     if !folder.is_dir() {
@@ -97,7 +97,8 @@ fn folders_below(folder: &Path) -> Vec<PathBuf> {
     found
 }
 
-/// Why neither `folder` nor a folder below it can be trained on: a file is missing, or the data are not for this network.
+/// Why neither `folder` nor a folder below it can be trained on: a file is missing, or the data are not for this
+/// network.
 fn nothing(folder: &Path, below: &[PathBuf]) -> Error {
     let places = || std::iter::once(folder).chain(below.iter().map(PathBuf::as_path));
     // Where some of the files are, the first that is not.
@@ -123,8 +124,8 @@ fn nothing(folder: &Path, below: &[PathBuf]) -> Error {
 
 /// The path of `file` in `folder`, under the first of its usual names that there is a file of.
 ///
-/// Where there is none, a folder of such a name may hold it, as unpacking programs leave it. Else the path is that of whatever
-/// has such a name, so that reading it tells what it is.
+/// Where there is none, a folder of such a name may hold it, as unpacking programs leave it. Else the path is that of
+/// whatever has such a name, so that reading it tells what it is.
 pub fn find(folder: &Path, file: &IdxFile) -> Option<PathBuf> {
     let names = file.usual_names();
     let paths = || names.iter().map(|name| folder.join(name));

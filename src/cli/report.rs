@@ -23,8 +23,8 @@ pub struct ReportArgs {
     pub json: bool,
 }
 
-/// Shows a stored result as the text report or as JSON of the newest schema, and writes its page where one is asked for; of a
-/// list, each of its results.
+/// Shows a stored result as the text report or as JSON of the newest schema, and writes its page where one is asked
+/// for; of a list, each of its results.
 ///
 /// # Errors
 /// [`Error::Data`] if the file cannot be read or is no result; [`Error::Usage`] if a page of a list is asked for;

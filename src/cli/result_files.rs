@@ -188,7 +188,8 @@ impl<'de> Visitor<'de> for Values {
 fn older(document: &str, result: &RunResult) -> String {
     let version = result.schema_version;
     let mut lacks = Vec::new();
-    // A document that is nested too deeply for a `Value` is a result all the same: fields that are not known may be anything.
+    // A document that is nested too deeply for a `Value` is a result all the same: fields that are not known may be
+    // anything.
     if let (Ok(file), Ok(whole)) = (serde_json::from_str::<Value>(document), serde_json::to_value(result)) {
         absent(&file, &whole, "", &mut lacks);
     }

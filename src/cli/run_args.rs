@@ -48,7 +48,7 @@ pub struct RunArgs {
     /// The stopping rule.
     #[command(flatten)]
     pub stopping: StoppingArgs,
-    /// At most a minute: one epoch, cut short after half a minute of training
+    /// At most a minute: one epoch, cut short after half a minute of training, without a search for the fastest plan
     #[arg(long)]
     pub quick: bool,
     /// Use the training images in the order of the files

@@ -47,7 +47,8 @@ const PORT_ATTEMPTS: usize = 20;
 /// Serves a folder on the loopback interface until the program is ended.
 ///
 /// # Errors
-/// [`Error::Usage`] if the folder holds no page or the port is taken; [`Error::Output`] if the server cannot be started.
+/// [`Error::Usage`] if the folder holds no page or the port is taken; [`Error::Output`] if the server cannot be
+/// started.
 pub fn serve(args: &ServeArgs) -> Result<()> {
     let site = Arc::new(Site::of(&args.folder)?);
     let (listeners, port) = bind(args.port)?;

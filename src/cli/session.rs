@@ -14,7 +14,7 @@ use crate::result::{Adapter, Origin, RunResult, Settings, Status};
 use crate::telemetry::environment;
 use crate::weights;
 use std::path::Path;
-use web_time::Instant;
+use web_time::{Duration, Instant};
 
 /// Exit code of a run with an INVALID result.
 pub const EXIT_INVALID: u8 = 6;
@@ -44,7 +44,8 @@ impl Session {
         interrupt::expect_none()?;
         terminal::message(&format!("data: {}, from {origin}", dataset.name));
         if args.quick {
-            terminal::message(&format!("quick: training ends after {} s at the latest", bench::QUICK_TRAIN_S));
+            let (train_s, run_s) = (bench::QUICK_TRAIN_S, 60);
+            terminal::message(&format!("quick: ends within {run_s} s, training after {train_s} s at the latest"));
         }
         Ok(Self { init, dataset, origin, data_s, started })
     }
@@ -96,6 +97,7 @@ impl Session {
             peaks: subject.peaks.clone(),
             probe: &subject.probe,
             started: self.started,
+            deadline: Some(self.started + Duration::from_secs_f64(bench::QUICK_RUN_S)),
         }
     }
 

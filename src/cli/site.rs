@@ -15,8 +15,8 @@ use tower_http::services::fs::ServeFileSystemResponseBody;
 /// The page that stands for the folder.
 const PAGE: &str = "/index.html";
 
-/// Sent with every answer. The first two isolate the page from other origins, for which browsers give it finer clocks; the
-/// others keep it out of other origins' pages and frames.
+/// Sent with every answer. The first two isolate the page from other origins, for which browsers give it finer clocks;
+/// the others keep it out of other origins' pages and frames.
 const HEADERS: [(&str, &str); 8] = [
     ("cross-origin-opener-policy", "same-origin"),
     ("cross-origin-embedder-policy", "require-corp"),
@@ -119,8 +119,8 @@ fn file_of(root: &Path, path: &str) -> Option<PathBuf> {
     path.components().all(|component| matches!(component, Component::Normal(_))).then(|| root.join(path))
 }
 
-/// Whether a request was sent to a name of this machine for itself. Another site's name that was made to lead here must not let
-/// that site's pages read what is served.
+/// Whether a request was sent to a name of this machine for itself. Another site's name that was made to lead here must
+/// not let that site's pages read what is served.
 fn asks_for_loopback(uri: &Uri, headers: &HeaderMap) -> bool {
     let mut hosts = headers.get_all(HOST).iter();
     let (Some(host), None) = (hosts.next(), hosts.next()) else { return false };

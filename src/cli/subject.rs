@@ -8,7 +8,7 @@ use crate::bench::{self, AdapterTarget, DataParallelTarget};
 use crate::cpu::CpuTarget;
 use crate::error::{Error, Result};
 use crate::gpu::{AdapterInfo, Adapters};
-use crate::kernels::plan_named;
+use crate::kernels::{layered, plan_named};
 use crate::result::{Adapter, Measured, Peaks, Settings, Tuning, no_peaks, no_tuning};
 use crate::telemetry::MachineProbe;
 use web_time::Instant;
@@ -107,18 +107,37 @@ impl<'a> Subject<'a> {
         if plan != AUTO {
             return plan_named(plan).map(|_| ());
         }
+        let batch = self.settings.batch.value;
+        if self.settings.quick.value {
+            self.choose_quick_plan(adapter);
+            return Ok(());
+        }
         // For larger batches the search takes longer than it saves.
-        if no_tune || self.settings.batch.value > LARGEST_TUNED_BATCH {
+        if no_tune || batch > LARGEST_TUNED_BATCH {
             bench::shipped_plan(adapter).clone_into(plan);
             return Ok(());
         }
-        let tuning = tune::cached_or_measured(adapters, adapter, self.settings.batch.value)?;
+        let tuning = tune::cached_or_measured(adapters, adapter, batch)?;
         tuning.best().unwrap_or(bench::shipped_plan(adapter)).clone_into(plan);
         let source = if tuning.cached { "the fastest, from the cache" } else { "the fastest" };
         terminal::message(&format!("plan: {plan} ({source})"));
         self.tuning = Measured::Value(tuning);
         self.tune_s = start.elapsed().as_secs_f64().into();
         Ok(())
+    }
+
+    /// The plan of a quick run, for which searching takes too long: the fastest if it is known, else the default. On a
+    /// software adapter it is the one that compiles fastest, as the others take minutes there where nothing is cached.
+    fn choose_quick_plan(&mut self, adapter: &AdapterInfo) {
+        let cached = tune::cached(adapter, self.settings.batch.value).filter(|_| !adapter.software);
+        let (plan, reason) = match cached.as_ref().and_then(Tuning::best) {
+            _ if adapter.software => (layered::NAME, "the first to be compiled"),
+            Some(plan) => (plan, "the fastest, from the cache"),
+            None => (bench::shipped_plan(adapter), "not tuned"),
+        };
+        plan.clone_into(&mut self.settings.plan.value);
+        terminal::message(&format!("plan: {plan} (a quick run: {reason})"));
+        self.tuning = cached.map_or_else(no_tuning, Measured::Value);
     }
 
     /// Measures the peaks of a single adapter, or reads them from the cache unless `fresh`. A failure is reported on

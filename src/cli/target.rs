@@ -152,8 +152,8 @@ fn requested(settings: &Settings) -> bool {
     settings.adapter.origin != Origin::Default || settings.backend.origin != Origin::Default
 }
 
-/// The requested adapter, else the first GPU that can be opened. Where there is none, the first software adapter that can be
-/// if `args` need an adapter, else `None`, for the CPU target; stderr says why.
+/// The requested adapter, else the first GPU that can be opened. Where there is none, the first software adapter that
+/// can be if `args` need an adapter, else `None`, for the CPU target; stderr says why.
 fn choose<'a>(adapters: &'a Adapters, args: &RunArgs, settings: &Settings) -> Result<Option<&'a AdapterInfo>> {
     if requested(settings) {
         let request = settings.adapter.value.value().map(String::as_str);

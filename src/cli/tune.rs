@@ -71,14 +71,19 @@ pub fn tune(args: &TuneArgs) -> Result<()> {
 /// # Errors
 /// The error that ended the search.
 pub fn cached_or_measured(adapters: &Adapters, adapter: &AdapterInfo, batch: u32) -> Result<Tuning> {
-    let folder = cache::folder::<Tuning>();
-    let cached: Option<Tuning> = cache::read_or_warn(folder.as_deref(), &bench::tuning_subject(adapter));
-    if let Some(tuning) = cached.filter(|tuning| tuning.batch == batch) {
+    if let Some(tuning) = cached(adapter, batch) {
         return Ok(tuning);
     }
     let tuning = measured(adapters, adapter, batch)?;
-    cache::write_or_warn(&tuning, folder.as_deref());
+    cache::write_or_warn(&tuning, cache::folder::<Tuning>().as_deref());
     Ok(tuning)
+}
+
+/// The tuning for batches of `batch` images in the cache, if it is valid for this adapter, driver and program.
+pub fn cached(adapter: &AdapterInfo, batch: u32) -> Option<Tuning> {
+    let cached: Option<Tuning> =
+        cache::read_or_warn(cache::folder::<Tuning>().as_deref(), &bench::tuning_subject(adapter));
+    cached.filter(|tuning| tuning.batch == batch)
 }
 
 /// Runs the search, with progress on stderr.

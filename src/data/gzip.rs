@@ -29,7 +29,8 @@ pub fn is_gzip(bytes: &[u8]) -> bool {
     bytes.starts_with(&MAGIC)
 }
 
-/// Decompresses all members of `raw`, but gives no more than `limit_bytes`, so that a small file cannot fill the memory.
+/// Decompresses all members of `raw`, but gives no more than `limit_bytes`, so that a small file cannot fill the
+/// memory.
 ///
 /// # Errors
 /// [`Broken`], if `raw` is damaged before the limit is reached.

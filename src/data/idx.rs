@@ -1,7 +1,7 @@
 //! IDX files, the format of MNIST: everything that can be wrong with one is found here, before a parser sees it.
 //!
-//! A file is plain or gzip, recognised by its first bytes. Nothing here touches the file system, so the browser can use it
-//! on files a visitor drops on the page.
+//! A file is plain or gzip, recognised by its first bytes. Nothing here touches the file system, so the browser can use
+//! it on files a visitor drops on the page.
 //!
 //! Source of the format: Y. LeCun, C. Cortes, C. J. C. Burges, "The MNIST database of handwritten digits".
 
@@ -19,7 +19,8 @@ pub enum Content {
     Images,
     /// Classes, one byte each, after a header of 8 bytes: magic, count.
     Labels,
-    /// Rows of eight 32-bit integers, of which the first is the class, after a header of 12 bytes: magic, count, columns.
+    /// Rows of eight 32-bit integers, of which the first is the class, after a header of 12 bytes: magic, count,
+    /// columns.
     LabelRows,
 }
 
@@ -176,8 +177,8 @@ pub fn decompress(file: &IdxFile, shown: &str, raw: Vec<u8>) -> Result<Vec<u8>> 
 /// Decompresses one file and checks its magic number, image size, length and labels.
 ///
 /// Gives the decompressed file, header included, and its facts. The number of items is not compared with
-/// [`IdxFile::items`] but where the file is longer than it may be; [`check_counts`] does that, as only it can tell a wrong
-/// size from images and labels that do not belong together.
+/// [`IdxFile::items`] but where the file is longer than it may be; [`check_counts`] does that, as only it can tell a
+/// wrong size from images and labels that do not belong together.
 ///
 /// # Errors
 /// [`Error::Data`], naming the file as `shown` and what is wrong with it.

@@ -1,8 +1,10 @@
-//! The data sets whose files are known by their names, and what becomes of each: it is trained on, or refused with a reason.
+//! The data sets whose files are known by their names, and what becomes of each: it is trained on, or refused with a
+//! reason.
 //!
-//! Sources: C. Yadav, L. Bottou, "Cold Case: the Lost MNIST Digits" (QMNIST: labels are rows of eight integers of which the first is
-//! the class; its first 10,000 test images are MNIST's, in the same order); G. Cohen et al., "EMNIST: an extension of MNIST to
-//! handwritten letters" (images are stored column by column; the letters' labels go from 1 to 26).
+//! Sources: C. Yadav, L. Bottou, "Cold Case: the Lost MNIST Digits" (QMNIST: labels are rows of eight integers of which
+//! the first is the class; its first 10,000 test images are MNIST's, in the same order); G. Cohen et al., "EMNIST: an
+//! extension of MNIST to handwritten letters" (images are stored column by column; the letters' labels go from 1 to
+//! 26).
 
 use super::idx::{Content, FILES, IdxFile};
 use crate::model::{CLASSES, IMAGE_PIXELS, IMAGE_SIDE};
@@ -70,7 +72,8 @@ impl KnownSet {
         FILES[index].items
     }
 
-    /// One line on what is trained on, `None` for files under MNIST's names: "QMNIST (the first 10000 of 60000 test images)".
+    /// One line on what is trained on, `None` for files under MNIST's names: "QMNIST (the first 10000 of 60000 test
+    /// images)".
     pub fn description(&self) -> Option<String> {
         let mut remarks = Vec::new();
         for (index, split) in [(0, "training"), (2, "test")] {

@@ -7,8 +7,8 @@
 //! The same seed gives the same bits on every platform: only +, -, *, / and the square root, which IEEE 754 defines to
 //! the last bit, and `libm` for sine and cosine, which is the same code everywhere.
 //!
-//! Source of the elastic distortion: P. Simard, D. Steinkraus, J. Platt, "Best practices for convolutional neural networks
-//! applied to visual document analysis", ICDAR 2003; here it displaces the strokes instead of the pixels.
+//! Source of the elastic distortion: P. Simard, D. Steinkraus, J. Platt, "Best practices for convolutional neural
+//! networks applied to visual document analysis", ICDAR 2003; here it displaces the strokes instead of the pixels.
 
 use std::sync::{Mutex, PoisonError};
 

@@ -104,8 +104,9 @@ fn module(gpu: &Gpu, kernel: &Kernel) -> wgpu::ShaderModule {
 /// A module without runtime checks.
 #[allow(unsafe_code, reason = "tests prove what the runtime checks would test")]
 fn trusted(device: &wgpu::Device, descriptor: wgpu::ShaderModuleDescriptor<'_>) -> wgpu::ShaderModule {
-    // SAFETY: all shaders are this program's own. tests/device/indices.rs runs every kernel with each of its indices compared
-    // with the length of its buffer; loops count up to constants, to the batch, or to the number of invocations.
+    // SAFETY: all shaders are this program's own. tests/device/indices.rs runs every kernel with each of its indices
+    // compared with the length of its buffer; loops count up to constants, to the batch, or to the number of
+    // invocations.
     unsafe { device.create_shader_module_trusted(descriptor, wgpu::ShaderRuntimeChecks::unchecked()) }
 }
 

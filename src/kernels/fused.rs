@@ -1,8 +1,10 @@
-//! The plans `fused`, `fused_subgroups` and `fused_lanes`: four kernels a step, from pixels to updated parameters, within WebGPU's default limits.
+//! The plans `fused`, `fused_subgroups` and `fused_lanes`: four kernels a step, from pixels to updated parameters,
+//! within WebGPU's default limits.
 //!
-//! One workgroup carries one image through both convolutions ([`FEATURES_FORWARD`]), a group of images through the dense
-//! layers, the loss and back ([`CLASSIFIER_FORWARD_BACKWARD`]), one image back through the convolutions
-//! ([`FEATURES_BACKWARD`]); then every parameter's gradient over the batch is made and used at once ([`GRADIENT_UPDATE`]).
+//! One workgroup carries one image through both convolutions ([`FEATURES_FORWARD`]), a group of images through the
+//! dense layers, the loss and back ([`CLASSIFIER_FORWARD_BACKWARD`]), one image back through the convolutions
+//! ([`FEATURES_BACKWARD`]); then every parameter's gradient over the batch is made and used at once
+//! ([`GRADIENT_UPDATE`]).
 
 use super::layered;
 use super::plan::{Amount, BufferSpec, Dispatch, Element, Grid, Parameter, Plan, inputs};
@@ -17,8 +19,8 @@ pub const SUBGROUPS: &str = "fused_subgroups";
 /// Name of the plan whose lanes carry whole planes.
 pub const LANES: &str = "fused_lanes";
 
-/// What may be chosen of `fused`: channels of pool1 that a workgroup of `features_backward` carries back, images of one of
-/// `classifier_forward_backward`, and vec4s of inputs of one of `gradient_update`.
+/// What may be chosen of `fused`: channels of pool1 that a workgroup of `features_backward` carries back, images of one
+/// of `classifier_forward_backward`, and vec4s of inputs of one of `gradient_update`.
 pub const PARAMETERS: [Parameter; 3] = [
     Parameter { name: "channels", values: &[4, 8], shipped: 8 },
     Parameter { name: "images", values: &[1, 2, 4], shipped: 2 },
@@ -65,8 +67,8 @@ pub fn fused_subgroups(model: &Model, training: &Training, seed: u64, values: &[
     plan
 }
 
-/// As [`fused()`], for a software adapter to which loads are expensive and registers cheap: each lane carries whole planes of
-/// an image, and the convolutions' parameters come from a uniform.
+/// As [`fused()`], for a software adapter to which loads are expensive and registers cheap: each lane carries whole
+/// planes of an image, and the convolutions' parameters come from a uniform.
 pub fn fused_lanes(model: &Model, training: &Training, seed: u64, _values: &[u32]) -> Plan {
     make(LANES, Shape::Lanes, model, training, seed)
 }

@@ -9,7 +9,8 @@ pub enum Access {
     Read,
     /// A storage buffer that is written, and perhaps read.
     Write,
-    /// The beginning of a buffer that is only read, as a uniform: so many vec4s as the tile of the same name in capitals says.
+    /// The beginning of a buffer that is only read, as a uniform: so many vec4s as the tile of the same name in
+    /// capitals says.
     Uniform,
     /// The step record, a uniform at a dynamic offset.
     Step,
@@ -62,8 +63,8 @@ impl Kernel {
         unroll(&self.text()).unwrap_or_else(|error| panic!("{}: {error}", self.name))
     }
 
-    /// Whether invocations exchange values without memory, which an adapter need not offer. WGSL's directive for it is unknown to
-    /// wgpu, so that only the text tells.
+    /// Whether invocations exchange values without memory, which an adapter need not offer. WGSL's directive for it is
+    /// unknown to wgpu, so that only the text tells.
     pub fn needs_subgroups(&self) -> bool {
         std::iter::once(self.source).chain(self.shared.iter().copied()).any(|text| text.contains("subgroupShuffle"))
     }

@@ -37,7 +37,8 @@ macro_rules! kernel {
     };
 }
 
-/// A row that differs from that of `$base` in the text of its file alone: the shared texts hold what both have in common.
+/// A row that differs from that of `$base` in the text of its file alone: the shared texts hold what both have in
+/// common.
 macro_rules! variant {
     ($identifier:ident = $name:literal of $base:ident) => {
         #[doc = concat!("`shaders/", $name, ".wgsl`, whose header says how it differs from the kernel that it is a variant of.")]

@@ -18,8 +18,8 @@ const HEADINGS: [&str; 10] = [
     "status",
 ];
 
-/// A table with a row for each of `results`, the fastest first, and the time of an image as a multiple of the fastest's.
-/// A time limit ends trainings of slow devices early, so that whole times are not divided.
+/// A table with a row for each of `results`, the fastest first, and the time of an image as a multiple of the
+/// fastest's. A time limit ends trainings of slow devices early, so that whole times are not divided.
 ///
 /// No line is wider than `width`, from 80 columns on.
 pub fn devices_text(results: &[RunResult], width: u16) -> String {

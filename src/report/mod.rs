@@ -1,7 +1,7 @@
 //! Results for people: text for a terminal, Markdown, CSV, an HTML page and a timeline.
 //!
-//! [`text()`] is the whole report of a result and [`html()`] the same as a page. [`Tables`] shows one result or many among
-//! the published rows.
+//! [`text()`] is the whole report of a result and [`html()`] the same as a page. [`Tables`] shows one result or many
+//! among the published rows.
 
 mod account;
 mod compare;

@@ -90,8 +90,8 @@ pub enum TrainingBound {
 
 /// Share of a peak, in percent, from which kernels count as near that roof.
 ///
-/// Source: NVIDIA Nsight Compute, "GPU speed of light throughput": below 60 % of the peaks of both arithmetic and memory,
-/// latency is the likely limit.
+/// Source: NVIDIA Nsight Compute, "GPU speed of light throughput": below 60 % of the peaks of both arithmetic and
+/// memory, latency is the likely limit.
 pub const NEAR_ROOF_PCT: f64 = 60.0;
 /// Largest disagreement of profile and training, in percent of the training, with which a verdict is given.
 pub const MAX_DISAGREEMENT_PCT: f64 = 5.0;
@@ -147,8 +147,8 @@ impl Account {
         Some(format!("profile and training disagree: {what}, so that no verdict follows"))
     }
 
-    /// What limits the training, by the profile's kernels and the time of an empty dispatch among the peaks, which counts
-    /// as launching.
+    /// What limits the training, by the profile's kernels and the time of an empty dispatch among the peaks, which
+    /// counts as launching.
     pub fn judge(&self, profile: Option<&Profile>, peaks: Option<&Peaks>) -> Measured<Verdict> {
         if let Some(reason) = self.disagreement() {
             return Measured::missing(reason);

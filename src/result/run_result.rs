@@ -222,10 +222,10 @@ impl RunResult {
         self.settings.steps.value.value().map_or(all, |steps| all.min(*steps))
     }
 
-    /// Whether the time limit of a quick run ended a training before its last step.
-    pub fn was_cut_short(&self) -> bool {
-        let mut finished = self.repeats.iter().filter(|repeat| repeat.train_s.value().is_some());
-        self.settings.quick.value && finished.any(|repeat| repeat.steps() < self.planned_steps())
+    /// Seconds after which the time limit of a quick run ended a training before its last step, if it did.
+    pub fn cut_short_after_s(&self) -> Option<f64> {
+        let mut cut = self.repeats.iter().filter(|repeat| repeat.steps() < self.planned_steps());
+        self.settings.quick.value.then(|| cut.find_map(|repeat| repeat.train_s.value().copied())).flatten()
     }
 
     /// The stamps to show beside every figure of this result: its status unless complete, and `non-standard` if so.

@@ -1,7 +1,7 @@
 //! Readings from the sysfs files of Linux's AMD and Intel drivers, which are found by the device's PCI bus id.
 //!
-//! Sources: the kernel's documentation, "GPU Power/Thermal Controls and Monitoring" (amdgpu), "Naming and data format standards for sysfs
-//! files" (hwmon), and Documentation/ABI/testing/sysfs-driver-intel-i915-hwmon and -intel-xe-hwmon.
+//! Sources: the kernel's documentation, "GPU Power/Thermal Controls and Monitoring" (amdgpu), "Naming and data format
+//! standards for sysfs files" (hwmon), and Documentation/ABI/testing/sysfs-driver-intel-i915-hwmon and -intel-xe-hwmon.
 
 use super::sensor::{Absent, Reading, Sensor};
 use crate::result::Measured;

@@ -41,7 +41,8 @@ impl<'a> Trainer<'a> {
     /// Makes the buffers and copies the data and `parameters` (laid out as the model says) to the device.
     ///
     /// # Errors
-    /// [`crate::Error::Usage`] if the batch does not fit the data or the adapter, [`crate::Error::Device`] if memory runs out.
+    /// [`crate::Error::Usage`] if the batch does not fit the data or the adapter, [`crate::Error::Device`] if memory
+    /// runs out.
     pub async fn new(
         gpu: &'a Gpu,
         pipelines: &Pipelines,
@@ -94,7 +95,8 @@ impl<'a> Trainer<'a> {
         })
     }
 
-    /// Trains `share` of every batch: the config's batch is that of the share, and the order of an epoch is [`Share::order`].
+    /// Trains `share` of every batch: the config's batch is that of the share, and the order of an epoch is
+    /// [`Share::order`].
     pub fn with_share(self, share: Share) -> Self {
         Self { train_images: share.images(), share: Some(share), ..self }
     }
@@ -227,7 +229,8 @@ impl<'a> Trainer<'a> {
         self.gpu.wait(self.submit(stage, batches - 1..batches)?).await
     }
 
-    /// Hands one dispatch of step `index` of the epoch that was begun to the device, for checks that look inside a step.
+    /// Hands one dispatch of step `index` of the epoch that was begun to the device, for checks that look inside a
+    /// step.
     ///
     /// # Errors
     /// As [`Trainer::submit`].
@@ -238,7 +241,8 @@ impl<'a> Trainer<'a> {
         Ok(self.gpu.submit(recording))
     }
 
-    /// Adds a span for each dispatch of step `index` to `recording`, each dispatch as often as `repeats` says for its place.
+    /// Adds a span for each dispatch of step `index` to `recording`, each dispatch as often as `repeats` says for its
+    /// place.
     ///
     /// # Errors
     /// As [`Trainer::encode`].

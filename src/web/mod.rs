@@ -21,7 +21,7 @@ use request::Request;
 use std::cell::RefCell;
 use std::ops::ControlFlow;
 use wasm_bindgen::prelude::*;
-use web_time::Instant;
+use web_time::{Duration, Instant};
 
 thread_local! {
     /// The peaks measured for the first profile, reused by later ones: they do not change while a page is open.
@@ -138,6 +138,7 @@ pub async fn run(request: &str, host: &str, on_event: js_sys::Function) -> std::
         peaks,
         probe: &bench::probe::NoProbe("browsers do not expose it"),
         started,
+        deadline: Some(started + Duration::from_secs_f64(bench::QUICK_RUN_S)),
     };
     let outcome = bench::run(&target, &job, &mut result, &mut observer).await;
     result.warnings.extend(observer::warnings());

@@ -1,7 +1,7 @@
 //! What the host's work costs: `cargo bench --bench host`; with `-- encode` behind it, a part of it.
 //!
-//! Encoding is timed on wgpu's `noop` backend, which is wgpu's own share of it, and on each adapter of this machine, which adds the
-//! driver's. Only this thread's work is in the figures; the device's is `gpubench run`'s to measure.
+//! Encoding is timed on wgpu's `noop` backend, which is wgpu's own share of it, and on each adapter of this machine,
+//! which adds the driver's. Only this thread's work is in the figures; the device's is `gpubench run`'s to measure.
 
 #![allow(clippy::unwrap_used, reason = "what cannot be had fails the benchmark")]
 

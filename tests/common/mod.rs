@@ -1,4 +1,5 @@
-//! What the tests share: the program as a process, adapters and trials on them, small trainings, results made by hand, traces.
+//! What the tests share: the program as a process, adapters and trials on them, small trainings, results made by hand,
+//! traces.
 
 #![allow(dead_code, unused_imports, unused_macros, reason = "no test program needs all of it")]
 #![allow(clippy::unwrap_used, reason = "what cannot be had fails the test")]

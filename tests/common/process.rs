@@ -11,11 +11,12 @@ use tempfile::TempDir;
 /// The program that is tested.
 pub const PROGRAM: &str = env!("CARGO_BIN_EXE_gpubench");
 
-/// What the drivers compiled is kept from test to test here, as it is on a machine that is in use. A test of what happens without it
-/// sets `MESA_SHADER_CACHE_DIR` to a folder of its own.
+/// What the drivers compiled is kept from test to test here, as it is on a machine that is in use. A test of what
+/// happens without it sets `MESA_SHADER_CACHE_DIR` to a folder of its own.
 const DRIVER_CACHE: &str = concat!(env!("CARGO_TARGET_TMPDIR"), "/driver-cache");
 
-/// Few digits, with a smaller last batch: a software adapter takes half a minute for the 10,000 test images of the whole set.
+/// Few digits, with a smaller last batch: a software adapter takes half a minute for the 10,000 test images of the
+/// whole set.
 pub const DIGITS: &str = "synthetic:1500+200";
 
 /// The program in an environment of its own in `folder`, without what the caller's variables would choose.
@@ -37,14 +38,16 @@ pub fn program(folder: &Path) -> Command {
     command
 }
 
-/// The same with a plan that is named: each test has a cache of its own, and looking for the fastest plan takes some seconds.
+/// The same with a plan that is named: each test has a cache of its own, and looking for the fastest plan takes some
+/// seconds.
 pub fn gpubench(folder: &Path) -> Command {
     let mut command = program(folder);
     command.env("GPUBENCH_PLAN", "layered");
     command
 }
 
-/// The same with the peaks that an earlier test measured, if there was one: measuring them takes some seconds, and a profile wants some.
+/// The same with the peaks that an earlier test measured, if there was one: measuring them takes some seconds, and a
+/// profile wants some.
 pub fn with_kept_peaks(folder: &Path) -> Command {
     let mut command = gpubench(folder);
     command.env("XDG_CACHE_HOME", concat!(env!("CARGO_TARGET_TMPDIR"), "/cache"));
@@ -107,7 +110,8 @@ pub fn outcome(folder: &Path, arguments: &[&str], code: i32) -> (String, String)
     outcome_of(gpubench(folder).args(arguments), code)
 }
 
-/// Expects `code` and an error that contains every one of `says`, nothing on stdout, nothing in the user's folder of results.
+/// Expects `code` and an error that contains every one of `says`, nothing on stdout, nothing in the user's folder of
+/// results.
 pub fn refused(arguments: &[&str], code: i32, says: &[&str]) {
     let folder = TempDir::new().unwrap();
     let (stdout, stderr) = outcome_of(program(folder.path()).args(arguments), code);
@@ -136,8 +140,8 @@ pub fn only_result(folder: &Path) -> RunResult {
     RunResult::from_json(&fs::read_to_string(&files[0]).unwrap()).unwrap()
 }
 
-/// Starts `command`, waits until a line on stderr satisfies `ready` and for `pause` after it, interrupts the process as Ctrl-C does,
-/// expects exit code 130, and gives the lines that came after.
+/// Starts `command`, waits until a line on stderr satisfies `ready` and for `pause` after it, interrupts the process as
+/// Ctrl-C does, expects exit code 130, and gives the lines that came after.
 #[cfg(unix)]
 pub fn interrupted(command: &mut Command, ready: impl Fn(&str) -> bool, pause: Duration) -> Vec<String> {
     let ended = signalled(command, ready, &[(pause, "INT")]);

@@ -36,8 +36,8 @@ struct Event {
     has_child: bool,
 }
 
-/// Parses a trace and proves that every event has its fields, durations are not negative, all tracks are named, and that the
-/// events of a track nest: each lies inside the one around it or apart from it.
+/// Parses a trace and proves that every event has its fields, durations are not negative, all tracks are named, and
+/// that the events of a track nest: each lies inside the one around it or apart from it.
 pub fn check(text: &str) -> Result<Checked, String> {
     let trace: Value = serde_json::from_str(text).map_err(|error| format!("not JSON: {error}"))?;
     if trace["displayTimeUnit"] != "ns" {

@@ -27,10 +27,12 @@ pub fn job(dataset: &Dataset) -> Job<'_> {
         peaks: no_peaks(),
         probe: &bench::probe::NoProbe("not measured in this test"),
         started: Instant::now(),
+        deadline: None,
     }
 }
 
-/// The result of a run that begins on `dataset`, with `epochs` epochs of `batch` images in a step, and `change` to its settings.
+/// The result of a run that begins on `dataset`, with `epochs` epochs of `batch` images in a step, and `change` to its
+/// settings.
 pub fn begun(dataset: &Dataset, batch: u32, epochs: u32, change: impl FnOnce(&mut Settings)) -> RunResult {
     let sample = sample::gpu_run(1);
     let mut settings = sample.settings;

@@ -37,8 +37,8 @@ pub fn with_adapter(adapters: &Adapters, tests: &[Test]) -> Vec<Trial> {
     tests.iter().map(trial).collect()
 }
 
-/// For each adapter a trial of each test that `tests` makes for its index, named after it; where there is no adapter, ignored
-/// trials called `names`.
+/// For each adapter a trial of each test that `tests` makes for its index, named after it; where there is no adapter,
+/// ignored trials called `names`.
 pub fn on_each<'a, R>(
     adapters: &Adapters,
     names: impl IntoIterator<Item = &'a str>,

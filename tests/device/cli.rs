@@ -132,7 +132,8 @@ fn a_trace_holds_what_the_table_says() {
     };
     let sums: BTreeMap<String, f64> = profile.kernels.iter().map(sum).collect();
     trace.expect_device_sums(&sums).unwrap();
-    // Every submission of the timed training is encoded, submitted, waited for and reported; there are 3 steps or fewer pieces.
+    // Every submission of the timed training is encoded, submitted, waited for and reported; there are 3 steps or fewer
+    // pieces.
     assert!(trace.events["timed training/host"] >= 4 + 4, "{:?}", trace.events);
     assert_eq!(trace.events["profiled steps/host"], 5 * 3);
 }

@@ -66,7 +66,8 @@ fn two_kinds_of_adapters_train_together() {
     }
 }
 
-/// Two rounds on every device: one row and one result file each, with the trainings of both rounds and the same bits in each.
+/// Two rounds on every device: one row and one result file each, with the trainings of both rounds and the same bits in
+/// each.
 fn every_device_takes_its_turns() {
     let folder = TempDir::new().unwrap();
     let mut command = program(folder.path());

@@ -84,6 +84,19 @@ fn of_all_devices_one_that_cannot_be_opened_is_a_failed_row() {
     assert!(stdout.contains("FAILED"), "{stdout}");
 }
 
+/// Searching for the fastest plan takes a minute where the driver has nothing cached, and so does compiling that plan.
+fn a_quick_run_neither_searches_nor_takes_what_compiles_for_minutes() {
+    let folder = TempDir::new().unwrap();
+    let mut command = on_lavapipe(folder.path());
+    command.env("MESA_SHADER_CACHE_DISABLE", "true").args(SHORT).args(["--quick", "--adapter", "llvmpipe"]);
+    let (_, stderr) = outcome_of(&mut command, 0);
+    assert!(stderr.contains("quick: ends within 60 s") && !stderr.contains("tuning"), "{stderr}");
+    let result = only_result(folder.path());
+    assert_eq!(result.plan.name, "layered");
+    let cold_s = *result.phases.cold_total_s.value().unwrap();
+    assert!(cold_s < 30.0, "the training of a step, and all that comes before: {cold_s} s");
+}
+
 /// Without kept shaders the driver compiles for seconds, in which nothing else is heard.
 #[cfg(unix)]
 fn signals_are_heard_in_every_phase_of_a_run_on_an_adapter() {
@@ -117,6 +130,7 @@ pub fn trials(_: &Arc<Adapters>) -> Vec<Trial> {
     const ON_LAVAPIPE: &[Test] = &named![
         where_only_a_software_adapter_is_the_cores_train_and_it_is_told_why,
         what_needs_an_adapter_takes_the_software_one_and_says_so,
+        a_quick_run_neither_searches_nor_takes_what_compiles_for_minutes,
         #[cfg(unix)]
         signals_are_heard_in_every_phase_of_a_run_on_an_adapter,
     ];

@@ -1,7 +1,8 @@
 //! No index of any kernel leaves its array: what allows shaders to run without runtime checks.
 //!
-//! Each kernel is rewritten so that every index into a bound buffer or an array of its workgroup is compared with the array's length
-//! while it runs; those that are too large are counted. Then every plan trains and evaluates, with batches that fill no tile.
+//! Each kernel is rewritten so that every index into a bound buffer or an array of its workgroup is compared with the
+//! array's length while it runs; those that are too large are counted. Then every plan trains and evaluates, with
+//! batches that fill no tile.
 
 use crate::common::named;
 use crate::common::training::with_batch;
@@ -94,8 +95,8 @@ fn telling(source: &str, name: &str) -> String {
     format!("{}\n    tell();{}", &source[..end], &source[end..])
 }
 
-/// The kernel with its indices counted; it lives as long as the test program. Its loops stay loops: they have the indices of the unrolled
-/// statements, and drivers compile them in a tenth of the time.
+/// The kernel with its indices counted; it lives as long as the test program. Its loops stay loops: they have the
+/// indices of the unrolled statements, and drivers compile them in a tenth of the time.
 fn counting(kernel: &'static Kernel) -> &'static Kernel {
     let source: String =
         kernel.text().lines().map(|line| format!("{}\n", line.split("//").next().unwrap_or_default())).collect();

@@ -20,7 +20,8 @@ struct Bench {
     layered_losses: LayeredLosses,
 }
 
-/// The losses of [`losses`] with the layered plan, or why there are none: trained once for each adapter, by whoever asks first.
+/// The losses of [`losses`] with the layered plan, or why there are none: trained once for each adapter, by whoever
+/// asks first.
 type LayeredLosses = Arc<OnceLock<Result<Vec<f64>, String>>>;
 
 impl Bench {

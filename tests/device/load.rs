@@ -125,7 +125,8 @@ fn every_training_has_its_load_and_energy() {
     outcome.unwrap();
     for (index, repeat) in result.repeats.iter().enumerate() {
         let (load, train_s) = (load_of(&result, index), *repeat.train_s.value().unwrap());
-        // The window is the training's clock: a little more, as it opens before and closes after it, and no evaluations.
+        // The window is the training's clock: a little more, as it opens before and closes after it, and no
+        // evaluations.
         assert!(load.window_s >= train_s && load.window_s < train_s + 0.25, "{} for {train_s}", load.window_s);
         let cpus = *load.cpus_used.value().unwrap();
         let cores = f64::from(std::thread::available_parallelism().unwrap().get() as u32);

@@ -15,7 +15,8 @@ use std::ops::ControlFlow;
 use std::sync::Arc;
 use tempfile::TempDir;
 
-/// Every figure is there and sane, or tells why it is not; on an adapter that computes rightly only these reasons can be.
+/// Every figure is there and sane, or tells why it is not; on an adapter that computes rightly only these reasons can
+/// be.
 fn every_figure_is_sane_or_has_its_reason(adapters: &Adapters, index: usize) -> Outcome {
     let info = &adapters.infos()[index];
     const REASONS: [&str; 4] =

@@ -1,4 +1,5 @@
-//! Kept pipelines on every adapter of this machine: whatever a file holds, kernels are compiled and the result says from where.
+//! Kept pipelines on every adapter of this machine: whatever a file holds, kernels are compiled and the result says
+//! from where.
 
 use crate::common::named;
 use crate::common::process::{outcome_of, program};
@@ -52,7 +53,8 @@ fn what_a_driver_refuses_does_no_harm(_: &Adapters, index: usize) -> Outcome {
         assert_eq!(compile(adapters, info), supported);
         return Ok(());
     }
-    // wgpu's header: magic, version, bytes of a pointer, a backend that there is not, adapter, driver, length, a constant.
+    // wgpu's header: magic, version, bytes of a pointer, a backend that there is not, adapter, driver, length, a
+    // constant.
     let mut foreign = b"WGPUPLCH\0\0\0\x01\0\0\0\x08\xff".to_vec();
     foreign.resize(64, 0);
     for data in [Vec::new(), vec![7; 1000], foreign] {

@@ -1,4 +1,5 @@
-//! Profiles on every adapter of this machine: each grade of timestamps, coarse clocks, long runs, and no query in a timed training.
+//! Profiles on every adapter of this machine: each grade of timestamps, coarse clocks, long runs, and no query in a
+//! timed training.
 
 use crate::common::named;
 use crate::common::training::{Silent, begun, job};
@@ -113,10 +114,12 @@ fn a_timed_training_contains_no_query(adapters: &Adapters, index: usize) -> Outc
         TrainingConfig { model: Model::new(DROPOUT_RATE), training: Training::STANDARD, seed: 1, shuffle: true };
     let plan = plan_named(&result.plan.name).unwrap().make(&config.model, &config.training, config.seed);
     assert_eq!(a_step, plan.training.len() as u64);
-    // The test images are as many as the training images: BATCHES evaluations come on top of the steps, and nothing else.
+    // The test images are as many as the training images: BATCHES evaluations come on top of the steps, and nothing
+    // else.
     let expected = u64::from(STEPS) * a_step + u64::from(BATCHES) * plan.evaluation.len() as u64;
     assert_eq!(commands.dispatches, expected, "{commands:?}");
-    // One pass a submission, however many steps; two submissions more carry the data to the device and the results back.
+    // One pass a submission, however many steps; two submissions more carry the data to the device and the results
+    // back.
     assert_eq!(commands.passes, commands.submissions - 2, "{commands:?}");
     // The counter does count: a profiled step has two timestamps for each dispatch.
     let profile = profile_of(&result);
@@ -172,8 +175,8 @@ fn a_coarse_clock_is_overcome_by_repetition(adapters: &Adapters, index: usize) -
         assert!((steps - steps.round()).abs() < 1e-3 * f64::from(time.repeats), "{}: {steps}", time.kernel);
         let same = |other: &&gpubench::result::KernelTime| other.kernel == time.kernel && other.layer == time.layer;
         let fine = profile_of(&fine).kernels.iter().find(same).unwrap();
-        // Other work on this machine makes single samples many times too long, but none too short: the shortest ones are compared. Without
-        // repetition a kernel of this length would be 0, or a whole step of the clock.
+        // Other work on this machine makes single samples many times too long, but none too short: the shortest ones
+        // are compared. Without repetition a kernel of this length would be 0, or a whole step of the clock.
         let shortest = |samples: &[f64]| samples.iter().copied().fold(f64::INFINITY, f64::min);
         let (fine_ns, coarse_ns) = (shortest(&fine.samples_ns), shortest(&time.samples_ns));
         let near = (fine_ns / 4.0..fine_ns * 4.0 + step_ns / f64::from(time.repeats)).contains(&coarse_ns);

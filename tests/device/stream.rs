@@ -1,7 +1,8 @@
-//! What a step of the timed plans hands to the device is what a fast training needs: few launches, few bytes, nothing else.
+//! What a step of the timed plans hands to the device is what a fast training needs: few launches, few bytes, nothing
+//! else.
 //!
-//! 10 epochs in half a second leave 107 us for each of 4,690 steps. That can be proved wrong without a GPU: a plan's launches
-//! and bytes are the same everywhere. Tests that record commands show as ignored where there is no adapter.
+//! 10 epochs in half a second leave 107 us for each of 4,690 steps. That can be proved wrong without a GPU: a plan's
+//! launches and bytes are the same everywhere. Tests that record commands show as ignored where there is no adapter.
 
 use crate::common::trials::{Outcome, ignored_without_subgroups, on_each};
 use gpubench::check;
@@ -20,7 +21,8 @@ const STEP_S: f64 = 0.5 / 4690.0;
 const BYTES_PER_S: f64 = 3.35e12;
 /// Operations per second of its float32 units that portable kernels can be expected to reach.
 const FLOP_PER_S: f64 = 40e12;
-/// The share of a step's time in which its bytes, or its operations, must be done: the rest is for launches and latency.
+/// The share of a step's time in which its bytes, or its operations, must be done: the rest is for launches and
+/// latency.
 const SHARE: f64 = 0.25;
 /// Images in a step where commands are recorded; their number does not depend on it.
 const SMALL_BATCH: u32 = 16;

@@ -75,7 +75,8 @@ fn other(key: &str, value: &Value) -> Option<Value> {
     })
 }
 
-/// The paths of all leaves, but for origins, the kernels that follow from the plan, and counts that follow from the network.
+/// The paths of all leaves, but for origins, the kernels that follow from the plan, and counts that follow from the
+/// network.
 fn leaves(value: &Value, path: &str, found: &mut Vec<String>) {
     let skipped = ["/origin", "/plan/kernels", "/model/forward_macs", "/model/training_macs"];
     if skipped.iter().any(|skipped| path.ends_with(skipped)) {

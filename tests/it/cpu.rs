@@ -41,7 +41,8 @@ fn the_check_compares_every_pass_and_five_steps() {
         let report = check::check(&CpuThreads::start(1, level()).unwrap(), &with_batch(16), "a test").unwrap();
         assert_eq!((report.failure.as_str(), report.check.outcome), ("", Outcome::Passed));
         assert_eq!(report.check.steps.len(), 5);
-        // Two convolutions with their pools and three gradients less one, dropout, three dense layers with four passes, the loss, the update.
+        // Two convolutions with their pools and three gradients less one, dropout, three dense layers with four passes,
+        // the loss, the update.
         assert_eq!(report.check.kernels.len(), 4 + 5 + 1 + 12 + 2 + 1);
     }
 }

@@ -1,4 +1,5 @@
-//! Nothing from a stranger's file reaches a terminal, a page or a spreadsheet raw, and no result tells where things lie.
+//! Nothing from a stranger's file reaches a terminal, a page or a spreadsheet raw, and no result tells where things
+//! lie.
 
 use crate::common::process::{PROGRAM, outcome_of, program};
 use crate::common::{ROOT, sample, training};

@@ -1,7 +1,7 @@
 //! Every backward function of the reference, and the whole network, against central finite differences.
 //!
-//! Nothing is left out: every element of every small gradient is compared. A value within [`STEP`] of the kink of a ReLU or of
-//! a tie in a pool would show as a deviation; the fixed seeds are such that there is none.
+//! Nothing is left out: every element of every small gradient is compared. A value within [`STEP`] of the kink of a
+//! ReLU or of a tie in a pool would show as a deviation; the fixed seeds are such that there is none.
 
 use gpubench::model::{CLASSES, DROPOUT_RATE, IMAGE_PIXELS, Layer, Model, Operation, Shape, Training};
 use gpubench::reference::{
@@ -11,7 +11,8 @@ use gpubench::reference::{
 };
 use gpubench::rng::{Sequence, Stream, stream_key};
 
-/// Half the distance of the two points of a difference. Its square, and 2^-53 over it, bound what the difference misses.
+/// Half the distance of the two points of a difference. Its square, and 2^-53 over it, bound what the difference
+/// misses.
 const STEP: f64 = 1e-6;
 /// Largest deviation of a gradient from its difference, for values of size 1.
 const TOLERANCE: f64 = 1e-7;

@@ -1,4 +1,5 @@
-//! What needs no adapter: the library, the program as a process, reports, the shaders' text, the architecture of the sources.
+//! What needs no adapter: the library, the program as a process, reports, the shaders' text, the architecture of the
+//! sources.
 
 #![allow(clippy::unwrap_used, reason = "what cannot be had fails the test")]
 

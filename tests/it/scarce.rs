@@ -1,5 +1,5 @@
-//! A system that gives little: closed pipes, full disks, few threads and files end in a documented exit code, and what is told
-//! as written exists.
+//! A system that gives little: closed pipes, full disks, few threads and files end in a documented exit code, and what
+//! is told as written exists.
 
 #![cfg(unix)]
 

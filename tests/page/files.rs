@@ -5,7 +5,8 @@ use super::site::Site;
 use std::fs;
 use std::path::PathBuf;
 
-/// A file named after one of MNIST's is taken from the drop, and found to be none; one with another name is not even read.
+/// A file named after one of MNIST's is taken from the drop, and found to be none; one with another name is not even
+/// read.
 pub fn a_file_that_is_none_of_mnists_is_refused(site: &Site) {
     let visit = site.visit("");
     let drop = |name: &str| {

@@ -1,7 +1,7 @@
 //! The page as a visitor meets it: in headless Chromium, on its software adapter, driven through chromedriver.
 //!
-//! Where there is no Chromium, or no page built by `make web`, the tests show as ignored. Pictures of the page are left in
-//! `target/page-screenshots/`.
+//! Where there is no Chromium, or no page built by `make web`, the tests show as ignored. Pictures of the page are left
+//! in `target/page-screenshots/`.
 
 #![allow(clippy::unwrap_used, reason = "what cannot be had fails the test")]
 

@@ -22,7 +22,8 @@ pub fn the_page_tested_is_the_page_of_these_sources(_: &Site) {
 }
 
 pub fn without_webgpu_the_page_says_what_to_do(site: &Site) {
-    // Chromium with the interface taken away altogether, and as it is on Linux: with the interface, but without an adapter.
+    // Chromium with the interface taken away altogether, and as it is on Linux: with the interface, but without an
+    // adapter.
     let cases = [
         (true, ["does not offer WebGPU", "Chrome on Linux needs a flag"]),
         (false, ["no adapter", "--enable-unsafe-webgpu"]),
@@ -54,8 +55,8 @@ pub fn an_insecure_origin_is_named(site: &Site) {
     assert!(problem.contains("http://localhost"), "{problem}");
 }
 
-/// Serves the files of `folder` under whatever host they are asked for, as a server on the network does and `gpubench serve` does
-/// not; returns the port. Ends with the tests.
+/// Serves the files of `folder` under whatever host they are asked for, as a server on the network does and `gpubench
+/// serve` does not; returns the port. Ends with the tests.
 fn any_host(folder: PathBuf) -> u16 {
     let listener = TcpListener::bind(("127.0.0.1", 0)).unwrap();
     let port = listener.local_addr().unwrap().port();

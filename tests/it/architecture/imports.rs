@@ -105,7 +105,8 @@ fn path_at(text: &str) -> &str {
     &text[..end.map_or(text.len(), |(at, _)| at)]
 }
 
-/// The file graph: which files each file names in its code, items that a folder re-exports traced to the file that has them.
+/// The file graph: which files each file names in its code, items that a folder re-exports traced to the file that has
+/// them.
 pub struct Graph {
     pub sources: Vec<Source>,
     pub edges: BTreeMap<Vec<String>, BTreeSet<Vec<String>>>,

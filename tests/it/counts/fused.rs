@@ -1,4 +1,5 @@
-//! Counts of the kernels that join layers: operations by loops over what is multiplied, bytes by the buffers that are bound.
+//! Counts of the kernels that join layers: operations by loops over what is multiplied, bytes by the buffers that are
+//! bound.
 
 use gpubench::kernels::plan::inputs;
 use gpubench::kernels::{Access, Dispatch, Plan, all_choices};
@@ -61,7 +62,8 @@ fn flop(model: &Model, plan: &Plan, dispatch: &Dispatch, n: u64) -> u64 {
         }
         name if name.starts_with("classifier_forward_backward") => 2 * n * 2 * dense_macs,
         "features_backward" | "features_backward_lanes" => {
-            // The weights' gradients make a product where a maximum stood; that of conv2's input one for every weight and position.
+            // The weights' gradients make a product where a maximum stood; that of conv2's input one for every weight
+            // and position.
             let weights = convolution_macs(model, "conv1", "pool1", 1) + convolution_macs(model, "conv2", "pool2", 1);
             let mut input = 0;
             for _position in 0..model.layer("pool1").output.positions() {

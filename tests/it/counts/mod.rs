@@ -1,7 +1,7 @@
 //! The plan's counts of operations and bytes are those of loops that count themselves.
 //!
-//! The loops compute what the reference function of the same name computes, which the check compares with the kernel: what
-//! is counted is the kernel's work.
+//! The loops compute what the reference function of the same name computes, which the check compares with the kernel:
+//! what is counted is the kernel's work.
 
 mod dense;
 mod fused;

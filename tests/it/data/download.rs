@@ -10,8 +10,8 @@ use std::net::TcpListener;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
-/// Serves `answers` (path to body) on the loopback interface; `declared_more_bytes` is added to each declared length, so
-/// that the connection closes early. Gives the base URL and a counter of requests.
+/// Serves `answers` (path to body) on the loopback interface; `declared_more_bytes` is added to each declared length,
+/// so that the connection closes early. Gives the base URL and a counter of requests.
 fn serve(answers: HashMap<String, Vec<u8>>, declared_more_bytes: usize) -> (String, Arc<AtomicUsize>) {
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     let url = format!("http://{}/mnist/", listener.local_addr().unwrap());

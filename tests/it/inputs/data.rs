@@ -1,5 +1,5 @@
-//! Folders of IDX files as they lie on people's disks: what can be trained on is found and read, and of what cannot the message
-//! says what it is.
+//! Folders of IDX files as they lie on people's disks: what can be trained on is found and read, and of what cannot the
+//! message says what it is.
 
 use flate2::Compression;
 use flate2::write::GzEncoder;

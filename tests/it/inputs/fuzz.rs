@@ -167,8 +167,8 @@ fn mutate(bytes: &mut Vec<u8>, random: &mut Sequence, other: &[u8]) {
     }
 }
 
-/// Puts something else in the place of one value of a JSON document, of the same kind but for lists, which grow and shrink, so
-/// that many documents are still results.
+/// Puts something else in the place of one value of a JSON document, of the same kind but for lists, which grow and
+/// shrink, so that many documents are still results.
 fn mutate_json(document: &[u8], random: &mut Sequence) -> Vec<u8> {
     const STRINGS: [&str; 8] =
         ["", "|a|\n# b", "=1+2", "\u{202e}tfel", "\u{1b}[31m", "<script>", "complete", "\u{0}😀 ’"];
@@ -211,7 +211,8 @@ fn mutate_json(document: &[u8], random: &mut Sequence) -> Vec<u8> {
     serde_json::to_vec(&whole).unwrap()
 }
 
-/// Runs a target on its seeds, which it takes, and on `count` inputs made from them, of which it takes one in `share` or more.
+/// Runs a target on its seeds, which it takes, and on `count` inputs made from them, of which it takes one in `share`
+/// or more.
 fn run(name: &str, count: u32, share: u32) {
     let (lane, (_, target)) =
         TARGETS.iter().enumerate().find(|(_, (target, _))| *target == name).expect("a target's name");

@@ -1,4 +1,5 @@
-//! Files and clients from elsewhere: data, results and weights as other programs leave them, clients of the page's server.
+//! Files and clients from elsewhere: data, results and weights as other programs leave them, clients of the page's
+//! server.
 
 mod data;
 mod fuzz;

@@ -208,7 +208,8 @@ fn tile_sizes_agree_with_the_table() {
     }
 }
 
-/// Arrays of a function need lengths that are known before the plan gives its constants: they are written into the files.
+/// Arrays of a function need lengths that are known before the plan gives its constants: they are written into the
+/// files.
 #[test]
 fn sizes_of_planes_and_kernels_in_the_table_are_those_of_the_model() {
     let model = Model::new(DROPOUT_RATE);

@@ -2,7 +2,8 @@
 
 use super::*;
 
-/// What is unrolled is a matter of speed: the files themselves are valid, and a mistake in one is reported at its own line.
+/// What is unrolled is a matter of speed: the files themselves are valid, and a mistake in one is reported at its own
+/// line.
 #[test]
 fn every_text_is_valid_before_its_loops_are_unrolled() {
     let mut unrolled = 0;
@@ -42,7 +43,8 @@ fn no_two_shared_functions_have_one_name() {
     assert!(seen.contains("threefry2x32"), "{seen:?}");
 }
 
-/// The statements of a file's header. A line that continues one is indented by three spaces; nothing else may stand there.
+/// The statements of a file's header. A line that continues one is indented by three spaces; nothing else may stand
+/// there.
 fn header(kernel: &Kernel) -> Vec<String> {
     let mut statements: Vec<String> = Vec::new();
     for line in kernel.source.lines().take_while(|line| !line.is_empty()) {

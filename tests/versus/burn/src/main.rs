@@ -1,5 +1,6 @@
-//! gpubench's network and optimiser in Burn. `versus-burn START` reads weights and digits from the safetensors file START, then
-//! answers each request on stdin, `{"what": "losses" | "time", "steps": N}`, with one line of JSON on stdout.
+//! gpubench's network and optimiser in Burn. `versus-burn START` reads weights and digits from the safetensors file
+//! START, then answers each request on stdin, `{"what": "losses" | "time", "steps": N}`, with one line of JSON on
+//! stdout.
 
 use burn::module::{Module, Param};
 use burn::nn::conv::{Conv2d, Conv2dConfig};
