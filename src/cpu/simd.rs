@@ -48,7 +48,7 @@ impl SimdLevel {
         }
     }
 
-    /// The name of the instruction set, as in results: "avx512", "avx2", "neon", "portable".
+    /// The name of the instruction set, as in results: "avx512", "avx2", "neon", "simd128", "portable".
     pub fn name(self) -> &'static str {
         struct Lanes;
         impl WithSimd for Lanes {
@@ -63,6 +63,8 @@ impl SimdLevel {
             Self::Native(arch) => match arch.dispatch(Lanes) {
                 16 => "avx512",
                 8 => "avx2",
+                // WebAssembly selects its instructions when it is compiled.
+                _ if cfg!(target_feature = "simd128") => "simd128",
                 _ => "neon",
             },
         }
