@@ -163,7 +163,7 @@ function showTrained(shown) {
   running.trained = shown;
   live.end();
   show(shown, "Result");
-  results.beginSecond();
+  results.beginSecond(running.click, running.quick);
 }
 
 async function keepAwake() {
@@ -177,11 +177,12 @@ async function keepAwake() {
 async function start(quick) {
   const asked = request(quick);
   const digits = asked.data === "files" ? null : asked.digits;
-  running = { heard: performance.now() };
+  const click = performance.now();
+  running = { heard: click, click, quick };
   enable(false);
   for (const id of ["start", "problem", "result", "draw"]) $(id).hidden = true;
   document.querySelectorAll(".tools details").forEach((details) => (details.open = false));
-  $("tools").hidden = true;
+  $("tools").hidden = $("elsewhere").hidden = true;
   $("cancel").disabled = false;
   $("progress").hidden = false;
   const name = asked.target === "cpu" ? "the processor" : seen.adapters[0]?.name;
@@ -202,7 +203,7 @@ async function start(quick) {
     running = null;
     results.endSecond();
     $("progress").hidden = true;
-    $("tools").hidden = false;
+    $("tools").hidden = $("elsewhere").hidden = false;
     wakeLock?.release();
     wakeLock = null;
     enable(true);

@@ -3,8 +3,12 @@
 import { $, copy, duration, number, offerFile } from "./dom.js";
 import { MOST_SCANNED, drawCode, linkTo } from "./share.js";
 
-/** Seconds of the second stage of a quick run, at most: its peaks, then its profile. */
-const SECOND_S = { peaks: 11, profile: 7 };
+/** Seconds after the click at which a quick run ends, about. */
+const QUICK_S = 42;
+/** Steps that a profile runs, about. */
+const PROFILE_STEPS = 50;
+/** Seconds of the peaks of a device that is not too slow for them. */
+const PEAKS_S = 12;
 
 export class Results {
   #engine;
@@ -65,9 +69,13 @@ export class Results {
     $("link-code").replaceChildren(drawCode(code), hint);
   }
 
-  /** Shows that peaks and profile follow. */
-  beginSecond() {
-    this.#second = { start: performance.now(), figures: 0 };
+  /** Shows that peaks and profile follow in a run that began at `click` and may be quick. */
+  beginSecond(click, quick) {
+    const { phases, repeats } = JSON.parse(this.#shown.result);
+    const last = repeats.at(-1);
+    const stepS = last.train_s / last.samples.reduce((sum, [, , steps]) => sum + steps, 0);
+    const profileS = phases.device_s + phases.compile_s + PROFILE_STEPS * stepS;
+    this.#second = { start: performance.now(), end: quick ? click + 1e3 * QUICK_S : Infinity, figures: 0, profileS };
     $("second").hidden = false;
     $("second-bar").value = 0;
     $("second-cancel").disabled = false;
@@ -91,12 +99,12 @@ export class Results {
 
   /** Seconds that are left: by the share of the figures that are measured, at most what a quick run gives them. */
   #leftS() {
-    const { start, figures, profileStart } = this.#second;
+    const { start, end, figures, profileS, profileStart } = this.#second;
     const now = performance.now();
-    if (profileStart) return Math.max(0.3, SECOND_S.profile - (now - profileStart) / 1e3);
     const elapsed = (now - start) / 1e3;
-    const peaks = figures > 0.1 ? Math.min(elapsed / figures - elapsed, SECOND_S.peaks) : SECOND_S.peaks;
-    return Math.max(0.3, peaks) + SECOND_S.profile;
+    const peaks = figures > 0.1 ? elapsed / figures - elapsed : PEAKS_S;
+    const left = profileStart ? profileS - (now - profileStart) / 1e3 : peaks + profileS;
+    return Math.max(0.3, Math.min(left, (end - now) / 1e3));
   }
 
   #tick() {

@@ -20,8 +20,16 @@ use web_time::{Duration, Instant};
 
 /// Seconds after its start at which a quick run should have tested its training.
 const TESTED_S: f64 = 25.0;
-/// Seconds after its start from which a quick run measures no further peak: the profile takes some seconds more.
-const PEAKS_S: f64 = 36.0;
+/// Seconds after its start at which a quick run should end.
+const END_S: f64 = 42.0;
+/// Seconds that a quick run leaves to its peaks at least; the profile has fewer steps instead.
+const PEAKS_S: f64 = 4.0;
+/// Profiled steps of a quick run at least.
+const LEAST_STEPS: u32 = 5;
+/// Steps that a profile of n slow steps runs, as `STEPS_EACH` n + `STEPS_BEFORE`: warm-up, calibration, and steps without
+/// timestamps beside the profiled ones.
+const STEPS_EACH: f64 = 2.0;
+const STEPS_BEFORE: f64 = 12.0;
 /// Figures of an adapter's peaks: bandwidths are measured in several working sets.
 const FIGURES: usize = PEAK_FACTS.len() + 9;
 
@@ -94,7 +102,8 @@ impl Run<'_> {
         result.profile = Measured::missing("it is taken after the training");
         result.account = Measured::missing("it rests on the profile, which is taken after the training");
         self.observer.send_shown("trained", &shown(&result)?);
-        job.peaks = self.peaks(&adapters, chosen).await;
+        let (steps, peaks_end) = self.second_stage(&result, steps);
+        job.peaks = self.peaks(&adapters, chosen, peaks_end).await;
         job.profile = Some(ProfileOptions::new(steps));
         let profiled = match self.observer.stop_requested() {
             true => Err(Error::Interrupted),
@@ -174,14 +183,32 @@ impl Run<'_> {
         Some(trained)
     }
 
-    /// The adapter's peaks, as many as a quick run has time for.
-    async fn peaks(&mut self, adapters: &Adapters, adapter: &AdapterInfo) -> Measured<Peaks> {
+    /// The steps to profile and the end of the peaks, so that a quick run ends in time: the profile opens a device of its
+    /// own and compiles again.
+    fn second_stage(&self, result: &RunResult, steps: u32) -> (u32, Option<Instant>) {
+        let timed =
+            result.repeats.last().and_then(|last| Some(*last.train_s.value()? / f64::from(last.steps().max(1))));
+        let Some(step_s) = timed.filter(|_| self.request.quick) else { return (steps, None) };
+        let phase = |phase: &Measured<f64>| phase.value().copied().unwrap_or(0.0);
+        let before_s = phase(&result.phases.device_s) + phase(&result.phases.compile_s) + STEPS_BEFORE * step_s;
+        let end_s = END_S - before_s;
+        let left_s = end_s - PEAKS_S - self.started.elapsed().as_secs_f64();
+        let steps = steps.min(((left_s / (STEPS_EACH * step_s)) as u32).max(LEAST_STEPS));
+        (steps, Some(self.after((end_s - STEPS_EACH * f64::from(steps) * step_s).max(0.0))))
+    }
+
+    /// The adapter's peaks, as many as there is time for before `deadline`.
+    async fn peaks(
+        &mut self,
+        adapters: &Adapters,
+        adapter: &AdapterInfo,
+        deadline: Option<Instant>,
+    ) -> Measured<Peaks> {
         let cached = PEAKS.with_borrow(|cached| cached.clone());
         if let Some((_, peaks)) = cached.filter(|(measured, _)| measured == adapter) {
             return Measured::Value(Peaks { cached: true, ..peaks });
         }
         self.observer.phase("peaks");
-        let deadline = self.request.quick.then(|| self.after(PEAKS_S));
         let mut done = 0;
         let observer = &self.observer;
         let mut progress = |name: &str| {
