@@ -1,4 +1,4 @@
-//! Tells the program which commit and which compiler it was built from.
+//! Tells the program which commit, which compiler and which wgpu it was built from.
 
 use std::process::Command;
 
@@ -13,6 +13,10 @@ fn main() {
             println!("cargo::rerun-if-changed={file}");
         }
     }
+    println!("cargo::rerun-if-changed=Cargo.lock");
+    if let Some(version) = locked("wgpu") {
+        println!("cargo::rustc-env=GPUBENCH_WGPU={version}");
+    }
     if let Some(commit) = output("git", &["describe", "--always", "--abbrev=12"]) {
         // `describe --dirty` rewrites the index of a fresh clone, for which the next build would start over.
         let changes = ["--no-optional-locks", "status", "--porcelain", "--untracked-files=no"];
@@ -23,6 +27,13 @@ fn main() {
     if let Some(version) = output(&rustc, &["--version"]) {
         println!("cargo::rustc-env=GPUBENCH_RUSTC={version}");
     }
+}
+
+/// The version of a dependency in `Cargo.lock`.
+fn locked(name: &str) -> Option<String> {
+    let lock = std::fs::read_to_string("Cargo.lock").ok()?;
+    let after = lock.split_once(&format!("name = \"{name}\"\nversion = \""))?.1;
+    after.split('"').next().map(str::to_owned)
 }
 
 /// The first line of what a command prints, if it succeeds.

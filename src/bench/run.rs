@@ -3,6 +3,7 @@
 use super::host_timeline::{Activity, HostTimeline};
 use super::job::{Finished, Job, seconds, training_config};
 use super::observer::Observer;
+use super::profile_options::ProfileOptions;
 use super::target::record_scaling;
 use super::training_target::{LastTraining, OpenedTarget, TrainingEngine, TrainingTarget};
 use super::validate::validate;
@@ -110,17 +111,41 @@ async fn finish(
 ) -> Result<Finished> {
     let train::Trained { parameters, host_timeline } = trained;
     let mut timeline = Timeline { events: host_timeline.events(Track::TimedHost).collect(), alignment_ns: 0.0 };
-    if let Some(options) = job.profile {
+    let options = job.profile.filter(|options| match reason_not_to_profile(options, job, result) {
+        Some(reason) => {
+            result.profile = Measured::missing(reason);
+            false
+        }
+        None => true,
+    });
+    if let Some(options) = options {
         observer.phase("profile");
         let wall_s =
             result.repeats.last().map_or(Measured::missing("nothing was trained"), |last| last.train_s.clone());
         let last = LastTraining { host_timeline: &host_timeline, wall_s };
-        let profiled = opened.profile(job, options, last, result, observer).await?;
-        timeline.alignment_ns = profiled.alignment_ns;
-        timeline.events.extend(profiled.events);
-        result.summary.gpu_busy_pct = result.account.and_then(result::Account::busy_pct);
+        match opened.profile(job, options, last, result, observer).await {
+            Ok(profiled) => {
+                timeline.alignment_ns = profiled.alignment_ns;
+                timeline.events.extend(profiled.events);
+                result.summary.gpu_busy_pct = result.account.and_then(result::Account::busy_pct);
+            }
+            // The training is whole without a profile that nobody requested.
+            Err(error) if options.max_share.is_some() && error != Error::Interrupted => {
+                result.profile = Measured::missing(error.to_string());
+            }
+            Err(error) => return Err(error),
+        }
     }
     Ok(Finished { parameters, timeline })
+}
+
+/// Why a profile that was not requested is left out, if so.
+fn reason_not_to_profile(options: &ProfileOptions, job: &Job<'_>, result: &RunResult) -> Option<String> {
+    let phase = |phase: &Measured<f64>| phase.value().copied().unwrap_or(0.0);
+    let last = result.repeats.last()?;
+    let step_s = last.train_s.value()? / f64::from(last.steps().max(1));
+    let open_s = phase(&result.phases.device_s) + phase(&result.phases.compile_s);
+    options.reason_to_skip(job.started.elapsed().as_secs_f64(), open_s, step_s)
 }
 
 /// Compares kernels and training steps with the reference; no time is reported unless they agree.

@@ -1,5 +1,6 @@
 //! `gpubench --adapter all`: the same training on every adapter and on the host's cores, one after the other.
 
+use super::format::Format;
 use super::output::ResultFile;
 use super::progress::TerminalObserver;
 use super::run_args::RunArgs;
@@ -129,7 +130,7 @@ fn clear_shared_figures(result: &mut RunResult) {
 /// Prints the table, or all results as a JSON array, on stdout, and the paths of the result files on stderr.
 fn show(runs: &[DeviceRun<'_>], args: &RunArgs) -> Result<()> {
     let results: Vec<RunResult> = runs.iter().filter_map(|run| run.result.clone()).collect();
-    if args.json {
+    if args.format.format() == Format::Json {
         let documents = results.iter().map(RunResult::to_json).collect::<Result<Vec<_>>>()?;
         terminal::output(&format!("[\n{}\n]", documents.join(",\n")))?;
     } else {

@@ -7,11 +7,14 @@ mod cpu;
 pub mod data;
 pub mod data_parallel;
 pub mod dataset;
+mod doctor;
 mod flags;
+mod format;
 pub mod input;
 mod interrupt;
 mod list;
 pub mod locate;
+mod manual;
 pub mod markdown_regions;
 mod no_gpu;
 pub mod output;
@@ -28,19 +31,31 @@ mod site;
 mod stopping;
 mod subject;
 mod sweep;
+mod system;
 mod table;
 mod target;
 mod terminal;
 mod tune;
 
 use crate::error::{Error, Result};
-use clap::{Parser, Subcommand};
+use clap::{Arg, Command, CommandFactory, FromArgMatches, Parser, Subcommand};
 use run_args::RunArgs;
 use std::path::PathBuf;
 use std::process::ExitCode;
+use std::sync::LazyLock;
 use std::time::Duration;
 
 const AFTER_HELP: &str = "\
+Examples:
+  gpubench                                the standard run on the fastest kind of device
+  gpubench --quick                        a first impression within a minute
+  gpubench list                           the adapters of this machine
+  gpubench --adapter nvidia --repeat 7    one adapter, with the spread of seven trainings
+  gpubench profile --html profile.html    where the time goes, as a page
+  gpubench compare before.json after.json
+  gpubench doctor                         why no GPU is found
+  gpubench explain                        what the figures mean
+
 Exit codes:
   0    the run is complete
   1    a defect of this program
@@ -62,12 +77,47 @@ Environment:
   GPUBENCH_SYSFS     mount point of Linux's sysfs, for power and load, if not /sys
   NO_COLOR           disables colours";
 
+/// Options that the help of `gpubench profile` leaves out: they are accepted, but concern longer runs.
+const NOT_OF_A_PROFILE: [&str; 16] = [
+    "list",
+    "quick",
+    "repeat",
+    "soak",
+    "target_ci",
+    "max_time",
+    "cooldown",
+    "profile",
+    "no_profile",
+    "adapters",
+    "split",
+    "sync",
+    "logical_devices",
+    "threads",
+    "save",
+    "no_shuffle",
+];
+const AFTER_PROFILE_HELP: &str = "\
+Trains 50 steps unless --steps or --epochs is given, then profiles as many on a separate device with timestamps, and
+compares each kernel with the measured peaks. The timed training takes no timestamps.
+
+Examples:
+  gpubench profile                          the whole report
+  gpubench profile --html profile.html      the same as a page
+  gpubench profile --trace trace.json       a timeline for ui.perfetto.dev
+  gpubench profile --plan layered           time by layer";
+
 /// How fast does this device train a real network through the portable GPU API?
 ///
 /// Trains a small convolutional network on MNIST with compute shaders, after checking every kernel against a reference,
 /// and shows the time beside published ones.
 #[derive(Debug, Parser)]
-#[command(name = "gpubench", version, args_conflicts_with_subcommands = true, after_help = AFTER_HELP)]
+#[command(
+    name = "gpubench",
+    version,
+    long_version = long_version(),
+    args_conflicts_with_subcommands = true,
+    after_help = AFTER_HELP
+)]
 struct Cli {
     /// The verb; a run without one.
     #[command(subcommand)]
@@ -105,9 +155,23 @@ enum Verb {
     Serve(serve::ServeArgs),
     /// List the adapters
     List(list::ListArgs),
+    /// Why there is no GPU, or not the expected one: drivers, permissions, containers, variables
+    ///
+    /// The exit code is 0 if a GPU is found, else 4.
+    Doctor(doctor::DoctorArgs),
     /// Fetch or verify MNIST
     #[command(subcommand)]
     Data(DataVerb),
+    /// Print the completions of a shell: source <(gpubench completions bash)
+    Completions {
+        /// The shell
+        shell: clap_complete::Shell,
+    },
+    /// Print the manual page, or write those of all verbs into a folder
+    Man {
+        /// Folder for the pages
+        folder: Option<PathBuf>,
+    },
 }
 
 /// Verbs of `gpubench data`.
@@ -125,9 +189,30 @@ enum DataVerb {
     },
 }
 
+/// The version with the commit and the version of wgpu that the program was built from.
+fn long_version() -> &'static str {
+    static VERSION: LazyLock<String> = LazyLock::new(|| {
+        let known = |built: Option<&'static str>| built.unwrap_or("unknown");
+        let (commit, wgpu) = (known(option_env!("GPUBENCH_GIT")), known(option_env!("GPUBENCH_WGPU")));
+        format!("{} (commit {commit}, wgpu {wgpu})", env!("CARGO_PKG_VERSION"))
+    });
+    &VERSION
+}
+
+/// The command line, with the help of each verb.
+fn command() -> Command {
+    Cli::command().mut_subcommand("profile", |profile| {
+        let hidden = |argument: Arg| {
+            let hides = NOT_OF_A_PROFILE.contains(&argument.get_id().as_str());
+            argument.hide(hides)
+        };
+        profile.mut_args(hidden).after_help(AFTER_PROFILE_HELP)
+    })
+}
+
 /// Runs the program with the arguments of this process; returns its exit code.
 pub fn main() -> ExitCode {
-    let cli = Cli::parse();
+    let cli = Cli::from_arg_matches(&command().get_matches()).unwrap_or_else(|error| error.exit());
     interrupt::listen(match &cli.verb {
         None | Some(Verb::Run(_) | Verb::Profile(_) | Verb::Peaks(_) | Verb::Tune(_) | Verb::Sweep(_)) => {
             interrupt::PATIENCE
@@ -146,7 +231,10 @@ pub fn main() -> ExitCode {
         Some(Verb::Sweep(args)) => sweep::sweep(args),
         Some(Verb::Table(args)) => table::table(args).map(|()| 0),
         Some(Verb::List(args)) => list::list(args).map(|()| 0),
+        Some(Verb::Doctor(args)) => doctor::doctor(args),
         Some(Verb::Data(verb)) => run_data(verb),
+        Some(Verb::Completions { shell }) => manual::completions(command(), *shell).map(|()| 0),
+        Some(Verb::Man { folder }) => manual::man(command(), folder.as_deref()).map(|()| 0),
     };
     match outcome {
         Ok(code) => ExitCode::from(code),

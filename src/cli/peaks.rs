@@ -79,6 +79,11 @@ pub fn cached_or_measured(adapters: &Adapters, adapter: &AdapterInfo) -> Result<
     cached_in_or_measured(cache::folder::<Peaks>().as_deref(), adapters, adapter)
 }
 
+/// The peaks of `adapter` in the cache, if they are valid for this adapter, driver and program.
+pub fn cached(adapter: &AdapterInfo) -> Option<Peaks> {
+    cache::read_or_warn(cache::folder::<Peaks>().as_deref(), &crate::peaks::subject(adapter))
+}
+
 /// The peaks for a profile: as [`cached_or_measured`], or always measured if `fresh`.
 ///
 /// # Errors
@@ -97,8 +102,7 @@ pub fn for_profile(adapters: &Adapters, adapter: &AdapterInfo, fresh: bool) -> R
 /// # Errors
 /// As [`cached_or_measured`].
 pub fn cached_in_or_measured(folder: Option<&Path>, adapters: &Adapters, adapter: &AdapterInfo) -> Result<Peaks> {
-    let subject = crate::peaks::subject(adapter);
-    if let Some(peaks) = cache::read_or_warn(folder, &subject) {
+    if let Some(peaks) = cache::read_or_warn(folder, &crate::peaks::subject(adapter)) {
         return Ok(peaks);
     }
     let peaks = measured(adapters, adapter)?;

@@ -164,13 +164,24 @@ impl Observer for TerminalObserver {
     }
 
     fn checkpoint(&mut self, result: &RunResult) -> Result<()> {
-        let epochs: Vec<(&Repeat, &Epoch)> =
-            result.repeats.iter().flat_map(|repeat| repeat.epochs.iter().map(move |epoch| (repeat, epoch))).collect();
-        for (repeat, epoch) in &epochs[self.epochs_shown.min(epochs.len())..] {
-            self.print_line(&epoch_line(epoch, repeat, result));
+        let numbered = (1..).zip(&result.repeats);
+        let epochs: Vec<(u32, &Repeat, &Epoch)> = numbered
+            .flat_map(|(number, repeat)| repeat.epochs.iter().map(move |epoch| (number, repeat, epoch)))
+            .collect();
+        for (number, repeat, epoch) in &epochs[self.epochs_shown.min(epochs.len())..] {
+            self.print_line(&(training(*number, result) + &epoch_line(epoch, repeat, result)));
         }
         self.epochs_shown = epochs.len();
         self.file.write(&self.with_previous(result))
+    }
+}
+
+/// The number of a training, if there are several.
+fn training(number: u32, result: &RunResult) -> String {
+    match (result.settings.repeat.value, &result.settings.stopping.target_ci_pct.value) {
+        (1, Measured::Missing { .. }) => String::new(),
+        (count, Measured::Missing { .. }) => format!("training {number}/{count}, "),
+        _ => format!("training {number}, "),
     }
 }
 

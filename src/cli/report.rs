@@ -1,5 +1,6 @@
 //! `gpubench report`: a stored result, shown again.
 
+use super::format::{Format, FormatArgs};
 use super::output::{replace, temporary_beside};
 use super::result_files::results_in;
 use super::terminal;
@@ -18,12 +19,12 @@ pub struct ReportArgs {
     /// Write the result as a page that needs nothing else
     #[arg(long, value_name = "FILE")]
     pub html: Option<PathBuf>,
-    /// Print the result as JSON in place of tables
-    #[arg(long)]
-    pub json: bool,
+    /// What is printed.
+    #[command(flatten)]
+    pub format: FormatArgs,
 }
 
-/// Shows a stored result as the text report or as JSON of the newest schema, and writes its page where one is asked
+/// Shows a stored result as the whole report or in another format, and writes its page where one is asked
 /// for; of a list, each of its results.
 ///
 /// # Errors
@@ -44,14 +45,21 @@ pub fn report(args: &ReportArgs) -> Result<()> {
         }
         (None, _) => {}
     }
-    if args.json {
+    let format = args.format.or_text();
+    if format.format() == Format::Json {
         let documents = results.iter().map(RunResult::to_json).collect::<Result<Vec<_>>>()?;
         return terminal::output(&match documents.as_slice() {
             [document] => document.clone(),
             _ => format!("[\n{}\n]", documents.join(",\n")),
         });
     }
-    terminal::reports(results.iter().map(|result| report::text(result, terminal::width())))
+    for (index, result) in results.iter().enumerate() {
+        if index > 0 {
+            terminal::output("\n")?;
+        }
+        format.show(result, None)?;
+    }
+    Ok(())
 }
 
 /// Whether a file can be put at `path`, before any work is done for it.

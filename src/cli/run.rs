@@ -18,7 +18,7 @@ use web_time::Instant;
 pub fn run(args: &RunArgs) -> Result<u8> {
     let started = Instant::now();
     if args.list {
-        list::list(&ListArgs { json: args.json, backend: args.backend.clone() })?;
+        list::list(&ListArgs { json: args.format.json, backend: args.backend.clone() })?;
         return Ok(0);
     }
     let settings = args.settings();
@@ -34,10 +34,12 @@ pub fn run(args: &RunArgs) -> Result<u8> {
     subject.choose_plan(args.no_tune)?;
     if args.profiles() {
         subject.measure_peaks(args.fresh_peaks)?;
+    } else {
+        subject.cached_peaks();
     }
 
     let mut result = session.result(&subject);
-    let job = session.job(&subject, args.profiles().then(|| args.profile_options()));
+    let job = session.job(&subject, subject.profile_options(args));
     let mut observer = TerminalObserver::new(file);
     let outcome = pollster::block_on(async {
         with_target!(&subject.trainable, |target| bench::run(target, &job, &mut result, &mut observer).await)

@@ -2,6 +2,7 @@
 
 use super::dataset::DataSource;
 use super::flags::{ADAPTER_VARIABLE, AUTO, BACKEND_VARIABLE, PLAN_VARIABLE, option_or_variable};
+use super::format::FormatArgs;
 use super::output::results_folder;
 use super::pipeline_cache::PipelineCacheArgs;
 use super::stopping::StoppingArgs;
@@ -18,48 +19,48 @@ use std::path::PathBuf;
 pub struct RunArgs {
     /// Adapter: its index, a part of its name, vendor or driver (nvidia), or its PCI bus id; cpu for the host's own
     /// cores [default: the fastest kind]
-    #[arg(long, value_name = "WHICH")]
+    #[arg(long, help_heading = "Device", value_name = "WHICH")]
     pub adapter: Option<String>,
     /// Backend: vulkan, metal, dx12 or auto
-    #[arg(long, value_name = "NAME")]
+    #[arg(long, help_heading = "Device", value_name = "NAME")]
     pub backend: Option<String>,
     /// List the adapters and exit
-    #[arg(long)]
+    #[arg(long, help_heading = "Device")]
     pub list: bool,
     /// Data: auto, synthetic, synthetic:1500+200 for so many images to train and to test on, or a folder with the four
     /// IDX files of MNIST, QMNIST or EMNIST's digits, also below it
-    #[arg(long, value_name = "WHAT", default_value = "auto")]
+    #[arg(long, help_heading = "Task", value_name = "WHAT", default_value = "auto")]
     pub data: DataSource,
     /// Passes over the training images [default: 10]
-    #[arg(long, value_name = "N", value_parser = value_parser!(u32).range(1..=1000))]
+    #[arg(long, help_heading = "Task", value_name = "N", value_parser = value_parser!(u32).range(1..=1000))]
     pub epochs: Option<u32>,
     /// Images in a step [default: 128]
-    #[arg(long, value_name = "N", value_parser = value_parser!(u32).range(1..))]
+    #[arg(long, help_heading = "Task", value_name = "N", value_parser = value_parser!(u32).range(1..))]
     pub batch: Option<u32>,
     /// Stop after this many steps
-    #[arg(long, value_name = "N", value_parser = value_parser!(u32).range(1..))]
+    #[arg(long, help_heading = "Task", value_name = "N", value_parser = value_parser!(u32).range(1..))]
     pub steps: Option<u32>,
     /// Seed of initial weights, order and dropout [default: 1]
-    #[arg(long, value_name = "N")]
+    #[arg(long, help_heading = "Task", value_name = "N")]
     pub seed: Option<u64>,
     /// Number of trainings, with the same seed [default: 1]
-    #[arg(long, value_name = "N", value_parser = value_parser!(u32).range(1..=1000))]
+    #[arg(long, help_heading = "Repetition", value_name = "N", value_parser = value_parser!(u32).range(1..=1000))]
     pub repeat: Option<u32>,
     /// The stopping rule.
     #[command(flatten)]
     pub stopping: StoppingArgs,
     /// At most a minute: one epoch, cut short after half a minute of training, without a search for the fastest plan
-    #[arg(long)]
+    #[arg(long, help_heading = "Task")]
     pub quick: bool,
     /// Use the training images in the order of the files
-    #[arg(long)]
+    #[arg(long, help_heading = "Task")]
     pub no_shuffle: bool,
     /// Kernels of a step: auto (the fastest, found by measurement), layered, fused, fused_subgroups or fused_lanes;
     /// sizes of a fused one may follow, as in fused:images=1 [default: auto]
-    #[arg(long, value_name = "NAME", value_parser = plan)]
+    #[arg(long, help_heading = "Plan", value_name = "NAME", value_parser = plan)]
     pub plan: Option<String>,
     /// Use the default plan of this kind of adapter instead of measuring which is fastest
-    #[arg(long)]
+    #[arg(long, help_heading = "Plan")]
     pub no_tune: bool,
     /// Data parallelism.
     #[command(flatten)]
@@ -68,40 +69,44 @@ pub struct RunArgs {
     #[command(flatten)]
     pub cpu: CpuArgs,
     /// Probability of dropping a value, from 0 to below 1 [default: 0.2]
-    #[arg(long, value_name = "RATE", value_parser = dropout_rate)]
+    #[arg(long, help_heading = "Task", value_name = "RATE", value_parser = dropout_rate)]
     pub dropout: Option<f32>,
-    /// Measure the device time of each kernel too, after the training, on a separate device
-    #[arg(long)]
+    /// Measure the device time of each kernel and the peaks too, however long it takes [default: a short profile after
+    /// the training, if it takes at most 10 % of the run]
+    #[arg(long, help_heading = "Profile")]
     pub profile: bool,
+    /// Leave out the short profile
+    #[arg(long, help_heading = "Profile", conflicts_with_all = ["profile", "trace", "html"])]
+    pub no_profile: bool,
     /// Timestamps to profile with: the finest the adapter has, inside-passes, inside-encoders, pass-boundaries, or none
-    #[arg(long, value_name = "GRADE", value_enum, default_value = "finest")]
+    #[arg(long, help_heading = "Profile", value_name = "GRADE", value_enum, default_value = "finest")]
     pub timestamps: Grade,
     /// Profile, and write a timeline to this file, for Perfetto or chrome://tracing
-    #[arg(long, value_name = "FILE")]
+    #[arg(long, help_heading = "Profile", value_name = "FILE")]
     pub trace: Option<PathBuf>,
     /// Profile, and write the result to this file as a self-contained HTML page
-    #[arg(long, value_name = "FILE")]
+    #[arg(long, help_heading = "Profile", value_name = "FILE")]
     pub html: Option<PathBuf>,
     /// Measure the adapter's peaks again instead of reading them from the cache
-    #[arg(long)]
+    #[arg(long, help_heading = "Profile")]
     pub fresh_peaks: bool,
     /// Check indices and bound loops in shaders at run time, as browsers do
-    #[arg(long)]
+    #[arg(long, help_heading = "Device")]
     pub checked: bool,
     /// The pipeline cache.
     #[command(flatten)]
     pub pipelines: PipelineCacheArgs,
     /// Start from the weights in this safetensors file
-    #[arg(long, value_name = "FILE")]
+    #[arg(long, help_heading = "Task", value_name = "FILE")]
     pub init: Option<PathBuf>,
     /// Save the trained weights to this safetensors file
-    #[arg(long, value_name = "FILE")]
+    #[arg(long, help_heading = "Output", value_name = "FILE")]
     pub save: Option<PathBuf>,
-    /// Print the result as JSON instead of tables
-    #[arg(long)]
-    pub json: bool,
+    /// What is printed.
+    #[command(flatten)]
+    pub format: FormatArgs,
     /// Folder for result files [default: gpubench/results in the user's data folder]
-    #[arg(long, value_name = "DIR")]
+    #[arg(long, short, help_heading = "Output", value_name = "DIR")]
     pub output: Option<PathBuf>,
 }
 
@@ -137,16 +142,22 @@ fn dropout_rate(text: &str) -> Result<f32, String> {
 #[derive(Debug, Clone, Default, Args)]
 pub struct DataParallelArgs {
     /// Train on several adapters together, each on its part of every batch; named as for --adapter, with commas between
-    #[arg(long, value_name = "A,B,...", value_delimiter = ',', conflicts_with = "adapter")]
+    #[arg(
+        long,
+        help_heading = "Several devices",
+        value_name = "A,B,...",
+        value_delimiter = ',',
+        conflicts_with = "adapter"
+    )]
     pub adapters: Option<Vec<String>>,
     /// Parts of a batch for --adapters, in whole numbers with colons between [default: equal parts]
-    #[arg(long, value_name = "3:1")]
+    #[arg(long, help_heading = "Several devices", value_name = "3:1")]
     pub split: Option<Split>,
     /// When --adapters synchronise: every step, or once an epoch, which is different mathematics [default: step]
-    #[arg(long, value_name = "WHEN", value_enum)]
+    #[arg(long, help_heading = "Several devices", value_name = "WHEN", value_enum)]
     pub sync: Option<Sync>,
     /// Devices to open on each of --adapters, 1 to 16: more than one only shows what sharing costs [default: 1]
-    #[arg(long, value_name = "N", value_parser = value_parser!(u32).range(1..=16))]
+    #[arg(long, help_heading = "Several devices", value_name = "N", value_parser = value_parser!(u32).range(1..=16))]
     pub logical_devices: Option<u32>,
 }
 
@@ -163,7 +174,7 @@ pub enum Sync {
 #[derive(Debug, Clone, Default, Args)]
 pub struct CpuArgs {
     /// Threads of --adapter cpu [default: as many as there are cores]
-    #[arg(long, value_name = "N")]
+    #[arg(long, help_heading = "Device", value_name = "N")]
     pub threads: Option<usize>,
 }
 
@@ -181,8 +192,19 @@ impl RunArgs {
         self.profile || self.trace.is_some() || self.html.is_some()
     }
 
-    /// The options of the profile.
-    pub fn profile_options(&self) -> ProfileOptions {
+    /// What is printed: the whole report if a profile is requested.
+    pub fn shown(&self) -> FormatArgs {
+        if self.profiles() { self.format.or_text() } else { self.format.clone() }
+    }
+
+    /// The options of the profile, or of the short one if none is requested; `None` for none at all.
+    pub fn profile_options(&self) -> Option<ProfileOptions> {
+        if self.no_profile {
+            return None;
+        }
+        if !self.profiles() {
+            return Some(ProfileOptions::short());
+        }
         let grade = match self.timestamps {
             Grade::Finest => None,
             Grade::InsidePasses => Some(Timestamps::InsidePasses),
@@ -190,7 +212,7 @@ impl RunArgs {
             Grade::PassBoundaries => Some(Timestamps::PassBoundaries),
             Grade::None => Some(Timestamps::Unsupported),
         };
-        ProfileOptions { grade, ..ProfileOptions::new(self.steps.unwrap_or(PROFILED_STEPS)) }
+        Some(ProfileOptions { grade, ..ProfileOptions::new(self.steps.unwrap_or(PROFILED_STEPS)) })
     }
 
     /// The settings of the run, each with its origin.

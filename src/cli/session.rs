@@ -114,9 +114,13 @@ impl Session {
         args: &RunArgs,
     ) -> Result<u8> {
         result.summary.peak_host_memory_bytes = environment::peak_host_memory_bytes();
-        let written = file.write(&result);
-        let shown = if outcome.is_ok() || !result.repeats.is_empty() { show(&result, args.json) } else { Ok(()) };
-        announce(&file);
+        let (written, format) = (file.write(&result), args.shown());
+        let shows = outcome.is_ok() || !result.repeats.is_empty();
+        let shown = if shows { format.show(&result, file.is_kept().then(|| file.path())) } else { Ok(()) };
+        // A card names the file.
+        if !(shows && shown.is_ok() && format.is_card()) {
+            announce(&file);
+        }
         let Finished { parameters, timeline } = outcome?;
         written?;
         if let Some(page) = &args.html {
@@ -139,17 +143,6 @@ impl Session {
 pub fn announce(file: &ResultFile) {
     if file.is_kept() {
         terminal::message(&format!("result: {}", file.path().display()));
-    }
-}
-
-/// Prints a result on stdout, as JSON or as tables.
-///
-/// # Errors
-/// [`Error::Output`] if stdout cannot be written.
-pub fn show(result: &RunResult, json: bool) -> Result<()> {
-    match json {
-        true => terminal::output(&result.to_json()?),
-        false => terminal::reports([report::text(result, terminal::width())].into_iter()),
     }
 }
 

@@ -8,17 +8,17 @@ use clap::Args;
 #[derive(Debug, Clone, Default, Args)]
 pub struct StoppingArgs {
     /// Pause between two trainings, in seconds
-    #[arg(long, value_name = "SECONDS", allow_negative_numbers = true, value_parser = cooldown)]
+    #[arg(long, help_heading = "Repetition", value_name = "SECONDS", allow_negative_numbers = true, value_parser = cooldown)]
     pub cooldown: Option<f64>,
     /// Repeat until the 95 % interval of the median time lies within this percentage of it; --repeat is then the
     /// minimum
-    #[arg(long, value_name = "PCT", allow_negative_numbers = true, value_parser = target_ci)]
+    #[arg(long, help_heading = "Repetition", value_name = "PCT", allow_negative_numbers = true, value_parser = target_ci)]
     pub target_ci: Option<f64>,
     /// Start no further training this many seconds after the first one started, overriding --repeat and --target-ci
-    #[arg(long, value_name = "SECONDS", allow_negative_numbers = true, value_parser = max_time)]
+    #[arg(long, help_heading = "Repetition", value_name = "SECONDS", allow_negative_numbers = true, value_parser = max_time)]
     pub max_time: Option<f64>,
     /// Train continuously for this many minutes, and report the fastest and slowest epoch and the drift of their time
-    #[arg(long, value_name = "MINUTES", allow_negative_numbers = true, value_parser = soak,
+    #[arg(long, help_heading = "Repetition", value_name = "MINUTES", allow_negative_numbers = true, value_parser = soak,
           conflicts_with_all = ["epochs", "steps", "quick", "repeat", "cooldown", "target_ci", "max_time"])]
     pub soak: Option<f64>,
 }

@@ -4,7 +4,7 @@ use super::flags::AUTO;
 use super::pipeline_cache::PipelineCacheGuard;
 use super::run_args::RunArgs;
 use super::{peaks, terminal, tune};
-use crate::bench::{self, AdapterTarget, DataParallelTarget};
+use crate::bench::{self, AdapterTarget, DataParallelTarget, ProfileOptions};
 use crate::cpu::CpuTarget;
 use crate::error::{Error, Result};
 use crate::gpu::{AdapterInfo, Adapters};
@@ -138,6 +138,19 @@ impl<'a> Subject<'a> {
         plan.clone_into(&mut self.settings.plan.value);
         terminal::message(&format!("plan: {plan} (a quick run: {reason})"));
         self.tuning = cached.map_or_else(no_tuning, Measured::Value);
+    }
+
+    /// How to profile after the training; several devices cannot be profiled together.
+    pub fn profile_options(&self, args: &RunArgs) -> Option<ProfileOptions> {
+        args.profile_options().filter(|_| !matches!(self.trainable, Trainable::DataParallel(_)))
+    }
+
+    /// Takes the peaks of a single adapter from the cache, if it has them.
+    pub fn cached_peaks(&mut self) {
+        let Trainable::Adapter(AdapterTarget { adapter, .. }) = self.trainable else { return };
+        if let Some(peaks) = peaks::cached(adapter) {
+            self.peaks = Measured::Value(peaks);
+        }
     }
 
     /// Measures the peaks of a single adapter, or reads them from the cache unless `fresh`. A failure is reported on

@@ -2,11 +2,12 @@
 
 use super::dataset::DataSource;
 use super::flags::{AUTO, AdapterArgs};
+use super::format::FormatArgs;
 use super::output::ResultFile;
 use super::pipeline_cache::PipelineCacheArgs;
 use super::progress::TerminalObserver;
 use super::run_args::{RunArgs, plan};
-use super::session::{Session, announce, show};
+use super::session::{Session, announce};
 use super::subject::Subject;
 use super::terminal;
 use crate::bench::{self, Observer, Progress, Sizes, SweepJob};
@@ -116,7 +117,7 @@ impl SweepArgs {
             plan: self.plan.clone(),
             no_tune: self.no_tune,
             seed: self.seed,
-            json: self.json,
+            format: FormatArgs { json: self.json, verbose: !self.json, ..FormatArgs::default() },
             output: self.output.clone(),
             ..RunArgs::default()
         }
@@ -157,12 +158,12 @@ pub fn sweep(args: &SweepArgs) -> Result<u8> {
         sizes: &sizes,
         seconds: args.seconds,
     };
-    measure(&job, &mut result, file, args.json)?;
+    measure(&job, &mut result, file, &run.format)?;
     Ok(0)
 }
 
 /// Runs the sweep and shows its rows, even if it ended early after timing some size.
-fn measure(job: &SweepJob<'_>, result: &mut RunResult, file: ResultFile, json: bool) -> Result<()> {
+fn measure(job: &SweepJob<'_>, result: &mut RunResult, file: ResultFile, format: &FormatArgs) -> Result<()> {
     let mut observer = SweepObserver { inner: TerminalObserver::new(file), reported: Vec::new() };
     let outcome = pollster::block_on(bench::sweep(job, result, &mut observer));
     let mut file = observer.inner.finish();
@@ -170,7 +171,7 @@ fn measure(job: &SweepJob<'_>, result: &mut RunResult, file: ResultFile, json: b
     let written = file.write(result);
     let timed = |point: &SweepPoint| point.step_s.value().is_some();
     if outcome.is_ok() || result.sweep.value().is_some_and(|sweep| sweep.points.iter().any(timed)) {
-        show(result, json)?;
+        format.show(result, None)?;
     }
     announce(&file);
     outcome?;

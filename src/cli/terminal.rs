@@ -45,8 +45,10 @@ pub fn width() -> u16 {
 
 /// A report with a bold headline and coloured stamps.
 fn paint(report: &str) -> String {
-    let (headline, rest) = report.split_once("\n\n").unwrap_or((report, ""));
-    let mut painted = format!("{}\n\n{rest}", Style::new().for_stdout().bold().apply_to(headline));
+    // A blank line follows the headline of a whole report, not that of a card.
+    let end = report.find("\n\n").or_else(|| report.find('\n')).unwrap_or(report.len());
+    let (headline, rest) = report.split_at(end);
+    let mut painted = format!("{}{rest}", Style::new().for_stdout().bold().apply_to(headline));
     let stamp = Style::new().for_stdout().red().bold();
     for word in [Status::Invalid, Status::Failed, Status::Partial].iter().filter_map(|status| status.stamp()) {
         painted = painted.replace(word, &stamp.apply_to(word).to_string());

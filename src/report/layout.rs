@@ -98,6 +98,16 @@ pub(super) fn paragraph(text: impl Into<String>, width: u16) -> String {
     list([vec![text.into()]], width)
 }
 
+/// The first `width` characters of a line; one that is longer ends in dots.
+pub(super) fn shortened(line: &str, width: u16) -> String {
+    let width = usize::from(width);
+    if line.chars().count() <= width {
+        return line.to_owned();
+    }
+    let kept: String = line.chars().take(width.saturating_sub(1)).collect();
+    format!("{}…", kept.trim_end())
+}
+
 /// The texts that are not empty, separated by blank lines.
 pub(super) fn joined(texts: impl IntoIterator<Item = String>) -> String {
     texts.into_iter().filter(|text| !text.is_empty()).collect::<Vec<_>>().join("\n\n")

@@ -4,6 +4,8 @@
 //! among the published rows.
 
 mod account;
+mod answer;
+mod card;
 mod compare;
 mod devices;
 mod differences;
@@ -22,6 +24,7 @@ mod trace;
 mod tuning;
 mod work;
 
+pub use card::{LINES as CARD_LINES, card, headline};
 pub use compare::{ComparedFigure, ResultComparison, compare, compare_text};
 pub use devices::devices_text;
 pub use differences::{Difference, Role, differences};

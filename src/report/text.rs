@@ -1,6 +1,6 @@
 //! The text report of a result.
 
-use super::published::{PublishedTable, TableView, Tables};
+use super::published::{TableView, Tables};
 use super::{account, layout, load, parallel, profile, summary, sweep};
 use crate::result::RunResult;
 
@@ -22,7 +22,7 @@ pub fn text(result: &RunResult, width: u16) -> String {
             parallel::text(result, width),
             profile::text(result, width),
             account::text(result, width),
-            Tables::of_run(result).text(&[view(result)], width).trim_end().to_owned(),
+            Tables::of_run(result).text(&[TableView::of(result)], width).trim_end().to_owned(),
         ],
     };
     layout::joined(summary.into_iter().chain(details)) + "\n"
@@ -30,9 +30,5 @@ pub fn text(result: &RunResult, width: u16) -> String {
 
 /// The result among the published rows, as a Markdown table.
 pub fn markdown(result: &RunResult) -> String {
-    Tables::of_run(result).markdown(&[view(result)])
-}
-
-fn view(result: &RunResult) -> TableView {
-    TableView::Published(PublishedTable::of(&result.environment.adapter))
+    Tables::of_run(result).markdown(&[TableView::of(result)])
 }

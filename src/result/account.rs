@@ -3,7 +3,7 @@
 use super::measured::Measured;
 use super::missing::no_device_time_factor;
 use super::peaks::Peaks;
-use super::profile::{KernelTime, Profile};
+use super::profile::{KernelTime, Profile, mean_share_pct};
 use serde::{Deserialize, Serialize};
 
 /// wall = kernels + gaps + encoding and submission + upload and readback + host + rest, in seconds of one timed
@@ -184,12 +184,8 @@ fn launch_share(kernels: &[KernelTime], launch_ns: Option<f64>) -> f64 {
 /// The bound of a training whose time its kernels take, its name, and what they reach of both peaks.
 fn device_bound(kernels: &[KernelTime]) -> (TrainingBound, &'static str, String) {
     let device = (TrainingBound::Device, "device-bound");
-    let reached = |share: fn(&KernelTime) -> &Measured<f64>| {
-        let parts = kernels.iter().filter_map(|time| Some((*time.share_pct.value()?, *share(time).value()?)));
-        let (all, sum) = parts.fold((0.0, 0.0), |(all, sum), (part, pct)| (all + part, sum + part * pct));
-        Some(sum / all).filter(|pct| pct.is_finite())
-    };
-    let [arithmetic, bandwidth] = [reached(|time| &time.peak_flop_pct), reached(|time| &time.peak_bandwidth_pct)];
+    let arithmetic = mean_share_pct(kernels, |time| &time.peak_flop_pct);
+    let bandwidth = mean_share_pct(kernels, |time| &time.peak_bandwidth_pct);
     let (Some(arithmetic), Some(bandwidth)) = (arithmetic, bandwidth) else {
         return (device.0, device.1, "; no measured peaks tell how near the roofs they are".to_owned());
     };

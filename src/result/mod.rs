@@ -37,7 +37,7 @@ pub use parallel::{Member, Parallel, Synchronisation};
 pub use peak_kind::{PEAK_FACTS, PeakFacts, PeakKind, Unit};
 pub use peaks::{PEAKS_SCHEMA, PEAKS_SCHEMA_VERSION, Peak, Peaks};
 pub use phases::Phases;
-pub use profile::{Bound, KernelTime, Method, Profile};
+pub use profile::{Bound, KernelTime, Method, Profile, mean_share_pct};
 pub use run_result::{Data, ModelSize, Plan, PlanKernel, RunResult, SCHEMA, SCHEMA_VERSION, Status};
 pub use setting::{Origin, Setting};
 pub use settings::Settings;

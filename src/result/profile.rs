@@ -47,6 +47,13 @@ impl Profile {
     }
 }
 
+/// The mean of a share over `kernels`, weighted by their times, in percent; `None` if no kernel has it.
+pub fn mean_share_pct(kernels: &[KernelTime], share: fn(&KernelTime) -> &Measured<f64>) -> Option<f64> {
+    let parts = kernels.iter().filter_map(|time| Some((*time.share_pct.value()?, *share(time).value()?)));
+    let (all, sum) = parts.fold((0.0, 0.0), |(all, sum), (part, pct)| (all + part, sum + part * pct));
+    Some(sum / all).filter(|pct| pct.is_finite())
+}
+
 fn finest() -> Measured<String> {
     Measured::missing("the finest method was used")
 }

@@ -86,8 +86,8 @@ fn an_output_folder_that_cannot_be_written_is_found_before_the_run() {
 
 fn a_short_run_reports_and_keeps_its_result() {
     let folder = TempDir::new().unwrap();
-    let (stdout, stderr) = outcome(folder.path(), &SHORT, 0);
-    assert!(stderr.contains("adapter: "), "{stderr}");
+    let (stdout, stderr) = outcome(folder.path(), &[&SHORT[..], &["--verbose"]].concat(), 0);
+    assert!(stderr.contains("adapter: ") && stderr.contains("result: "), "{stderr}");
     assert!(stdout.contains("Tesla K80") || stdout.contains("CPU 4 cores"), "{stdout}");
     assert!(stdout.contains("non-standard"), "{stdout}");
     assert!(!stdout.contains("NaN") && !stdout.contains("null") && !stdout.contains("\u{1b}["), "{stdout}");

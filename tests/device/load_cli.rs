@@ -61,7 +61,7 @@ fn the_program_tells_load_energy_and_repeating() {
     let (folder, processor) = (TempDir::new().unwrap(), Processor::new());
     let mut command = gpubench(folder.path());
     command.env("GPUBENCH_SYSFS", processor.root.path()).args(SHORT);
-    command.args(["--repeat", "2", "--cooldown", "0.5", "--max-time", "900"]);
+    command.args(["--repeat", "2", "--cooldown", "0.5", "--max-time", "900", "-v"]);
     let (stdout, _) = outcome_of(&mut command, 0);
     assert!(stdout.contains("repeating") && stdout.contains("Trainings"), "{stdout}");
     let result = only_result(folder.path());

@@ -62,7 +62,7 @@ fn more_threads_than_cores_are_allowed_with_a_note() {
 #[test]
 fn without_any_adapter_the_lane_trains_and_says_so_first() {
     let folder = TempDir::new().unwrap();
-    let (stdout, stderr) = outcome_of(without_adapters(folder.path()).args(&SHORT[2..]), 0);
+    let (stdout, stderr) = outcome_of(without_adapters(folder.path()).args(&SHORT[2..]).arg("-v"), 0);
     let lines: Vec<&str> = stderr.lines().collect();
     assert!(lines[0].starts_with("no GPU found: ") && lines[0].ends_with("; the CPU target trains"), "{stderr}");
     assert!(lines[0].contains("VK_DRIVER_FILES=") && lines[0].contains("none.json"), "{stderr}");

@@ -4,6 +4,7 @@
 #![allow(clippy::unwrap_used, reason = "what cannot be had fails the test")]
 
 mod architecture;
+mod card;
 mod cli;
 #[path = "../common/mod.rs"]
 mod common;

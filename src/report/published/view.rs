@@ -2,6 +2,7 @@
 
 use super::group::Group;
 use super::history::{PublishedRow, PublishedTable, published_rows};
+use crate::result::RunResult;
 use crate::{Error, Result};
 
 /// The name of all views together on a command line.
@@ -32,6 +33,11 @@ impl TableView {
     /// All views, in the order in which they are shown.
     pub fn all() -> Vec<Self> {
         Self::TABLES.into_iter().chain([Self::Excluded]).collect()
+    }
+
+    /// The published table that shows `result`.
+    pub fn of(result: &RunResult) -> Self {
+        Self::Published(PublishedTable::of(&result.environment.adapter))
     }
 
     /// The name on a command line.
