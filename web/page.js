@@ -224,6 +224,8 @@ function finish(shown) {
 async function failed(reason) {
   if (running.trained) {
     finish(running.trained);
+    // The network went with the worker.
+    $("draw").hidden = true;
     $("copied").textContent = `Peaks and profile are missing: ${reason}`;
   } else if (running.partial) {
     const partial = { ...running.partial, status: "partial", reasons: [reason] };

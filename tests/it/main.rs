@@ -30,6 +30,7 @@ mod reference;
 mod report;
 mod scarce;
 mod shaders;
+mod snapshots;
 mod sweep;
 mod synthetic;
 mod table;
