@@ -7,6 +7,7 @@ use super::summary;
 use super::sweep;
 use crate::escape;
 use crate::result::{Measured, RunResult};
+use crate::stats::MIN_SAMPLES_FOR_INTERVAL;
 
 /// Most lines of a card.
 pub const LINES: usize = 10;
@@ -66,7 +67,8 @@ fn spread(answer: &Answer<'_>, result: &RunResult) -> String {
         count => format!("median of {count} trainings"),
     };
     let deviation = figure(&answer.spread_pct, |pct| format!("deviation {} %", fixed(pct, 1)));
-    match result.summary.train_interval.value() {
+    let interval = result.summary.train_interval.value();
+    match interval.filter(|interval| interval.samples as usize >= MIN_SAMPLES_FOR_INTERVAL) {
         Some(_) => format!("{trainings}, {}, {deviation}", summary::interval(&result.summary.train_interval)),
         None => format!("{trainings}, {deviation}"),
     }
