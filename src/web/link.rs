@@ -10,12 +10,10 @@ use serde_json::Value;
 const FROM_A_LINK: &str =
     "opened from a link, which holds no samples, limits, features or rows of the check, and figures to five digits";
 /// What a result says that was opened from a QR code.
-const FROM_A_CODE: &str = "opened from a QR code, which holds no samples, profile, peaks, limits, features or rows of \
-    the check, no reasons for what is missing, and figures to five digits";
+const FROM_A_CODE: &str = "opened from a QR code, which holds the figures of the training to five digits, without \
+    samples, loss curve, profile, peaks, tuning, rows of the check, and reasons for what is missing";
 /// The reason for everything that a QR code has no room for.
 const NO_ROOM: &str = "not in the QR code";
-/// Points of the loss curve of an epoch in a QR code.
-const CURVE_POINTS: usize = 4;
 
 /// The document for a link: without samples, which are most of it.
 ///
@@ -51,11 +49,12 @@ pub fn linked(result: &RunResult) -> Result<String> {
 pub fn scanned(result: &RunResult) -> Result<String> {
     let mut result = result.clone();
     result.repeats.iter_mut().for_each(join_samples);
-    for epoch in result.repeats.iter_mut().flat_map(|repeat| &mut repeat.epochs) {
-        let part = epoch.loss_curve.len().div_ceil(CURVE_POINTS).max(1);
-        epoch.loss_curve =
-            epoch.loss_curve.chunks(part).map(|part| part.iter().sum::<f64>() / part.len() as f64).collect();
+    for repeat in &mut result.repeats {
+        repeat.parameters_sha256 = Measured::missing(NO_ROOM);
+        repeat.load = Measured::missing(NO_ROOM);
+        repeat.epochs.iter_mut().for_each(|epoch| epoch.loss_curve.clear());
     }
+    result.tuning = Measured::missing(NO_ROOM);
     result.profile = Measured::missing(NO_ROOM);
     result.peaks = Measured::missing(NO_ROOM);
     result.plan.kernels.clear();
