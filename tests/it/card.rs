@@ -37,6 +37,15 @@ fn a_card_has_at_most_ten_lines_none_of_them_wider_than_the_terminal() {
 }
 
 #[test]
+fn the_readme_shows_the_card_of_a_published_result() {
+    let readme = fs::read_to_string(concat!(env!("CARGO_MANIFEST_DIR"), "/README.md")).unwrap();
+    let file = readme.split("(`gpubench report ").nth(1).and_then(|rest| rest.split(' ').next()).unwrap();
+    let text = fs::read_to_string(format!("{}/{file}", env!("CARGO_MANIFEST_DIR"))).unwrap();
+    let shown = card(&RunResult::from_json(&text).unwrap(), None, 100);
+    assert!(readme.contains(&format!("```text\n{shown}```")), "{shown}");
+}
+
+#[test]
 fn a_card_tells_speed_error_limit_kernels_and_place() {
     let several = card(&sample::gpu_run(7), None, 160);
     assert!(several.contains("median of 7 trainings, 95 % interval") && several.contains("deviation"), "{several}");
