@@ -75,5 +75,10 @@ export function dropZone(zone, pick, take) {
     zone.classList.remove("over");
     take([...event.dataTransfer.files]);
   });
-  pick.addEventListener("change", () => take([...pick.files]));
+  pick.addEventListener("change", () => {
+    const files = [...pick.files];
+    // So that the same file can be chosen again.
+    pick.value = "";
+    take(files);
+  });
 }

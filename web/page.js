@@ -37,6 +37,7 @@ function problem({ title, text, todo }) {
   $("problem-title").textContent = title;
   $("problem-text").textContent = text;
   $("problem-todo").replaceChildren(...withCode(todo));
+  $("problem").classList.add("bad");
   $("problem").hidden = false;
   $("start").hidden = false;
   errors.push(`${title}: ${text}`);
@@ -70,10 +71,11 @@ async function showDifferences() {
 /** Makes the processor what trains, and says why. */
 function fallBack(why) {
   problem(why);
+  $("problem").classList.remove("bad");
   field("target").value = "cpu";
   $("quick").textContent = "Measure the processor instead";
-  $("lead").textContent = "There is no graphics processor for this page. The same network, trained by the processor in WebAssembly on one thread, gives a number all the same; it is labelled as the processor's.";
-  $("adapter").textContent = "The processor trains: no adapter.";
+  $("lead").textContent = "This page has no access to a graphics processor. The processor can train the same network, with the same check; the result is labelled as the processor's.";
+  $("adapter").textContent = "This device's processor, one thread of WebAssembly";
 }
 
 async function look() {
