@@ -58,13 +58,12 @@ async fn finish(
 ) -> Result<Finished> {
     let train::Trained { parameters, host_timeline } = trained;
     let mut timeline = Timeline { events: host_timeline.events(Track::TimedHost).collect(), alignment_ns: 0.0 };
-    let options = job.profile.filter(|options| match reason_not_to_profile(options, job, result) {
-        Some(reason) => {
-            result.profile = Measured::missing(reason);
-            false
-        }
-        None => true,
-    });
+    let mut options = job.profile;
+    if let Some(reason) = options.and_then(|options| reason_not_to_profile(&options, opened, job, result)) {
+        result.account = Measured::missing(reason.as_str());
+        result.profile = Measured::missing(reason);
+        options = None;
+    }
     if let Some(options) = options {
         observer.phase("profile");
         let wall_s =
@@ -86,8 +85,16 @@ async fn finish(
     Ok(Finished { parameters, timeline })
 }
 
-/// Why a profile that was not requested is left out, if so.
-fn reason_not_to_profile(options: &ProfileOptions, job: &Job<'_>, result: &RunResult) -> Option<String> {
+/// Why there is no profile, if so: the target has none, or one that was not requested would take too long.
+fn reason_not_to_profile(
+    options: &ProfileOptions,
+    opened: &impl OpenedTarget,
+    job: &Job<'_>,
+    result: &RunResult,
+) -> Option<String> {
+    if let Some(reason) = opened.reason_not_to_profile() {
+        return Some(reason.to_owned());
+    }
     let phase = |phase: &Measured<f64>| phase.value().copied().unwrap_or(0.0);
     let last = result.repeats.last()?;
     let step_s = last.train_s.value()? / f64::from(last.steps().max(1));

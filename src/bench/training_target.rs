@@ -55,6 +55,11 @@ pub trait OpenedTarget {
     /// Creates an engine, which has no memory yet.
     fn engine(&self) -> impl TrainingEngine;
 
+    /// Why this target cannot be profiled, if so.
+    fn reason_not_to_profile(&self) -> Option<&'static str> {
+        None
+    }
+
     /// Profiles the kernels after the timed trainings and fills `result.profile` and `result.account`, the account of
     /// `last`; returns the events of the profiled steps.
     ///

@@ -137,7 +137,7 @@ pub fn load_from(source: &DataSource, seed: u64, places: &Places) -> Result<(Dat
         DataSource::Auto | DataSource::Synthetic => synthetic::digits(seed, FILES[0].items, FILES[2].items),
         DataSource::FewSynthetic(train, test) => {
             let all = synthetic::digits(seed, train, test);
-            Dataset { name: format!("{}, {train} to train on and {test} to test on", all.name), ..all }
+            Dataset { name: format!("{}, {train}+{test}", all.name), ..all }
         }
     };
     Ok((dataset, origin))

@@ -19,8 +19,8 @@ pub struct Collected {
     pub stored: Vec<LoadedResult>,
     /// What could not be read and why, one sentence each.
     pub problems: Vec<String>,
-    /// What should be known of the rest, one sentence each.
-    pub notes: Vec<String>,
+    /// What should be known of the rest, each with the files that it is about.
+    notes: Vec<(String, Vec<String>)>,
 }
 
 /// Reads result files, and every JSON file in folders but not in folders within them.
@@ -59,6 +59,27 @@ pub fn files_at(path: &Path) -> Result<Vec<PathBuf>, String> {
 }
 
 impl Collected {
+    /// What should be known of the results, one sentence each, however many files it is about.
+    pub fn notes(&self) -> impl Iterator<Item = String> {
+        self.notes.iter().map(|(note, files)| match files.as_slice() {
+            [only] => format!("{only}{note}"),
+            [first, rest @ ..] => format!("{first} and {} more{note}", rest.len()),
+            [] => note.clone(),
+        })
+    }
+
+    /// Nothing but a sentence on why.
+    pub fn nothing(reason: &str) -> Self {
+        Self { notes: vec![(reason.to_owned(), Vec::new())], ..Self::default() }
+    }
+
+    fn note(&mut self, file: &str, note: String) {
+        match self.notes.iter_mut().find(|(one, _)| *one == note) {
+            Some((_, files)) => files.push(file.to_owned()),
+            None => self.notes.push((note, vec![file.to_owned()])),
+        }
+    }
+
     fn read(&mut self, path: &Path) {
         let shown = input::shown(path);
         let text = match text_of(path) {
@@ -91,12 +112,12 @@ impl Collected {
     fn take(&mut self, file: String, shown: &str, document: &str, result: RunResult) {
         // A run that is given twice must not count twice in a median.
         if let Some(same) = self.stored.iter().find(|other| other.result == result) {
-            let same = &same.file;
-            self.notes.push(format!("{shown} is the same run as {same} and counts once"));
+            let note = format!(": the same run as {}, counts once", same.file);
+            self.note(shown, note);
             return;
         }
         if result.schema_version < SCHEMA_VERSION {
-            self.notes.push(format!("{shown}: {}", older(document, &result)));
+            self.note(shown, format!(": {}", older(document, &result)));
         }
         self.stored.push(LoadedResult { file, result });
     }
@@ -194,7 +215,7 @@ fn older(document: &str, result: &RunResult) -> String {
         absent(&file, &whole, "", &mut lacks);
     }
     let lacks = if lacks.is_empty() { "it lacks nothing".to_owned() } else { format!("it lacks {}", lacks.join(", ")) };
-    format!("its schema is version {version}, today's {SCHEMA_VERSION}; {lacks}")
+    format!("schema version {version}, today's is {SCHEMA_VERSION}; {lacks}")
 }
 
 /// Adds the names of fields that `whole` has and `part` has not; those of a list's values once.

@@ -117,8 +117,8 @@ impl Session {
         let (written, format) = (file.write(&result), args.shown());
         let shows = outcome.is_ok() || !result.repeats.is_empty();
         let shown = if shows { format.show(&result, file.is_kept().then(|| file.path())) } else { Ok(()) };
-        // A card names the file.
-        if !(shows && shown.is_ok() && format.is_card()) {
+        // A card names the file; of a run that ended early stderr does too.
+        if !(shows && shown.is_ok() && format.is_card() && outcome.is_ok()) {
             announce(&file);
         }
         let Finished { parameters, timeline } = outcome?;

@@ -57,7 +57,7 @@ fn frame(name: &str) -> std::result::Result<Chosen, String> {
 /// written; [`Error::Differs`] if the tables of a checked file are out of date.
 pub fn table(args: &TableArgs) -> Result<()> {
     let collected = collect(&args.results);
-    collected.notes.iter().for_each(|note| terminal::message(&format!("note: {note}")));
+    collected.notes().for_each(|note| terminal::message(&format!("note: {note}")));
     collected.problems.iter().for_each(|problem| terminal::message(&format!("not read: {problem}")));
     let tables = Tables::of(&collected.stored);
     let pages = if args.update.is_empty() { &args.check } else { &args.update };
@@ -92,8 +92,7 @@ fn collect(results: &[PathBuf]) -> Collected {
     let files: Vec<PathBuf> = found.iter().flatten().flatten().cloned().collect();
     if files.is_empty() {
         let problems: Vec<String> = found.into_iter().filter_map(std::result::Result::err).collect();
-        let notes = vec![format!("{}; the tables hold published rows alone", problems.join("; "))];
-        return Collected { notes, ..Collected::default() };
+        return Collected::nothing(&format!("{}; the tables hold published rows alone", problems.join("; ")));
     }
     result_files::collect(&files)
 }

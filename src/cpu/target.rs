@@ -113,18 +113,19 @@ impl OpenedTarget for OpenedCpu<'_> {
         CpuEngine::new(&self.threads, &self.config)
     }
 
+    fn reason_not_to_profile(&self) -> Option<&'static str> {
+        Some("the CPU target is timed as a whole, not by kernel")
+    }
+
     async fn profile(
         &self,
         _job: &Job<'_>,
         _options: ProfileOptions,
         _last: LastTraining<'_>,
-        result: &mut RunResult,
+        _result: &mut RunResult,
         _observer: &mut dyn Observer,
     ) -> Result<Timeline> {
-        let reason = "the CPU target is timed as a whole, not by kernel";
-        result.profile = Measured::missing(reason);
-        result.account = Measured::missing(reason);
-        Ok(Timeline { events: Vec::new(), alignment_ns: 0.0 })
+        Err(Error::Usage(NOT_PROFILED.to_owned()))
     }
 }
 

@@ -1,5 +1,5 @@
-//! What a reader asks first of a result: how fast, how sure, how near the peaks, bounded by what, and where that stands among
-//! the published rows.
+//! What a reader asks first of a result: how fast, how sure, how near the peaks, bounded by what, and where that stands
+//! among the published rows.
 
 use super::published::{Group, on_cpu, other_data, published_rows};
 use super::work;

@@ -44,6 +44,11 @@ impl Finding {
         Self { check, state: State::Problem, found: found.into(), fix: Some(fix.into()) }
     }
 
+    /// Whether it is a fault.
+    pub fn is_problem(&self) -> bool {
+        self.state == State::Problem
+    }
+
     /// The same with advice.
     pub fn with_fix(self, fix: impl Into<String>) -> Self {
         Self { fix: Some(fix.into()), ..self }

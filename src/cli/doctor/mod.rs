@@ -71,7 +71,7 @@ fn text(findings: &[Finding], has_gpu: bool) -> String {
         lines.push(format!("{mark} {check:width$}  {}", escape::line(found)));
         lines.extend(fix.as_ref().map(|fix| format!("{:8} {:width$}  -> {}", "", "", escape::line(fix))));
     }
-    let problems = findings.iter().filter(|finding| finding.state == State::Problem).count();
+    let problems = findings.iter().filter(|finding| finding.is_problem()).count();
     let conclusion = match (has_gpu, problems) {
         (true, 0) => "A GPU is found, and nothing stands in its way.".to_owned(),
         (true, count) => format!("A GPU is found; {count} of the above may keep another from being used."),

@@ -198,7 +198,7 @@ impl<'a> Group<'a> {
     }
 
     /// A single run, whatever its status; its source is its date.
-    pub(super) fn of_run(result: &'a RunResult) -> Self {
+    pub(in crate::report) fn of_run(result: &'a RunResult) -> Self {
         let date = result.started_utc.get(..10).unwrap_or("this run").to_owned();
         Self { not_compared: reason_not_to_compare(result), ..Self::new(date, result) }
     }

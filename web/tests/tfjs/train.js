@@ -1,4 +1,5 @@
-// gpubench's network and optimiser in TensorFlow.js. window.train(steps, warmUp) resolves with milliseconds of each step.
+// gpubench's network and optimiser in TensorFlow.js.
+// window.train(steps, warmUp) resolves with milliseconds of each step.
 
 const BATCH = 128;
 
