@@ -74,7 +74,7 @@ pub(super) const RESULT: &[Figure] = figures! {
 
 /// Columns of the tables with the published results.
 pub(super) const TABLES: &[Figure] = figures! {
-    "device" ["adapter", "GPU"],
+    "device" ["adapter"],
         "What trained: a GPU, a software adapter, the host's cores (CPU), or several devices together.",
         "The adapter's name as its driver reports it; the processor and its cores where it computes on the CPU.",
         "A device of the name that you expect; `gpubench list` shows all.";

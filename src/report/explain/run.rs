@@ -153,7 +153,7 @@ pub(super) const SEARCHES: &[Figure] = figures! {
         "The slope of that line.",
         "Reached at small batches.";
     "drift" ["drift_pct_per_hour", "soak"],
-        "How much slower the epochs of a soak become, in percent an hour; withheld where its standard error exceeds it.",
+        "How much slower the epochs of a soak become, in percent an hour; withheld where its standard error is larger.",
         "Slope of the least-squares line through all epochs but the first.",
         "Near 0. Above, the device heats up and lowers its clocks.";
     "best and worst epoch" ["best_s", "worst_s", "fastest epoch", "slowest epoch"],

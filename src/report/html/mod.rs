@@ -68,6 +68,9 @@ pub fn html(result: &RunResult) -> String {
                             ul { @for section in &sections { li { a href={ "#" (section.id) } { (section.title) } } } }
                         }
                         (body(result, &sections))
+                        p class="printed note" {
+                            "The page itself also has tables: load, phases, measured peaks, published figures."
+                        }
                     }
                     footer { p { "gpubench " (result.environment.tool.version) ", " (result.started_utc) } }
                 }

@@ -137,7 +137,9 @@ fn steps(repeat: &Repeat) -> Option<Markup> {
                 }))
             }
             figure {
-                p class="caption" { "The course of it: the median of each stretch of the training, and 5 to 95 % of its steps." }
+                p class="caption" {
+                    "The course of it: the median of each stretch of the training, and 5 to 95 % of its steps."
+                }
                 (plot::figure("step-course", "Time of a step over the training", &words, &plot::HALF, |area| {
                     course(area, range, &times)
                 }))
@@ -168,11 +170,13 @@ fn violin(area: &PlotArea, range: Range, times: &[StepTime], median: f64, p95: f
         .chain(side(1.0).collect::<Vec<_>>().into_iter().rev())
         .map(|(x, y)| format!("{},{}", px(x), px(y)))
         .collect();
+    let names_px = plot::width_px("median") / 2.0 + plot::width_px("p95");
+    let has_room = x.at(p95).zip(x.at(median)).is_some_and(|(p95, median)| p95 - median > names_px);
     html! {
         (plot::horizontal(area, &x, "time of a step [ms]"))
         polygon class="violin" points=(outline.join(" ")) {}
         (mark_line(area, &x, median, "median"))
-        @if x.at(p95).zip(x.at(median)).is_some_and(|(p95, median)| p95 - median > plot::width_px("median") / 2.0 + 16.0) {
+        @if has_room {
             (mark_line(area, &x, p95, "p95"))
         }
     }

@@ -96,7 +96,9 @@ fn head(columns: &[Column]) -> Markup {
         thead role="rowgroup" {
             tr role="row" {
                 @for column in columns {
-                    th role="columnheader" scope="col" class=(column.class) { (explained(column.heading, column.heading)) }
+                    th role="columnheader" scope="col" class=(column.class) {
+                        (explained(column.heading, column.heading))
+                    }
                 }
             }
         }
