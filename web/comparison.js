@@ -19,10 +19,11 @@ export class Comparison {
   constructor(engine, current) {
     this.#engine = engine;
     this.#current = current;
-    dropZone($("drop-result"), $("pick-result"), (files) => this.#take(files));
+    dropZone($("drop-result"), $("pick-result"), (files) => this.take(files));
   }
 
-  async #take(files) {
+  /** Compares result files, or keeps one until there is another. */
+  async take(files) {
     if (files.length === 0) return;
     try {
       const documents = await Promise.all(files.slice(0, 2).map((file) => this.#read(file)));

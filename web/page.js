@@ -31,7 +31,7 @@ const live = new Live();
 const results = new Results(engine);
 const earlier = new Earlier((linked) => open(linked, "An earlier result"));
 const drawing = new Drawing($("canvas"), (pixels) => engine.ask("classify", { pixels }));
-new Comparison(engine, () => results.document);
+const comparison = new Comparison(engine, () => results.document);
 
 function problem({ title, text, todo }) {
   $("problem-title").textContent = title;
@@ -335,6 +335,18 @@ $("device-name").addEventListener("change", writeAddress);
 document.querySelector(".fields").addEventListener("change", showDifferences);
 addEventListener("hashchange", openLink);
 dropZone($("drop"), $("pick"), takeFiles);
+// What is dropped beside the zones would make the browser leave the page.
+addEventListener("dragover", (event) => event.preventDefault());
+addEventListener("drop", (event) => {
+  if (event.defaultPrevented) return;
+  event.preventDefault();
+  const files = [...event.dataTransfer.files];
+  if (running || files.length === 0) return;
+  const areResults = files.every(({ name }) => name.endsWith(".json"));
+  $(areResults ? "compare" : "data").open = true;
+  if (areResults) comparison.take(files);
+  else takeFiles(files);
+});
 
 const { address, problems } = readAddress();
 await look();

@@ -8,6 +8,7 @@ pub mod data;
 pub mod data_parallel;
 pub mod dataset;
 mod doctor;
+mod explain;
 mod flags;
 mod format;
 pub mod input;
@@ -151,6 +152,8 @@ enum Verb {
     ///
     /// A result file that cannot be read is reported, the others are shown, and the exit code is 3.
     Table(table::TableArgs),
+    /// What the figures and columns of reports mean: what they are, how they are measured, what is good
+    Explain(explain::ExplainArgs),
     /// Serve the browser's page on localhost
     Serve(serve::ServeArgs),
     /// List the adapters
@@ -230,6 +233,7 @@ pub fn main() -> ExitCode {
         Some(Verb::Tune(args)) => tune::tune(args).map(|()| 0),
         Some(Verb::Sweep(args)) => sweep::sweep(args),
         Some(Verb::Table(args)) => table::table(args).map(|()| 0),
+        Some(Verb::Explain(args)) => explain::explain(args).map(|()| 0),
         Some(Verb::List(args)) => list::list(args).map(|()| 0),
         Some(Verb::Doctor(args)) => doctor::doctor(args),
         Some(Verb::Data(verb)) => run_data(verb),

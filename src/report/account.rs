@@ -84,3 +84,29 @@ fn host(account: &Account) -> String {
     let per_step_us = 1e6 * host.encode_s / f64::from(account.steps.max(1));
     format!("{}; {} us of encoding a step{synchronous}", parts.join(", "), three_digits(per_step_us))
 }
+
+#[cfg(test)]
+mod tests {
+    use crate::report::explain;
+    use crate::result::{Account, HostTimes, Measured};
+
+    #[test]
+    fn every_part_is_explained() {
+        let account = Account {
+            wall_s: 6.0,
+            steps: 1,
+            kernels_s: 1.0,
+            gaps_s: 1.0,
+            encode_submit_s: 1.0,
+            transfer_s: 1.0,
+            host_s: 1.0,
+            rest_s: 1.0,
+            device_time_factor: Measured::missing("made up"),
+            host: HostTimes::default(),
+            verdict: Measured::missing("made up"),
+        };
+        for (name, _) in account.parts() {
+            assert!(explain::figure(name).is_some(), "{name}");
+        }
+    }
+}

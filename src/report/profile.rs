@@ -170,3 +170,16 @@ fn peaks_line(peaks: &Peaks) -> String {
         of(peaks.launch_ns().map(|ns| ns / 1e3), "").trim_end()
     )
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::report::explain;
+
+    #[test]
+    fn every_column_is_explained() {
+        for (heading, ..) in COLUMNS {
+            assert!(explain::figure(heading).is_some(), "{heading:?}");
+        }
+    }
+}

@@ -77,7 +77,8 @@ fn adapter(result: &RunResult) -> String {
     format!("{}, {}, {driver}", adapter.label(), adapter.backend)
 }
 
-fn machine(result: &RunResult) -> String {
+/// The host: processor, cores, memory, operating system.
+pub(super) fn machine(result: &RunResult) -> String {
     let cpu = &result.environment.cpu;
     format!(
         "{}, {}, {}, {}",
@@ -113,7 +114,8 @@ pub(super) fn interval(interval: &Measured<Interval>) -> String {
     })
 }
 
-fn check(check: &Check) -> String {
+/// Whether the arithmetic agrees with the reference, in words.
+pub(super) fn check(check: &Check) -> String {
     let failed = check.kernels.iter().filter(|kernel| kernel.outcome == Outcome::Failed);
     let failed: Vec<String> = failed.map(|kernel| format!("{} of {}", kernel.kernel, kernel.layer)).collect();
     match check.outcome {

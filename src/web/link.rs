@@ -57,6 +57,7 @@ pub fn scanned(result: &RunResult) -> Result<String> {
     result.tuning = Measured::missing(NO_ROOM);
     result.profile = Measured::missing(NO_ROOM);
     result.peaks = Measured::missing(NO_ROOM);
+    result.account = Measured::missing(NO_ROOM);
     result.plan.kernels.clear();
     if let Measured::Value(Check { kernels, steps, .. }) = &mut result.check {
         kernels.clear();

@@ -14,6 +14,7 @@ mod cpu;
 mod cpu_cli;
 mod data;
 mod endings;
+mod explain;
 mod first_contact;
 mod foreign;
 mod frames;

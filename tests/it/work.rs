@@ -50,7 +50,7 @@ fn a_part_of_an_epoch_is_never_called_one() {
     let headline = "non-standard: 16,842 images/s: 10 of 469 steps on MNIST in 0.076 s, test error 0.92 %";
     assert_eq!(surfaces[0].lines().next(), Some(headline));
     assert!(surfaces[1].contains("| 0.076 (10 of 469 steps) |"), "{}", surfaces[1]);
-    assert!(surfaces[2].contains("Loss by step") && surfaces[2].contains(">step</text>"));
+    assert!(surfaces[2].contains("Loss by step") && surfaces[2].contains(">training step</text>"));
     assert!(surfaces[3].contains("train_s: 10 of 469 steps"), "{}", surfaces[3]);
 }
 
@@ -61,7 +61,7 @@ fn whole_epochs_and_the_rest_are_told_apart() {
     assert!(first_line(500).contains("images/s: 1 epoch and 31 of 469 steps on MNIST"), "{}", first_line(500));
     // The curve of the second epoch ends where its part does.
     let page = html(&ended_after(500, 2.0));
-    assert!(page.contains("Loss by epoch") && page.contains("2: 31 of 469 steps"), "{page}");
+    assert!(page.contains("Loss by step") && page.contains("2: 31 of 469 steps"), "{page}");
 }
 
 #[test]

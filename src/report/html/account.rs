@@ -19,26 +19,27 @@ pub(super) fn section(result: &RunResult, account: &Account) -> Markup {
     let parts = account.parts();
     let share = |seconds: f64| 100.0 * seconds / account.wall_s;
     let rows = parts.iter().zip(CLASSES).map(|((name, seconds), class)| {
-        let name = html! { span class={ "swatch " (class) } aria-hidden="true" {} (name) };
+        let name = html! { span class={ "swatch " (class) } aria-hidden="true" {} (table::explained(name, name)) };
         table::row("", &COLUMNS, &[name, text(three_digits(*seconds)), text(fixed(share(*seconds), 1))])
     });
     html! {
         p class="verdict" { (verdict_words(result, account)) }
         (bar(account))
-        (table::with_rows(
-            &format!("{} s of one timed training, {} steps", three_digits(account.wall_s), account.steps),
-            "plain legend", &COLUMNS, rows,
-        ))
+        div class="tables" {
+            div {
+                (table::with_rows(
+                    &format!("{} s of one timed training, {} steps", three_digits(account.wall_s), account.steps),
+                    "plain legend", &COLUMNS, rows,
+                ))
+            }
+            div { (table::of(&host(account), "What the host did meanwhile", "plain")) }
+        }
         @if parts.iter().any(|(_, seconds)| *seconds < 0.0) {
             p class="note" {
                 "A negative part means that kernels overlapped, or that the parts exceed the whole; the bar omits it."
             }
         }
         @if let Some(words) = device_times(account) { p class="note" { "Device times: " (words) "." } }
-        (table::behind(
-            "What the host did in all, hidden behind the device or not",
-            &table::of(&host(account), "Seconds of the host", "plain"),
-        ))
     }
 }
 
@@ -61,13 +62,13 @@ fn bar(account: &Account) -> Markup {
         })
         .collect();
     html! {
-        svg class="stack" width="100%" height="44" role="img" aria-labelledby="account-title account-desc" {
+        svg class="stack" width="100%" height="56" role="img" aria-labelledby="account-title account-desc" {
             title id="account-title" { "Time account" }
             desc id="account-desc" { (words.join(", ")) }
             @for (class, begin, part) in segments.iter().filter(|(_, _, part)| *part > 0.0) {
-                rect class=(class) x=(percent(*begin, sum)) y="0" width=(percent(*part, sum)) height="44" {}
+                rect class=(class) x=(percent(*begin, sum)) y="0" width=(percent(*part, sum)) height="56" {}
                 @if 100.0 * part / sum >= LABELLED_FROM_PCT {
-                    text class={ "on-" (class) } x=(percent(begin + part / 2.0, sum)) y="27" text-anchor="middle" {
+                    text class={ "on-" (class) } x=(percent(begin + part / 2.0, sum)) y="33" text-anchor="middle" {
                         (fixed(100.0 * part / account.wall_s, 0)) " %"
                     }
                 }

@@ -19,30 +19,33 @@ struct Series {
     points: Vec<(f64, f64)>,
 }
 
-/// The horizontal axis of a training: steps where it has less than an epoch, else epochs.
+/// The steps of a training: the horizontal axis of its curves.
 struct Progress<'a> {
     repeat: &'a Repeat,
-    steps_per_epoch: f64,
-    unit: &'static str,
-    /// Units in an epoch.
-    scale: f64,
+    steps_per_epoch: u32,
 }
 
 impl<'a> Progress<'a> {
-    fn of(repeat: &'a Repeat, result: &RunResult) -> Self {
-        let steps_per_epoch = f64::from(result.steps_per_epoch());
-        let is_part = (1..result.steps_per_epoch()).contains(&repeat.steps());
-        let (unit, scale) = if is_part { ("step", steps_per_epoch) } else { ("epoch", 1.0) };
-        Self { repeat, steps_per_epoch, unit, scale }
+    /// The steps done before `epoch`, and in it. In a file without samples an epoch counts as whole.
+    fn steps_of(&self, epoch: &Epoch) -> (f64, f64) {
+        let done = |number: u32| match self.repeat.steps_in(number) {
+            0 => self.steps_per_epoch,
+            steps => steps,
+        };
+        let before: u32 =
+            self.repeat.epochs.iter().map(|one| one.epoch).filter(|one| *one < epoch.epoch).map(done).sum();
+        (f64::from(before), f64::from(done(epoch.epoch)))
     }
 
-    /// Where `share` of what was done of `epoch` is done.
+    /// The step at which `share` of what was done of `epoch` is done.
     fn at(&self, epoch: &Epoch, share: f64) -> f64 {
-        let done = match self.repeat.steps_in(epoch.epoch) {
-            0 => 1.0,
-            steps => f64::from(steps) / self.steps_per_epoch,
-        };
-        self.scale * (f64::from(epoch.epoch) - 1.0 + share * done)
+        let (before, done) = self.steps_of(epoch);
+        before + share * done
+    }
+
+    /// All steps that were done.
+    fn end(&self) -> f64 {
+        self.repeat.epochs.iter().map(|epoch| self.at(epoch, 1.0)).fold(0.0, f64::max)
     }
 
     fn of_epochs(&self, class: &'static str, name: &'static str, value: fn(&Epoch) -> &Measured<f64>) -> Series {
@@ -68,27 +71,21 @@ impl<'a> Progress<'a> {
     }
 }
 
-/// Loss and error of the first training; a series with fewer than two points is not drawn.
-pub(super) fn loss(result: &RunResult) -> Markup {
-    let Some(repeat) = result.repeats.first().filter(|repeat| !repeat.epochs.is_empty()) else {
-        return html! { p class="missing" { "n/a (no epoch was finished)" } };
-    };
-    let progress = Progress::of(repeat, result);
+/// Loss and error of the first training by its steps; a curve needs two points.
+pub(super) fn loss(repeat: &Repeat, result: &RunResult) -> Markup {
+    let progress = Progress { repeat, steps_per_epoch: result.steps_per_epoch() };
     let loss = [progress.training_loss(), progress.of_epochs("backward", "test loss", |epoch| &epoch.test_loss)];
     let error = [
         progress.of_epochs("forward", "training error", |epoch| &epoch.train_error_pct),
         progress.of_epochs("backward", "test error", |epoch| &epoch.test_error_pct),
     ];
+    let has_curve = |series: &[Series]| series.iter().any(|series| series.points.len() > 1);
     let table = table::of(&summary::epochs(repeat, result.steps_per_epoch()), "Epochs", "cards");
-    let unit = progress.unit;
+    let end = progress.end();
     html! {
-        @match repeat.epochs.len() {
-            1 if loss[0].points.len() > 1 => (curve("loss", &format!("Loss by {unit}"), "loss", unit, &loss)),
-            1 => p class="missing" { "curve: n/a (one epoch makes none; its figures are below)" },
-            _ => div class="pair" {
-                (curve("loss", "Loss by epoch", "loss", unit, &loss))
-                (curve("error", "Error by epoch", "error %", unit, &error))
-            },
+        div class="pair" {
+            @if has_curve(&loss) { (curve("loss", "Loss by step", "loss", end, &loss)) }
+            @if has_curve(&error) { (curve("error", "Error by step", "error %", end, &error)) }
         }
         @if result.repeats.len() > 1 { p class="note" { "The first of " (result.repeats.len()) " trainings." } }
         @match repeat.epochs.len() {
@@ -98,9 +95,9 @@ pub(super) fn loss(result: &RunResult) -> Markup {
     }
 }
 
-fn curve(id: &str, title: &str, y_title: &str, x_title: &str, series: &[Series]) -> Markup {
+/// Series over the steps from 0 to `end`.
+fn curve(id: &str, title: &str, y_title: &str, end: f64, series: &[Series]) -> Markup {
     let values = || series.iter().flat_map(|series| &series.points).map(|(_, value)| *value);
-    let places = series.iter().flat_map(|series| &series.points).map(|(place, _)| *place);
     // A curve over more than a decade needs a logarithmic axis.
     let spread = |range: Range| range.high() / range.low() > 20.0;
     let range = Range::logarithmic(values()).filter(|range| spread(*range)).or_else(|| Range::from_zero(values()));
@@ -112,11 +109,11 @@ fn curve(id: &str, title: &str, y_title: &str, x_title: &str, series: &[Series])
                     span { span class={ "swatch " (series.class) } aria-hidden="true" {} (series.name) }
                 }
             }
-            @if let (Some(x), Some(y)) = (Range::from_zero(places), range) {
+            @if let (Some(x), Some(y)) = (Range::to_largest([end]), range) {
                 (plot::figure(id, title, &words.join("; "), &plot::HALF, |area| {
                     let (x, y) = (area.x(x), area.y(y));
                     html! {
-                        (plot::axes(area, &x, &y, x_title, y_title))
+                        (plot::axes(area, &x, &y, "training step", y_title))
                         @for series in series { (line(&x, &y, series)) }
                     }
                 }))
@@ -136,7 +133,7 @@ fn ends(series: &Series) -> Option<String> {
 fn line(x: &Axis, y: &Axis, series: &Series) -> Markup {
     html! {
         g class={ "series " (series.class) } {
-            polyline points=(plot::points(x, y, series.points.iter().copied())) {}
+            @if series.points.len() > 1 { polyline points=(plot::points(x, y, series.points.iter().copied())) {} }
             (dots(x, y, series, 3.0))
         }
     }

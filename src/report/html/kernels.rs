@@ -104,9 +104,14 @@ pub(super) fn section(result: &RunResult, profile: &Profile) -> Markup {
     let mut notes = Notes::default();
     let mut rows = Vec::new();
     for layer in &layers {
-        rows.push(layer_row(layer, full_ns, all_ns));
+        // A layer of one kernel is that kernel's row.
+        let is_alone = layer.kernels.len() == 1;
+        if !is_alone {
+            rows.push(layer_row(layer, full_ns, all_ns));
+        }
+        let class = if is_alone { "alone" } else { "" };
         for (rank, kernel) in &layer.kernels {
-            rows.push(table::row("", &COLUMNS, &cells(*rank, kernel, full_ns, &mut notes)));
+            rows.push(table::row(class, &COLUMNS, &cells(*rank, kernel, is_alone, full_ns, &mut notes)));
         }
     }
     html! {
@@ -118,7 +123,7 @@ pub(super) fn section(result: &RunResult, profile: &Profile) -> Markup {
         }
         (table::with_rows(CAPTION, "by-layer", &COLUMNS, rows))
         (table::notes(&notes))
-        (table::facts(facts(profile, result)))
+        (table::behind("How the kernels were measured", &table::facts(facts(profile, result))))
         @for error in &profile.errors { p class="alarm" { (error) } }
     }
 }
@@ -151,7 +156,7 @@ fn layer_row(layer: &Layer<'_>, full_ns: f64, all_ns: f64) -> Markup {
     table::row("layer", &COLUMNS, &cells)
 }
 
-fn cells(rank: usize, kernel: &KernelTime, full_ns: f64, notes: &mut Notes) -> Vec<Markup> {
+fn cells(rank: usize, kernel: &KernelTime, is_alone: bool, full_ns: f64, notes: &mut Notes) -> Vec<Markup> {
     let median_ns = step_ns(kernel, &kernel.median_ns);
     let bar = html! {
         svg class="bar" width="100%" height="14" aria-hidden="true" {
@@ -165,7 +170,7 @@ fn cells(rank: usize, kernel: &KernelTime, full_ns: f64, notes: &mut Notes) -> V
     };
     let calls = if kernel.calls_per_step == 1 { String::new() } else { format!(" ×{}", kernel.calls_per_step) };
     vec![
-        html! { (kernel.kernel) (calls) },
+        html! { (kernel.kernel) (calls) @if is_alone { " " span class="of-layer" { (kernel.layer) } } },
         text(rank.to_string()),
         bar,
         text(notes.or_mark(&kernel.median_ns, microseconds)),

@@ -1,11 +1,9 @@
 //! Placement of labels beside the points of a plot, without overlaps.
 
-use super::plot::TEXT_PX;
+use super::plot::{TEXT_PX, width_px};
 
-/// Width of a letter divided by its height, an upper estimate for wide fonts.
-const LETTER_WIDTH: f64 = 0.6;
 /// Distances from the edge of a point to its label, in pixels, in the order in which they are tried.
-const DISTANCES_PX: [f64; 6] = [3.0, 10.0, 20.0, 34.0, 52.0, 74.0];
+const DISTANCES_PX: [f64; 8] = [3.0, 10.0, 20.0, 34.0, 52.0, 74.0, 100.0, 130.0];
 /// Labels at a greater distance are connected to their point by a line.
 const NEAR_PX: f64 = 9.0;
 /// Directions from a point to its label as x and y, in the order in which they are tried.
@@ -22,11 +20,11 @@ pub(super) struct Rect {
 }
 
 impl Rect {
-    fn overlaps(&self, other: &Rect) -> bool {
+    pub(super) fn overlaps(&self, other: &Rect) -> bool {
         self.left < other.right && other.left < self.right && self.top < other.bottom && other.top < self.bottom
     }
 
-    fn is_inside(&self, other: &Rect) -> bool {
+    pub(super) fn is_inside(&self, other: &Rect) -> bool {
         self.left >= other.left && self.right <= other.right && self.top >= other.top && self.bottom <= other.bottom
     }
 
@@ -36,13 +34,22 @@ impl Rect {
     }
 }
 
-/// A point and the alternatives for its label, the preferred one first.
+/// A point and its label.
 #[derive(Debug)]
 pub(super) struct Point {
     pub(super) x: f64,
     pub(super) y: f64,
     pub(super) radius: f64,
-    pub(super) texts: Vec<String>,
+    /// How far its mark reaches, in radii.
+    pub(super) extent: f64,
+    pub(super) text: String,
+}
+
+impl Point {
+    /// Half the side of the square that holds the mark.
+    pub(super) fn reach(&self) -> f64 {
+        self.radius * self.extent
+    }
 }
 
 /// A placed label.
@@ -57,33 +64,27 @@ pub(super) struct Label {
     pub(super) leader: Option<[f64; 4]>,
 }
 
-/// An upper estimate of the width of `text`, in pixels.
-pub(super) fn width_px(text: &str) -> f64 {
-    text.chars().count() as f64 * TEXT_PX * LETTER_WIDTH
-}
-
 /// Labels for `points`, inside `bounds` and clear of `obstacles`; earlier points have priority. `None` if there is no
 /// room.
 pub(super) fn place(points: &[Point], obstacles: &[Rect], bounds: &Rect) -> Vec<Option<Label>> {
-    let mut taken: Vec<Rect> = points.iter().map(|point| Rect::around(point.x, point.y, point.radius)).collect();
+    let mut taken: Vec<Rect> = points.iter().map(|point| Rect::around(point.x, point.y, point.reach())).collect();
     taken.extend(obstacles);
     points
         .iter()
         .map(|point| {
-            let label = point.texts.iter().find_map(|text| try_place(point, text, bounds, &taken));
-            let (label, rect) = label?;
+            let (label, rect) = try_place(point, bounds, &taken)?;
             taken.push(rect);
             Some(label)
         })
         .collect()
 }
 
-fn try_place(point: &Point, text: &str, bounds: &Rect, taken: &[Rect]) -> Option<(Label, Rect)> {
-    let (width, height) = (width_px(text), TEXT_PX);
+fn try_place(point: &Point, bounds: &Rect, taken: &[Rect]) -> Option<(Label, Rect)> {
+    let (width, height) = (width_px(&point.text), TEXT_PX);
     for distance in DISTANCES_PX {
         for (east, south) in DIRECTIONS {
             // The distance is measured between the edges of the label and the point.
-            let reach = point.radius + distance;
+            let reach = point.reach() + distance;
             let x = point.x + east * reach + east.signum() * f64::from(u8::from(east != 0.0)) * width / 2.0;
             let y = point.y + south * reach + south.signum() * f64::from(u8::from(south != 0.0)) * height / 2.0;
             let rect =
@@ -99,7 +100,7 @@ fn try_place(point: &Point, text: &str, bounds: &Rect, taken: &[Rect]) -> Option
                     east if east > 0.0 => (rect.left, "start"),
                     _ => (rect.right, "end"),
                 };
-                let label = Label { text: text.to_owned(), x, y: rect.bottom - 0.2 * height, anchor, leader };
+                let label = Label { text: point.text.clone(), x, y: rect.bottom - 0.2 * height, anchor, leader };
                 return Some((label, rect));
             }
         }
@@ -119,7 +120,8 @@ mod tests {
                 x: 150.0 + 5.0 * f64::from(index % 6),
                 y: 120.0 + 6.0 * f64::from(index / 6),
                 radius: 3.0,
-                texts: vec!["a long name".to_owned(), index.to_string()],
+                extent: 1.0,
+                text: index.to_string(),
             })
             .collect();
         let obstacle = Rect { left: 180.0, top: 100.0, right: 300.0, bottom: 116.0 };

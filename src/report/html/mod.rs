@@ -5,14 +5,20 @@
 
 mod account;
 mod curves;
+mod hero;
 mod kernels;
 mod labels;
+mod place;
 mod plot;
 mod roofline;
+mod roofs;
 mod run;
+mod spread;
 mod table;
 
+use super::answer::Answer;
 use crate::escape;
+use crate::report::numbers::minute;
 use crate::report::{summary, sweep};
 use crate::result::{Measured, RunResult};
 use maud::{Markup, PreEscaped, html};
@@ -37,14 +43,15 @@ struct Section {
 
 /// The result as a page: the facts of [`super::text()`], with plots.
 ///
-/// A missing value is shown as "n/a (reason)". All text from the result is escaped.
+/// A missing value is shown as "n/a (reason)"; a section without any value is left out. All text from the result is
+/// escaped.
 pub fn html(result: &RunResult) -> String {
-    let (stamps, line) = summary::headline_parts(result);
-    let adapter = result.environment.adapter.label();
+    let (stamps, adapter) = (result.stamps(), result.environment.adapter.label());
     let title = match stamps.as_slice() {
         [] => format!("gpubench: {adapter}"),
         stamps => format!("{}: gpubench: {adapter}", stamps.join(", ")),
     };
+    let sections = sections(result);
     let page = html! {
         html lang="en" {
             head {
@@ -53,50 +60,73 @@ pub fn html(result: &RunResult) -> String {
                 style { (PreEscaped(STYLE)) }
             }
             body {
-                header {
-                    p class="tool" { "gpubench " (result.environment.tool.version) " · " (result.started_utc) }
-                    h1 {
-                        @if !stamps.is_empty() {
-                            @for (index, stamp) in stamps.iter().enumerate() {
-                                @if index > 0 { ", " }
-                                span class="stamp" { (stamp) }
-                            }
-                            ": "
+                div class="report" {
+                    header { (head(result)) }
+                    main {
+                        (first(result))
+                        nav aria-label="Contents" {
+                            ul { @for section in &sections { li { a href={ "#" (section.id) } { (section.title) } } } }
                         }
-                        (line)
+                        (body(result, &sections))
+                        p class="printed note" {
+                            "The page itself also has tables: load, phases, measured peaks, published figures."
+                        }
                     }
-                    p class="adapter" { (adapter) }
-                    (table::facts(summary::facts(result)))
+                    footer { p { "gpubench " (result.environment.tool.version) ", " (result.started_utc) } }
                 }
-                main { (body(result, &stamps)) }
             }
         }
     };
     format!("{DOCTYPE}{}\n", escaped(page))
 }
 
-/// The facts, plots and tables of the page as a fragment for another page, which needs [`STYLE`].
+/// The facts, plots and tables of the page as a fragment for another page, which needs [`STYLE`]. It has no contents
+/// list: its links would take the address of the other page.
 pub fn fragment(result: &RunResult) -> String {
-    let (stamps, line) = summary::headline_parts(result);
     escaped(html! {
-        p class="headline" {
-            @for stamp in &stamps { span class="stamp" { (stamp) } " " }
-            (line)
+        div class="report" {
+            (head(result))
+            (first(result))
+            (body(result, &sections(result)))
         }
-        (table::facts(summary::facts(result)))
-        (body(result, &stamps))
     })
 }
 
-fn body(result: &RunResult, stamps: &[&str]) -> Markup {
+/// The device, and one line about what it ran on.
+fn head(result: &RunResult) -> Markup {
+    let answer = Answer::of(result);
     html! {
-        @for section in sections(result) {
-            section aria-labelledby=(section.id) {
-                h2 id=(section.id) {
-                    (section.title)
-                    @for stamp in stamps { " " span class="stamp" { (stamp) } }
-                }
+        p class="tool" { "gpubench " (result.environment.tool.version) " · " (minute(&result.started_utc)) " UTC" }
+        h1 { (answer.device) }
+        p class="device" {
+            @if !answer.driver.is_empty() { (answer.driver) " · " }
+            (summary::machine(result))
+        }
+    }
+}
+
+/// What is seen first: the stamps and the figures in large type.
+fn first(result: &RunResult) -> Markup {
+    html! {
+        (hero::banners(result))
+        @match sweep::without_training(result) {
+            Some(sweep) => (hero::figures_of_sweep(result, sweep)),
+            None => (hero::figures(result)),
+        }
+    }
+}
+
+fn body(result: &RunResult, sections: &[Section]) -> Markup {
+    let profile = result.profile.reason().filter(|_| sweep::without_training(result).is_none());
+    html! {
+        @for section in sections {
+            section class=(section.id) aria-labelledby=(section.id) {
+                h2 id=(section.id) { (section.title) }
                 (section.body)
+            }
+            // Where the sections of a profile would begin.
+            @if section.id == "place" && let Some(reason) = profile {
+                p class="missing no-profile" { "Time account, kernels and roofline: n/a (" (reason) ")" }
             }
         }
     }
@@ -107,39 +137,39 @@ fn escaped(markup: Markup) -> String {
     escape::lines(&markup.into_string()).into_owned()
 }
 
+/// The sections that have something to show.
 fn sections(result: &RunResult) -> Vec<Section> {
-    let section = |id, title, body| Section { id, title, body };
+    let section = |id, title, body| Some(Section { id, title, body });
+    let environment = section("environment", "Environment and settings", run::environment(result));
+    let phases = section("phases", "Phases", run::phases(result));
+    let swept = |sweep| section("sweep", "Step time against size", curves::sweep(sweep));
     if let Some(sweep) = sweep::without_training(result) {
-        return vec![
-            section("sweep", "Step time against size", curves::sweep(sweep)),
-            section("phases", "Phases", run::phases(result)),
-            section("environment", "Environment and settings", run::environment(result)),
-        ];
+        return [swept(sweep), phases, environment].into_iter().flatten().collect();
     }
-    let mut sections = vec![
-        section(
-            "time-account",
-            "Where the time went",
-            or_missing(&result.account, |account| account::section(result, account)),
-        ),
-        section("kernels", "Kernels", or_missing(&result.profile, |profile| kernels::section(result, profile))),
-        section(
-            "roofline",
-            "Roofline",
-            or_missing(&result.profile, |profile| roofline::section(profile, &result.peaks)),
-        ),
-        section("training", "Training", curves::loss(result)),
-        section("load", "Load", run::load(result)),
-        section("sweep", "Step time against size", or_missing(&result.sweep, curves::sweep)),
-        section("peaks", "Measured peaks", or_missing(&result.peaks, run::peaks)),
-        section("phases", "Phases", run::phases(result)),
-        section("published", "Among published results", run::published(result)),
-        section("environment", "Environment and settings", run::environment(result)),
+    let profile = result.profile.value();
+    let epochs = result.repeats.first().filter(|repeat| !repeat.epochs.is_empty());
+    let all = [
+        section("place", "Among the published results", place::section(result)),
+        profile.and_then(|_| {
+            let account = or_missing(&result.account, |account| account::section(result, account));
+            section("time-account", "Where the time went", account)
+        }),
+        profile.and_then(|profile| section("kernels", "Kernels", kernels::section(result, profile))),
+        profile.and_then(|profile| section("roofline", "Roofline", roofline::section(profile, &result.peaks))),
+        spread::section(result).and_then(|drawings| section("spread", "Repeats and steps", drawings)),
+        epochs.and_then(|repeat| section("training", "Training", curves::loss(repeat, result))),
+        result
+            .parallel
+            .value()
+            .and_then(|parallel| section("devices", "Several devices", run::parallel(result, parallel))),
+        section("load", "Load", run::load(result)).filter(|_| !result.repeats.is_empty()),
+        result.sweep.value().and_then(swept),
+        result.peaks.value().and_then(|peaks| section("peaks", "Measured peaks", run::peaks(peaks))),
+        phases,
+        section("published", "Published figures", run::published(result)),
+        environment,
     ];
-    if let Measured::Value(parallel) = &result.parallel {
-        sections.insert(0, section("devices", "Several devices", run::parallel(result, parallel)));
-    }
-    sections
+    all.into_iter().flatten().collect()
 }
 
 /// The drawing of a value, or why there is none.

@@ -5,27 +5,37 @@ use maud::{Markup, html};
 
 /// Height of a line of text in a plot, pixels.
 pub(super) const TEXT_PX: f64 = 13.0;
+/// Width of a letter divided by its height, an upper estimate for wide fonts.
+const LETTER_WIDTH: f64 = 0.64;
+/// Least distance between the labels of two ticks, pixels.
+const BETWEEN_TICKS_PX: f64 = 10.0;
 
 /// The size of a drawing and the margins around its axes, in pixels of the drawing.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct PlotArea {
     pub(super) width: f64,
     pub(super) height: f64,
-    /// The CSS class of the drawing, which selects the screens that show it.
+    /// The CSS class of the drawing, which selects the widths of the report that show it.
     pub(super) class: &'static str,
 }
 
-/// Areas for a wide screen and for a phone: scaling one plot would make it unreadable on the other.
-pub(super) const FULL: [PlotArea; 2] =
-    [PlotArea { width: 1040.0, height: 560.0, class: "wide" }, PlotArea { height: 420.0, ..NARROW }];
-/// The same for plots that stand two in a row on a wide screen.
-pub(super) const HALF: [PlotArea; 2] = [PlotArea { width: 520.0, height: 330.0, class: "wide half" }, NARROW];
-const NARROW: PlotArea = PlotArea { width: 328.0, height: 340.0, class: "narrow" };
+/// Areas for a screen, for a sheet of paper or a tablet, and for a phone: scaling one plot would make its text
+/// unreadable on the others.
+pub(super) const FULL: [PlotArea; 3] = [
+    PlotArea { width: 1040.0, height: 500.0, class: "wide" },
+    PlotArea { width: 690.0, height: 440.0, class: "medium" },
+    PlotArea { width: 340.0, height: 420.0, class: "narrow" },
+];
+/// The same for plots that stand two in a row on a screen.
+pub(super) const HALF: [PlotArea; 2] = [
+    PlotArea { width: 510.0, height: 300.0, class: "half" },
+    PlotArea { width: 340.0, height: 280.0, class: "narrow" },
+];
 
 impl PlotArea {
     pub(super) const LEFT: f64 = 52.0;
     const RIGHT: f64 = 14.0;
-    pub(super) const TOP: f64 = 26.0;
+    pub(super) const TOP: f64 = 30.0;
     const BOTTOM: f64 = 44.0;
 
     pub(super) const fn right(&self) -> f64 {
@@ -36,9 +46,9 @@ impl PlotArea {
         self.height - Self::BOTTOM
     }
 
-    /// Whether there is room for names beside points.
-    pub(super) const fn is_wide(&self) -> bool {
-        self.width > 600.0
+    /// The middle of a text of `half` its width that is kept within the drawing, near `at`.
+    pub(super) const fn inside(&self, at: f64, half: f64) -> f64 {
+        at.min(self.width - half).max(half)
     }
 
     /// A horizontal axis over `range`.
@@ -50,6 +60,11 @@ impl PlotArea {
     pub(super) fn y(&self, range: Range) -> Axis {
         Axis { range, from_px: self.bottom(), to_px: Self::TOP }
     }
+}
+
+/// An upper estimate of the width of `text`, in pixels.
+pub(super) fn width_px(text: &str) -> f64 {
+    text.chars().count() as f64 * TEXT_PX * LETTER_WIDTH
 }
 
 /// A coordinate or length as the text of an attribute.
@@ -80,10 +95,23 @@ impl Range {
         (high > 0.0 && high.is_finite()).then_some(Self { low: 0.0, high, logarithmic: false })
     }
 
+    /// From 0 to the largest of `values` itself, for an axis that ends where the training ends.
+    pub(super) fn to_largest(values: impl IntoIterator<Item = f64>) -> Option<Self> {
+        let high = positive(values).fold(0.0, f64::max);
+        (high > 0.0).then_some(Self { low: 0.0, high, logarithmic: false })
+    }
+
+    /// A linear range around all positive `values`, with some room at both ends; `None` if there are none.
+    pub(super) fn around(values: impl IntoIterator<Item = f64>) -> Option<Self> {
+        let (low, high) = extremes(values);
+        let room = (0.08 * (high - low)).max(0.01 * high);
+        let (low, high) = ((low - room).max(0.0), high + room);
+        (low < high && high.is_finite()).then_some(Self { low, high, logarithmic: false })
+    }
+
     /// A logarithmic range around all positive `values`; `None` if there are none.
     pub(super) fn logarithmic(values: impl IntoIterator<Item = f64>) -> Option<Self> {
-        let (low, high) =
-            positive(values).fold((f64::INFINITY, 0.0), |(low, high): (f64, f64), v| (low.min(v), high.max(v)));
+        let (low, high) = extremes(values);
         let (low, high) = (low / 1.4, high * 1.4);
         (low > 0.0 && high.is_finite() && low < high).then_some(Self { low, high, logarithmic: true })
     }
@@ -96,21 +124,28 @@ impl Range {
         self.high
     }
 
-    /// Round numbers within the range: multiples of powers of ten by 1, 2 and 5 while there are few of them, else by 1
-    /// and 3 or 1.
-    fn ticks(&self) -> Vec<f64> {
+    /// Lists of round numbers within the range, from many to few: multiples of powers of ten by 1, 2 and 5, by 1 and 3
+    /// or by 1 on a logarithmic axis.
+    fn tick_choices(&self) -> Vec<Vec<f64>> {
         if !self.logarithmic {
-            let step = linear_step(self.high);
-            return (0..=(self.high / step + 1e-9) as u32).map(|index| f64::from(index) * step).collect();
+            let span = self.high - self.low;
+            let multiples = |step: f64| -> Vec<f64> {
+                let (first, last) = ((self.low / step - 1e-9).ceil(), (self.high / step + 1e-9).floor());
+                (0..=(last - first).max(0.0) as u32).map(|index| (first + f64::from(index)) * step).collect()
+            };
+            return [1.0, 2.0, 3.0, 5.0].map(|coarser| multiples(linear_step(coarser * span))).to_vec();
         }
         let (first, last) = (self.low.log10().floor() as i32, self.high.log10().ceil() as i32);
-        let factors: &[f64] = match self.high / self.low {
-            ratio if ratio <= 100.0 => &[1.0, 2.0, 5.0],
-            ratio if ratio <= 1000.0 => &[1.0, 3.0],
-            _ => &[1.0],
+        let ratio = self.high / self.low;
+        let multiples = |factors: &[f64], powers: usize| -> Vec<f64> {
+            let all = (first..=last).step_by(powers);
+            let all = all.flat_map(|power| factors.iter().map(move |factor| factor * 10f64.powi(power)));
+            all.filter(|tick| (self.low..=self.high).contains(tick)).collect()
         };
-        let all = (first..=last).flat_map(|power| factors.iter().map(move |factor| factor * 10f64.powi(power)));
-        all.filter(|tick| (self.low..=self.high).contains(tick)).collect()
+        let dense = (ratio <= 100.0).then(|| multiples(&[1.0, 2.0, 5.0], 1));
+        let middle = (ratio <= 1000.0).then(|| multiples(&[1.0, 3.0], 1));
+        let powers = [1, 2, 3, 6].map(|powers| multiples(&[1.0], powers));
+        dense.into_iter().chain(middle).chain(powers).filter(|ticks| !ticks.is_empty()).collect()
     }
 }
 
@@ -123,6 +158,11 @@ pub(super) struct Axis {
 }
 
 impl Axis {
+    /// An axis of `length_px` from 0.
+    pub(super) const fn over(range: Range, length_px: f64) -> Self {
+        Self { range, from_px: 0.0, to_px: length_px }
+    }
+
     /// The position of `value` in pixels; `None` outside the range, with a tolerance for rounding.
     pub(super) fn at(&self, value: f64) -> Option<f64> {
         let Range { low, high, logarithmic } = self.range;
@@ -130,14 +170,35 @@ impl Axis {
         (-1e-6..=1.0 + 1e-6).contains(&share).then_some(self.from_px + share * (self.to_px - self.from_px))
     }
 
-    /// Pixels for a factor of e on a logarithmic axis.
-    pub(super) fn px_per_e(&self) -> f64 {
-        (self.to_px - self.from_px) / (self.range.high / self.range.low).ln()
+    /// As [`Axis::at`], with values outside the range at its nearest end.
+    pub(super) fn near(&self, value: f64) -> Option<f64> {
+        if value.is_finite() { self.at(value.clamp(self.range.low, self.range.high)) } else { None }
     }
 
     pub(super) const fn range(&self) -> Range {
         self.range
     }
+
+    /// As many ticks as have room for their labels, each with its place; `room` is the length of a label on the axis.
+    pub(super) fn ticks(&self, room: impl Fn(&str) -> f64) -> Vec<(f64, f64)> {
+        let placed = |ticks: Vec<f64>| -> Vec<(f64, f64)> {
+            ticks.into_iter().filter_map(|tick| Some((tick, self.at(tick)?))).collect()
+        };
+        let reach = |tick: f64| room(&tick_text(tick)) / 2.0;
+        let fits = |ticks: &Vec<(f64, f64)>| {
+            ticks.windows(2).all(|pair| {
+                let [(one, one_px), (other, other_px)] = [pair[0], pair[1]];
+                (other_px - one_px).abs() >= reach(one) + reach(other) + BETWEEN_TICKS_PX
+            })
+        };
+        let choices: Vec<Vec<(f64, f64)>> = self.range.tick_choices().into_iter().map(placed).collect();
+        choices.iter().find(|ticks| fits(ticks)).or(choices.last()).cloned().unwrap_or_default()
+    }
+}
+
+/// The lowest and the highest of the positive values.
+fn extremes(values: impl IntoIterator<Item = f64>) -> (f64, f64) {
+    positive(values).fold((f64::INFINITY, 0.0), |(low, high): (f64, f64), v| (low.min(v), high.max(v)))
 }
 
 fn positive(values: impl IntoIterator<Item = f64>) -> impl Iterator<Item = f64> {
@@ -153,7 +214,7 @@ fn linear_step(high: f64) -> f64 {
 }
 
 /// A tick as text, with no more decimals than it needs.
-fn tick_text(value: f64) -> String {
+pub(super) fn tick_text(value: f64) -> String {
     if value == 0.0 {
         return "0".to_owned();
     }
@@ -166,24 +227,40 @@ fn tick_text(value: f64) -> String {
 
 /// The grid of two axes with its ticks, `y_title` above and `x_title` below.
 pub(super) fn axes(area: &PlotArea, x: &Axis, y: &Axis, x_title: &str, y_title: &str) -> Markup {
-    let (top, right, bottom, left) = (PlotArea::TOP, area.right(), area.bottom(), PlotArea::LEFT);
-    let ticks = |axis: &Axis| -> Vec<(f64, f64)> {
-        axis.range.ticks().into_iter().filter_map(|tick| Some((tick, axis.at(tick)?))).collect()
-    };
+    let (left, bottom) = (PlotArea::LEFT, area.bottom());
+    let vertical = y.ticks(|_| 0.5 * TEXT_PX);
     html! {
         g class="grid" {
-            @for (_, at) in ticks(x) { line x1=(px(at)) x2=(px(at)) y1=(px(top)) y2=(px(bottom)) {} }
-            @for (_, at) in ticks(y) { line x1=(px(left)) x2=(px(right)) y1=(px(at)) y2=(px(at)) {} }
+            @for (_, at) in &vertical { line x1=(px(left)) x2=(px(area.right())) y1=(px(*at)) y2=(px(*at)) {} }
+        }
+        (horizontal(area, x, x_title))
+        g class="ticks" {
+            @for (tick, at) in &vertical {
+                text x=(px(left - 8.0)) y=(px(at + 4.5)) text-anchor="end" { (tick_text(*tick)) }
+            }
+            text x="0" y=(px(TEXT_PX)) { (y_title) }
+        }
+        line class="axis" x1=(px(left)) x2=(px(area.right())) y1=(px(bottom)) y2=(px(bottom)) {}
+    }
+}
+
+/// The grid and the ticks of a horizontal axis, with its title below.
+pub(super) fn horizontal(area: &PlotArea, x: &Axis, title: &str) -> Markup {
+    let (top, bottom) = (PlotArea::TOP, area.bottom());
+    let ticks = x.ticks(width_px);
+    html! {
+        g class="grid" {
+            @for (_, at) in &ticks { line x1=(px(*at)) x2=(px(*at)) y1=(px(top)) y2=(px(bottom)) {} }
         }
         g class="ticks" {
-            @for (tick, at) in ticks(x) {
-                text x=(px(at)) y=(px(bottom + 17.0)) text-anchor="middle" { (tick_text(tick)) }
+            @for (tick, at) in &ticks {
+                // A label at the edge is kept within the drawing.
+                @let half = width_px(&tick_text(*tick)) / 2.0;
+                text x=(px(area.inside(*at, half))) y=(px(bottom + 18.0)) text-anchor="middle" {
+                    (tick_text(*tick))
+                }
             }
-            @for (tick, at) in ticks(y) {
-                text x=(px(left - 6.0)) y=(px(at + 4.5)) text-anchor="end" { (tick_text(tick)) }
-            }
-            text x=(px(right)) y=(px(bottom + 36.0)) text-anchor="end" { (x_title) }
-            text x="0" y=(px(TEXT_PX)) { (y_title) }
+            text x=(px(area.right())) y=(px(bottom + 38.0)) text-anchor="end" { (title) }
         }
     }
 }
@@ -198,7 +275,7 @@ pub(super) fn figure(
 ) -> Markup {
     html! {
         @for area in areas {
-            @let name = format!("{id}-{}", if area.class == "narrow" { "narrow" } else { "wide" });
+            @let name = format!("{id}-{}", area.class);
             svg class={ "plot " (area.class) } viewBox={ "0 0 " (area.width) " " (area.height) } role="img"
                 aria-labelledby={ (name) "-title " (name) "-desc" } {
                 title id={ (name) "-title" } { (title) }
@@ -219,15 +296,38 @@ pub(super) fn points(x: &Axis, y: &Axis, values: impl IntoIterator<Item = (f64, 
 mod tests {
     use super::*;
 
+    fn ticks_of(range: Range, length_px: f64) -> String {
+        let axis = Axis::over(range, length_px);
+        axis.ticks(width_px).into_iter().map(|(tick, _)| tick_text(tick)).collect::<Vec<_>>().join(" ")
+    }
+
     #[test]
     fn ticks_are_round_and_few() {
-        let text = |range: Range| range.ticks().into_iter().map(tick_text).collect::<Vec<_>>().join(" ");
+        let text = |range: Range| ticks_of(range, 1000.0);
         assert_eq!(text(Range::from_zero([0.3, 0.92]).unwrap()), "0 0.2 0.4 0.6 0.8 1");
         assert_eq!(text(Range::from_zero([2300.0]).unwrap()), "0 500 1,000 1,500 2,000 2,500");
+        assert_eq!(text(Range::to_largest([4690.0]).unwrap()), "0 1,000 2,000 3,000 4,000");
+        assert_eq!(text(Range::around([12.3, 12.5]).unwrap()), "12.2 12.3 12.4 12.5 12.6");
         assert_eq!(text(Range::logarithmic([0.03, 40.0]).unwrap()), "0.1 1 10");
         assert_eq!(text(Range::logarithmic([0.2, 4.0]).unwrap()), "0.2 0.5 1 2 5");
         assert_eq!(text(Range::logarithmic([32.0, 1024.0]).unwrap()), "50 100 200 500 1,000");
         assert_eq!(text(Range::logarithmic([1e-4, 12345.0]).unwrap()), "0.0001 0.001 0.01 0.1 1 10 100 1,000 10,000");
+    }
+
+    #[test]
+    fn ticks_that_have_no_room_are_left_out() {
+        assert_eq!(ticks_of(Range::to_largest([4690.0]).unwrap(), 150.0), "0 2,000 4,000");
+        assert_eq!(ticks_of(Range::logarithmic([32.0, 1024.0]).unwrap(), 150.0), "100 1,000");
+        for length_px in [60.0, 100.0, 262.0, 500.0, 1000.0] {
+            for high in [3.0, 80.0, 999.0, 1e6, 1e12] {
+                let range = Range::logarithmic([1e-3, high]).unwrap();
+                let axis = Axis::over(range, length_px);
+                let ticks = axis.ticks(width_px);
+                let reach = |tick: f64| width_px(&tick_text(tick)) / 2.0;
+                let apart = |pair: &[(f64, f64)]| pair[1].1 - pair[0].1 > reach(pair[0].0) + reach(pair[1].0);
+                assert!(ticks.windows(2).all(apart) || length_px < 101.0, "{high} on {length_px}: {ticks:?}");
+            }
+        }
     }
 
     #[test]

@@ -5,7 +5,8 @@
 
 use super::kernels::{PassStyle, pass_of, passes};
 use super::labels::{self, Label, Point, Rect};
-use super::plot::{self, Axis, PlotArea, Range, TEXT_PX, px};
+use super::plot::{self, Axis, PlotArea, Range, px};
+use super::roofs::{Roof, Roofs};
 use super::table;
 use crate::kernels::Pass;
 use crate::report::layout::Table;
@@ -13,11 +14,11 @@ use crate::report::numbers::{fixed, three_digits};
 use crate::result::{KernelTime, Measured, PeakKind, Peaks, Profile};
 use maud::{Markup, html};
 
-/// Number of the longest kernels that are labelled with their names on a wide screen.
-const NAMED: usize = 6;
 const X_TITLE: &str = "arithmetic intensity [FLOP/byte]";
 const Y_TITLE: &str = "GFLOP/s";
 const CAPTION: &str = "Every kernel's place in the roofline, by the model's counts";
+/// A mark is drawn at least this far from the middle of larger ones, in its radii, so that it hides none.
+const APART_RADII: f64 = 1.6;
 
 /// A kernel in the plot.
 struct Spot<'a> {
@@ -35,35 +36,7 @@ impl Spot<'_> {
 
     /// The radius of a point whose area is proportional to the share of the time, within limits.
     fn radius(&self) -> f64 {
-        (2.6 * self.share_pct.max(0.0).sqrt()).clamp(3.5, 16.0)
-    }
-}
-
-/// The limits of all kernels, in 10^9 operations or bytes per second.
-struct Roofs {
-    peak_gflop_per_s: Option<f64>,
-    /// Bandwidths with their names, the highest first.
-    bandwidths: Vec<(f64, &'static str)>,
-}
-
-impl Roofs {
-    fn of(peaks: &Measured<Peaks>) -> Self {
-        let Some(peaks) = peaks.value() else { return Self { peak_gflop_per_s: None, bandwidths: Vec::new() } };
-        let sound = |value: &f64| value.is_finite() && *value > 0.0;
-        let inner = peaks.bandwidth(0).filter(sound);
-        let outer = peaks.bandwidth(u64::MAX).filter(sound);
-        let bandwidths = match (inner, outer) {
-            (Some(inner), Some(outer)) if inner > 1.02 * outer => vec![(inner, "in cache"), (outer, "out of cache")],
-            (_, Some(outer)) => vec![(outer, "memory")],
-            _ => Vec::new(),
-        };
-        Self { peak_gflop_per_s: peaks.highest(PeakKind::Fp32MultiplyAdd).filter(sound), bandwidths }
-    }
-
-    /// The intensities above which arithmetic is the limit.
-    fn ridges(&self) -> impl Iterator<Item = f64> {
-        let peak = self.peak_gflop_per_s;
-        self.bandwidths.iter().filter_map(move |(bandwidth, _)| Some(peak? / bandwidth))
+        (2.2 * self.share_pct.max(0.0).sqrt()).clamp(4.0, 14.0)
     }
 }
 
@@ -93,8 +66,8 @@ pub(super) fn section(profile: &Profile, peaks: &Measured<Peaks>) -> Markup {
         }
         @if let Some((x, y)) = ranges {
             p {
-                "Each kernel is a point with its number from the list above, as large as its share of the time."
-                @if !roofs.bandwidths.is_empty() || roofs.peak_gflop_per_s.is_some() {
+                "Each kernel is a mark with its number, as large as its share of the time."
+                @if roofs.are_known() {
                     " The roofs are what this adapter reached through this API: below a slope memory is the limit, "
                     "below the level arithmetic."
                 }
@@ -107,6 +80,11 @@ pub(super) fn section(profile: &Profile, peaks: &Measured<Peaks>) -> Markup {
             (plot::figure("roofline", "Roofline", &description, &plot::FULL, |area| {
                 draw(area, &area.x(x), &area.y(y), &spots, &roofs)
             }))
+            ol class="numbers" {
+                @for spot in &spots {
+                    li { span class="rank" { (spot.rank) } (swatch(pass_of(spot.kernel))) (spot.name()) }
+                }
+            }
         } @else {
             p class="missing" { "n/a (no kernel has both operations and bytes to its time)" }
         }
@@ -158,6 +136,15 @@ fn swatch(pass: PassStyle) -> Markup {
     }
 }
 
+/// How far the corners of a pass's mark reach, in radii of the circle of its area.
+const fn extent(pass: PassStyle) -> f64 {
+    match pass.pass {
+        Some(Pass::Forward | Pass::Backward) => 1.0,
+        Some(Pass::Update) => 1.253,
+        Some(Pass::ForwardBackward) | None => 1.555,
+    }
+}
+
 /// The mark of a pass, which has a shape as well as a colour. All shapes have the area of a circle of this radius.
 fn mark(pass: PassStyle, x: f64, y: f64, radius: f64) -> Markup {
     let corners: &[(f64, f64)] = match pass.pass {
@@ -175,23 +162,31 @@ fn draw(area: &PlotArea, x: &Axis, y: &Axis, spots: &[Spot<'_>], roofs: &Roofs) 
     let placed: Vec<(&Spot<'_>, Point)> = spots
         .iter()
         .filter_map(|spot| {
-            let number = spot.rank.to_string();
-            let named = area.is_wide() && spot.rank <= NAMED;
-            let texts = if named { vec![format!("{number} {}", spot.name()), number] } else { vec![number] };
             let (at_x, at_y) = (x.at(spot.intensity)?, y.at(spot.gflop_per_s)?);
-            Some((spot, Point { x: at_x, y: at_y, radius: spot.radius(), texts }))
+            Some((
+                spot,
+                Point {
+                    x: at_x,
+                    y: at_y,
+                    radius: spot.radius(),
+                    extent: extent(pass_of(spot.kernel)),
+                    text: spot.rank.to_string(),
+                },
+            ))
         })
         .collect();
     let (spots, points): (Vec<&Spot<'_>>, Vec<Point>) = placed.into_iter().unzip();
+    let points = apart(points);
     let bounds =
         Rect { left: PlotArea::LEFT + 2.0, top: PlotArea::TOP, right: area.right(), bottom: area.bottom() - 2.0 };
-    let roofs = roof_lines(area, x, y, roofs);
+    let marks: Vec<Rect> = points.iter().map(|point| Rect::around(point.x, point.y, point.reach())).collect();
+    let roofs = roofs.place(area, x, y, &marks);
     let obstacles: Vec<Rect> = roofs.iter().flat_map(Roof::squares).collect();
     let labels = labels::place(&points, &obstacles, &bounds);
     html! {
         (plot::axes(area, x, y, X_TITLE, Y_TITLE))
         g class="roofs" {
-            @for roof in &roofs { (draw_roof(roof)) }
+            @for roof in &roofs { (roof.draw()) }
         }
         g class="points" {
             @for (spot, point) in spots.iter().zip(&points) {
@@ -210,78 +205,28 @@ fn draw(area: &PlotArea, x: &Axis, y: &Axis, spots: &[Spot<'_>], roofs: &Roofs) 
     }
 }
 
+/// The points, the largest first, with those moved aside by about their size that would hide an earlier one.
+fn apart(points: Vec<Point>) -> Vec<Point> {
+    let mut offsets: Vec<(f64, f64)> =
+        (-2..=2).flat_map(|right| (-2..=2).map(move |down| (f64::from(right), f64::from(down)))).collect();
+    offsets.sort_by(|a, b| a.0.hypot(a.1).total_cmp(&b.0.hypot(b.1)));
+    let mut placed: Vec<Point> = Vec::new();
+    for point in points {
+        let distance = APART_RADII * point.radius;
+        let hides = |x: f64, y: f64| placed.iter().any(|other| (other.x - x).hypot(other.y - y) < 0.99 * distance);
+        let mut moved = offsets.iter().map(|(right, down)| (point.x + right * distance, point.y + down * distance));
+        let (x, y) = moved.find(|(x, y)| !hides(*x, *y)).unwrap_or((point.x, point.y));
+        placed.push(Point { x, y, ..point });
+    }
+    placed
+}
+
 fn write(label: &Label) -> Markup {
     html! {
         @if let Some([x1, y1, x2, y2]) = label.leader {
             line x1=(px(x1)) y1=(px(y1)) x2=(px(x2)) y2=(px(y2)) {}
         }
         text x=(px(label.x)) y=(px(label.y)) text-anchor=(label.anchor) { (label.text) }
-    }
-}
-
-/// A roof: its two ends in pixels, and its label, which has the slope of the roof.
-struct Roof {
-    ends: [(f64, f64); 2],
-    words: String,
-    /// Where the label begins, and its angle in radians.
-    at: (f64, f64),
-    angle: f64,
-}
-
-impl Roof {
-    /// The area of the label as squares, one for each letter.
-    fn squares(&self) -> impl Iterator<Item = Rect> {
-        let (sine, cosine) = self.angle.sin_cos();
-        let letters = self.words.chars().count();
-        let width = labels::width_px(&self.words);
-        (0..letters).map(move |index| {
-            let along = (index as f64 + 0.5) * width / letters as f64;
-            let middle = -0.35 * TEXT_PX;
-            Rect::around(
-                self.at.0 + along * cosine - middle * sine,
-                self.at.1 + along * sine + middle * cosine,
-                0.5 * TEXT_PX,
-            )
-        })
-    }
-}
-
-/// The slopes of memory and the level of arithmetic within the plot.
-fn roof_lines(area: &PlotArea, x: &Axis, y: &Axis, roofs: &Roofs) -> Vec<Roof> {
-    let (left, right) = (x.range().low(), x.range().high());
-    let top = roofs.peak_gflop_per_s.unwrap_or_else(|| y.range().high());
-    let place = |intensity: f64, rate: f64| Some((x.at(intensity)?, y.at(rate)?));
-    // On logarithmic axes all bandwidths have the same slope.
-    let angle = (y.px_per_e() / x.px_per_e()).atan();
-    let slopes = roofs.bandwidths.iter().enumerate().filter_map(|(index, (bandwidth, name))| {
-        let (from, to) = (left.max(y.range().low() / bandwidth), right.min(top / bandwidth));
-        let ends = [place(from, from * bandwidth)?, place(to, to * bandwidth)?];
-        // The label of the lower slope stands below it, so that the labels of two near slopes do not overlap.
-        let beside = if index == 0 { -6.0 } else { 16.0 };
-        let at = (
-            ends[0].0 + 8.0 * angle.cos() - beside * angle.sin(),
-            ends[0].1 + 8.0 * angle.sin() + beside * angle.cos(),
-        );
-        (from < to).then(|| Roof { ends, words: format!("{} GB/s {name}", three_digits(*bandwidth)), at, angle })
-    });
-    let level = roofs.peak_gflop_per_s.and_then(|peak| {
-        let from = if roofs.bandwidths.is_empty() { left } else { roofs.ridges().fold(right, f64::min).max(left) };
-        let ends = [place(from, peak)?, place(right, peak)?];
-        let words = format!("FP32 peak {} GFLOP/s", three_digits(peak));
-        let at = (area.right() - labels::width_px(&words), ends[1].1 + 17.0);
-        Some(Roof { ends, words, at, angle: 0.0 })
-    });
-    slopes.chain(level).collect()
-}
-
-fn draw_roof(roof: &Roof) -> Markup {
-    let [(x1, y1), (x2, y2)] = roof.ends;
-    let (at_x, at_y) = roof.at;
-    html! {
-        line x1=(px(x1)) y1=(px(y1)) x2=(px(x2)) y2=(px(y2)) {}
-        text transform={ "translate(" (px(at_x)) " " (px(at_y)) ") rotate(" (px(roof.angle.to_degrees())) ")" } {
-            (roof.words)
-        }
     }
 }
 

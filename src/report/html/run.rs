@@ -37,31 +37,54 @@ pub(super) fn parallel(result: &RunResult, parallel: &Parallel) -> Markup {
     }
 }
 
-/// Seconds of each phase, as bars of the cold total.
+/// Seconds of each phase, as bars of the cold total; those without a time in a line below.
 pub(super) fn phases(result: &RunResult) -> Markup {
     let total_s = result.phases.cold_total_s.value().copied().unwrap_or(f64::NAN);
     let mut notes = Notes::default();
     let mut rows = Vec::new();
+    let mut missing: Vec<(&str, Vec<&str>)> = Vec::new();
     for (name, phase) in summary::phases(result) {
+        if let Measured::Missing { reason } = phase {
+            match missing.iter_mut().find(|(known, _)| known == reason) {
+                Some((_, names)) => names.push(name),
+                None => missing.push((reason, vec![name])),
+            }
+            continue;
+        }
         let bar = html! {
             svg class="bar" width="100%" height="14" aria-hidden="true" {
                 @if let Some(seconds) = phase.value() {
-                    rect class="forward" y="2" height="10" width=(percent(*seconds, total_s)) {}
+                    rect class="forward" y="2" height="10" rx="2" width=(percent(*seconds, total_s)) {}
                 }
             }
         };
-        let cells = [text(name), bar, text(notes.or_mark(phase, three_digits))];
+        let name = table::explained(phase_figure(name), name);
+        let cells = [name, bar, text(notes.or_mark(phase, three_digits))];
         rows.push(table::row("", &PHASE_COLUMNS, &cells));
     }
     html! {
         (table::with_rows("Seconds of each phase; upload is a part of train", "bars", &PHASE_COLUMNS, rows))
         (table::notes(&notes))
+        @for (reason, names) in &missing { p class="note" { (names.join(", ")) ": n/a (" (reason) ")" } }
+    }
+}
+
+/// The name under which a phase is explained: some phases share theirs with a figure.
+fn phase_figure(name: &'static str) -> &'static str {
+    match name {
+        "adapter" => "adapter phase",
+        "device" => "device phase",
+        "check" => "check phase",
+        other => other,
     }
 }
 
 /// What each training used of the machine.
 pub(super) fn load(result: &RunResult) -> Markup {
-    table::of(&loads::table(result), "What each training used, evaluations left out", "cards")
+    html! {
+        (table::with_values(&loads::table(result), "What each training used, evaluations left out", "cards"))
+        (table::behind("Memory, sensors and energy", &table::facts(loads::facts(result))))
+    }
 }
 
 /// This run among the published ones.

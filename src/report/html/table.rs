@@ -1,5 +1,6 @@
 //! Tables of the page. On narrow screens each row becomes a block whose cells show the headings of their columns.
 
+use crate::report::explain;
 use crate::report::layout;
 use crate::report::numbers::Notes;
 use maud::{Markup, html};
@@ -29,6 +30,35 @@ pub(super) fn text(text: impl AsRef<str>) -> Markup {
 /// A table of text cells with its emphasised rows and its notes.
 pub(super) fn of(table: &layout::Table, caption: &str, class: &str) -> Markup {
     html! { (without_notes(table, caption, class)) (notes(&table.notes)) }
+}
+
+/// A table of text cells without the columns in which no row has a value; why stands in a line below it.
+pub(super) fn with_values(table: &layout::Table, caption: &str, class: &str) -> Markup {
+    let is_empty = |column: &usize| {
+        !table.rows.is_empty()
+            && table.rows.iter().all(|row| row.get(*column).is_none_or(|cell| cell.starts_with("n/a")))
+    };
+    let (without, with): (Vec<usize>, Vec<usize>) = (0..table.columns.len()).partition(is_empty);
+    let kept = layout::Table {
+        columns: with.iter().map(|column| table.columns[*column]).collect(),
+        rows: table.rows.iter().map(|row| with.iter().map(|column| row[*column].clone()).collect()).collect(),
+        emphasised: table.emphasised,
+        notes: Notes::default(),
+    };
+    // A reason that no cell refers to any more stands with the names of its columns.
+    let refers = |rows: &[Vec<String>], mark: &str| rows.iter().flatten().any(|cell| cell.ends_with(mark));
+    let columns_of = |mark: &str| -> Vec<String> {
+        let of_mark = without.iter().filter(|column| table.rows[0][**column].strip_prefix("n/a") == Some(mark));
+        of_mark.map(|column| table.columns[*column].0.replace('\n', " ")).collect()
+    };
+    html! {
+        @if !with.is_empty() { (without_notes(&kept, caption, class)) }
+        @for (mark, reason) in table.notes.iter() {
+            @let columns = if table.rows.is_empty() { Vec::new() } else { columns_of(&mark) };
+            @if refers(&kept.rows, &mark) { p class="note" { (mark) " n/a (" (reason) ")" } }
+            @if !columns.is_empty() { p class="note" { (columns.join(", ")) ": n/a (" (reason) ")" } }
+        }
+    }
 }
 
 /// A table of text cells with its emphasised rows.
@@ -66,9 +96,21 @@ fn head(columns: &[Column]) -> Markup {
         thead role="rowgroup" {
             tr role="row" {
                 @for column in columns {
-                    th role="columnheader" scope="col" class=(column.class) { (column.heading) }
+                    th role="columnheader" scope="col" class=(column.class) {
+                        (explained(column.heading, column.heading))
+                    }
                 }
             }
+        }
+    }
+}
+
+/// `text` with the explanation of `figure` as its tooltip, if there is one.
+pub(super) fn explained(figure: &str, text: &str) -> Markup {
+    html! {
+        @match explain::figure(figure) {
+            Some(figure) => abbr title=(explain::tooltip(figure)) { (text) },
+            None => (text),
         }
     }
 }
@@ -93,7 +135,7 @@ pub(super) fn facts(rows: impl IntoIterator<Item = (&'static str, String)>) -> M
     html! {
         dl {
             @for (name, text) in rows {
-                dt { (name) }
+                dt { (explained(name, name)) }
                 dd { (text) }
             }
         }

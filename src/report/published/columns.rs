@@ -286,3 +286,17 @@ fn ratio_of(part: Measured<f64>, whole: Measured<f64>) -> Measured<f64> {
         (missing @ Measured::Missing { .. }, _) | (_, missing) => missing,
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::report::explain;
+
+    #[test]
+    fn every_column_is_explained_by_its_heading_and_by_its_key() {
+        for column in &COLUMNS {
+            let by_heading = explain::figure(column.heading);
+            assert!(by_heading.is_some() && by_heading == explain::figure(column.key), "{:?}", column.heading);
+        }
+    }
+}

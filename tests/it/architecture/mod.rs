@@ -50,8 +50,8 @@ const ROOMS: &[Room] = &rooms! {
         "run_result" "mod"
     ] "the versioned schema of results"
     "report" [
-        "numbers" "layout" "work" "account" "differences" "devices" "load" "parallel" "peaks" "profile" "published"
-        "sweep" "tuning" "summary" "answer" "card" "compare" "trace" "html" "text" "mod"
+        "numbers" "layout" "explain" "work" "account" "differences" "devices" "load" "parallel" "peaks" "profile"
+        "published" "sweep" "tuning" "summary" "answer" "card" "compare" "trace" "html" "text" "mod"
     ] "results as text, tables, HTML, traces"
     "check" ["tolerance" "mod"] "the comparison with the reference before any timing"
     "peaks" [
@@ -69,7 +69,8 @@ const ROOMS: &[Room] = &rooms! {
         "host" "sensor" "accumulator" "environment" "nvml" "sysfs" "energy" "powercap" "sampler" "probe" "mod"
     ] "NVML, sysfs, powercap, procfs, and the sampler that reads them"
     "cli" [
-        "input" "markdown_regions" "site" "stopping" "system" "terminal" "doctor" "format" "manual" "interrupt" "locate"
+        "input" "markdown_regions" "site" "stopping" "system" "terminal" "doctor" "explain" "format" "manual" "interrupt"
+        "locate"
         "no_gpu" "output" "dataset" "flags" "progress" "result_files" "serve" "cache" "compare" "data" "report" "table" "pipeline_cache" "peaks" "run_args" "tune"
         "subject" "cpu" "data_parallel" "session" "all" "list" "sweep" "target" "run" "mod"
     ] "the terminal program: one file for each verb, with its arguments"
