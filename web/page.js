@@ -144,8 +144,7 @@ async function filesBeside() {
 
 // A run.
 
-function runEvent(text) {
-  const event = JSON.parse(text);
+function runEvent(event) {
   if (!running) return;
   running.heard = performance.now();
   $("silence").hidden = true;

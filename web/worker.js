@@ -62,7 +62,7 @@ const calls = {
   },
   async run({ request, device }) {
     const { told } = await host(device);
-    const onEvent = (text) => postMessage({ event: text });
+    const onEvent = (text) => postMessage({ event: JSON.parse(text) });
     return JSON.parse(await gpubench.run(JSON.stringify(request), JSON.stringify(told), onEvent, turn));
   },
   show: ({ result }) => JSON.parse(gpubench.show(result)),

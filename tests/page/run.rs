@@ -53,9 +53,12 @@ pub fn a_quick_run_shows_its_result_and_the_program_reads_it(site: &Site) {
     visit.until("a rate", 90, "return document.getElementById('rate').innerText !== '–'");
     assert!(visit.shows("#digits-tiles") && visit.text("#digits-text").contains("of 20 test digits read right"));
     assert!(visit.run("return document.activeElement.id", &[]) == json!("progress-title"));
+    let longest_before = milliseconds(&visit, "return longest");
     visit.pictures("during");
+    // Pictures resize the page, which lays it out anew.
+    visit.run("longest = 0", &[]);
     assert_eq!(visit.result_title(180), "Result");
-    let longest = milliseconds(&visit, "return longest");
+    let longest = milliseconds(&visit, "return longest").max(longest_before);
     assert!(longest < 100.0, "the page stood still for {longest} ms");
 
     let report = visit.run("return document.getElementById('report').shadowRoot.innerHTML", &[]);
