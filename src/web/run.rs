@@ -217,6 +217,9 @@ impl Run<'_> {
             if observer.stop_requested() { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
         };
         match peaks::measure_until(adapters, adapter, deadline, &mut progress).await {
+            Ok(peaks) if peaks.figures.iter().all(|figure| figure.median.value().is_none()) => {
+                Measured::missing("a quick run had no time left for them")
+            }
             Ok(peaks) => {
                 let mut peaks = Peaks { measured_utc: self.host.now_utc.clone(), ..peaks };
                 peaks.subject.adapter = self.host.name_adapter(adapter).name;
