@@ -5,8 +5,8 @@ use pulp::{Arch, Scalar, Simd, WithSimd};
 /// Values of a block: a register of AVX-512, two of AVX2, four of NEON.
 pub const LANES: usize = 16;
 
-/// Whether kernels are compiled for scalar arithmetic. WebAssembly selects its instructions when it is compiled, so that
-/// they would only lengthen a module with SIMD.
+/// Whether kernels are compiled for scalar arithmetic. WebAssembly selects its instructions when it is compiled, so
+/// that they would only lengthen a module with SIMD.
 const SCALAR: bool = !cfg!(target_feature = "simd128");
 
 /// Sixteen values in memory.

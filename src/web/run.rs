@@ -26,8 +26,8 @@ const END_S: f64 = 42.0;
 const PEAKS_S: f64 = 4.0;
 /// Profiled steps of a quick run at least.
 const LEAST_STEPS: u32 = 5;
-/// Steps that a profile of n slow steps runs, as `STEPS_EACH` n + `STEPS_BEFORE`: warm-up, calibration, and steps without
-/// timestamps beside the profiled ones.
+/// Steps that a profile of n slow steps runs, as `STEPS_EACH` n + `STEPS_BEFORE`: warm-up, calibration, and steps
+/// without timestamps beside the profiled ones.
 const STEPS_EACH: f64 = 2.0;
 const STEPS_BEFORE: f64 = 12.0;
 /// Figures of an adapter's peaks: bandwidths are measured in several working sets.
@@ -183,8 +183,8 @@ impl Run<'_> {
         Some(trained)
     }
 
-    /// The steps to profile and the end of the peaks, so that a quick run ends in time: the profile opens a device of its
-    /// own and compiles again.
+    /// The steps to profile and the end of the peaks, so that a quick run ends in time: the profile opens a device of
+    /// its own and compiles again.
     fn second_stage(&self, result: &RunResult, steps: u32) -> (u32, Option<Instant>) {
         let timed =
             result.repeats.last().and_then(|last| Some(*last.train_s.value()? / f64::from(last.steps().max(1))));

@@ -125,7 +125,9 @@ fn tab_to(visit: &Visit, id: &str) -> Vec<String> {
 
 /// Notes in the page when shaders were compiled, when the first figure, the result and the end of the run were shown.
 const CLOCKS: &str = "window.clocks = {};
-    const note = (name, reached) => { if (!(name in clocks) && reached) clocks[name] = performance.now() - clocks.click; };
+    const note = (name, reached) => {
+      if (!(name in clocks) && reached) clocks[name] = performance.now() - clocks.click;
+    };
     const shown = (id) => !document.getElementById(id).hidden;
     document.getElementById('quick').addEventListener('click', () => { clocks.click = performance.now(); });
     new MutationObserver(() => {
@@ -153,7 +155,8 @@ pub fn a_quick_run_ends_in_time(site: &Site) {
     assert_eq!(visit.run("return document.getElementById('bar').value", &[]), 1);
     assert!(figure - compiled < 2.0 && result < 35.0 && end < 45.0, "after the click: {times}");
     let (_, result) = visit.download();
-    assert!(result.profile.value().is_some() && result.peaks.value().is_some());
+    let no_time = result.peaks.reason().is_some_and(|reason| reason.contains("no time left"));
+    assert!(result.profile.value().is_some() && (no_time || result.peaks.value().is_some()));
     visit.pictures("result");
     visit.assert_clean();
 }
