@@ -21,7 +21,7 @@ pub fn card(result: &RunResult, file: Option<&str>, width: u16) -> String {
     let mut facts: Facts = problem(result).into_iter().collect();
     facts.push(("device", format!("{}, {}", answer.device, answer.driver)));
     if sweep::without_training(result).is_none() {
-        facts.extend([("spread", spread(&answer, result)), ("check", check(&answer))]);
+        facts.extend([("spread", spread(&answer, result)), ("error", error(&answer))]);
         match (answer.verdict.reason(), answer.heaviest.reason()) {
             (Some(_), Some(reason)) => facts.push(("profile", format!("n/a ({reason})"))),
             _ => facts.extend([("bound by", bound(&answer)), ("kernels", kernels(&answer))]),
@@ -74,12 +74,16 @@ fn spread(answer: &Answer<'_>, result: &RunResult) -> String {
     }
 }
 
-fn check(answer: &Answer<'_>) -> String {
-    match &answer.check {
-        Measured::Value(true) => "passed: kernels and training steps agree with the reference".to_owned(),
-        Measured::Value(false) => "FAILED: -v names what disagrees with the reference".to_owned(),
-        Measured::Missing { reason } => format!("n/a ({reason})"),
-    }
+/// "0.92 %, check passed: kernels and training steps agree with the reference".
+fn error(answer: &Answer<'_>) -> String {
+    let on = answer.other_data.map_or_else(String::new, |data| format!(" ({data})"));
+    let error = figure(answer.test_error_pct, |rate| format!("{rate:.2} % of the test images{on}"));
+    let check = match &answer.check {
+        Measured::Value(true) => "check passed".to_owned(),
+        Measured::Value(false) => "check FAILED (-v)".to_owned(),
+        Measured::Missing { reason } => format!("check n/a ({reason})"),
+    };
+    format!("{error}, {check}")
 }
 
 fn bound(answer: &Answer<'_>) -> String {

@@ -25,7 +25,7 @@ pub(super) fn headline_parts(result: &RunResult) -> (Vec<&'static str>, String) 
     let rate =
         summary.images_per_s.value().map_or_else(String::new, |rate| format!("{} images/s: ", three_digits(*rate)));
     let time = or_reason(&summary.train_s, |time| format!("{} s", three_digits(*time)));
-    let cut = if result.cut_short_after_s().is_some() { ", cut short by the time limit" } else { "" };
+    let cut = if result.cut_short_after_s().is_some() { ", cut short" } else { "" };
     let error = finite(&summary.test_error_pct, |rate| format!("{rate:.2} %"));
     let data = other_data(result).map_or_else(String::new, |data| format!(" ({data})"));
     (result.stamps(), format!("{rate}{} in {time}{cut}, test error {error}{data}", work::on_data(result)))
