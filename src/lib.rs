@@ -21,7 +21,7 @@
 //! | [`check`] | the comparison with the reference before any timing |
 //! | [`peaks`] | measured peaks of an adapter |
 //! | [`mod@bench`] | the protocol: check, train, evaluate, profile, validate; searches by measurement |
-//! | `cpu` | the same training on the host's cores: SIMD kernels and their target |
+//! | [`cpu`] | the same training on the host's cores: SIMD kernels and their target |
 //! | `telemetry` | power, load and memory of the machine |
 //! | `cli` and `web` | the edges: only they and `telemetry` access files, arguments, the terminal or a page |
 //!
@@ -32,7 +32,6 @@ pub mod bench;
 pub mod check;
 #[cfg(not(target_arch = "wasm32"))]
 pub mod cli;
-#[cfg(not(target_arch = "wasm32"))]
 pub mod cpu;
 pub mod data;
 pub mod error;

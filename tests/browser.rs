@@ -3,6 +3,7 @@
 #![cfg(target_arch = "wasm32")]
 
 use gpubench::check;
+use gpubench::cpu::{self, CpuThreads, SimdLevel};
 use gpubench::gpu::{Adapters, Gpu, Needs, Pipelines};
 use gpubench::kernels::layered::layered;
 use gpubench::kernels::{Choice, PLANS};
@@ -54,6 +55,18 @@ async fn five_training_steps_agree_with_the_reference() {
         assert_eq!(report.check.steps.len(), 5);
         assert_eq!(report.check.kernels.len(), plan.training.len());
     }
+}
+
+#[wasm_bindgen_test]
+fn the_processor_agrees_with_the_reference_on_this_thread_alone() {
+    let threads = CpuThreads::start(1, SimdLevel::detect()).expect("there is the current thread");
+    assert_eq!((threads.threads(), threads.level().name()), (1, "simd128"));
+    let config = training_config();
+    for batch in [1, 17, 128] {
+        let failure = cpu::check::check_batch(&threads, &config, batch).expect("the check runs");
+        assert_eq!(failure, "", "batch {batch}");
+    }
+    assert!(CpuThreads::start(2, SimdLevel::detect()).is_err(), "a browser's module has one thread");
 }
 
 #[wasm_bindgen_test]

@@ -1,84 +1,50 @@
 // The page: asks the worker, shows what it answers.
 
-import { Engine } from "./engine.js";
-import { explainMissingWebGpu, explainRefusal, systemHint } from "./support.js";
+import { Comparison } from "./comparison.js";
+import { $, copy, dropZone, field, number, withCode } from "./dom.js";
 import { Drawing } from "./drawing.js";
+import { Earlier } from "./earlier.js";
+import { Engine } from "./engine.js";
+import { Live } from "./live.js";
+import { Results } from "./results.js";
+import { readAddress, request, writeAddress } from "./settings.js";
+import { documentIn, holdsResult } from "./share.js";
+import { explainMissingWebGpu, explainRefusal, systemHint } from "./support.js";
 
-const $ = (id) => document.getElementById(id);
-const FIELDS = ["epochs", "batch", "steps", "seed", "repeat", "dropout", "digits", "profile_steps"];
-const PROFILED_STEPS = 20;
 /** Seconds without a word from the worker after which the page says so. */
 const SILENCE_S = 60;
+const HIDDEN = "the tab was hidden during the run: browsers slow hidden tabs down";
+/** MNIST's numbers of images. */
+const IMAGES = [60000, 10000];
 
 const engine = new Engine();
 const errors = [];
 let seen = null; // what the worker found: version, adapters, limits
 let given = [false, false, false, false]; // which of the four files
 let running = null; // the run at hand
-let lastResult = null; // JSON text
+let wakeLock = null;
 
 addEventListener("error", (event) => errors.push(event.message));
 addEventListener("unhandledrejection", (event) => errors.push(String(event.reason?.message ?? event.reason)));
 
-const number = (value, digits = 0) =>
-  value.toLocaleString("en", { minimumFractionDigits: digits, maximumFractionDigits: digits });
-
-/** `text` as nodes, with flags and addresses set as code. */
-function withCode(text) {
-  return text.split(/((?:--|chrome:\/\/|#enable)[\w#/=-]+)/).map((part, place) => {
-    if (place % 2 === 0) return part;
-    const code = document.createElement("code");
-    code.className = part.startsWith("--") ? "flag" : "";
-    code.textContent = part;
-    return code;
-  });
-}
+const live = new Live();
+const results = new Results(engine);
+const earlier = new Earlier((linked) => open(linked, "An earlier result"));
+const drawing = new Drawing($("canvas"), (pixels) => engine.ask("classify", { pixels }));
+const comparison = new Comparison(engine, () => results.document);
 
 function problem({ title, text, todo }) {
   $("problem-title").textContent = title;
   $("problem-text").textContent = text;
   $("problem-todo").replaceChildren(...withCode(todo));
+  $("problem").classList.add("bad");
   $("problem").hidden = false;
+  $("start").hidden = false;
   errors.push(`${title}: ${text}`);
 }
 
-// Settings: fields, address and request say the same.
-
-function readAddress() {
-  const address = new URLSearchParams(location.search);
-  for (const name of FIELDS) {
-    const field = document.querySelector(`[name=${name}]`);
-    if (address.has(name)) field.value = address.get(name);
-  }
-  if (address.has("data")) document.querySelector("[name=data]").value = address.get("data");
-  if (address.has("device")) $("device-name").value = address.get("device");
-  return address;
-}
-
-function writeAddress() {
-  const address = new URLSearchParams(location.search);
-  for (const name of [...FIELDS, "data"]) {
-    const { value } = document.querySelector(`[name=${name}]`);
-    if (value && !(name === "data" && value === "synthetic")) address.set(name, value);
-    else address.delete(name);
-  }
-  const device = $("device-name").value.trim();
-  if (device) address.set("device", device);
-  else address.delete("device");
-  address.delete("autostart");
-  const text = address.toString();
-  history.replaceState(null, "", text ? `?${text}` : location.pathname);
-}
-
-function request(quick) {
-  const asked = { quick, data: document.querySelector("[name=data]").value };
-  for (const name of FIELDS) {
-    const { value } = document.querySelector(`[name=${name}]`);
-    if (value !== "") asked[name] = Number(value);
-  }
-  asked.profile_steps ??= PROFILED_STEPS;
-  if (asked.profile_steps === 0) delete asked.profile_steps;
-  return asked;
+function enable(enabled) {
+  $("quick").disabled = $("standard").disabled = $("again").disabled = !enabled;
 }
 
 async function showDifferences() {
@@ -90,41 +56,48 @@ async function showDifferences() {
     const others = differences.filter((phrase) => !phrase.startsWith("synthetic"));
     banner.hidden = others.length === 0;
     banner.textContent = `Not the benchmark's own settings: ${[...others, ...data].join("; ")}. The result will be marked non-standard.`;
+    enable(!running);
+    return true;
   } catch (error) {
     banner.hidden = false;
     banner.textContent = error.message;
+    enable(false);
+    return false;
   }
 }
 
 // The device.
 
+/** Makes the processor what trains, and says why. */
+function fallBack(why) {
+  problem(why);
+  $("problem").classList.remove("bad");
+  field("target").value = "cpu";
+  $("quick").textContent = "Measure the processor instead";
+  $("lead").textContent = "This page has no access to a graphics processor. The processor can train the same network, with the same check; the result is labelled as the processor's.";
+  $("adapter").textContent = "This device's processor, one thread of WebAssembly";
+}
+
 async function look() {
-  const missing = explainMissingWebGpu();
-  if (missing) {
-    $("adapter").textContent = "No adapter: this browser offers no WebGPU here.";
-    problem(missing);
-    return;
-  }
   try {
     seen = await engine.ask("look", { device: $("device-name").value });
   } catch (error) {
     $("adapter").textContent = "The program could not be loaded.";
-    problem({ title: "The program could not be loaded", text: error.message, todo: "Reload the page; if that does not help, copy the diagnostics below." });
+    problem({ title: "The program could not be loaded", text: error.message, todo: "Reload the page, or use a newer browser; “Copy diagnostics” below collects what a bug report needs." });
     return;
   }
   $("version").textContent = ` ${seen.version}`;
   $("parameters").textContent = number(seen.parameters);
+  const missing = explainMissingWebGpu();
   const adapter = seen.adapters[0];
-  if (!adapter) {
-    $("adapter").textContent = "No adapter was found.";
-    problem({ title: "The browser has WebGPU, but no adapter", text: "It gives none of this machine's graphics processors to pages.", todo: systemHint() });
-    return;
+  if (missing) {
+    fallBack(missing);
+  } else if (!adapter) {
+    fallBack({ title: "The browser has WebGPU, but no adapter", text: "It gives none of this machine's graphics processors to pages.", todo: systemHint() });
+  } else {
+    $("adapter").textContent = adapter.name;
+    $("software").hidden = !adapter.software;
   }
-  const timestamps = adapter.timestamps === "unsupported" ? "no timestamps" : `timestamps at ${adapter.timestamps.replaceAll("_", " ")}`;
-  $("adapter").textContent = `${adapter.name}, ${timestamps}; the browser's clock ticks every ${number(seen.told.clock_step_ns / 1e3)} us`;
-  $("software").hidden = !adapter.software;
-  $("quick").disabled = false;
-  $("standard").disabled = false;
 }
 
 // Data files.
@@ -148,7 +121,7 @@ async function takeFiles(files) {
     }
   }
   if (given.every(Boolean)) {
-    document.querySelector("[name=data]").value = "files";
+    field("data").value = "files";
     $("files").textContent = "All four files are sound: runs train on them.";
     await showDifferences();
   }
@@ -171,150 +144,115 @@ async function filesBeside() {
 
 // A run.
 
-const PHASES = {
-  peaks: "Measuring what this adapter reaches at best",
-  data: "Getting the digits",
-  device: "Opening the device",
-  compile: "Compiling shaders",
-  check: "Checking every kernel against the reference",
-  "warm up": "Warming up",
-  train: "Training",
-  evaluate: "Testing on digits it has not seen",
-  profile: "Timing each kernel",
-};
-
-function progressEvent(text) {
-  const event = JSON.parse(text);
+function runEvent(event) {
+  if (!running) return;
   running.heard = performance.now();
   $("silence").hidden = true;
-  if (event.phase) {
-    running.phase = event.phase;
-    if (event.phase === "train") running.trainStart = performance.now();
-    if (event.phase === "evaluate" || event.phase === "profile") $("numbers").textContent = "";
-    $("phase").textContent = `${PHASES[event.phase] ?? event.phase} …`;
-  } else if (event.progress) {
-    showProgress(event.progress);
-  } else if (event.epoch) {
-    drawCurve(event.epoch.loss_curve);
-  } else if (event.partial) {
-    running.partial = event.partial;
+  if (event.partial) running.partial = event.partial;
+  else if (event.trained) showTrained(event.trained);
+  else if (event.figure) results.figure(event.figure);
+  else if (event.phase && running.trained) results.second(event.phase);
+  else if (event.phase) live.phase(event.phase);
+  else if (event.progress) live.progress(event.progress);
+  else if (event.losses) live.losses(event.losses);
+  else if (event.digits) live.digits(event.digits);
+  else if (event.guesses) live.guesses(event.guesses);
+}
+
+/** The first stage is done: its result takes the screen, and the second stage extends it. */
+function showTrained(shown) {
+  running.trained = shown;
+  live.end();
+  show(shown, "Result");
+  results.beginSecond(running.click, running.quick);
+}
+
+async function keepAwake() {
+  try {
+    wakeLock = await navigator.wakeLock?.request("screen");
+  } catch {
+    // A browser that refuses may dim the screen; a hidden tab is noted in the result.
   }
-}
-
-function showProgress({ repeat, epoch, step, images_per_s: rate }) {
-  if (running.phase === "evaluate") {
-    running.phase = "train";
-    $("phase").textContent = `${PHASES.train} …`;
-  }
-  running.rate = running.rate ? 0.8 * running.rate + 0.2 * rate : rate;
-  const [done, all] = ([running.step, running.steps] = step);
-  $("bar").value = done / all;
-  const left = ((all - done) * running.batch) / running.rate;
-  const training = repeat[1] > 1 ? `training ${repeat[0]} of ${repeat[1]}, ` : "";
-  const eta = running.quick ? Math.min(left, Math.max(0, 30 - (performance.now() - running.trainStart) / 1e3)) : left;
-  $("numbers").textContent =
-    `${training}epoch ${epoch[0]} of ${epoch[1]}, step ${number(done)} of ${number(all)}, ${number(running.rate)} images/s, about ${duration(eta)} left`;
-}
-
-function duration(seconds) {
-  if (seconds < 120) return `${number(seconds)} s`;
-  return seconds < 7200 ? `${number(seconds / 60)} min` : `${number(seconds / 3600, 1)} h`;
-}
-
-/** Adds the losses of an epoch, or of the part of one that was done, each at its step. */
-function drawCurve(losses) {
-  if (running.step <= running.drawn) [running.curve, running.drawn] = [[], 0];
-  const step = (part) => running.drawn + ((part + 0.5) / losses.length) * (running.step - running.drawn);
-  running.curve.push(...losses.map((loss, part) => [step(part), loss]));
-  running.drawn = running.step;
-  const top = Math.max(...running.curve.map(([, loss]) => loss), 0.1);
-  const point = ([step, loss]) => `${34 + (278 * step) / running.steps},${104 - (92 * loss) / top}`;
-  $("curve-line").setAttribute("points", running.curve.map(point).join(" "));
-  $("curve-top").textContent = top.toFixed(1);
-  $("curve-steps").textContent = `step ${number(running.steps)}`;
-  $("curve").hidden = running.curve.length === 0;
 }
 
 async function start(quick) {
   const asked = request(quick);
-  const now = performance.now();
-  running = { quick, batch: asked.batch ?? 128, rate: 0, heard: now, trainStart: now };
-  Object.assign(running, { curve: [], drawn: 0, step: 0, steps: 1 });
-  $("quick").disabled = $("standard").disabled = true;
+  const digits = asked.data === "files" ? null : asked.digits;
+  const click = performance.now();
+  running = { heard: click, click, quick };
+  enable(false);
+  for (const id of ["start", "problem", "result", "draw"]) $(id).hidden = true;
+  document.querySelectorAll(".tools details").forEach((details) => (details.open = false));
+  $("tools").hidden = $("elsewhere").hidden = true;
   $("cancel").disabled = false;
-  $("problem").hidden = true;
-  $("result").hidden = true;
-  $("curve").hidden = true;
-  $("bar").value = 0;
-  $("numbers").textContent = "";
   $("progress").hidden = false;
-  $("progress-title").focus();
+  const name = asked.target === "cpu" ? "the processor" : seen.adapters[0]?.name;
+  $("progress-title").textContent = `Running on ${name}`;
+  live.begin({ quick, batch: asked.batch ?? 128, testImages: digits ? Math.floor(digits / 6) : IMAGES[1] });
+  scrollTo(0, 0);
+  $("progress-title").focus({ preventScroll: true });
+  keepAwake();
   try {
     if (asked.data === "files" && !given.every(Boolean)) await filesBeside();
     if (document.hidden) engine.tell("warn", { text: HIDDEN });
-    show(await engine.ask("run", { request: asked, device: $("device-name").value }, [], progressEvent));
+    const shown = await engine.ask("run", { request: asked, device: $("device-name").value }, [], runEvent);
+    live.end();
+    finish(shown);
   } catch (error) {
-    if (running.partial) await showPartial(error.message);
-    else problem(explainRefusal(error.message));
+    await failed(error.message);
   } finally {
     running = null;
+    results.endSecond();
     $("progress").hidden = true;
-    $("quick").disabled = false;
-    $("standard").disabled = false;
+    $("tools").hidden = $("elsewhere").hidden = false;
+    wakeLock?.release();
+    wakeLock = null;
+    enable(true);
   }
 }
 
-/** Shows what a worker that was ended had measured. */
-async function showPartial(reason) {
-  const partial = running.partial;
-  partial.status = "partial";
-  partial.reasons = [reason];
-  const result = `${JSON.stringify(partial, null, 2)}\n`;
-  show({ result, ...(await engine.ask("show", { result })) });
-}
-
-function show({ result, stamp, markdown, report }) {
-  lastResult = result;
-  showReport(report);
-  $("result-title").textContent = stamp ? `Result: ${stamp}` : "Result";
-  const link = $("download");
-  if (link.href) URL.revokeObjectURL(link.href);
-  link.href = URL.createObjectURL(new Blob([result], { type: "application/json" }));
-  link.download = `gpubench-${JSON.parse(result).started_utc.replace(/[:.]/g, "")}.json`;
-  $("markdown").onclick = () => copy(markdown, $("copied"));
-  $("result").hidden = false;
-  $("compare").hidden = false;
-  $("draw").hidden = stamp !== "";
-  $("to-draw").hidden = stamp !== "";
-  $("result-title").focus();
+/** Shows the result of a run that ended. */
+function finish(shown) {
+  const extends_ = running.trained !== undefined;
+  const { scrollY } = globalThis;
+  show(shown, "Result");
+  if (extends_) scrollTo(0, scrollY);
+  $("draw").hidden = shown.stamp !== "";
   drawing.clear();
 }
 
-/** Puts the report into a tree of its own, so that its style sheet and the page's do not meet. */
-function showReport(report) {
-  const host = $("report");
-  const root = host.shadowRoot ?? host.attachShadow({ mode: "open" });
-  const style = new CSSStyleSheet();
-  style.replaceSync(seen.reportStyle.replaceAll(":root", ":host"));
-  root.adoptedStyleSheets = [style];
-  root.innerHTML = report;
-}
-
-async function copy(text, status) {
-  try {
-    await navigator.clipboard.writeText(text);
-    status.textContent = "Copied.";
-  } catch {
-    status.textContent = "This browser does not let pages copy: select the text below instead.";
-    const shown = document.createElement("pre");
-    shown.textContent = text;
-    status.append(shown);
+/** Shows what a worker that was ended had measured. */
+async function failed(reason) {
+  if (running.trained) {
+    finish(running.trained);
+    // The network went with the worker.
+    $("draw").hidden = true;
+    $("copied").textContent = `Peaks and profile are missing: ${reason}`;
+  } else if (running.partial) {
+    const partial = { ...running.partial, status: "partial", reasons: [reason] };
+    finish(await engine.ask("show", { result: `${JSON.stringify(partial, null, 2)}\n` }));
+  } else {
+    problem(explainRefusal(reason));
   }
 }
 
-const HIDDEN = "the tab was hidden during the run: browsers slow hidden tabs down";
+function show(shown, title) {
+  const first = $("result").hidden;
+  results.show(shown, title, seen.reportStyle);
+  $("progress").hidden = true;
+  $("start").hidden = true;
+  const result = JSON.parse(shown.result);
+  if (running) earlier.add(result, shown.linked);
+  if (first) {
+    scrollTo(0, 0);
+    $("result-title").focus({ preventScroll: true });
+  }
+}
+
 document.addEventListener("visibilitychange", () => {
-  if (running && document.hidden) engine.tell("warn", { text: HIDDEN });
+  if (!running) return;
+  if (document.hidden) engine.tell("warn", { text: HIDDEN });
+  else keepAwake();
 });
 
 setInterval(() => {
@@ -326,27 +264,45 @@ setInterval(() => {
     `No word from the run for ${number(silent)} s. On a slow adapter that can be; Cancel ends it and keeps what there is.`;
 }, 5000);
 
-$("cancel").addEventListener("click", () => {
-  $("phase").textContent = "Stopping …";
-  $("cancel").disabled = true;
+function cancel(event) {
+  event.target.disabled = true;
+  $(running.trained ? "second-text" : "phase").textContent = "Stopping …";
   engine.tell("stop");
   // A worker stuck in the driver never hears it: then it is ended, and what it last told is kept.
   const cancelled = running;
   setTimeout(() => {
     if (running && running === cancelled) engine.restart("cancelled; the worker did not answer and was ended");
   }, 20_000);
-});
+}
 
-// Comparing, diagnostics.
+// Results from elsewhere.
 
-async function compareWith(file) {
-  const shown = $("comparison");
-  shown.hidden = false;
+/** Shows the document of a result. */
+async function open(text, title) {
+  if (running) return;
   try {
-    shown.textContent = await engine.ask("compare", { first: lastResult, second: await file.text() });
+    const shown = await engine.ask("show", { result: text });
+    $("problem").hidden = true;
+    $("draw").hidden = true;
+    show(shown, title);
   } catch (error) {
-    shown.textContent = `${file.name}: ${error.message}`;
+    refuse(error.message);
   }
+}
+
+function refuse(sentence) {
+  problem({ title: "This link shows no result", text: sentence, todo: "You can measure this device here all the same." });
+}
+
+/** Opens the result in the address's fragment, if it claims to hold one. */
+async function openLink() {
+  if (!holdsResult(location.hash)) return false;
+  try {
+    await open(await documentIn(location.hash), "A result from a link");
+  } catch (error) {
+    refuse(error.message);
+  }
+  return true;
 }
 
 function diagnosticsText() {
@@ -367,34 +323,39 @@ function diagnosticsText() {
   ].join("\n\n");
 }
 
-function dropZone(zone, pick, take) {
-  zone.addEventListener("dragover", (event) => {
-    event.preventDefault();
-    zone.classList.add("over");
-  });
-  zone.addEventListener("dragleave", () => zone.classList.remove("over"));
-  zone.addEventListener("drop", (event) => {
-    event.preventDefault();
-    zone.classList.remove("over");
-    take([...event.dataTransfer.files]);
-  });
-  pick.addEventListener("change", () => take([...pick.files]));
-}
-
-const drawing = new Drawing($("canvas"), (pixels) => engine.ask("classify", { pixels }));
-
 $("quick").addEventListener("click", () => start(true));
+$("again").addEventListener("click", () => start(true));
 $("standard").addEventListener("click", () => start(false));
+$("cancel").addEventListener("click", cancel);
+$("second-cancel").addEventListener("click", cancel);
 $("clear").addEventListener("click", () => drawing.clear());
 $("diagnostics").addEventListener("click", () => copy(diagnosticsText(), $("diagnosed")));
 $("device-name").addEventListener("change", writeAddress);
 document.querySelector(".fields").addEventListener("change", showDifferences);
+addEventListener("hashchange", openLink);
 dropZone($("drop"), $("pick"), takeFiles);
-dropZone($("drop-result"), $("pick-result"), ([file]) => file && compareWith(file));
+// What is dropped beside the zones would make the browser leave the page.
+addEventListener("dragover", (event) => event.preventDefault());
+addEventListener("drop", (event) => {
+  if (event.defaultPrevented) return;
+  event.preventDefault();
+  const files = [...event.dataTransfer.files];
+  if (running || files.length === 0) return;
+  const areResults = files.every(({ name }) => name.endsWith(".json"));
+  $(areResults ? "compare" : "data").open = true;
+  if (areResults) comparison.take(files);
+  else takeFiles(files);
+});
 
-const address = readAddress();
+const { address, problems } = readAddress();
 await look();
-if (seen?.adapters.length) {
-  await showDifferences();
-  if (address.get("autostart") === "1") start(address.get("quick") !== "0" && !address.has("epochs"));
+if (seen) {
+  const valid = await showDifferences();
+  if (problems.length > 0) {
+    problem({ title: "This address holds settings that cannot be used", text: problems.join(" "), todo: "They are left out." });
+  }
+  const opened = await openLink();
+  if (valid && !opened && problems.length === 0 && address.get("autostart") === "1") {
+    start(address.get("quick") !== "0" && !address.has("epochs"));
+  }
 }

@@ -62,23 +62,30 @@ const calls = {
   },
   async run({ request, device }) {
     const { told } = await host(device);
-    const onEvent = (text) => postMessage({ event: text });
-    const result = await gpubench.run(JSON.stringify(request), JSON.stringify(told), onEvent);
-    return { result, ...shown(result) };
+    const onEvent = (text) => postMessage({ event: JSON.parse(text) });
+    return JSON.parse(await gpubench.run(JSON.stringify(request), JSON.stringify(told), onEvent, turn));
   },
-  show: ({ result }) => shown(result),
+  show: ({ result }) => JSON.parse(gpubench.show(result)),
+  read: ({ result }) => void gpubench.show(result),
   stop: () => gpubench.stop(),
   warn: ({ text }) => gpubench.warn(text),
   file: ({ index, name, bytes }) => gpubench.set_file(index, name, new Uint8Array(bytes)),
   differences: ({ request }) => JSON.parse(gpubench.differences(JSON.stringify(request))),
   classify: ({ pixels }) => gpubench.classify(pixels),
-  compare: ({ first, second }) => gpubench.compare(first, second),
+  compare: ({ first, second }) => JSON.parse(gpubench.compare(first, second)),
+  code: ({ text }) => JSON.parse(gpubench.qr_code(text)),
 };
 
-/** What the page shows of a result. */
-function shown(result) {
-  return { stamp: gpubench.stamp(result), markdown: gpubench.markdown(result), report: gpubench.report(result) };
-}
+// A message to oneself: unlike a timer, a browser does not delay it.
+const channel = new MessageChannel();
+const turns = [];
+channel.port1.onmessage = () => turns.shift()();
+
+/** A promise that is resolved after the messages that have arrived so far. */
+const turn = () => new Promise((resolve) => {
+  turns.push(resolve);
+  channel.port2.postMessage(null);
+});
 
 self.addEventListener("message", async ({ data: { id, call, ...values } }) => {
   try {

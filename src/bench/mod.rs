@@ -22,11 +22,11 @@ mod validate;
 
 pub use describe::{adapter as describe_adapter, tool as describe_tool};
 pub use job::{Finished, Job, Setup, initial_result, training_config};
-pub use observer::{Observer, Progress};
+pub use observer::{Observer, Progress, Snapshot};
 pub use pacing::{StepChunk, SubmissionPacer};
 pub use profile_options::{PROFILED_STEPS, ProfileOptions};
 pub use rounds::add_round;
-pub use run::run;
+pub use run::{TrainedRun, run, train_first};
 pub use search::{SWEEP_NOT_REACHED, Sizes, SweepJob, shipped_plan, sweep, tune, tuning_subject};
 pub use stopping::{QUICK_RUN_S, QUICK_TRAIN_S};
 pub use target::{AdapterTarget, DataParallelTarget, Device, OpenedDataParallel, OpenedDevice, Split};

@@ -2,6 +2,7 @@
 
 use crate::error::Result;
 use crate::result::RunResult;
+use crate::trainer::Metrics;
 
 /// The progress of a run.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -18,6 +19,17 @@ pub struct Progress {
     pub last_epoch: Option<(f64, f64)>,
 }
 
+/// The state of a training between two steps.
+#[derive(Debug, Clone, Copy)]
+pub struct Snapshot<'a> {
+    /// Steps of this training that were done before the current epoch.
+    pub first_step: u32,
+    /// Loss and correct predictions of each step of the current epoch so far.
+    pub metrics: &'a [Metrics],
+    /// The parameters, in the model's layout.
+    pub parameters: &'a [f32],
+}
+
 /// Observes a run: shows its progress, stores its result, may stop it.
 pub trait Observer {
     /// A phase of the run begins: "compile", "check", ...
@@ -26,6 +38,13 @@ pub trait Observer {
     fn progress(&mut self, progress: &Progress);
     /// Blocks for `seconds`, or until a stop is requested. Does nothing by default, as where blocking is impossible.
     fn wait(&mut self, _seconds: f64) {}
+    /// Whether the observer wants a [`Snapshot`] now, within an epoch or at its end; never by default. Within an epoch
+    /// the submitted steps are finished first, and the training's clock stands still until the observer has taken it.
+    fn wants_snapshot(&self, _at_end_of_epoch: bool) -> bool {
+        false
+    }
+    /// The snapshot that the observer wanted.
+    fn snapshot(&mut self, _snapshot: &Snapshot<'_>) {}
     /// Whether the run should stop after the current steps.
     fn stop_requested(&self) -> bool;
     /// Stores the result so far.

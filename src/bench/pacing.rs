@@ -54,7 +54,7 @@ pub struct StepChunk {
     pub duration_s: f64,
 }
 
-/// Encodes the steps 0 .. `count` with `encode`, submits them, and calls `report` for each finished submission; a break
+/// Encodes `steps` with `encode`, submits them, and calls `report` for each finished submission; a break
 /// from `report` stops further submissions. The host's activities are recorded in `host_timeline`.
 ///
 /// # Errors
@@ -62,43 +62,43 @@ pub struct StepChunk {
 /// device.
 pub async fn submit_paced(
     gpu: &Gpu,
-    count: u32,
+    steps: Range<u32>,
     pacer: &mut SubmissionPacer,
     host_timeline: &mut HostTimeline,
     encode: impl Fn(Range<u32>) -> Result<EncodedCommands>,
     mut report: impl FnMut(StepChunk) -> ControlFlow<()>,
 ) -> Result<()> {
     let mut pending: VecDeque<(Submission, Range<u32>)> = VecDeque::new();
-    let mut next = 0;
+    let mut next = steps.start;
     let mut stopped = false;
     let mut last = Instant::now();
     loop {
-        while !stopped && next < count && pending.len() < IN_FLIGHT {
-            let steps = next..count.min(next + pacer.steps);
-            next = steps.end;
-            let (in_flight, first) = (!pending.is_empty(), Some(steps.start));
+        while !stopped && next < steps.end && pending.len() < IN_FLIGHT {
+            let part = next..steps.end.min(next.saturating_add(pacer.steps));
+            next = part.end;
+            let (in_flight, first) = (!pending.is_empty(), Some(part.start));
             let interval = host_timeline.begin();
-            let encoded = encode(steps.clone())?;
+            let encoded = encode(part.clone())?;
             host_timeline.end(interval, Activity::Encode, in_flight, first);
             let interval = host_timeline.begin();
             let submission = gpu.submit_encoded(encoded);
             // In flight from the start of the call: some drivers execute the commands inside it.
             host_timeline.end(interval, Activity::Submit, true, first);
-            pending.push_back((submission, steps));
+            pending.push_back((submission, part));
         }
-        let Some((submission, steps)) = pending.pop_front() else {
+        let Some((submission, part)) = pending.pop_front() else {
             return if stopped { Err(Error::Interrupted) } else { Ok(()) };
         };
         let interval = host_timeline.begin();
         gpu.wait(submission).await?;
-        host_timeline.end(interval, Activity::Wait, true, Some(steps.start));
+        host_timeline.end(interval, Activity::Wait, true, Some(part.start));
         let duration_s = last.elapsed().as_secs_f64();
         last = Instant::now();
-        let chunk = StepChunk { first: steps.start, steps: steps.end - steps.start, duration_s };
+        let chunk = StepChunk { first: part.start, steps: part.end - part.start, duration_s };
         pacer.observe(chunk.steps, duration_s);
         let interval = host_timeline.begin();
         stopped |= report(chunk).is_break();
-        host_timeline.end(interval, Activity::Report, !pending.is_empty(), Some(steps.start));
+        host_timeline.end(interval, Activity::Report, !pending.is_empty(), Some(part.start));
     }
 }
 

@@ -26,26 +26,79 @@ pub async fn run(
     result: &mut RunResult,
     observer: &mut dyn Observer,
 ) -> Result<Finished> {
-    let outcome: Result<Finished> = async {
-        let config = training_config(&result.settings);
-        config.fits(job.dataset)?;
-        let opened = target.open(job, &config, result, observer).await?;
-        observer.checkpoint(result)?;
-        observer.phase("check");
-        run_check(&opened, result).await?;
-        observer.checkpoint(result)?;
-        let trained = train_repeats(job, &opened, &config, result, observer).await?;
-        let finished = finish(job, &opened, trained, result, observer).await?;
+    let outcome = async {
+        let trained = check_and_train(target, job, result, observer).await?;
+        let finished = trained.profile(job, result, observer).await?;
         validate(result);
         Ok(finished)
+    };
+    let outcome = outcome.await;
+    end(outcome, result, observer)
+}
+
+/// As [`run`], but for the profile, which [`TrainedRun::profile`] takes afterwards: the result is complete without it.
+///
+/// # Errors
+/// As [`run`].
+pub async fn train_first<'a, T: TrainingTarget>(
+    target: &'a T,
+    job: &Job<'_>,
+    result: &mut RunResult,
+    observer: &mut dyn Observer,
+) -> Result<TrainedRun<T::Opened<'a>>> {
+    let outcome = check_and_train(target, job, result, observer).await;
+    if outcome.is_ok() {
+        validate(result);
     }
-    .await;
+    end(outcome, result, observer)
+}
+
+/// Records how a run ended.
+fn end<T>(outcome: Result<T>, result: &mut RunResult, observer: &mut dyn Observer) -> Result<T> {
     if let Err(error) = &outcome {
         result.status = if *error == Error::Interrupted { Status::Partial } else { Status::Failed };
         result.reasons = vec![error.to_string()];
     }
     observer.checkpoint(result)?;
     outcome
+}
+
+async fn check_and_train<'a, T: TrainingTarget>(
+    target: &'a T,
+    job: &Job<'_>,
+    result: &mut RunResult,
+    observer: &mut dyn Observer,
+) -> Result<TrainedRun<T::Opened<'a>>> {
+    let config = training_config(&result.settings);
+    config.fits(job.dataset)?;
+    let opened = target.open(job, &config, result, observer).await?;
+    observer.checkpoint(result)?;
+    observer.phase("check");
+    run_check(&opened, result).await?;
+    observer.checkpoint(result)?;
+    let trained = train_repeats(job, &opened, &config, result, observer).await?;
+    Ok(TrainedRun { opened, trained })
+}
+
+/// A run whose timed trainings are done, on the device that trained.
+pub struct TrainedRun<O> {
+    opened: O,
+    trained: train::Trained,
+}
+
+impl<O: OpenedTarget> TrainedRun<O> {
+    /// The trained parameters, in the model's layout.
+    pub fn parameters(&self) -> &[f32] {
+        &self.trained.parameters
+    }
+
+    /// Takes the profile if the job has one, compares it with the job's peaks, and returns the run's outputs.
+    ///
+    /// # Errors
+    /// [`Error::Interrupted`] if the observer stopped it, or the device's error.
+    pub async fn profile(self, job: &Job<'_>, result: &mut RunResult, observer: &mut dyn Observer) -> Result<Finished> {
+        finish(job, &self.opened, self.trained, result, observer).await
+    }
 }
 
 /// Profiles after the timed trainings if the job has a profile, and returns the run's outputs.

@@ -58,7 +58,7 @@ pub(super) async fn time_steps(
         }
         if done || observer.stop_requested() { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
     };
-    match submit_paced(prepared.gpu, u32::MAX, pacer, &mut host_timeline, encode, report).await {
+    match submit_paced(prepared.gpu, 0..u32::MAX, pacer, &mut host_timeline, encode, report).await {
         Err(Error::Interrupted) if done => {}
         ended => return ended,
     }

@@ -1,7 +1,7 @@
 //! One timed training: upload, epochs, evaluations.
 
 use super::host_timeline::{Activity, HostTimeline};
-use super::observer::{Observer, Progress};
+use super::observer::{Observer, Progress, Snapshot};
 use super::pacing::StepChunk;
 use super::probe::Probe;
 use super::stopping::QuickLimit;
@@ -185,56 +185,17 @@ async fn train_epoch(
 ) -> Result<bool> {
     training.probe.resume();
     let start = Instant::now();
-    let before = clock.steps_done;
-    let schedule = training.config.training;
-    let mut quick = result.settings.quick.value.then(|| training.quick_limit(clock.train_s));
-    let soak_s = soak_s(result);
-    let totals = (
-        (training.repeat + 1, result.settings.repeat.value.max(training.repeat + 1)),
-        // A soak has no known number of epochs: its progress is that of the current epoch.
-        if soak_s.is_some() { (epoch + 1, epoch + 1) } else { (epoch + 1, schedule.epochs) },
-        if soak_s.is_some() { before + steps } else { training.total_steps(result) },
-    );
-    clock.host_timeline.first_step = before;
+    let first_step = clock.steps_done;
+    clock.host_timeline.first_step = first_step;
     engine.begin_epoch(epoch, &mut clock.host_timeline).await?;
-    let mut samples: Vec<Sample> = Vec::new();
-    let mut out_of_time = false;
-    let last_epoch = last_repeat(result)?.epochs.last().map(|epoch| {
-        (
-            epoch.train_loss.value().copied().unwrap_or(f64::NAN),
-            epoch.test_error_pct.value().copied().unwrap_or(f64::NAN),
-        )
-    });
-    let mut report = |chunk: StepChunk| {
-        let first_step = before + chunk.first;
-        // To the microsecond: more digits would be noise, and there may be thousands of samples.
-        let duration_s = (chunk.duration_s * 1e6).round() / 1e6;
-        samples.push(Sample { epoch: epoch + 1, first_step, steps: chunk.steps, duration_s });
-        let images = f64::from(chunk.steps * schedule.batch);
-        observer.progress(&Progress {
-            repeat: totals.0,
-            epoch: totals.1,
-            step: (first_step + chunk.steps, totals.2),
-            images_per_s: images / chunk.duration_s,
-            last_epoch,
-        });
-        let elapsed_s = start.elapsed().as_secs_f64();
-        out_of_time = quick.as_mut().is_some_and(|quick| quick.reached(elapsed_s, images, chunk.duration_s));
-        if out_of_time || observer.stop_requested() { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
-    };
-    let driven = engine.steps(steps, &mut clock.host_timeline, &mut report).await;
-    let steps_done: u32 = samples.iter().map(|sample| sample.steps).sum();
-    last_repeat(result)?.samples.append(&mut samples);
-    if !(driven == Err(Error::Interrupted) && out_of_time) {
-        driven?;
-    }
+    let ended = train_steps(engine, training, (epoch, steps, start), clock, result, observer).await?;
     let interval = clock.host_timeline.begin();
-    let sums = engine.step_metrics(steps_done).await?;
+    let sums = engine.step_metrics(ended.steps).await?;
     clock.host_timeline.end(interval, Activity::Readback, false, None);
-    let train_s = start.elapsed().as_secs_f64();
+    let train_s = start.elapsed().as_secs_f64() - ended.paused_s;
     training.probe.pause();
     clock.train_s += train_s;
-    clock.steps_done += steps_done;
+    clock.steps_done += ended.steps;
 
     observer.phase("evaluate");
     let start = Instant::now();
@@ -242,11 +203,112 @@ async fn train_epoch(
     let tested = engine.evaluate(&mut stop).await?;
     clock.evaluate_s += start.elapsed().as_secs_f64();
     last_repeat(result)?.epochs.push(epoch_record(epoch, train_s, &sums, &tested));
+    if observer.wants_snapshot(true) {
+        observer.snapshot(&Snapshot { first_step, metrics: &sums, parameters: &engine.parameters().await? });
+    }
+    let soak_s = soak_s(result);
     if soak_s.is_none() || clock.last_checkpoint.elapsed().as_secs_f64() >= SOAK_CHECKPOINT_S {
         observer.checkpoint(result)?;
         clock.last_checkpoint = Instant::now();
     }
-    Ok(out_of_time || soak_s.is_some_and(|limit_s| clock.train_s >= limit_s))
+    Ok(ended.out_of_time || soak_s.is_some_and(|limit_s| clock.train_s >= limit_s))
+}
+
+/// The steps of an epoch that were trained.
+struct TrainedSteps {
+    /// Their number.
+    steps: u32,
+    /// Whether the time limit of a quick run ended them.
+    out_of_time: bool,
+    /// Seconds in which the clock stood still.
+    paused_s: f64,
+}
+
+/// Trains the steps of the epoch that began at `start`, and appends their samples to the result.
+async fn train_steps(
+    engine: &mut impl TrainingEngine,
+    training: &Training<'_>,
+    (epoch, steps, start): (u32, u32, Instant),
+    clock: &mut TrainingClock,
+    result: &mut RunResult,
+    observer: &mut dyn Observer,
+) -> Result<TrainedSteps> {
+    let first_step = clock.steps_done;
+    let mut quick = result.settings.quick.value.then(|| training.quick_limit(clock.train_s));
+    let so_far = progress_before(training, (epoch, steps), first_step, result)?;
+    let mut samples: Vec<Sample> = Vec::new();
+    let mut ended = TrainedSteps { steps: 0, out_of_time: false, paused_s: 0.0 };
+    let driven = loop {
+        let mut pause = false;
+        let mut report = |chunk: StepChunk| {
+            let first_step = first_step + chunk.first;
+            // To the microsecond: more digits would be noise, and there may be thousands of samples.
+            let duration_s = (chunk.duration_s * 1e6).round() / 1e6;
+            samples.push(Sample { epoch: epoch + 1, first_step, steps: chunk.steps, duration_s });
+            let images = f64::from(chunk.steps * training.config.training.batch);
+            let step = (first_step + chunk.steps, so_far.step.1);
+            observer.progress(&Progress { step, images_per_s: images / chunk.duration_s, ..so_far });
+            let elapsed_s = start.elapsed().as_secs_f64();
+            ended.out_of_time = quick.as_mut().is_some_and(|quick| quick.reached(elapsed_s, images, chunk.duration_s));
+            pause |= observer.wants_snapshot(false);
+            let stop = ended.out_of_time || pause || observer.stop_requested();
+            if stop { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
+        };
+        let driven = engine.steps(ended.steps..steps, &mut clock.host_timeline, &mut report).await;
+        ended.steps = samples.iter().map(|sample| sample.steps).sum();
+        if driven != Err(Error::Interrupted) || !pause || ended.out_of_time || observer.stop_requested() {
+            break driven;
+        }
+        if ended.steps == steps {
+            break Ok(());
+        }
+        ended.paused_s += take_snapshot(engine, training.probe, (first_step, ended.steps), observer).await?;
+    };
+    last_repeat(result)?.samples.append(&mut samples);
+    if !(driven == Err(Error::Interrupted) && ended.out_of_time) {
+        driven?;
+    }
+    Ok(ended)
+}
+
+/// Hands `observer` the state after `steps` steps of an epoch; returns the seconds that this took.
+async fn take_snapshot(
+    engine: &mut impl TrainingEngine,
+    probe: &dyn Probe,
+    (first_step, steps): (u32, u32),
+    observer: &mut dyn Observer,
+) -> Result<f64> {
+    probe.pause();
+    let start = Instant::now();
+    let (metrics, parameters) = (engine.step_metrics(steps).await?, engine.parameters().await?);
+    observer.snapshot(&Snapshot { first_step, metrics: &metrics, parameters: &parameters });
+    probe.resume();
+    Ok(start.elapsed().as_secs_f64())
+}
+
+/// The progress before the `steps` steps of epoch `epoch`, which follow `first_step` others.
+fn progress_before(
+    training: &Training<'_>,
+    (epoch, steps): (u32, u32),
+    first_step: u32,
+    result: &mut RunResult,
+) -> Result<Progress> {
+    let soaks = soak_s(result).is_some();
+    let epochs = training.config.training.epochs;
+    let last_epoch = last_repeat(result)?.epochs.last().map(|epoch| {
+        (
+            epoch.train_loss.value().copied().unwrap_or(f64::NAN),
+            epoch.test_error_pct.value().copied().unwrap_or(f64::NAN),
+        )
+    });
+    Ok(Progress {
+        repeat: (training.repeat + 1, result.settings.repeat.value.max(training.repeat + 1)),
+        // A soak has no known number of epochs: its progress is that of the current epoch.
+        epoch: (epoch + 1, if soaks { epoch + 1 } else { epochs }),
+        step: (first_step, if soaks { first_step + steps } else { training.total_steps(result) }),
+        images_per_s: 0.0,
+        last_epoch,
+    })
 }
 
 /// The mean losses of [`CURVE_PARTS`] parts of an epoch, or of each step if there are fewer; rounded to 1e-6.

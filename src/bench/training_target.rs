@@ -11,7 +11,7 @@ use crate::error::{Error, Result};
 use crate::gpu::CommandCounts;
 use crate::result::{Measured, RunResult, Timeline};
 use crate::trainer::{Metrics, TrainingConfig};
-use std::ops::ControlFlow;
+use std::ops::{ControlFlow, Range};
 
 /// A training target before it is opened.
 #[allow(async_fn_in_trait, reason = "runs are never handed to another thread")]
@@ -98,14 +98,14 @@ pub trait TrainingEngine {
     /// [`crate::Error::Device`] if the device failed.
     async fn warm_up(&mut self) -> Result<()>;
 
-    /// Trains the steps 0 .. `count` of the current epoch and calls `report` when some have finished; a break from
-    /// `report` stops it.
+    /// Trains `steps` of the current epoch, which follow those that it has trained, and calls `report` when some have
+    /// finished; a break from `report` stops it.
     ///
     /// # Errors
     /// [`crate::Error::Interrupted`] if `report` stopped it, once the submitted steps have finished.
     async fn steps(
         &mut self,
-        count: u32,
+        steps: Range<u32>,
         host_timeline: &mut HostTimeline,
         report: &mut dyn FnMut(StepChunk) -> ControlFlow<()>,
     ) -> Result<()>;

@@ -9,8 +9,12 @@ use crate::error::{Error, Result};
 use crate::gpu::CommandCounts;
 use crate::result::Measured;
 use crate::trainer::{Metrics, TrainingConfig};
-use std::ops::ControlFlow;
+use std::ops::{ControlFlow, Range};
+use std::pin::Pin;
 use web_time::Instant;
+
+/// Returns a future that is awaited after each chunk of steps, for a thread that has events to handle too.
+pub type Pause = fn() -> Pin<Box<dyn Future<Output = ()>>>;
 
 /// Test images of one evaluation chunk, after which progress is reported.
 const EVALUATED_AT_ONCE: u32 = 2000;
@@ -25,12 +29,21 @@ pub(super) struct CpuEngine<'a> {
     steps_before: u32,
     metrics: Vec<Metrics>,
     pacer: SubmissionPacer,
+    pause: Pause,
 }
 
 impl<'a> CpuEngine<'a> {
-    pub(super) fn new(threads: &'a CpuThreads, config: &'a TrainingConfig) -> Self {
-        let (order, metrics) = (Vec::new(), Vec::new());
-        Self { threads, config, trainer: None, order, steps_before: 0, metrics, pacer: SubmissionPacer::default() }
+    pub(super) fn new(threads: &'a CpuThreads, config: &'a TrainingConfig, pause: Pause) -> Self {
+        Self {
+            threads,
+            config,
+            trainer: None,
+            order: Vec::new(),
+            steps_before: 0,
+            metrics: Vec::new(),
+            pacer: SubmissionPacer::default(),
+            pause,
+        }
     }
 }
 
@@ -66,15 +79,15 @@ impl TrainingEngine for CpuEngine<'_> {
 
     async fn steps(
         &mut self,
-        count: u32,
+        steps: Range<u32>,
         host_timeline: &mut HostTimeline,
         report: &mut dyn FnMut(StepChunk) -> ControlFlow<()>,
     ) -> Result<()> {
         let trainer = require_started(self.trainer.as_mut())?;
         let batch = self.config.training.batch as usize;
-        let mut first = 0;
-        while first < count {
-            let steps = self.pacer.steps().min(count - first);
+        let mut first = steps.start;
+        while first < steps.end {
+            let steps = self.pacer.steps().min(steps.end - first);
             let end = ((first + steps) as usize * batch).min(self.order.len());
             let start = Instant::now();
             let interval = host_timeline.begin();
@@ -90,6 +103,7 @@ impl TrainingEngine for CpuEngine<'_> {
             if stop {
                 return Err(Error::Interrupted);
             }
+            (self.pause)().await;
         }
         Ok(())
     }
@@ -110,6 +124,7 @@ impl TrainingEngine for CpuEngine<'_> {
             if report(chunk).is_break() {
                 return Err(Error::Interrupted);
             }
+            (self.pause)().await;
         }
         Ok(sums.into_iter().sum())
     }

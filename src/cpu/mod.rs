@@ -9,7 +9,7 @@
 //! **Sixteen values at a time.** Kernels are written once, for blocks of sixteen values, and compiled for each
 //! instruction set: a block is a register of AVX-512, two of AVX2, four of NEON. Channels and units are the lanes; they
 //! are padded with zeros to whole blocks, so that any width of the model works. The `pulp` crate selects the
-//! instruction set at run time behind a safe interface. The random numbers are those of [`crate::rng`].
+//! instruction set at run time behind a safe interface; WebAssembly has one, chosen when it is compiled. The random numbers are those of [`crate::rng`].
 //!
 //! **Only what is needed.** A convolution is computed only at positions that its pool covers, in registers until the
 //! maximum of a window is known. In the backward pass a gradient affects one position of each window, and positions

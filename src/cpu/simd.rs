@@ -5,6 +5,10 @@ use pulp::{Arch, Scalar, Simd, WithSimd};
 /// Values of a block: a register of AVX-512, two of AVX2, four of NEON.
 pub const LANES: usize = 16;
 
+/// Whether kernels are compiled for scalar arithmetic. WebAssembly selects its instructions when it is compiled, so that
+/// they would only lengthen a module with SIMD.
+const SCALAR: bool = !cfg!(target_feature = "simd128");
+
 /// Sixteen values in memory.
 pub type Block = [f32; LANES];
 
@@ -48,7 +52,7 @@ impl SimdLevel {
         }
     }
 
-    /// The name of the instruction set, as in results: "avx512", "avx2", "neon", "portable".
+    /// The name of the instruction set, as in results: "avx512", "avx2", "neon", "simd128", "portable".
     pub fn name(self) -> &'static str {
         struct Lanes;
         impl WithSimd for Lanes {
@@ -63,6 +67,7 @@ impl SimdLevel {
             Self::Native(arch) => match arch.dispatch(Lanes) {
                 16 => "avx512",
                 8 => "avx2",
+                _ if !SCALAR => "simd128",
                 _ => "neon",
             },
         }
@@ -83,7 +88,7 @@ impl<K: Kernel> WithSimd for Operation<K> {
         } else if S::F32_LANES == 4 {
             self.0.run::<S, 4>(simd);
         } else {
-            assert!(S::F32_LANES == 1, "registers hold 1, 4, 8 or 16 values");
+            assert!(S::F32_LANES == 1 && SCALAR, "registers hold 1, 4, 8 or 16 values");
             self.0.run::<S, LANES>(simd);
         }
     }

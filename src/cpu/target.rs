@@ -1,7 +1,7 @@
 //! The host's CPU as a training target, checked, trained and described as an adapter is.
 
 use super::check;
-use super::engine::CpuEngine;
+use super::engine::{CpuEngine, Pause};
 use super::simd::SimdLevel;
 use super::trainer::CpuThreads;
 use crate::bench::training_target::{LastTraining, OpenedTarget, TrainingEngine, TrainingTarget};
@@ -25,6 +25,8 @@ pub struct CpuTarget {
     pub threads: usize,
     /// Cores that the operating system lets this process use.
     pub cores: usize,
+    /// Lets other tasks of the current thread run; nothing by default.
+    pub pause: Pause,
 }
 
 /// The target with its threads started.
@@ -46,7 +48,8 @@ impl CpuTarget {
             let advice = format!("choose --threads 1 or more; without it all {cores} cores are used");
             return Err(Error::Usage(format!("0 threads train nothing: {advice}")));
         }
-        Ok(Self { name, threads: threads.unwrap_or(cores), cores })
+        let pause: Pause = || Box::pin(std::future::ready(()));
+        Ok(Self { name, threads: threads.unwrap_or(cores), cores, pause })
     }
 
     /// The warning for more threads than cores.
@@ -110,7 +113,7 @@ impl OpenedTarget for OpenedCpu<'_> {
     }
 
     fn engine(&self) -> impl TrainingEngine {
-        CpuEngine::new(&self.threads, &self.config)
+        CpuEngine::new(&self.threads, &self.config, self.target.pause)
     }
 
     fn reason_not_to_profile(&self) -> Option<&'static str> {

@@ -9,39 +9,60 @@ use crate::error::{Error, Result};
 use crate::rng::{Stream, stream_key};
 use crate::trainer::{Metrics, TrainingConfig};
 use rayon::prelude::*;
-use rayon::{ThreadPool, ThreadPoolBuilder};
+use rayon::{ThreadPool, ThreadPoolBuildError, ThreadPoolBuilder};
+use std::error::Error as _;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
-/// A pool of threads, and the instruction set that they use.
+/// Threads, and the instruction set that they use.
 #[derive(Debug)]
 pub struct CpuThreads {
     level: SimdLevel,
-    pool: ThreadPool,
+    /// `None` for the current thread, where the system has no others.
+    pool: Option<ThreadPool>,
 }
 
 impl CpuThreads {
     /// Starts `threads` threads.
     ///
     /// # Errors
-    /// [`Error::Usage`] for none, [`Error::Device`] if the system refuses them.
+    /// [`Error::Usage`] for none, [`Error::Device`] if the system refuses them; one thread is always available.
     pub fn start(threads: usize, level: SimdLevel) -> Result<Self> {
         if threads == 0 {
             return Err(Error::Usage("0 threads train nothing: choose --threads 1 or more".into()));
         }
         let pool = ThreadPoolBuilder::new().num_threads(threads).thread_name(|index| format!("cpu-{index}")).build();
-        let pool = pool.map_err(|error| Error::Device(format!("{threads} threads cannot be started: {error}")))?;
+        let pool = match pool {
+            Ok(pool) => Some(pool),
+            // rayon then runs everything on the thread that calls it.
+            Err(error) if threads == 1 && is_unsupported(&error) => None,
+            Err(error) => return Err(Error::Device(format!("{threads} threads cannot be started: {error}"))),
+        };
         Ok(Self { level, pool })
     }
 
     /// The number of threads.
     pub fn threads(&self) -> usize {
-        self.pool.current_num_threads()
+        self.pool.as_ref().map_or(1, ThreadPool::current_num_threads)
+    }
+
+    /// Runs `work` on the threads.
+    fn install<R: Send>(&self, work: impl FnOnce() -> R + Send) -> R {
+        match &self.pool {
+            Some(pool) => pool.install(work),
+            None => work(),
+        }
     }
 
     /// The instruction set that they use.
     pub fn level(&self) -> SimdLevel {
         self.level
     }
+}
+
+/// Whether the system has no threads, as in a browser's module.
+fn is_unsupported(error: &ThreadPoolBuildError) -> bool {
+    let source = error.source().and_then(|source| source.downcast_ref::<std::io::Error>());
+    source.is_some_and(|error| error.kind() == std::io::ErrorKind::Unsupported)
 }
 
 /// A training on the CPU.
@@ -124,7 +145,7 @@ impl<'a> Trainer<'a> {
     pub fn training_steps(&mut self, indices: &[u32], first_step: u32) -> Vec<Metrics> {
         let Self { threads, config, train, sizes, parameters, velocities, forward, chunks, scratch, .. } = self;
         let (level, dropout_key) = (threads.level, self.dropout_key);
-        threads.pool.install(|| {
+        threads.install(|| {
             let step = |(indices, step): (&[u32], u32)| {
                 let network = Network { level, sizes, parameters, forward, dropout_key };
                 let chunks = &mut chunks[..indices.len().div_ceil(CHUNK_IMAGES)];
@@ -153,7 +174,6 @@ impl<'a> Trainer<'a> {
         };
         let metrics: Vec<Metrics> = self
             .threads
-            .pool
             .install(|| indices.par_chunks(CHUNK_IMAGES).map_init(|| Chunk::new(&self.sizes), evaluate).collect());
         metrics.into_iter().sum()
     }
@@ -179,7 +199,7 @@ impl<'a> Trainer<'a> {
         let (mut parameters, mut gradients) = (self.parameters.clone(), Parameters::zeros(&self.sizes));
         let sgd = SgdStep { rate: -1.0, momentum: 0.0 };
         let state = (&mut parameters, &mut gradients, &mut self.forward.clone());
-        self.threads.pool.install(|| update(self.threads.level, &self.sizes, &chunks, sgd, state));
+        self.threads.install(|| update(self.threads.level, &self.sizes, &chunks, sgd, state));
         gradients.to_flat(&self.sizes)
     }
 

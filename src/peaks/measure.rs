@@ -37,6 +37,19 @@ pub fn subject(adapter: &AdapterInfo) -> Subject {
 /// [`crate::Error::Interrupted`] if `progress` breaks, [`crate::Error::Adapter`] if the adapter cannot be opened, or
 /// the device's error.
 pub async fn measure(adapters: &Adapters, adapter: &AdapterInfo, progress: Progress<'_>) -> Result<Peaks> {
+    measure_until(adapters, adapter, None, progress).await
+}
+
+/// As [`measure`]; figures that are not begun before `deadline` are missing with the reason.
+///
+/// # Errors
+/// As [`measure`].
+pub async fn measure_until(
+    adapters: &Adapters,
+    adapter: &AdapterInfo,
+    deadline: Option<Instant>,
+    progress: Progress<'_>,
+) -> Result<Peaks> {
     let start = Instant::now();
     let gpu = Gpu::open_for_peaks(adapters, adapter, LARGEST_BYTES).await?;
     let allowed = gpu.limits()["maxStorageBufferBindingSize"].min(LARGEST_BYTES);
@@ -49,7 +62,7 @@ pub async fn measure(adapters: &Adapters, adapter: &AdapterInfo, progress: Progr
     } else {
         (host, "all figures by the host's clock, submission and waiting included, as the device takes no timestamps")
     };
-    let figures = Session::new(&fixture, host, device, progress).run().await?;
+    let figures = Session::new(&fixture, [host, device], deadline, progress).run().await?;
     Ok(Peaks {
         subject: subject(adapter),
         measured_utc: String::new(),

@@ -7,5 +7,5 @@ mod measurement;
 mod session;
 mod verify;
 
-pub use measure::{check, measure, subject};
+pub use measure::{check, measure, measure_until, subject};
 pub use session::Progress;

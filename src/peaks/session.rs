@@ -9,13 +9,17 @@ use crate::kernels::peaks::{
     EMPTY, EMPTY_DEPENDENT, FP16_MULTIPLY_ADD, FP32_MULTIPLY_ADD, STORAGE_COPY, STORAGE_READ, STORAGE_WRITE,
     WORKGROUP_READ,
 };
-use crate::result::{Measured, Peak, PeakKind};
+use crate::result::{Measured, PEAK_FACTS, Peak, PeakKind};
 use std::ops::ControlFlow;
+use web_time::Instant;
 
 /// Sizes of the working sets in bytes: from well inside the caches to well outside, as far as an adapter allows.
 pub const WORKING_SETS_BYTES: [u64; 4] = [256 << 10, 4 << 20, 32 << 20, 256 << 20];
 /// Bytes of a transfer between host and device.
 const TRANSFER_BYTES: u64 = 64 << 20;
+
+/// Why a figure is missing that the deadline left no time for.
+const OUT_OF_TIME: &str = "the time of a quick run was over";
 
 /// Called with the name of each figure before it is measured; a break ends the measurement.
 pub type Progress<'a> = &'a mut dyn FnMut(&str) -> ControlFlow<()>;
@@ -27,32 +31,57 @@ pub struct Session<'a, 'p> {
     device: Clock,
     figures: Vec<Peak>,
     progress: Progress<'p>,
+    deadline: Option<Instant>,
 }
 
 impl<'a, 'p> Session<'a, 'p> {
-    /// A session on `fixture`, which measures with the clocks of `host` and `device`.
-    pub fn new(fixture: &'a Fixture<'a>, host: Clock, device: Clock, progress: Progress<'p>) -> Self {
-        Self { fixture, host, device, figures: Vec::new(), progress }
+    /// A session on `fixture`, which measures with the clocks of `host` and `device`, until `deadline` if there is one.
+    pub fn new(
+        fixture: &'a Fixture<'a>,
+        [host, device]: [Clock; 2],
+        deadline: Option<Instant>,
+        progress: Progress<'p>,
+    ) -> Self {
+        Self { fixture, host, device, figures: Vec::new(), progress, deadline }
     }
 
-    /// Measures all figures.
+    /// Measures all figures; those that the deadline leaves no time for are missing.
     ///
     /// # Errors
     /// [`Error::Interrupted`] if the progress function breaks, or the device's error.
     pub async fn run(mut self) -> Result<Vec<Peak>> {
+        match self.groups().await {
+            Err(Error::Interrupted) if self.time_is_up() => {
+                for kind in PEAK_FACTS.iter().map(|facts| facts.kind) {
+                    if !self.figures.iter().any(|figure| figure.kind == kind) {
+                        self.figures.push(missing(kind, no_memory(), OUT_OF_TIME));
+                    }
+                }
+                self.figures.sort_by_key(|figure| figure.kind as usize);
+            }
+            measured => measured?,
+        }
+        Ok(self.figures)
+    }
+
+    async fn groups(&mut self) -> Result<()> {
         self.arithmetic().await?;
         self.storage().await?;
         self.shared().await?;
         self.launches().await?;
         self.host_work().await?;
-        self.transfers().await?;
-        Ok(self.figures)
+        self.transfers().await
+    }
+
+    fn time_is_up(&self) -> bool {
+        self.deadline.is_some_and(|deadline| Instant::now() >= deadline)
     }
 
     /// Reports the figure that is measured next.
     fn announce(&mut self, kind: PeakKind, bytes: Option<u64>) -> Result<()> {
         let over = bytes.map_or(String::new(), |bytes| format!(" over {} KiB", bytes >> 10));
         match (self.progress)(&format!("{}{over}", kind.facts().name)) {
+            ControlFlow::Continue(()) if self.time_is_up() => Err(Error::Interrupted),
             ControlFlow::Continue(()) => Ok(()),
             ControlFlow::Break(()) => Err(Error::Interrupted),
         }

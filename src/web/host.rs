@@ -45,6 +45,19 @@ impl Host {
             .map_err(|error| Error::Usage(format!("the page's description of its browser cannot be read: {error}")))
     }
 
+    /// `reported`, after the visitor's name for the device if there is one.
+    fn named(&self, reported: &str) -> String {
+        match self.device.trim() {
+            "" => reported.to_owned(),
+            device => format!("{device} ({reported})"),
+        }
+    }
+
+    /// The name of the processor.
+    pub fn processor(&self) -> String {
+        self.named("this device's processor, in WebAssembly")
+    }
+
     /// Completes `info` with the page's information: the most specific name, vendor, and whether it is a software
     /// adapter.
     pub fn name_adapter(&self, info: &AdapterInfo) -> AdapterInfo {
@@ -54,11 +67,7 @@ impl Host {
                 .into_iter()
                 .find(|name| !name.trim().is_empty())
                 .unwrap_or_default();
-        let name = if self.device.trim().is_empty() {
-            reported.to_owned()
-        } else {
-            format!("{} ({reported})", self.device.trim())
-        };
+        let name = self.named(reported);
         let all = format!("{words} {} {}", self.description, info.name).to_lowercase();
         let software = info.software || self.is_fallback || SOFTWARE.iter().any(|word| all.contains(word));
         let vendor = if self.vendor.is_empty() { info.vendor.clone() } else { self.vendor.clone() };

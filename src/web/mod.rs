@@ -4,31 +4,27 @@
 //! the page.
 
 mod classify;
+mod compare;
+mod events;
 mod host;
+mod link;
 mod observer;
 mod request;
+mod run;
+mod shown;
 
-use crate::bench::{self, AdapterTarget, Job, Observer, ProfileOptions, Setup};
-use crate::data::{Dataset, Identity, idx, synthetic};
-use crate::error::{Error, Result};
-use crate::gpu::{AdapterInfo, Adapters, adapter};
+use crate::bench;
+use crate::data::{Identity, idx};
+use crate::gpu::{AdapterInfo, Adapters};
 use crate::model::Model;
-use crate::peaks;
-use crate::result::{Measured, Peaks, RunResult, Status, no_peaks};
+use crate::result::RunResult;
 use host::Host;
 use observer::PageObserver;
 use request::Request;
-use std::cell::RefCell;
-use std::ops::ControlFlow;
 use wasm_bindgen::prelude::*;
-use web_time::{Duration, Instant};
 
-thread_local! {
-    /// The peaks measured for the first profile, reused by later ones: they do not change while a page is open.
-    static PEAKS: RefCell<Option<(AdapterInfo, Peaks)>> = const { RefCell::new(None) };
-    /// The four IDX files given to the page, in the order of [`idx::FILES`].
-    static FILES: RefCell<[Vec<u8>; 4]> = const { RefCell::new([Vec::new(), Vec::new(), Vec::new(), Vec::new()]) };
-}
+/// What an export returns: a message for the page if it fails.
+type Answer<T> = Result<T, JsError>;
 
 /// Logs panics to the browser's console; called once when the module is loaded.
 #[wasm_bindgen(start)]
@@ -47,7 +43,7 @@ pub fn version() -> String {
 /// # Errors
 /// A message if the browser has no WebGPU.
 #[wasm_bindgen]
-pub async fn adapters(host: &str) -> std::result::Result<String, JsError> {
+pub async fn adapters(host: &str) -> Answer<String> {
     let host = Host::parse(host)?;
     let adapters = Adapters::find(Some("webgpu")).await?;
     let infos: Vec<AdapterInfo> = adapters.infos().iter().map(|info| host.name_adapter(info)).collect();
@@ -60,11 +56,8 @@ pub async fn adapters(host: &str) -> std::result::Result<String, JsError> {
 /// # Errors
 /// A message that says what is wrong with the file.
 #[wasm_bindgen]
-pub fn set_file(index: usize, name: &str, bytes: Vec<u8>) -> std::result::Result<(), JsError> {
-    let file = idx::FILES.get(index).ok_or_else(|| Error::Data(format!("there is no file number {index}: 0 to 3")))?;
-    let (bytes, _) = idx::check(file, name, bytes)?;
-    FILES.with_borrow_mut(|files| files[index] = bytes);
-    Ok(())
+pub fn set_file(index: usize, name: &str, bytes: Vec<u8>) -> Answer<()> {
+    Ok(run::set_file(index, name, bytes)?)
 }
 
 /// The usual names of the four files, in the order of [`set_file`]'s `index`: a list of lists, as JSON.
@@ -72,7 +65,7 @@ pub fn set_file(index: usize, name: &str, bytes: Vec<u8>) -> std::result::Result
 /// # Errors
 /// None in practice.
 #[wasm_bindgen]
-pub fn file_names() -> std::result::Result<String, JsError> {
+pub fn file_names() -> Answer<String> {
     Ok(serde_json::to_string(&idx::FILES.map(|file| file.usual_names()))?)
 }
 
@@ -88,109 +81,23 @@ pub fn warn(text: &str) {
     observer::add_warning(text);
 }
 
-/// Runs the benchmark and returns its result as JSON, even if the run failed; calls `on_event` with JSON texts during
-/// the run.
+/// Runs the benchmark and returns its result as [`show`] does, even if the run failed; calls `on_event` with JSON texts
+/// during the run.
 ///
-/// `request` is a [`Request`], `host` a [`Host`] as JSON. Events are `{"phase": name}`, `{"progress": {...}}`,
-/// `{"epoch": {...}}` and `{"partial": result}`. Afterwards [`classify`] uses the trained network.
+/// `request` is a [`Request`], `host` a [`Host`] as JSON; `turn` returns a promise that a later task of the event loop
+/// resolves. Events are `{"phase": name}`, `{"progress": {...}}`, `{"epoch": {...}}`, `{"losses": {...}}`,
+/// `{"digits": {...}}`, `{"guesses": {...}}`, `{"figure": {...}}`, `{"partial": result}`, and `{"trained": shown}` once
+/// the training is done and only peaks and profile follow. Afterwards [`classify`] uses the trained network.
 ///
 /// # Errors
 /// A message if the request is invalid, the data are damaged, or there is no adapter; nothing was measured then.
 #[wasm_bindgen]
-pub async fn run(request: &str, host: &str, on_event: js_sys::Function) -> std::result::Result<String, JsError> {
-    let started = Instant::now();
+pub async fn run(request: &str, host: &str, on_event: js_sys::Function, turn: js_sys::Function) -> Answer<String> {
     observer::clear();
-    let request = Request::parse(request)?;
-    let host = Host::parse(host)?;
-    let mut settings = request.settings();
-    let adapters = Adapters::find(Some("webgpu")).await?;
-    let chosen = adapter::choose(adapters.infos(), None)?;
-    let adapter_s = started.elapsed().as_secs_f64();
-    let mut observer = PageObserver::new(on_event);
-    let peaks_start = Instant::now();
-    let peaks = peaks(&request, &adapters, chosen, &host, &observer).await;
-    let peaks_s = peaks.clone().map(|_| peaks_start.elapsed().as_secs_f64());
-    observer.send_phase("data");
-    let data_start = Instant::now();
-    let dataset = dataset(&request)?;
-    let data_s = data_start.elapsed().as_secs_f64();
-
-    let named = host.name_adapter(chosen);
-    if settings.plan.value == request::SHIPPED {
-        settings.plan.value = bench::shipped_plan(&named).to_owned();
-    }
-    let mut result = bench::initial_result(Setup {
-        settings,
-        environment: host.environment(bench::describe_adapter(&named)),
-        dataset: &dataset,
-        started_utc: host.now_utc.clone(),
-        adapter_s,
-        data_s,
-    });
-    result.phases.peaks_s = peaks_s;
-    result.phases.tune_s = Measured::missing("a page takes the plan shipped for its kind of adapter");
-    result.warnings.extend(host.warnings());
-    let target = AdapterTarget { adapters: &adapters, adapter: chosen, checked: true };
-    let job = Job {
-        dataset: &dataset,
-        init: None,
-        profile: request.profile_steps.map(ProfileOptions::new),
-        peaks,
-        probe: &bench::probe::NoProbe("browsers do not expose it"),
-        started,
-        deadline: Some(started + Duration::from_secs_f64(bench::QUICK_RUN_S)),
-    };
-    let outcome = bench::run(&target, &job, &mut result, &mut observer).await;
-    result.warnings.extend(observer::warnings());
-    if let Ok(finished) = outcome {
-        classify::store_network(&result, finished.parameters);
-    }
-    Ok(result.to_json()?)
-}
-
-/// The adapter's peaks if the request has a profile.
-async fn peaks(
-    request: &Request,
-    adapters: &Adapters,
-    adapter: &AdapterInfo,
-    host: &Host,
-    observer: &PageObserver,
-) -> Measured<Peaks> {
-    if request.profile_steps.is_none() {
-        return no_peaks();
-    }
-    let cached = PEAKS.with_borrow(|cached| cached.clone());
-    if let Some((_, peaks)) = cached.filter(|(measured, _)| measured == adapter) {
-        return Measured::Value(peaks);
-    }
-    observer.send_phase("peaks");
-    let mut progress = |_: &str| match observer.stop_requested() {
-        true => ControlFlow::Break(()),
-        false => ControlFlow::Continue(()),
-    };
-    match peaks::measure(adapters, adapter, &mut progress).await {
-        Ok(peaks) => {
-            let mut peaks = Peaks { measured_utc: host.now_utc.clone(), ..peaks };
-            peaks.subject.adapter = host.name_adapter(adapter).name;
-            peaks.subject.driver = "driver unknown".to_owned();
-            PEAKS.set(Some((adapter.clone(), peaks.clone())));
-            Measured::Value(peaks)
-        }
-        Err(error) => Measured::missing(error.to_string()),
-    }
-}
-
-/// The files given to the page if the request asks for them, else synthetic digits.
-fn dataset(request: &Request) -> Result<Dataset> {
-    if request.data != "files" {
-        let (train, test) = request.images();
-        return Ok(synthetic::digits(synthetic::SEED, train, test));
-    }
-    let files = FILES.with_borrow(|files| files.clone());
-    if files.iter().any(Vec::is_empty) {
-        return Err(Error::Data("not all four files of MNIST were given: drop them onto the page together".into()));
-    }
-    idx::parse(files, "files given to the page")
+    events::set_turn(turn);
+    let (request, host) = (Request::parse(request)?, Host::parse(host)?);
+    let result = run::run(&request, &host, PageObserver::new(on_event)).await?;
+    Ok(shown::shown(&result)?)
 }
 
 /// Differences of these settings from the standard task: a list of phrases, as JSON. Files count as MNIST; only the run
@@ -199,7 +106,7 @@ fn dataset(request: &Request) -> Result<Dataset> {
 /// # Errors
 /// A message if the settings are invalid.
 #[wasm_bindgen]
-pub fn differences(request: &str) -> std::result::Result<String, JsError> {
+pub fn differences(request: &str) -> Answer<String> {
     let request = Request::parse(request)?;
     let identity = if request.data == "files" { Identity::Mnist } else { Identity::Synthetic };
     let mut differences = bench::differences_from_standard(&request.settings(), identity);
@@ -208,14 +115,22 @@ pub fn differences(request: &str) -> std::result::Result<String, JsError> {
     Ok(serde_json::to_string(&differences)?)
 }
 
-/// Two results side by side, as `gpubench compare` shows them.
+/// The comparison of two results as JSON: both sides, rows of figures, and all that differs besides.
 ///
 /// # Errors
 /// A message if one of them is not a result.
 #[wasm_bindgen]
-pub fn compare(first: &str, second: &str) -> std::result::Result<String, JsError> {
-    let (first, second) = (RunResult::from_json(first)?, RunResult::from_json(second)?);
-    Ok(crate::report::compare_text(&first, &second, crate::report::DEFAULT_WIDTH))
+pub fn compare(first: &str, second: &str) -> Answer<String> {
+    Ok(compare::comparison(&RunResult::from_json(first)?, &RunResult::from_json(second)?)?)
+}
+
+/// The QR code of `text` as JSON: `{"width": modules of a side, "modules": "0110..."}`.
+///
+/// # Errors
+/// A message if the text is too long for one.
+#[wasm_bindgen]
+pub fn qr_code(text: &str) -> Answer<String> {
+    Ok(link::code(text)?)
 }
 
 /// Classifies an image [28, 28] of grey values with the network of the last finished run: the ten probabilities, then
@@ -224,40 +139,22 @@ pub fn compare(first: &str, second: &str) -> std::result::Result<String, JsError
 /// # Errors
 /// A message if there is no network yet or the image has another size.
 #[wasm_bindgen]
-pub fn classify(pixels: &[u8]) -> std::result::Result<Vec<f32>, JsError> {
+pub fn classify(pixels: &[u8]) -> Answer<Vec<f32>> {
     Ok(classify::classify(pixels)?)
 }
 
-/// The stamp of a result (`INVALID`, `PARTIAL`, `FAILED`), empty for a complete one.
+/// A result as JSON: the document, its stamp (`INVALID`, `PARTIAL`, `FAILED`; empty for a complete one), the report as
+/// an HTML fragment to be styled by [`report_style`], the table in the published frame as Markdown and as CSV, and the
+/// documents for a link and for a QR code.
 ///
 /// # Errors
 /// A sentence if `result` is no result.
 #[wasm_bindgen]
-pub fn stamp(result: &str) -> std::result::Result<String, JsError> {
-    let status: Status = RunResult::from_json(result)?.status;
-    Ok(status.stamp().unwrap_or_default().to_owned())
+pub fn show(result: &str) -> Answer<String> {
+    Ok(shown::shown(&RunResult::from_json(result)?)?)
 }
 
-/// The table in the published frame, this run first, as Markdown.
-///
-/// # Errors
-/// A sentence if `result` is no result.
-#[wasm_bindgen]
-pub fn markdown(result: &str) -> std::result::Result<String, JsError> {
-    let result = RunResult::from_json(result)?;
-    Ok(crate::report::markdown(&result))
-}
-
-/// The report as an HTML fragment with tables and plots, to be styled by [`report_style`].
-///
-/// # Errors
-/// A sentence if `result` is no result.
-#[wasm_bindgen]
-pub fn report(result: &str) -> std::result::Result<String, JsError> {
-    Ok(crate::report::html_fragment(&RunResult::from_json(result)?))
-}
-
-/// The style sheet of [`report`].
+/// The style sheet of the report.
 #[wasm_bindgen]
 pub fn report_style() -> String {
     crate::report::HTML_STYLE.to_owned()

@@ -1,12 +1,15 @@
 //! Sends the events of a run to a page, and receives its stop requests.
 
-use crate::bench::{Observer, Progress};
-use crate::error::{Error, Result};
-use crate::result::RunResult;
+use super::classify::{Gallery, Guesses};
+use crate::bench::{Observer, Progress, Snapshot};
+use crate::error::Result;
+use crate::result::{Epoch, RunResult};
+use crate::trainer::Metrics;
 use serde::Serialize;
 use std::cell::RefCell;
 use std::sync::atomic::{AtomicBool, Ordering};
 use wasm_bindgen::JsValue;
+use web_time::Instant;
 
 static STOP: AtomicBool = AtomicBool::new(false);
 
@@ -39,30 +42,65 @@ pub fn clear() {
     WARNINGS.take();
 }
 
+/// Seconds between two snapshots within an epoch. Each drains the device's queue once: so seldom that the training is
+/// no slower, and often enough to watch.
+const SNAPSHOT_S: f64 = 2.0;
+/// Seconds between two snapshots at the ends of epochs, where the clock stands still anyway.
+const SNAPSHOT_AT_END_S: f64 = 0.1;
+/// Points of the loss curve of an epoch.
+const CURVE_POINTS: usize = 64;
+
 /// Observes a run for a page.
 pub struct PageObserver {
     on_event: js_sys::Function,
     epochs_sent: usize,
+    gallery: Option<Gallery>,
+    last_snapshot: Instant,
 }
 
-/// The JSON events except the partial result.
+/// The JSON events except results.
 #[derive(Serialize)]
 #[serde(rename_all = "snake_case")]
 enum PageEvent<'a> {
     Phase(&'a str),
     Progress { repeat: (u32, u32), epoch: (u32, u32), step: (u32, u32), images_per_s: f64 },
-    Epoch(&'a crate::result::Epoch),
+    Epoch(&'a Epoch),
+    Figure { done: usize, of: usize, name: &'a str },
+    Digits(&'a Gallery),
+    Guesses { step: Option<u32>, digits: Guesses },
+    Losses { first_step: u32, steps: usize, losses: Vec<f64> },
 }
 
 impl PageObserver {
     /// Observes a run whose events are passed to `on_event`.
     pub fn new(on_event: js_sys::Function) -> Self {
-        Self { on_event, epochs_sent: 0 }
+        Self { on_event, epochs_sent: 0, gallery: None, last_snapshot: Instant::now() }
     }
 
-    /// Sends the page the name of a phase that begins.
-    pub fn send_phase(&self, name: &str) {
-        self.send(&PageEvent::Phase(name));
+    /// Shows some digits of the test set, and what a network with `parameters` takes them for; from now on the observer
+    /// wants snapshots.
+    pub fn show_digits(&mut self, gallery: Gallery, parameters: &[f32]) {
+        self.send(&PageEvent::Digits(&gallery));
+        self.gallery = Some(gallery);
+        self.send_guesses(Some(0), parameters);
+    }
+
+    /// Sends what a network with `parameters`, after `step` steps or at its end, takes the digits for.
+    pub fn send_guesses(&mut self, step: Option<u32>, parameters: &[f32]) {
+        if let Some(gallery) = &self.gallery {
+            self.send(&PageEvent::Guesses { step, digits: gallery.guesses(parameters) });
+        }
+        self.last_snapshot = Instant::now();
+    }
+
+    /// Sends the page the name of the figure that is measured next, the `done`-th of `of`.
+    pub fn send_figure(&self, done: usize, of: usize, name: &str) {
+        self.send(&PageEvent::Figure { done, of, name });
+    }
+
+    /// Sends the page a result as [`shown`](super::shown::shown) makes it, under `name`.
+    pub fn send_shown(&self, name: &str, shown: &str) {
+        self.send_text(&format!("{{\"{name}\": {shown}}}"));
     }
 
     fn send(&self, event: &PageEvent<'_>) {
@@ -79,7 +117,8 @@ impl PageObserver {
 
 impl Observer for PageObserver {
     fn phase(&mut self, name: &str) {
-        self.send_phase(name);
+        self.send(&PageEvent::Phase(name));
+        self.last_snapshot = Instant::now();
     }
 
     fn progress(&mut self, progress: &Progress) {
@@ -87,6 +126,17 @@ impl Observer for PageObserver {
         if images_per_s.is_finite() {
             self.send(&PageEvent::Progress { repeat, epoch, step, images_per_s });
         }
+    }
+
+    fn wants_snapshot(&self, at_end_of_epoch: bool) -> bool {
+        let wait_s = if at_end_of_epoch { SNAPSHOT_AT_END_S } else { SNAPSHOT_S };
+        self.gallery.is_some() && self.last_snapshot.elapsed().as_secs_f64() >= wait_s
+    }
+
+    fn snapshot(&mut self, snapshot: &Snapshot<'_>) {
+        let steps = snapshot.metrics.len();
+        self.send(&PageEvent::Losses { first_step: snapshot.first_step, steps, losses: losses(snapshot.metrics) });
+        self.send_guesses(Some(snapshot.first_step + steps as u32), snapshot.parameters);
     }
 
     fn stop_requested(&self) -> bool {
@@ -100,9 +150,14 @@ impl Observer for PageObserver {
         }
         self.epochs_sent = epochs.len();
         let document = result.to_json()?;
-        let value: serde_json::Value = serde_json::from_str(&document)
-            .map_err(|error| Error::Output(format!("the partial result cannot be handed to the page: {error}")))?;
-        self.send_text(&serde_json::json!({ "partial": value }).to_string());
+        self.send_shown("partial", &document);
         Ok(())
     }
+}
+
+/// The mean losses of [`CURVE_POINTS`] equal parts of the steps, or of each step if there are fewer.
+fn losses(steps: &[Metrics]) -> Vec<f64> {
+    let parts = steps.len().min(CURVE_POINTS);
+    let part = |part: usize| &steps[part * steps.len() / parts..(part + 1) * steps.len() / parts];
+    (0..parts).map(|index| part(index).iter().copied().sum::<Metrics>().loss()).collect()
 }

@@ -1,5 +1,6 @@
 //! Requests: the settings of a run as a page passes them.
 
+use crate::cpu;
 use crate::data::idx;
 use crate::error::{Error, Result};
 use crate::kernels::plan_named;
@@ -9,6 +10,8 @@ use serde::Deserialize;
 
 /// Placeholder for the adapter's default plan until the adapter is known.
 pub const SHIPPED: &str = "shipped";
+/// The target of the browser's adapter.
+const WEBGPU: &str = "webgpu";
 /// Training images per test image, as in MNIST.
 const TRAIN_PER_TEST: u32 = 6;
 
@@ -40,6 +43,8 @@ pub struct Request {
     pub plan: Option<String>,
     /// Steps to profile after the training; no profile if omitted.
     pub profile_steps: Option<u32>,
+    /// What trains: `webgpu`, the browser's adapter, or `cpu`.
+    pub target: String,
 }
 
 impl Default for Request {
@@ -57,6 +62,7 @@ impl Default for Request {
             digits: None,
             plan: None,
             profile_steps: None,
+            target: WEBGPU.to_owned(),
         }
     }
 }
@@ -94,7 +100,16 @@ impl Request {
         if !["synthetic", "files"].contains(&request.data.as_str()) {
             return Err(Error::Usage(format!("data={} is not known: use synthetic or files", request.data)));
         }
+        if ![WEBGPU, cpu::NAME].contains(&request.target.as_str()) {
+            let known = format!("use {WEBGPU} or {}", cpu::NAME);
+            return Err(Error::Usage(format!("target={} is not known: {known}", request.target)));
+        }
         Ok(request)
+    }
+
+    /// Whether the host's processor trains.
+    pub fn on_cpu(&self) -> bool {
+        self.target == cpu::NAME
     }
 
     /// The numbers of training and test images.
@@ -109,9 +124,13 @@ impl Request {
     pub fn settings(&self) -> Settings {
         let standard = Training::STANDARD;
         let flag = |given: bool, value: bool| Setting::new(value, if given { Origin::Option } else { Origin::Default });
+        let (adapter, backend, plan) = match self.on_cpu() {
+            true => (Measured::Value(cpu::NAME.to_owned()), Measured::missing("the processor has none"), cpu::NAME),
+            false => (Measured::missing("any"), Measured::Value(WEBGPU.to_owned()), SHIPPED),
+        };
         Settings {
-            adapter: Setting::default(Measured::missing("any")),
-            backend: Setting::default(Measured::Value("webgpu".to_owned())),
+            adapter: Setting::default(adapter),
+            backend: Setting::default(backend),
             data: Setting::new(self.data.clone(), if self.data == "files" { Origin::File } else { Origin::Default }),
             epochs: Setting::option_or(self.epochs, if self.quick { 1 } else { standard.epochs }),
             batch: Setting::option_or(self.batch, standard.batch),
@@ -124,7 +143,7 @@ impl Request {
             shuffle: flag(!self.shuffle, self.shuffle),
             dropout: Setting::option_or(self.dropout, DROPOUT_RATE),
             init: Setting::default(Measured::missing("drawn from the seed")),
-            plan: Setting::option_or(self.plan.clone(), SHIPPED.to_owned()),
+            plan: Setting::option_or(self.plan.clone().filter(|_| !self.on_cpu()), plan.to_owned()),
             quick: flag(self.quick, self.quick),
             stopping: StoppingRule::default(),
         }

@@ -70,7 +70,7 @@ async fn together(
     let mut host_timeline = HostTimeline::new(Instant::now());
     engine.begin(dataset, &config.model.initial_parameters(config.seed), &mut host_timeline).await?;
     engine.begin_epoch(0, &mut host_timeline).await?;
-    engine.steps(steps, &mut host_timeline, &mut keep_on).await?;
+    engine.steps(0..steps, &mut host_timeline, &mut keep_on).await?;
     let metrics = engine.step_metrics(steps).await?;
     assert_eq!(metrics.iter().map(|one| one.images).max(), Some(u64::from(BATCH)));
     let losses = metrics.iter().map(|metrics| metrics.loss() as f32).collect();

@@ -31,6 +31,7 @@ mod reference;
 mod report;
 mod scarce;
 mod shaders;
+mod snapshots;
 mod sweep;
 mod synthetic;
 mod table;

@@ -17,6 +17,7 @@ pub fn a_file_that_is_none_of_mnists_is_refused(site: &Site) {
             &[name.into()],
         );
     };
+    visit.run("document.getElementById('data').open = true", &[]);
     drop("holiday.jpg");
     visit.until("an answer", 10, "return document.getElementById('files').innerText.startsWith('holiday.jpg')");
     assert!(
@@ -38,6 +39,7 @@ pub fn mnists_files_are_accepted(site: &Site) {
         fs::read_dir(mnist().canonicalize().unwrap()).unwrap().map(|entry| entry.unwrap().path()).collect();
     paths.retain(|path| path.is_file());
     let list: Vec<&str> = paths.iter().map(|path| path.to_str().unwrap()).collect();
+    visit.run("document.getElementById('data').open = true", &[]);
     visit.type_into("#pick", &list.join("\n"));
     visit.until("four sound files", 60, "return document.getElementById('files').innerText.startsWith('All four')");
     assert_eq!(visit.run("return document.querySelector('[name=data]').value", &[]), "files");

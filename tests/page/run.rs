@@ -12,7 +12,7 @@ const TAB: char = '\u{e004}';
 const ENTER: char = '\u{e007}';
 
 /// A software adapter takes a second for a step: a few steps on a few digits have to do.
-const SHORT: &str = "steps=3&digits=384&seed=3";
+pub const SHORT: &str = "steps=3&digits=384&seed=3";
 
 /// What the program prints on stdout, asked to do something with a result.
 fn gpubench(arguments: &[&str], results: &[&Path]) -> String {
@@ -28,8 +28,14 @@ fn milliseconds(visit: &Visit, body: &str) -> f64 {
 
 pub fn a_quick_run_shows_its_result_and_the_program_reads_it(site: &Site) {
     let visit = site.visit(&format!("?{SHORT}&profile_steps=1"));
-    let painted = milliseconds(&visit, "return performance.getEntriesByName('first-contentful-paint')[0]?.startTime");
-    assert!(painted < 1000.0, "the first paint came after {painted} ms");
+    // The best of some loads: the first one contains the browser's own start.
+    let painted = (0..4).map(|_| {
+        visit.go(&format!("{}?{SHORT}&profile_steps=1", site.address));
+        visit.until("an adapter", 30, "return !document.getElementById('adapter').innerText.startsWith('Looking')");
+        milliseconds(&visit, "return performance.getEntriesByName('first-contentful-paint')[0]?.startTime")
+    });
+    let painted = painted.fold(f64::INFINITY, f64::min);
+    assert!(painted < 200.0, "the first paint came after {painted} ms");
     assert!(visit.text("#adapter").contains("swiftshader"), "{}", visit.text("#adapter"));
     assert!(visit.text("#software").starts_with("This is a software adapter."));
     assert!(visit.text("#non-standard").contains("384 training and 64 test images instead of 60000 and 10000"));
@@ -44,16 +50,20 @@ pub fn a_quick_run_shows_its_result_and_the_program_reads_it(site: &Site) {
         &[],
     );
     visit.click("#quick");
-    visit.until("progress", 90, "return document.getElementById('bar').value > 0 && document.getElementById('numbers').innerText.includes('images/s')");
+    visit.until("a rate", 90, "return document.getElementById('rate').innerText !== '–'");
+    assert!(visit.shows("#digits-tiles") && visit.text("#digits-text").contains("of 20 test digits read right"));
     assert!(visit.run("return document.activeElement.id", &[]) == json!("progress-title"));
+    let longest_before = milliseconds(&visit, "return longest");
     visit.pictures("during");
+    // Pictures resize the page, which lays it out anew.
+    visit.run("longest = 0", &[]);
     assert_eq!(visit.result_title(180), "Result");
-    let longest = milliseconds(&visit, "return longest");
+    let longest = milliseconds(&visit, "return longest").max(longest_before);
     assert!(longest < 100.0, "the page stood still for {longest} ms");
 
     let report = visit.run("return document.getElementById('report').shadowRoot.innerHTML", &[]);
     let report = report.as_str().unwrap();
-    for part in ["This run among the published ones", "Tesla K80", "features_forward", "images/s"] {
+    for part in ["K80", "features_forward", "images/s"] {
         assert!(report.contains(part), "{part} is not in the report");
     }
     the_result_can_be_read(&visit);
@@ -71,8 +81,9 @@ fn the_result_can_be_read(visit: &Visit) {
     assert!(gpubench(&["report"], &[&path]).contains("swiftshader"));
     assert!(gpubench(&["compare"], &[&path, &path]).contains("features_forward"));
     assert!(!visit.shows("#comparison"));
+    visit.run("document.getElementById('compare').open = true", &[]);
     visit.type_into("#pick-result", path.to_str().unwrap());
-    visit.until("a comparison", 10, "return document.getElementById('comparison').innerText");
+    visit.until("a comparison", 10, "return document.querySelector('#comparison table') !== null");
     assert!(visit.text("#comparison").contains("swiftshader"), "{}", visit.text("#comparison"));
 }
 
@@ -112,12 +123,49 @@ fn tab_to(visit: &Visit, id: &str) -> Vec<String> {
     panic!("{id} cannot be reached with Tab, only {passed:?}");
 }
 
+/// Notes in the page when shaders were compiled, when the first figure, the result and the end of the run were shown.
+const CLOCKS: &str = "window.clocks = {};
+    const note = (name, reached) => { if (!(name in clocks) && reached) clocks[name] = performance.now() - clocks.click; };
+    const shown = (id) => !document.getElementById(id).hidden;
+    document.getElementById('quick').addEventListener('click', () => { clocks.click = performance.now(); });
+    new MutationObserver(() => {
+      if (!('click' in clocks)) return;
+      note('compiled', document.getElementById('phase').textContent.startsWith('Checking'));
+      note('figure', document.getElementById('rate').textContent !== '–');
+      note('result', shown('result'));
+      note('end', shown('result') && !shown('second') && !shown('progress'));
+    }).observe(document.body, { subtree: true, childList: true, characterData: true, attributes: true });";
+
+/// The limits are those of a software adapter on two cores.
+pub fn a_quick_run_ends_in_time(site: &Site) {
+    let visit = site.visit("");
+    visit.run(CLOCKS, &[]);
+    visit.click("#quick");
+    visit.until("a loss curve", 60, "return !document.getElementById('curve').hidden");
+    visit.pictures("running");
+    let second = "return !document.getElementById('second').hidden";
+    visit.until("the second stage", 60, second);
+    visit.pictures("second-stage");
+    assert_eq!(visit.result_title(90), "Result");
+    let clock = |name: &str| milliseconds(&visit, &format!("return clocks.{name}")) / 1e3;
+    let [compiled, figure, result, end] = ["compiled", "figure", "result", "end"].map(clock);
+    println!("compiled {compiled:.1} s, figure {figure:.1} s, result {result:.1} s, end {end:.1} s after the click");
+    assert_eq!(visit.run("return document.getElementById('bar').value", &[]), 1);
+    assert!(figure - compiled < 2.0, "the first figure came {:.1} s after compilation", figure - compiled);
+    assert!(result < 35.0, "the result came after {result:.1} s");
+    assert!(end < 45.0, "the run ended after {end:.1} s");
+    let (_, result) = visit.download();
+    assert!(result.profile.value().is_some() && result.peaks.value().is_some());
+    visit.pictures("result");
+    visit.assert_clean();
+}
+
 pub fn a_run_can_be_started_and_cancelled_by_keyboard(site: &Site) {
-    let visit = site.visit("?digits=1280&profile_steps=0");
+    let visit = site.visit("?profile_steps=0");
     visit.until("buttons that can be pressed", 10, "return !document.getElementById('quick').disabled");
-    assert_eq!(tab_to(&visit, "standard"), ["device-name", "quick"]);
+    assert_eq!(tab_to(&visit, "quick"), ["A", "A"]);
     visit.press(ENTER);
-    visit.until("progress", 60, "return document.getElementById('bar').value > 0");
+    visit.until("a rate", 60, "return document.getElementById('rate').innerText !== '–'");
     assert_eq!(tab_to(&visit, "cancel"), [""; 0], "Cancel comes next after the heading of the progress");
     visit.press(ENTER);
     assert_eq!(visit.result_title(30), "Result: PARTIAL");
@@ -135,7 +183,11 @@ fn steps(result: &RunResult) -> u32 {
 
 pub fn settings_in_the_address_start_a_run(site: &Site) {
     let visit = site.visit("?epochs=1&seed=7&autostart=1&digits=128&profile_steps=0&device=Testbed");
-    assert!(visit.text("#non-standard").contains("1 epoch instead of 10"), "{}", visit.text("#non-standard"));
+    visit.until(
+        "a banner",
+        10,
+        "return document.getElementById('non-standard').textContent.includes('1 epoch instead of 10')",
+    );
     assert_eq!(visit.result_title(60), "Result");
     let (_, result) = visit.download();
     assert_eq!((result.settings.epochs.value, result.settings.seed.value, steps(&result)), (1, 7, 1));
@@ -153,4 +205,11 @@ pub fn impossible_settings_are_refused_in_words(site: &Site) {
     let zero = site.visit("?epochs=0");
     zero.until("a complaint", 10, "return !document.getElementById('non-standard').hidden");
     assert!(zero.text("#non-standard").contains("epochs"), "{}", zero.text("#non-standard"));
+    let wrong = site.visit("?epochs=many&dataset=mnist&data=cloud&autostart=1");
+    wrong.until("a complaint", 10, "return !document.getElementById('problem').hidden");
+    let problem = wrong.text("#problem");
+    for part in ["epochs=many", "dataset: there is no such setting", "data=cloud: data is synthetic or files"] {
+        assert!(problem.contains(part), "{part:?} is not in: {problem}");
+    }
+    assert!(wrong.shows("#quick"), "such an address starts nothing");
 }

@@ -88,7 +88,7 @@ impl Visit {
     /// Waits until the run at hand has left a result or said why it has none; gives the result's heading.
     pub fn result_title(&self, limit_s: u64) -> String {
         let ended = "const shown = (id) => !document.getElementById(id).hidden;
-            return (shown('result') || shown('problem')) && !shown('progress')";
+            return (shown('result') || shown('problem')) && !shown('progress') && !shown('second')";
         self.until("the end of the run", limit_s, ended);
         assert_eq!(self.text("#problem"), "");
         self.text("#result-title")
@@ -121,15 +121,20 @@ impl Visit {
         }
     }
 
+    /// Lets the page believe that the system prefers this colour scheme.
+    pub fn emulate_scheme(&self, scheme: &str) {
+        let feature = json!({"features": [{"name": "prefers-color-scheme", "value": scheme}]});
+        self.chromium("Emulation.setEmulatedMedia", &feature);
+    }
+
     /// Leaves pictures of the whole page, narrow and wide, light and dark, in `target/page-screenshots/`.
     pub fn pictures(&self, name: &str) {
         let folder = Path::new(ROOT).join("target/page-screenshots");
         fs::create_dir_all(&folder).unwrap();
-        for (width, scheme) in [(360, "light"), (360, "dark"), (1280, "light"), (1280, "dark")] {
+        for (width, scheme) in [390, 768, 1280].into_iter().flat_map(|width| [(width, "light"), (width, "dark")]) {
             let size = json!({"width": width, "height": 800, "deviceScaleFactor": 1, "mobile": false});
             self.chromium("Emulation.setDeviceMetricsOverride", &size);
-            let feature = json!({"features": [{"name": "prefers-color-scheme", "value": scheme}]});
-            self.chromium("Emulation.setEmulatedMedia", &feature);
+            self.emulate_scheme(scheme);
             let overflow = self.run("return document.documentElement.scrollWidth - innerWidth", &[]);
             assert!(
                 overflow.as_i64().is_some_and(|pixels| pixels <= 0),

@@ -2,6 +2,7 @@
 
 use super::common::ROOT;
 use super::site::{Site, built};
+use gpubench::result::{AdapterKind, Status};
 use serde_json::json;
 use std::fs;
 use std::io::{BufRead, BufReader, Write};
@@ -21,7 +22,8 @@ pub fn the_page_tested_is_the_page_of_these_sources(_: &Site) {
     }
 }
 
-pub fn without_webgpu_the_page_says_what_to_do(site: &Site) {
+/// The page says why there is no WebGPU and what to do, and measures the processor instead.
+pub fn without_webgpu_the_processor_gives_a_number(site: &Site) {
     // Chromium with the interface taken away altogether, and as it is on Linux: with the interface, but without an
     // adapter.
     let cases = [
@@ -34,15 +36,24 @@ pub fn without_webgpu_the_page_says_what_to_do(site: &Site) {
             let source = json!({"source": "delete Navigator.prototype.gpu"});
             visit.chromium("Page.addScriptToEvaluateOnNewDocument", &source);
         }
-        visit.go(&site.address);
+        visit.go(&format!("{}?steps=40&seed=3", site.address));
         visit.until("a problem", 20, "return !document.getElementById('problem').hidden");
         let problem = visit.text("#problem");
         for says in says {
             assert!(problem.contains(says), "{says:?} is not in: {problem}");
         }
-        assert!(visit.run("return document.getElementById('quick').disabled", &[]) == true);
-        visit.assert_clean();
+        visit.until("the button", 10, "return !document.getElementById('quick').disabled");
         visit.pictures(if taken_away { "without-webgpu" } else { "without-adapter" });
+        visit.click("#quick");
+        assert_eq!(visit.result_title(60), "Result");
+        let (_, result) = visit.download();
+        let adapter = &result.environment.adapter;
+        assert_eq!((adapter.kind, &*adapter.backend, &*result.plan.name), (AdapterKind::Cpu, "cpu", "cpu"));
+        assert!(adapter.name.contains("processor") && result.plan.tuning["simd"] == "simd128", "{adapter:?}");
+        assert_eq!((result.status, result.repeats[0].steps()), (Status::Complete, 40));
+        assert!(result.check.value().is_some() && result.summary.images_per_s.value().is_some());
+        visit.pictures(if taken_away { "result-of-processor" } else { "result-without-adapter" });
+        visit.assert_clean();
     }
 }
 

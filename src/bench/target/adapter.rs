@@ -17,7 +17,7 @@ use crate::gpu::{AdapterInfo, Adapters, CommandCounts, Gpu, Needs, Pipelines};
 use crate::kernels::{Plan, plan_named};
 use crate::result::{self, Measured, PeakKind, Profile, RunResult, Timeline};
 use crate::trainer::{Metrics, Stage, Trainer, TrainingConfig};
-use std::ops::ControlFlow;
+use std::ops::{ControlFlow, Range};
 use web_time::Instant;
 
 /// One adapter to train on.
@@ -196,7 +196,7 @@ impl TrainingEngine for DeviceEngine<'_> {
 
     async fn steps(
         &mut self,
-        count: u32,
+        steps: Range<u32>,
         host_timeline: &mut HostTimeline,
         report: &mut dyn FnMut(StepChunk) -> ControlFlow<()>,
     ) -> Result<()> {
@@ -204,7 +204,7 @@ impl TrainingEngine for DeviceEngine<'_> {
         let trainer = self.trainer()?;
         let driven = submit_paced(
             &self.opened.gpu,
-            count,
+            steps,
             &mut pacer,
             host_timeline,
             |range| trainer.encode(Stage::Training, range),
@@ -225,7 +225,8 @@ impl TrainingEngine for DeviceEngine<'_> {
         let encode = |range| trainer.encode(Stage::Evaluation, range);
         // The timeline of the training excludes evaluations.
         let mut unused = HostTimeline::new(Instant::now());
-        submit_paced(&self.opened.gpu, trainer.evaluation_batches(), &mut pacer, &mut unused, encode, report).await?;
+        submit_paced(&self.opened.gpu, 0..trainer.evaluation_batches(), &mut pacer, &mut unused, encode, report)
+            .await?;
         let metrics = trainer.evaluation_metrics().await?;
         self.pacer = pacer;
         Ok(metrics)

@@ -74,7 +74,9 @@ const ROOMS: &[Room] = &rooms! {
         "no_gpu" "output" "dataset" "flags" "progress" "result_files" "serve" "cache" "compare" "data" "report" "table" "pipeline_cache" "peaks" "run_args" "tune"
         "subject" "cpu" "data_parallel" "session" "all" "list" "sweep" "target" "run" "mod"
     ] "the terminal program: one file for each verb, with its arguments"
-    "web" ["classify" "host" "observer" "request" "mod"] "what a page can call"
+    "web" [
+        "classify" "compare" "events" "host" "link" "observer" "request" "shown" "run" "mod"
+    ] "what a page can call"
     "lib" [] "the crate's root"
     "main" [] "the terminal program's entry"
     "build" [] "the build script"

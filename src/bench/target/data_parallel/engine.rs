@@ -223,27 +223,27 @@ impl TrainingEngine for DataParallelEngine<'_> {
 
     async fn steps(
         &mut self,
-        count: u32,
+        steps: Range<u32>,
         host_timeline: &mut HostTimeline,
         report: &mut dyn FnMut(StepChunk) -> ControlFlow<()>,
     ) -> Result<()> {
-        let mut next = 0;
+        let mut next = steps.start;
         let mut stopped = false;
-        while next < count && !stopped {
-            let steps = next..count.min(next + self.pacer.steps);
-            next = steps.end;
+        while next < steps.end && !stopped {
+            let part = next..steps.end.min(next + self.pacer.steps);
+            next = part.end;
             let start = Instant::now();
             match self.sync {
                 Synchronisation::Step => {
-                    for step in steps.clone() {
+                    for step in part.clone() {
                         self.step(step, host_timeline).await?;
                     }
                 }
-                Synchronisation::Epoch => self.local_steps(steps.clone(), host_timeline).await?,
+                Synchronisation::Epoch => self.local_steps(part.clone(), host_timeline).await?,
             }
             let chunk = StepChunk {
-                first: steps.start,
-                steps: steps.end - steps.start,
+                first: part.start,
+                steps: part.end - part.start,
                 duration_s: start.elapsed().as_secs_f64(),
             };
             self.pacer.observe(chunk.steps, chunk.duration_s);
@@ -277,7 +277,7 @@ impl TrainingEngine for DataParallelEngine<'_> {
         let mut pacer = SubmissionPacer::default();
         let driven = submit_paced(
             &worker.device.gpu,
-            worker.trainer.evaluation_batches(),
+            0..worker.trainer.evaluation_batches(),
             &mut pacer,
             &mut unused,
             encode,

@@ -1,0 +1,78 @@
+// Results in links: a document, compressed, in the fragment of the page's address, which no browser sends to a server.
+
+import { svg } from "./dom.js";
+
+const MARK = "#r=";
+/** The longest fragment that is read; links of this page are a tenth of it. */
+const MOST_CHARACTERS = 100_000;
+/** The largest document that is unpacked. */
+const MOST_BYTES = 4_000_000;
+/** The longest address that makes a QR code which a phone reads from a screen. */
+export const MOST_SCANNED = 2_300;
+
+/** All bytes of `stream`; an error if there are more than `most`. */
+async function bytesOf(stream, most) {
+  const reader = stream.getReader();
+  const parts = [];
+  let length = 0;
+  for (;;) {
+    const { done, value } = await reader.read();
+    if (done) break;
+    length += value.length;
+    if (length > most) {
+      await reader.cancel();
+      throw new RangeError("too large");
+    }
+    parts.push(value);
+  }
+  return new Uint8Array(await new Blob(parts).arrayBuffer());
+}
+
+function base64Url(bytes) {
+  let binary = "";
+  for (const byte of bytes) binary += String.fromCharCode(byte);
+  return btoa(binary).replaceAll("+", "-").replaceAll("/", "_").replace(/=+$/, "");
+}
+
+/** The address of this page that opens `text` as a result. */
+export async function linkTo(text) {
+  const packed = new Blob([text]).stream().pipeThrough(new CompressionStream("deflate-raw"));
+  const bytes = await bytesOf(packed, MOST_BYTES);
+  return `${location.origin}${location.pathname}${MARK}${base64Url(bytes)}`;
+}
+
+/** Whether the fragment `hash` claims to hold a result. */
+export const holdsResult = (hash) => hash.startsWith(MARK);
+
+/** The document in the fragment `hash`; an error with a sentence for the visitor if there is none. */
+export async function documentIn(hash) {
+  const text = hash.slice(MARK.length);
+  if (text.length > MOST_CHARACTERS) {
+    throw new Error(`This link is too large: ${text.length} characters, where a result has at most ${MOST_CHARACTERS}.`);
+  }
+  try {
+    const binary = atob(text.replaceAll("-", "+").replaceAll("_", "/"));
+    const bytes = Uint8Array.from(binary, (character) => character.charCodeAt(0));
+    const unpacked = new Blob([bytes]).stream().pipeThrough(new DecompressionStream("deflate-raw"));
+    return new TextDecoder("utf-8", { fatal: true }).decode(await bytesOf(unpacked, MOST_BYTES));
+  } catch (error) {
+    const large = error instanceof RangeError;
+    throw new Error(large
+      ? "This link is too large: what it holds is no result of this program."
+      : "This link is damaged: a part of it is missing or was changed on the way. Ask for it again, as a file perhaps.");
+  }
+}
+
+/** A QR code as a drawing; `code` as the module makes it. */
+export function drawCode({ width, modules }) {
+  const quiet = 4;
+  const side = width + 2 * quiet;
+  let path = "";
+  for (let place = 0; place < modules.length; place++) {
+    if (modules[place] === "1") path += `M${quiet + (place % width)} ${quiet + Math.floor(place / width)}h1v1h-1z`;
+  }
+  const drawing = svg("svg", { viewBox: `0 0 ${side} ${side}`, role: "img", "aria-label": "QR code of this result" });
+  drawing.append(svg("rect", { width: side, height: side, fill: "#fff" }));
+  drawing.append(svg("path", { d: path, fill: "#000", "shape-rendering": "crispEdges" }));
+  return drawing;
+}
