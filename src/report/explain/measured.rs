@@ -1,6 +1,6 @@
 //! The figures of profiles, time accounts and peaks.
 
-use super::{Figure, figures};
+use super::entry::{Figure, figures};
 
 /// Where the wall time of a training went.
 pub(super) const ACCOUNT: &[Figure] = figures! {

@@ -2,9 +2,12 @@
 //!
 //! `docs/METHOD.md` holds the method in full; an entry says what a reader of one figure needs.
 
+mod entry;
 mod measured;
 mod result;
 mod run;
+
+pub use entry::Figure;
 
 use super::layout::{facts, joined, paragraph};
 use crate::result::PEAK_FACTS;
@@ -17,21 +20,6 @@ const SIMILAR: f64 = 0.7;
 /// At most so many names are offered.
 const MOST_OFFERED: usize = 5;
 
-/// A figure: what it is, how it is measured, what is good.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Figure {
-    /// Its name.
-    pub name: &'static str,
-    /// Its other names: headings of columns, fields of the JSON.
-    pub aliases: &'static [&'static str],
-    /// What it is.
-    pub meaning: &'static str,
-    /// How it is measured.
-    pub measured: &'static str,
-    /// Which values are good.
-    pub good: &'static str,
-}
-
 /// Figures that belong together.
 #[derive(Debug, Clone)]
 pub struct FigureGroup {
@@ -40,20 +28,6 @@ pub struct FigureGroup {
     /// The figures.
     pub figures: Vec<Figure>,
 }
-
-/// Makes a list of figures: name, other names, meaning, measurement, good values.
-macro_rules! figures {
-    ($($name:literal $aliases:expr, $meaning:literal, $measured:literal, $good:literal;)*) => {
-        &[$(super::Figure {
-            name: $name,
-            aliases: &$aliases,
-            meaning: $meaning,
-            measured: $measured,
-            good: $good,
-        }),*]
-    };
-}
-use figures;
 
 /// Every figure, in the order of a report.
 pub fn figure_groups() -> &'static [FigureGroup] {

@@ -1,6 +1,6 @@
 //! The figures of a result and of the tables with the published results.
 
-use super::{Figure, figures};
+use super::entry::{Figure, figures};
 
 /// What a reader asks first.
 pub(super) const RESULT: &[Figure] = figures! {

@@ -1,6 +1,6 @@
 //! The figures of trainings, of the load, of the phases of a run, and of sweeps, soaks and several devices.
 
-use super::{Figure, figures};
+use super::entry::{Figure, figures};
 
 /// Epochs and steps.
 pub(super) const TRAINING: &[Figure] = figures! {

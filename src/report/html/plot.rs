@@ -317,7 +317,8 @@ mod tests {
     #[test]
     fn ticks_that_have_no_room_are_left_out() {
         assert_eq!(ticks_of(Range::to_largest([4690.0]).unwrap(), 150.0), "0 2,000 4,000");
-        assert_eq!(ticks_of(Range::logarithmic([32.0, 1024.0]).unwrap(), 150.0), "100 1,000");
+        assert_eq!(ticks_of(Range::logarithmic([32.0, 1024.0]).unwrap(), 150.0), "30 100 300 1,000");
+        assert_eq!(ticks_of(Range::logarithmic([32.0, 1024.0]).unwrap(), 100.0), "100 1,000");
         for length_px in [60.0, 100.0, 262.0, 500.0, 1000.0] {
             for high in [3.0, 80.0, 999.0, 1e6, 1e12] {
                 let range = Range::logarithmic([1e-3, high]).unwrap();

@@ -66,7 +66,8 @@ pub(super) fn section(profile: &Profile, peaks: &Measured<Peaks>) -> Markup {
         }
         @if let Some((x, y)) = ranges {
             p {
-                "Each kernel is a mark with its number, as large as its share of the time."
+                "Each kernel is a mark with its number, as large as its share of the time; marks in one place stand side "
+                "by side."
                 @if roofs.are_known() {
                     " The roofs are what this adapter reached through this API: below a slope memory is the limit, "
                     "below the level arithmetic."

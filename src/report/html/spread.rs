@@ -1,7 +1,7 @@
 //! The distribution of the trainings' times and of the times of their steps.
 
 use super::plot::{self, Axis, PlotArea, Range, px};
-use crate::report::numbers::three_digits;
+use crate::report::numbers::{thousands, three_digits};
 use crate::report::summary;
 use crate::result::{Interval, Measured, Repeat, RunResult};
 use crate::stats;
@@ -126,7 +126,7 @@ fn steps(repeat: &Repeat) -> Option<Markup> {
         three_digits(median),
         three_digits(p95),
         three_digits(slowest),
-        times.len()
+        thousands(&times.len().to_string())
     );
     Some(html! {
         div class="pair" {
