@@ -241,8 +241,8 @@ function show(shown, title) {
   results.show(shown, title, seen.reportStyle);
   $("progress").hidden = true;
   $("start").hidden = true;
-  const result = JSON.parse(shown.result);
-  if (running) earlier.add(result, shown.linked);
+  // In a task of its own, so that the page does not stand still.
+  if (running) setTimeout(() => earlier.add(JSON.parse(shown.result), shown.linked));
   if (first) {
     scrollTo(0, 0);
     $("result-title").focus({ preventScroll: true });
