@@ -42,6 +42,7 @@ pub struct QuickLimit {
     run_s: f64,
     evaluation_images: f64,
     fastest_image_s: f64,
+    parts: u32,
 }
 
 impl QuickLimit {
@@ -53,14 +54,17 @@ impl QuickLimit {
             run_s: left_s.unwrap_or(f64::INFINITY),
             evaluation_images,
             fastest_image_s: f64::INFINITY,
+            parts: 0,
         }
     }
 
     /// Whether to stop `elapsed_s` seconds later, after another `images` images in `duration_s` seconds.
     pub fn reached(&mut self, elapsed_s: f64, images: f64, duration_s: f64) -> bool {
-        // The fastest part, so that a slow first one does not end the training.
+        self.parts += 1;
         self.fastest_image_s = self.fastest_image_s.min(duration_s / images);
-        elapsed_s > self.train_s || elapsed_s + self.evaluation_images * self.fastest_image_s > self.run_s
+        // The fastest of at least two parts, so that a slow first one does not end the training.
+        let evaluation_s = if self.parts > 1 { self.evaluation_images * self.fastest_image_s } else { 0.0 };
+        elapsed_s > self.train_s || elapsed_s + evaluation_s > self.run_s
     }
 }
 
