@@ -39,8 +39,7 @@ test:
 	@$(STEP) "build: the page" $(MAKE) --no-print-directory web
 	@$(STEP) "test: kernels and training in a browser" .ci/leaves-nothing .ci/browser-tests
 	@# Debug builds of wgpu load the validation layer where it is installed, which has tests of its own here and slows all others.
-	@# Mesa's software driver takes minutes to optimise the largest kernels; without that it computes the same bits.
-	@WGPU_VALIDATION=0 WGPU_DEBUG=0 GALLIVM_PERF=nopt $(STEP) "test: all tests" .ci/leaves-nothing cargo test --locked --no-fail-fast
+	@WGPU_VALIDATION=0 WGPU_DEBUG=0 $(STEP) "test: all tests" .ci/leaves-nothing cargo test --locked --no-fail-fast
 
 # What `wasm-pack build --target web --profile browser` makes, without wasm-pack.
 web:

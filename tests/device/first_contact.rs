@@ -94,7 +94,7 @@ fn a_quick_run_neither_searches_nor_takes_what_compiles_for_minutes() {
     let result = only_result(folder.path());
     assert_eq!(result.plan.name, "layered");
     let cold_s = *result.phases.cold_total_s.value().unwrap();
-    assert!(cold_s < 30.0, "the training of a step, and all that comes before: {cold_s} s");
+    assert!(cold_s < 55.0, "the training of a step, and all that comes before: {cold_s} s");
 }
 
 /// Without kept shaders the driver compiles for seconds, in which nothing else is heard.
