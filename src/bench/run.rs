@@ -13,8 +13,9 @@ use crate::result::{self, Measured, Outcome, RunResult, Status, Summary, Timelin
 use crate::trainer::TrainingConfig;
 use web_time::Instant;
 
-/// Seconds of warm-up before the timed trainings, at least: a device's clocks rise too.
-const WARM_UP_S: f64 = 0.3;
+/// Seconds of warm-up before the timed trainings, at least, after its first round, in which drivers compile: a device's
+/// clocks rise, and what a driver does after compiling (storing kernels, freeing memory) ends.
+const WARM_UP_S: f64 = 0.5;
 
 /// Runs the benchmark described by `result.settings` on `target` and fills `result` stage by stage.
 ///
@@ -166,7 +167,7 @@ async fn run_check(opened: &impl OpenedTarget, result: &mut RunResult) -> Result
     if passed { Ok(()) } else { Err(Error::Check(report.failure)) }
 }
 
-/// Starts a training on `engine` and runs its first and last batches, for [`WARM_UP_S`] or once.
+/// Starts a training on `engine` and runs its first and last batches, once and then for [`WARM_UP_S`].
 async fn warm_up(
     job: &Job<'_>,
     engine: &mut impl TrainingEngine,
@@ -179,16 +180,16 @@ async fn warm_up(
     let mut unused = HostTimeline::new(start);
     engine.begin(job.dataset, initial, &mut unused).await?;
     engine.begin_epoch(0, &mut unused).await?;
-    loop {
+    let mut compiled = None;
+    while compiled.is_none_or(|end: Instant| end.elapsed().as_secs_f64() < WARM_UP_S) {
         engine.warm_up().await?;
         if observer.stop_requested() {
             return Err(Error::Interrupted);
         }
-        if start.elapsed().as_secs_f64() >= WARM_UP_S {
-            result.phases.warm_up_s = seconds(start);
-            return Ok(());
-        }
+        compiled.get_or_insert_with(Instant::now);
     }
+    result.phases.warm_up_s = seconds(start);
+    Ok(())
 }
 
 /// Repeats the timed training until the stopping rule is met.
