@@ -1,6 +1,7 @@
 //! Options of a profile.
 
 use crate::gpu::Timestamps;
+use crate::result::{Measured, RunResult};
 
 /// Default number of profiled steps.
 pub const PROFILED_STEPS: u32 = 50;
@@ -11,7 +12,8 @@ const SHORT_SHARE: f64 = 0.1;
 /// Steps that a profile of `n` steps runs, as `STEPS_EACH * n + STEPS_BEFORE`: warm-up, calibration, and steps without
 /// timestamps beside each profiled one.
 const STEPS_EACH: f64 = 3.0;
-const STEPS_BEFORE: f64 = 12.0;
+/// The part of them that does not depend on `n`.
+pub const STEPS_BEFORE: f64 = 12.0;
 
 /// Options of a profile.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -47,6 +49,15 @@ impl ProfileOptions {
             format!("it would take about {estimate_s:.1} s, more than {pct:.0} % of the run: --profile takes one")
         })
     }
+}
+
+/// What a profile costs after the trainings of `result`: the seconds of opening another device and compiling again, and
+/// those of a training step; `None` if nothing was trained.
+pub fn profile_cost_s(result: &RunResult) -> Option<(f64, f64)> {
+    let phase = |phase: &Measured<f64>| phase.value().copied().unwrap_or(0.0);
+    let last = result.repeats.last()?;
+    let step_s = last.train_s.value()? / f64::from(last.steps().max(1));
+    Some((phase(&result.phases.device_s) + phase(&result.phases.compile_s), step_s))
 }
 
 #[cfg(test)]

@@ -3,7 +3,7 @@
 use super::host_timeline::{Activity, HostTimeline};
 use super::job::{Finished, Job, seconds, training_config};
 use super::observer::Observer;
-use super::profile_options::ProfileOptions;
+use super::profile_options::{ProfileOptions, profile_cost_s};
 use super::target::record_scaling;
 use super::training_target::{LastTraining, OpenedTarget, TrainingEngine, TrainingTarget};
 use super::validate::validate;
@@ -112,13 +112,11 @@ async fn finish(
 ) -> Result<Finished> {
     let train::Trained { parameters, host_timeline } = trained;
     let mut timeline = Timeline { events: host_timeline.events(Track::TimedHost).collect(), alignment_ns: 0.0 };
-    let mut options = job.profile;
-    if let Some(reason) = options.and_then(|options| reason_not_to_profile(&options, opened, job, result)) {
-        result.account = Measured::missing(reason.as_str());
-        result.profile = Measured::missing(reason);
-        options = None;
-    }
-    if let Some(options) = options {
+    if let Some(options) = job.profile {
+        if let Some(reason) = reason_not_to_profile(&options, opened, job, result) {
+            leave_out_profile(result, &reason);
+            return Ok(Finished { parameters, timeline });
+        }
         observer.phase("profile");
         let wall_s =
             result.repeats.last().map_or(Measured::missing("nothing was trained"), |last| last.train_s.clone());
@@ -131,12 +129,18 @@ async fn finish(
             }
             // The training is whole without a profile that nobody requested.
             Err(error) if options.max_share.is_some() && error != Error::Interrupted => {
-                result.profile = Measured::missing(error.to_string());
+                leave_out_profile(result, &error.to_string());
             }
             Err(error) => return Err(error),
         }
     }
     Ok(Finished { parameters, timeline })
+}
+
+/// Records why there are no profile and no account.
+fn leave_out_profile(result: &mut RunResult, reason: &str) {
+    result.profile = Measured::missing(reason);
+    result.account = Measured::missing(reason);
 }
 
 /// Why there is no profile, if so: the target has none, or one that was not requested would take too long.
@@ -149,10 +153,7 @@ fn reason_not_to_profile(
     if let Some(reason) = opened.reason_not_to_profile() {
         return Some(reason.to_owned());
     }
-    let phase = |phase: &Measured<f64>| phase.value().copied().unwrap_or(0.0);
-    let last = result.repeats.last()?;
-    let step_s = last.train_s.value()? / f64::from(last.steps().max(1));
-    let open_s = phase(&result.phases.device_s) + phase(&result.phases.compile_s);
+    let (open_s, step_s) = profile_cost_s(result)?;
     options.reason_to_skip(job.started.elapsed().as_secs_f64(), open_s, step_s)
 }
 

@@ -2,12 +2,19 @@
 
 use crate::result::{Epoch, Measured, Repeat, Repeating, RepeatingEnd, Settings, Soak, Summary};
 use crate::stats::{self, Slope};
+use web_time::{Duration, Instant};
 
 /// Seconds of training after which a quick run stops.
 pub const QUICK_TRAIN_S: f64 = 30.0;
-/// Seconds after the start of the program at which a quick run should have tested its first training; a few steps may
-/// be in flight then, and the run ends within a minute.
-pub const QUICK_RUN_S: f64 = 54.0;
+/// Seconds after the start of the program within which a quick run ends.
+pub const QUICK_RUN_S: u64 = 60;
+/// Seconds of them for steps in flight, and for what comes after the evaluation.
+const QUICK_RESERVE_S: u64 = 6;
+
+/// When a quick run that started at `started` should have tested its first training.
+pub fn quick_deadline(started: Instant) -> Instant {
+    started + Duration::from_secs(QUICK_RUN_S - QUICK_RESERVE_S)
+}
 
 /// Minimum number of trainings for an interval of their median.
 const MIN_TRAININGS_FOR_INTERVAL: u32 = stats::MIN_SAMPLES_FOR_INTERVAL as u32;

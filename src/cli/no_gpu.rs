@@ -31,8 +31,7 @@ fn reason_in(system: &System, all_software: bool) -> String {
 
 /// A variable that keeps drivers from being loaded.
 fn limited(system: &System) -> Option<String> {
-    let limit = system.loader_limit();
-    limit.map(|(name, value)| format!("{name}={value} limits the drivers that the Vulkan loader loads: unset it"))
+    system.loader_limit().map(|(_, found)| format!("{found}: unset it"))
 }
 
 fn of_linux(system: &System) -> String {

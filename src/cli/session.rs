@@ -14,7 +14,7 @@ use crate::result::{Adapter, Origin, RunResult, Settings, Status};
 use crate::telemetry::environment;
 use crate::weights;
 use std::path::Path;
-use web_time::{Duration, Instant};
+use web_time::Instant;
 
 /// Exit code of a run with an INVALID result.
 pub const EXIT_INVALID: u8 = 6;
@@ -44,7 +44,7 @@ impl Session {
         interrupt::expect_none()?;
         terminal::message(&format!("data: {}, from {origin}", dataset.name));
         if args.quick {
-            let (train_s, run_s) = (bench::QUICK_TRAIN_S, 60);
+            let (train_s, run_s) = (bench::QUICK_TRAIN_S, bench::QUICK_RUN_S);
             terminal::message(&format!("quick: ends within {run_s} s, training after {train_s} s at the latest"));
         }
         Ok(Self { init, dataset, origin, data_s, started })
@@ -97,7 +97,7 @@ impl Session {
             peaks: subject.peaks.clone(),
             probe: &subject.probe,
             started: self.started,
-            deadline: Some(self.started + Duration::from_secs_f64(bench::QUICK_RUN_S)),
+            deadline: Some(bench::quick_deadline(self.started)),
         }
     }
 

@@ -81,9 +81,10 @@ impl System {
         paths
     }
 
-    /// The variable by which the Vulkan loader leaves drivers out, and its value.
-    pub fn loader_limit(&self) -> Option<(&'static str, &str)> {
-        LOADER_VARIABLES.iter().find_map(|name| Some((*name, self.variable(name)?)))
+    /// The variable by which the Vulkan loader leaves drivers out, and a sentence on it.
+    pub fn loader_limit(&self) -> Option<(&'static str, String)> {
+        let (name, value) = LOADER_VARIABLES.iter().find_map(|name| Some((*name, self.variable(name)?)))?;
+        Some((name, format!("{name}={value} limits the drivers that the Vulkan loader loads")))
     }
 
     /// The nodes through which programs compute on GPUs.

@@ -1,8 +1,9 @@
 //! What a reader asks first of a result: how fast, how sure, how near the peaks, bounded by what, and where that stands
 //! among the published rows.
 
+use super::numbers::percent_of;
 use super::published::{Group, on_cpu, other_data, published_rows};
-use super::work;
+use super::{summary, work};
 use crate::result::{KernelTime, Measured, Outcome, RunResult, TrainingBound, Verdict, mean_share_pct, not_profiled};
 
 /// Number of kernels that are named.
@@ -75,7 +76,7 @@ impl<'a> Answer<'a> {
             train_s: &summary.train_s,
             images_per_s: &summary.images_per_s,
             trainings: result.repeats.iter().filter(|repeat| repeat.train_s.value().is_some()).count(),
-            spread_pct: super::numbers::percent_of(&summary.train_mad_s, &summary.train_s),
+            spread_pct: percent_of(&summary.train_mad_s, &summary.train_s),
             test_error_pct: &summary.test_error_pct,
             other_data: other_data(result),
             check: result.check.and_then(|check| Measured::Value(check.outcome == Outcome::Passed)),
@@ -119,17 +120,11 @@ fn not_profiled_here<T>(result: &RunResult) -> Measured<T> {
 fn driver(result: &RunResult) -> String {
     let adapter = &result.environment.adapter;
     if on_cpu(adapter) && !adapter.software {
-        let tuning = |name: &str| result.plan.tuning.get(name).map_or("", String::as_str);
-        let threads = match tuning("threads") {
-            "" => String::new(),
-            "1" => "1 thread, ".to_owned(),
-            threads => format!("{threads} threads, "),
-        };
-        return format!("{threads}{}", tuning("simd")).trim_end_matches(", ").to_owned();
+        let simd = result.plan.tuning.get("simd").cloned();
+        return summary::threads(result).into_iter().chain(simd).collect::<Vec<_>>().join(", ");
     }
-    let known = [&adapter.driver, &adapter.driver_info].into_iter().filter_map(Measured::value);
-    let known: Vec<&str> = known.map(|text| text.split(" (").next().unwrap_or_default()).collect();
-    let driver = known.into_iter().filter(|text| !text.is_empty()).collect::<Vec<_>>().join(" ");
+    let short = summary::driver_parts(adapter).map(|text| text.split(" (").next().unwrap_or_default());
+    let driver = short.collect::<Vec<_>>().join(" ");
     if driver.is_empty() { adapter.backend.clone() } else { format!("{}, {driver}", adapter.backend) }
 }
 

@@ -2,7 +2,7 @@
 
 use super::answer::{Answer, Place};
 use super::layout::{self, Facts};
-use super::numbers::{fixed, ratio, three_digits};
+use super::numbers::{finite, fixed, ratio, three_digits};
 use super::summary;
 use super::sweep;
 use crate::escape;
@@ -41,9 +41,7 @@ pub fn card(result: &RunResult, file: Option<&str>, width: u16) -> String {
 
 /// The card's first line.
 pub fn headline(result: &RunResult, width: u16) -> String {
-    let (stamps, line) = summary::headline_parts(result);
-    let stamps = if stamps.is_empty() { String::new() } else { format!("{}: ", stamps.join(", ")) };
-    layout::shortened(&escape::line(&format!("{stamps}{line}")), width)
+    layout::shortened(&escape::line(&summary::headline_line(result)), width)
 }
 
 /// What a reader has to know before any figure: why the result is not complete, or its warnings.
@@ -62,11 +60,11 @@ fn problem(result: &RunResult) -> Option<(&'static str, String)> {
 /// "median of 7 trainings, 95 % interval 12.4 to 12.8 s, deviation 1.6 %".
 fn spread(answer: &Answer<'_>, result: &RunResult) -> String {
     let trainings = match answer.trainings {
-        0 => return figure(answer.train_s, three_digits),
+        0 => return finite(answer.train_s, three_digits),
         1 => return "one training has none: --repeat 7 gives an interval".to_owned(),
         count => format!("median of {count} trainings"),
     };
-    let deviation = figure(&answer.spread_pct, |pct| format!("deviation {} %", fixed(pct, 1)));
+    let deviation = finite(&answer.spread_pct, |pct| format!("deviation {} %", fixed(pct, 1)));
     let interval = result.summary.train_interval.value();
     match interval.filter(|interval| interval.samples as usize >= MIN_SAMPLES_FOR_INTERVAL) {
         Some(_) => format!("{trainings}, {}, {deviation}", summary::interval(&result.summary.train_interval)),
@@ -77,7 +75,7 @@ fn spread(answer: &Answer<'_>, result: &RunResult) -> String {
 /// "0.92 %, check passed: kernels and training steps agree with the reference".
 fn error(answer: &Answer<'_>) -> String {
     let on = answer.other_data.map_or_else(String::new, |data| format!(" ({data})"));
-    let error = figure(answer.test_error_pct, |rate| format!("{rate:.2} % of the test images{on}"));
+    let error = finite(answer.test_error_pct, |rate| format!("{rate:.2} % of the test images{on}"));
     let check = match &answer.check {
         Measured::Value(true) => "check passed".to_owned(),
         Measured::Value(false) => "check FAILED (-v)".to_owned(),
@@ -105,7 +103,7 @@ fn bound(answer: &Answer<'_>) -> String {
 fn kernels(answer: &Answer<'_>) -> String {
     match &answer.heaviest {
         Measured::Value(kernels) => {
-            let share = |pct: &Measured<f64>| figure(pct, |pct| format!("{} %", fixed(pct, 0)));
+            let share = |pct: &Measured<f64>| finite(pct, |pct| format!("{} %", fixed(pct, 0)));
             let named: Vec<String> =
                 kernels.iter().map(|time| format!("{} {}", time.kernel, share(&time.share_pct))).collect();
             named.join(", ")
@@ -126,8 +124,4 @@ pub(super) fn place(place: &Measured<Place>) -> String {
             format!("{how} {published} ({} s, 2016-17)", three_digits(*published_s))
         }
     }
-}
-
-fn figure(value: &Measured<f64>, write: impl Fn(f64) -> String) -> String {
-    super::numbers::finite(value, write)
 }

@@ -5,15 +5,20 @@ use super::load;
 use super::numbers::{bytes, finite, fixed, or_reason, three_digits};
 use super::published::{on_cpu, other_data};
 use super::{sweep, work};
-use crate::result::{Check, Interval, Measured, Outcome, Repeat, RunResult};
+use crate::result::{Adapter, Check, Interval, Measured, Outcome, Repeat, RunResult};
 use crate::stats::MIN_SAMPLES_FOR_INTERVAL;
 
 /// The headline for a terminal of `width` columns: the stamps, then the speed, what was
 /// done in which time, and the error rate.
 pub(super) fn headline(result: &RunResult, width: u16) -> String {
+    paragraph(headline_line(result), width)
+}
+
+/// The stamps and the sentence of the headline on one line.
+pub(super) fn headline_line(result: &RunResult) -> String {
     let (stamps, line) = headline_parts(result);
     let stamps = if stamps.is_empty() { String::new() } else { format!("{}: ", stamps.join(", ")) };
-    paragraph(format!("{stamps}{line}"), width)
+    format!("{stamps}{line}")
 }
 
 /// The stamps and the sentence of the headline.
@@ -64,17 +69,27 @@ fn adapter(result: &RunResult) -> String {
     let adapter = &result.environment.adapter;
     if on_cpu(adapter) && !adapter.software {
         let simd = result.plan.tuning.get("simd").map_or("no driver", String::as_str);
-        let threads = match result.plan.tuning.get("threads").map_or("", String::as_str) {
-            "" => String::new(),
-            "1" => ", 1 thread".to_owned(),
-            threads => format!(", {threads} threads"),
-        };
+        let threads = threads(result).map_or_else(String::new, |threads| format!(", {threads}"));
         return format!("{}{threads}, {}, {simd}", adapter.label(), adapter.backend);
     }
-    let driver = [&adapter.driver, &adapter.driver_info].into_iter().filter_map(Measured::value);
-    let driver: Vec<&str> = driver.map(String::as_str).filter(|text| !text.is_empty()).collect();
-    let driver = if driver.is_empty() { "driver unknown".to_owned() } else { driver.join(" ") };
+    let driver = driver_parts(adapter).collect::<Vec<_>>().join(" ");
+    let driver = if driver.is_empty() { "driver unknown".to_owned() } else { driver };
     format!("{}, {}, {driver}", adapter.label(), adapter.backend)
+}
+
+/// The number of threads of a training on the host's CPU: "1 thread", "8 threads".
+pub(super) fn threads(result: &RunResult) -> Option<String> {
+    match result.plan.tuning.get("threads").map_or("", String::as_str) {
+        "" => None,
+        "1" => Some("1 thread".to_owned()),
+        threads => Some(format!("{threads} threads")),
+    }
+}
+
+/// What is known of an adapter's driver: its name, then its version.
+pub(super) fn driver_parts(adapter: &Adapter) -> impl Iterator<Item = &str> {
+    let known = [&adapter.driver, &adapter.driver_info].into_iter().filter_map(Measured::value);
+    known.map(String::as_str).filter(|text| !text.is_empty())
 }
 
 /// The host: processor, cores, memory, operating system.

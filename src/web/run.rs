@@ -26,10 +26,8 @@ const END_S: f64 = 42.0;
 const PEAKS_S: f64 = 4.0;
 /// Profiled steps of a quick run at least.
 const LEAST_STEPS: u32 = 5;
-/// Steps that a profile of n slow steps runs, as `STEPS_EACH` n + `STEPS_BEFORE`: warm-up, calibration, and steps
-/// without timestamps beside the profiled ones.
+/// Steps that a profile runs for each of its slow steps: one without timestamps stands beside it.
 const STEPS_EACH: f64 = 2.0;
-const STEPS_BEFORE: f64 = 12.0;
 /// Figures of an adapter's peaks: bandwidths are measured in several working sets.
 const FIGURES: usize = PEAK_FACTS.len() + 9;
 
@@ -186,12 +184,9 @@ impl Run<'_> {
     /// The steps to profile and the end of the peaks, so that a quick run ends in time: the profile opens a device of
     /// its own and compiles again.
     fn second_stage(&self, result: &RunResult, steps: u32) -> (u32, Option<Instant>) {
-        let timed =
-            result.repeats.last().and_then(|last| Some(*last.train_s.value()? / f64::from(last.steps().max(1))));
-        let Some(step_s) = timed.filter(|_| self.request.quick) else { return (steps, None) };
-        let phase = |phase: &Measured<f64>| phase.value().copied().unwrap_or(0.0);
-        let before_s = phase(&result.phases.device_s) + phase(&result.phases.compile_s) + STEPS_BEFORE * step_s;
-        let end_s = END_S - before_s;
+        let cost_s = bench::profile_cost_s(result).filter(|_| self.request.quick);
+        let Some((open_s, step_s)) = cost_s else { return (steps, None) };
+        let end_s = END_S - open_s - bench::STEPS_BEFORE * step_s;
         let left_s = end_s - PEAKS_S - self.started.elapsed().as_secs_f64();
         let steps = steps.min(((left_s / (STEPS_EACH * step_s)) as u32).max(LEAST_STEPS));
         (steps, Some(self.after((end_s - STEPS_EACH * f64::from(steps) * step_s).max(0.0))))

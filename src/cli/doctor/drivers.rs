@@ -56,8 +56,7 @@ pub fn loader(system: &System) -> Finding {
 /// Each driver file that the loader reads, or would read without a variable that limits it.
 pub fn drivers(system: &System) -> Vec<Finding> {
     let mut findings: Vec<Finding> = Vec::new();
-    if let Some((name, value)) = system.loader_limit() {
-        let found = format!("{name}={value} limits the drivers that the Vulkan loader loads");
+    if let Some((name, found)) = system.loader_limit() {
         findings.push(Finding::problem(DRIVER, found, format!("unset {name}")));
     }
     let files = driver_files(system);
