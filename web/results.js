@@ -1,7 +1,7 @@
 // A result on the page: the report, what can be done with it, and the second stage that extends it.
 
 import { $, copy, duration, number, offerFile } from "./dom.js";
-import { MOST_SCANNED, drawCode, linkTo } from "./share.js";
+import { drawCode, linkTo, scannedLinkTo } from "./share.js";
 
 /** Seconds after the click at which a quick run ends, about. */
 const QUICK_S = 42;
@@ -55,18 +55,29 @@ export class Results {
     $("link-text").textContent = `The result itself is in this address, ${most} characters, without its samples. Nothing is sent anywhere.`;
     $("link").hidden = false;
     $("link-url").select();
-    const short = address.length <= MOST_SCANNED ? address : await linkTo(scanned);
-    const holds = short === address ? "" : " It holds the figures of the training, not the profile.";
-    if (short.length > MOST_SCANNED) {
+    const code = await this.#code([linked, scanned]);
+    if (!code) {
       $("link-code").replaceChildren("This result is too large for a QR code.");
       return;
     }
-    const code = await this.#engine.ask("code", { text: short });
+    const holds = code.text === linked ? "" : " It holds the figures of the training, not the profile.";
     const hint = document.createElement("p");
     hint.className = "hint";
     const local = ["localhost", "127.0.0.1", "[::1]"].includes(location.hostname);
     hint.textContent = `For a phone's camera.${holds}${local ? " It leads to this machine only, where this page is served." : ""}`;
     $("link-code").replaceChildren(drawCode(code), hint);
+  }
+
+  /** The QR code of the first of `texts` that fits into one, with that text; null if none does. */
+  async #code(texts) {
+    for (const text of texts) {
+      try {
+        return { text, ...(await this.#engine.ask("code", { text: await scannedLinkTo(text) })) };
+      } catch {
+        // Too long: the next is shorter.
+      }
+    }
+    return null;
   }
 
   /** Shows that peaks and profile follow in a run that began at `click` and may be quick. */

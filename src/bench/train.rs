@@ -150,7 +150,7 @@ fn slow_start(repeat: &Repeat) -> Option<String> {
     (ratio > SLOW_START_RATIO && excess_s > least_s).then(|| {
         format!(
             "the first {steps} took {:.3} s, {ratio:.0} times the median of the others per step: the time contains \
-             more than training, for example compilation by the driver",
+             more than training, for example compilation by the driver or other load",
             first.duration_s
         )
     })

@@ -1,6 +1,5 @@
 //! `gpubench --adapter all`: the same training on every adapter and on the host's cores, one after the other.
 
-use super::format::Format;
 use super::output::ResultFile;
 use super::progress::TerminalObserver;
 use super::run_args::RunArgs;
@@ -10,7 +9,6 @@ use super::{cpu, terminal};
 use crate::bench::{self, Job};
 use crate::error::{Error, Result};
 use crate::gpu::Adapters;
-use crate::report;
 use crate::result::{Measured, RunResult, Settings, Status, no_tuning};
 use web_time::Instant;
 
@@ -127,15 +125,11 @@ fn clear_shared_figures(result: &mut RunResult) {
     }
 }
 
-/// Prints the table, or all results as a JSON array, on stdout, and the paths of the result files on stderr.
+/// Prints what the options of the output ask for of all results on stdout, by default a table with a row for each
+/// device, and the paths of the result files on stderr.
 fn show(runs: &[DeviceRun<'_>], args: &RunArgs) -> Result<()> {
     let results: Vec<RunResult> = runs.iter().filter_map(|run| run.result.clone()).collect();
-    if args.format.format() == Format::Json {
-        let documents = results.iter().map(RunResult::to_json).collect::<Result<Vec<_>>>()?;
-        terminal::output(&format!("[\n{}\n]", documents.join(",\n")))?;
-    } else {
-        terminal::output(&report::devices_text(&results, terminal::width()))?;
-    }
+    args.format.show_all(&results)?;
     runs.iter().filter_map(|run| run.file.as_ref()).for_each(announce);
     terminal::message("`gpubench table` shows them among the published results");
     Ok(())

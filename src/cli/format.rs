@@ -78,4 +78,37 @@ impl FormatArgs {
         };
         terminal::reports([text].into_iter())
     }
+    /// Prints the results of one training on several devices on stdout: for [`Format::Card`] one table, for
+    /// [`Format::Json`] an array.
+    ///
+    /// # Errors
+    /// [`crate::Error::Output`] if stdout cannot be written.
+    pub fn show_all(&self, results: &[RunResult]) -> Result<()> {
+        let width = terminal::width();
+        let devices = || report::devices_text(results, width);
+        let headlines = || results.iter().map(|result| report::headline(result, width)).collect::<Vec<_>>().join("\n");
+        let each = || results.iter().map(|result| report::text(result, width));
+        match self.format() {
+            Format::Json => {
+                let documents = results.iter().map(RunResult::to_json).collect::<Result<Vec<_>>>()?;
+                terminal::output(&format!("[\n{}\n]", documents.join(",\n")))
+            }
+            Format::Markdown => terminal::output(&Tables::of_runs(results).markdown(&views(results))),
+            Format::Csv => terminal::output(&Tables::of_runs(results).csv(&views(results))?),
+            Format::Card if self.quiet => terminal::reports([headlines()].into_iter()),
+            Format::Card => terminal::reports([devices()].into_iter()),
+            Format::Text => terminal::reports([devices()].into_iter().chain(each())),
+        }
+    }
+}
+
+/// The published tables that show `results`, each once.
+fn views(results: &[RunResult]) -> Vec<TableView> {
+    let mut views = Vec::new();
+    for view in results.iter().map(TableView::of) {
+        if !views.contains(&view) {
+            views.push(view);
+        }
+    }
+    views
 }

@@ -94,7 +94,7 @@ pub struct RunArgs {
     #[arg(long, help_heading = "Device")]
     pub checked: bool,
     /// The pipeline cache.
-    #[command(flatten)]
+    #[command(flatten, next_help_heading = "Device")]
     pub pipelines: PipelineCacheArgs,
     /// Start from the weights in this safetensors file
     #[arg(long, help_heading = "Task", value_name = "FILE")]

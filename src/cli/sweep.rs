@@ -58,7 +58,7 @@ pub struct SweepArgs {
     #[command(flatten)]
     pub pipelines: PipelineCacheArgs,
     /// Folder for result files [default: gpubench/results in the user's data folder]
-    #[arg(long, value_name = "DIR")]
+    #[arg(long, short, value_name = "DIR")]
     pub output: Option<PathBuf>,
 }
 

@@ -66,7 +66,10 @@ impl<'a> Answer<'a> {
         let share = |share: fn(&KernelTime) -> &Measured<f64>| match mean_share_pct(kernels, share) {
             Some(pct) => pct.into(),
             None if profile.is_none() => not_profiled_here(result),
-            None => Measured::missing("no measured peaks: `gpubench peaks` measures them"),
+            None => Measured::missing(match result.peaks.reason() {
+                Some(reason) => format!("no measured peaks: {reason}"),
+                None => "no measured peaks: `gpubench peaks` measures them".to_owned(),
+            }),
         };
         Self {
             stamps: result.stamps(),

@@ -12,6 +12,8 @@ const FROM_A_LINK: &str =
 /// What a result says that was opened from a QR code.
 const FROM_A_CODE: &str = "opened from a QR code, which holds the figures of the training to five digits, without \
     samples, loss curve, profile, peaks, tuning, rows of the check, and reasons for what is missing";
+/// Modules of a side of the largest QR code that a phone reads from a screen: version 35.
+const LARGEST_CODE: usize = 157;
 /// The reason for everything that a QR code has no room for.
 const NO_ROOM: &str = "not in the QR code";
 
@@ -129,10 +131,13 @@ struct Code {
 /// The QR code of `text` as JSON, for a page to draw.
 ///
 /// # Errors
-/// [`Error::Usage`] if it is too long.
+/// [`Error::Usage`] if it is too long for a code that a phone reads from a screen.
 pub fn code(text: &str) -> Result<String> {
-    let code = QrCode::with_error_correction_level(text, EcLevel::L)
-        .map_err(|error| Error::Usage(format!("this link has no QR code: {error}")))?;
+    let too_long = |why: &dyn std::fmt::Display| Error::Usage(format!("this link has no QR code: {why}"));
+    let code = QrCode::with_error_correction_level(text, EcLevel::L).map_err(|error| too_long(&error))?;
+    if code.width() > LARGEST_CODE {
+        return Err(too_long(&"it is too long for one that a phone reads"));
+    }
     let modules = code.to_colors().into_iter().map(|color| if color == Color::Dark { '1' } else { '0' }).collect();
     serde_json::to_string(&Code { width: code.width(), modules })
         .map_err(|error| Error::Output(format!("the QR code cannot be written: {error}")))

@@ -82,6 +82,13 @@ fn of_all_devices_one_that_cannot_be_opened_is_a_failed_row() {
     }
     let (stdout, _) = outcome_of(with_absent_gpu(folder.path()).args(all).arg("--no-tune"), 4);
     assert!(stdout.contains("FAILED"), "{stdout}");
+    let (stdout, _) = outcome_of(with_absent_gpu(folder.path()).args(all).args(["--no-tune", "-q"]), 4);
+    assert_eq!(stdout.lines().count(), found.len(), "a first line for each device: {stdout}");
+    for (format, words) in [("markdown", "These runs among the published ones"), ("csv", "frame,")] {
+        let (stdout, _) =
+            outcome_of(with_absent_gpu(folder.path()).args(all).args(["--no-tune", "--format", format]), 4);
+        assert!(stdout.contains(words) && stdout.contains("llvmpipe"), "{stdout}");
+    }
 }
 
 /// Searching for the fastest plan takes a minute where the driver has nothing cached, and so does compiling that plan.

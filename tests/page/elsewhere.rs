@@ -21,6 +21,26 @@ fn report(visit: &Visit) -> String {
     text.as_str().unwrap().to_owned()
 }
 
+/// What a phone reads from the QR code that `visit` shows.
+fn scanned(visit: &Visit) -> String {
+    let code = "const svg = document.querySelector('#link-code svg'); \
+        return [svg.viewBox.baseVal.width, svg.querySelector('path').getAttribute('d')];";
+    let code = visit.run(code, &[]);
+    let side = code[0].as_u64().unwrap() as usize;
+    // A dark module is drawn as "Mx yh1v1h-1z".
+    let dark: std::collections::HashSet<[usize; 2]> = (code[1].as_str().unwrap().split_terminator('z'))
+        .map(|module| {
+            let (place, _) = module.strip_prefix('M').unwrap().split_once('h').unwrap();
+            let (x, y) = place.split_once(' ').unwrap();
+            [x.parse().unwrap(), y.parse().unwrap()]
+        })
+        .collect();
+    let quiet = dark.iter().map(|[x, _]| *x).min().unwrap();
+    let grid = rqrr::SimpleGrid::from_func(side - 2 * quiet, |x, y| dark.contains(&[x + quiet, y + quiet]));
+    let (_, text) = rqrr::Grid::new(grid).decode().expect("the code can be read");
+    text
+}
+
 pub fn a_result_travels_in_a_link(site: &Site) {
     let visit = site.visit(&format!("?{SHORT}&profile_steps=0&device=Testbed"));
     visit.click("#quick");
@@ -33,6 +53,12 @@ pub fn a_result_travels_in_a_link(site: &Site) {
     assert!(link.starts_with(&format!("{}#r=", site.address)) && link.len() < 8000, "{} characters", link.len());
 
     let other = site.open(true, &[]);
+    let scanned = scanned(&visit);
+    assert!(scanned.starts_with(&format!("{}#d=", site.address)), "{scanned}");
+    other.go(&scanned);
+    other.until("the scanned result", 20, "return !document.getElementById('result').hidden");
+    assert!(report(&other).contains("Testbed"));
+    other.go("about:blank");
     other.go(link);
     other.until("the result", 20, "return !document.getElementById('result').hidden");
     assert_eq!(other.text("#result-title"), "A result from a link");

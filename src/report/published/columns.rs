@@ -1,6 +1,6 @@
 //! The columns of all tables, one entry each in [`COLUMNS`]. To add a column, add an entry.
 
-use super::group::{Group, ON_A_GPU};
+use super::group::{Group, ON_A_GPU, ON_THE_CPU};
 use super::history::{NOT_PUBLISHED, PUBLISHED_IN, PublishedRow, PublishedTable};
 use super::view::{Row, TableRows, TableView};
 use crate::report::numbers::{as_given, ratio, three_digits};
@@ -188,7 +188,10 @@ pub(super) const COLUMNS: [Column; 16] = [
         key: "gpu_busy_pct",
         heading: "GPU\n%",
         published: |row, _| Cell::Number(row.gpu_busy_pct.clone()),
-        ours: |group, _| median(group, |result| result.summary.gpu_busy().clone()),
+        ours: |group, _| match group.on_cpu() && !group.is_software() {
+            true => Cell::Number(Measured::missing(ON_THE_CPU)),
+            false => median(group, |result| result.summary.gpu_busy().clone()),
+        },
         ..PLAIN
     },
     Column {

@@ -12,6 +12,8 @@ use std::collections::BTreeSet;
 
 /// The key in a plan's tuning for the number of threads of a training on the host's CPU.
 const THREADS: &str = "threads";
+/// Why a row of the CPU target has no load of a GPU.
+pub(super) const ON_THE_CPU: &str = "it computes on the CPU, without a GPU";
 /// Why a row of a GPU has no number of threads.
 pub(super) const ON_A_GPU: &str = "it computes on a GPU";
 /// Training images of the pinned task.
@@ -210,6 +212,11 @@ impl<'a> Group<'a> {
     /// Whether its device computes on the CPU.
     pub fn on_cpu(&self) -> bool {
         on_cpu(&self.first().environment.adapter)
+    }
+
+    /// Whether it is an adapter whose driver computes on the CPU.
+    pub fn is_software(&self) -> bool {
+        self.first().environment.adapter.software
     }
 
     /// The device or devices; with the machine if they compute on the CPU.

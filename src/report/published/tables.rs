@@ -33,7 +33,7 @@ pub struct Tables<'a> {
     pub groups: Vec<Group<'a>>,
     /// The results that no table shows.
     pub excluded: Vec<Excluded<'a>>,
-    /// Whether this is a single run, which is shown whatever its status.
+    /// Whether these are runs just made, which are shown whatever their status.
     is_run: bool,
 }
 
@@ -56,13 +56,19 @@ impl<'a> Tables<'a> {
 
     /// A single run, whatever its status. What makes it incomparable is shown in place of its ratios.
     pub fn of_run(result: &'a RunResult) -> Self {
-        Self { groups: vec![Group::of_run(result)], excluded: Vec::new(), is_run: true }
+        Self::of_runs(std::slice::from_ref(result))
+    }
+
+    /// A row for each of `results`, as [`Tables::of_run()`] makes it.
+    pub fn of_runs(results: &'a [RunResult]) -> Self {
+        Self { groups: results.iter().map(Group::of_run).collect(), excluded: Vec::new(), is_run: true }
     }
 
     /// The title of a view.
     pub(in crate::report) fn title(&self, view: TableView) -> String {
         if self.is_run {
-            return format!("This run among the published ones, {}", view.name());
+            let runs = if self.groups.len() == 1 { "This run" } else { "These runs" };
+            return format!("{runs} among the published ones, {}", view.name());
         }
         let mut letters = view.name().chars();
         letters.next().map_or_else(String::new, |first| first.to_uppercase().chain(letters).collect())
@@ -136,7 +142,10 @@ impl<'a> Tables<'a> {
 
     /// The published row that the column `vs TF` of a single run refers to.
     fn tensorflow_of_run(&self, view: TableView) -> Option<String> {
-        let group = self.groups.first().filter(|_| self.is_run)?;
+        let [group] = self.groups.as_slice() else { return None };
+        if !self.is_run {
+            return None;
+        }
         let row = self.rows(view).tensorflow(group)?;
         let seconds = as_given(row.train_s);
         Some(format!("vs TF of this run: time divided by the {seconds} s of {} on {}.", row.tool, row.device))
