@@ -32,7 +32,7 @@ pub fn run(args: &RunArgs) -> Result<u8> {
     let _pipeline_caches = subject.pipeline_cache_guards(args);
     let (session, file) = Session::begin(args, &subject.name, subject.settings.seed.value, started)?;
     subject.choose_plan(args.no_tune)?;
-    if args.profiles() {
+    if args.profiles() || (subject.is_gpu_tuned_in_this_run() && !args.no_profile) {
         subject.measure_peaks(args.fresh_peaks)?;
     } else {
         subject.cached_peaks();
