@@ -1,4 +1,5 @@
-//! Adapters, devices, pipelines, buffers and commands: everything that uses wgpu, and what its compilers make of kernels.
+//! Adapters, devices, pipelines, buffers and commands: everything that uses wgpu, and what drivers' compilers make of
+//! kernels.
 
 pub mod adapter;
 pub mod adapters;

@@ -313,8 +313,8 @@ fn device(instance: &ash::Instance, physical: &Physical) -> Result<ash::Device, 
     if physical.subgroups && physical.vulkan < (1, 3) {
         names.push(ext::subgroup_size_control::NAME.as_ptr());
     }
-    let mut executables = vk::PhysicalDevicePipelineExecutablePropertiesFeaturesKHR::default();
-    executables.pipeline_executable_info = vk::TRUE;
+    let mut executables =
+        vk::PhysicalDevicePipelineExecutablePropertiesFeaturesKHR::default().pipeline_executable_info(true);
     let mut robust = vk::PhysicalDeviceRobustness2FeaturesEXT::default();
     let mut varying = vk::PhysicalDeviceSubgroupSizeControlFeatures::default().subgroup_size_control(true);
     if robustness {

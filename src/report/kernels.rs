@@ -4,6 +4,8 @@ use super::layout::{GAP, Table, joined, paragraph};
 use super::numbers::{Notes, fixed, thousands, three_digits};
 use crate::result::{Compiled, KernelList, ListedKernel, ListedPlan, Measured, Stage};
 
+/// What stands behind the name of a kernel that is compiled for evaluations alone.
+const EVALUATION: &str = "(eval)";
 /// Narrower terminals have the time of compiling with the constants.
 const ALL_FROM_WIDTH: u16 = 98;
 
@@ -54,30 +56,18 @@ fn of_plan(plan: &ListedPlan, list: &KernelList, width: u16) -> String {
     joined([headline, counted(plan).text(GAP, width), compiled, details(plan, width)])
 }
 
-/// Whether each kernel of the plan serves one layer, so that layers need no column.
-fn one_layer(plan: &ListedPlan) -> bool {
-    let is_alone = |row: &ListedKernel| plan.kernels.iter().filter(|other| other.kernel == row.kernel).count() == 1;
-    plan.kernels.iter().all(is_alone)
-}
-
-/// The name of a kernel, and of its layer unless all have one.
-fn names(row: &ListedKernel, one_layer: bool) -> Vec<String> {
-    let kernel = row.kernel.clone();
-    if one_layer { vec![kernel] } else { vec![kernel, row.layer.clone()] }
-}
-
-/// The headings of [`names`].
-fn name_headings(one_layer: bool) -> Vec<&'static str> {
-    if one_layer { vec!["kernel"] } else { vec!["kernel", "layer"] }
+/// What a row is called: the kernel, its layer if it serves several, and whether it is compiled for evaluations alone.
+fn name(row: &ListedKernel, plan: &ListedPlan) -> String {
+    let same = |other: &&ListedKernel| other.kernel == row.kernel && other.stage == row.stage;
+    let name = if plan.kernels.iter().filter(same).count() > 1 { row.label() } else { row.kernel.clone() };
+    if row.stage == Stage::Evaluation { format!("{name} {EVALUATION}") } else { name }
 }
 
 /// What the plan counts.
 fn counted(plan: &ListedPlan) -> Table {
-    let one_layer = one_layer(plan);
-    let names_before = name_headings(one_layer);
-    let headings = [&names_before[..], &["grid", "group\nsize", "MFLOP", "MB", "shared\n[B]"]].concat();
-    Table::of(&headings, names_before.len(), &plan.kernels, |row, notes| {
-        let mut cells = names(row, one_layer);
+    let headings = ["kernel", "grid", "group\nsize", "MFLOP", "MB", "shared\n[B]"];
+    Table::of(&headings, 1, &plan.kernels, |row, notes| {
+        let mut cells = vec![name(row, plan)];
         cells.push(match &row.grid {
             Measured::Value(grid) => shape(*grid),
             Measured::Missing { reason } => format!("n/a{}", notes.mark(reason)),
@@ -98,14 +88,11 @@ fn shape(grid: [u32; 3]) -> String {
 
 /// What the driver's compiler says.
 fn compiled(plan: &ListedPlan, width: u16) -> Table {
-    let one_layer = one_layer(plan);
-    let names_before = name_headings(one_layer);
     let columns: Vec<&Column> =
         COMPILED.iter().filter(|(_, dispensable, _)| !*dispensable || width >= ALL_FROM_WIDTH).collect();
-    let headings: Vec<&str> =
-        names_before.iter().copied().chain(columns.iter().map(|(heading, ..)| *heading)).collect();
-    Table::of(&headings, names_before.len(), &plan.kernels, |row, notes| {
-        let mut cells = names(row, one_layer);
+    let headings: Vec<&str> = std::iter::once("kernel").chain(columns.iter().map(|(heading, ..)| *heading)).collect();
+    Table::of(&headings, 1, &plan.kernels, |row, notes| {
+        let mut cells = vec![name(row, plan)];
         cells.extend(columns.iter().map(|(_, _, cell)| match &row.compiled {
             Measured::Value(compiled) => cell(compiled, notes),
             Measured::Missing { reason } => format!("n/a{}", notes.mark(reason)),
@@ -117,20 +104,24 @@ fn compiled(plan: &ListedPlan, width: u16) -> Table {
 /// The constants of each kernel, and what else is known of it.
 fn details(plan: &ListedPlan, width: u16) -> String {
     let line = |row: &ListedKernel| {
-        let stage = if row.stage == Stage::Evaluation { " (evaluation)" } else { "" };
         let calls = if row.dispatches > 1 { format!(" ×{}", row.dispatches) } else { String::new() };
         let compiled = row.compiled.value().map(|compiled| {
             let time = compiled.compile_s.value().map(|seconds| format!(" compile_ms={}", milliseconds(*seconds)));
             let size = compiled.subgroup_size.value().map(|size| format!(" subgroup={size}"));
             [time, size].into_iter().flatten().collect::<String>()
         });
-        let constants = row.constants.iter().map(|(name, value)| format!(" {name}={value}"));
+        let constants = row.constants.iter().map(|(name, value)| format!(" {name}={}", constant(*value)));
         let tile = row.tile.iter().map(|(name, size)| format!(" {name}={size}"));
         let constants: String = constants.chain(tile).collect();
-        paragraph(format!("{}{calls}{stage}:{}{constants}", row.label(), compiled.unwrap_or_default()), width)
+        paragraph(format!("{}{calls}:{}{constants}", name(row, plan), compiled.unwrap_or_default()), width)
     };
     let lines: Vec<String> = plan.kernels.iter().map(line).collect();
     lines.join("\n")
+}
+
+/// A constant: what is no whole number is one of 32 bits, and has no more digits than those give.
+fn constant(value: f64) -> String {
+    if value.fract() == 0.0 { value.to_string() } else { (value as f32).to_string() }
 }
 
 /// Whose compiler it was, and what its figures are.

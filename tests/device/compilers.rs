@@ -6,8 +6,9 @@
 
 use crate::common::process::{outcome_of, program, refused};
 use crate::common::trials::Test;
-use gpubench::kernels::fused;
-use gpubench::result::{KernelList, ListedKernel};
+use gpubench::kernels::{PLANS, fused};
+use gpubench::report::kernels_text;
+use gpubench::result::{KernelList, ListedKernel, Measured};
 use libtest_mimic::{Failed, Trial};
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
@@ -30,6 +31,9 @@ type OfPlans = BTreeMap<String, BTreeMap<String, u64>>;
 
 /// Those by version of Mesa, and by family.
 type Registers = BTreeMap<String, BTreeMap<String, OfPlans>>;
+
+/// What is wrong, with the plans in which it is.
+type Faults = BTreeMap<String, BTreeSet<String>>;
 
 /// One test writes the file at a time.
 static FILE: Mutex<()> = Mutex::new(());
@@ -73,8 +77,10 @@ fn machine_code_and_figures_are_shown() {
     };
     let (code, told) = run(&["sgd_update", "--show", "isa"]);
     assert!(code.contains("s_endpgm") && told.contains("NAVI21"), "{code}{told}");
-    let (text, _) = run(&[]);
-    assert!(text.contains("without that GPU: static figures of the driver's compiler, not measured"), "{text}");
+    assert!(!code.contains("\\u{9}"), "{code}");
+    let list = KernelList::from_json(&run(&["--json"]).0).unwrap();
+    let text = kernels_text(&list, 80);
+    assert!(text.contains("without that GPU: static figures"), "{text}");
     for line in text.lines() {
         assert!(line.chars().count() <= 80, "{line:?}");
     }
@@ -95,28 +101,39 @@ fn is_installed() -> bool {
 }
 
 fn keeps_within_bounds(family: &'static str) -> Result<(), Failed> {
-    let folder = TempDir::new().unwrap();
-    let adapter = format!("radv:{family}");
-    let list = ["kernels", "--adapter", &adapter, "--variants", "--json"];
-    let (stdout, _) = outcome_of(program(folder.path()).args(list), 0);
-    let list = KernelList::from_json(&stdout)?;
-    let device = list.compiler.value().ok_or("no compiler was asked")?;
-    assert!(list.null_device && device.name.contains("RADV"), "{device:?}");
-    let mut faults = BTreeSet::new();
-    let mut found = OfPlans::new();
-    for plan in list.plans.iter().filter(|plan| !OTHER_PLANS.contains(&plan.plan.as_str())) {
-        for kernel in &plan.kernels {
-            faults.extend(
-                faults_of(kernel).into_iter().map(|fault| format!("{} of {}: {fault}", kernel.label(), plan.plan)),
-            );
+    let (mut found, mut faults, mut version) = (OfPlans::new(), Faults::new(), String::new());
+    for row in PLANS.iter().filter(|row| !OTHER_PLANS.contains(&row.name)) {
+        let list = compiled(family, row.name)?;
+        let device = list.compiler.value().ok_or("no compiler was asked")?;
+        assert!(list.null_device && device.name.contains("RADV"), "{device:?}");
+        version.clone_from(&device.driver_info);
+        for (plan, kernel) in list.plans.iter().flat_map(|plan| plan.kernels.iter().map(|one| (&plan.plan, one))) {
+            for fault in faults_of(kernel) {
+                faults.entry(format!("{}: {fault}", key(kernel))).or_default().insert(plan.clone());
+            }
             if let Some(registers) = kernel.compiled.value().and_then(|compiled| compiled.registers.value()) {
-                found.entry(plan.plan.clone()).or_default().insert(key(kernel), *registers);
+                found.entry(plan.clone()).or_default().insert(key(kernel), *registers);
             }
         }
     }
-    faults.extend(kept(&device.driver_info, family, found));
-    let faults: Vec<String> = faults.into_iter().collect();
-    if faults.is_empty() { Ok(()) } else { Err(format!("on {family}:\n  {}", faults.join("\n  ")).into()) }
+    for (fault, plan) in kept(&version, family, found) {
+        faults.entry(fault).or_default().insert(plan);
+    }
+    let lines = faults.into_iter().map(|(fault, plans)| {
+        let first = plans.first().map(String::as_str).unwrap_or_default();
+        let more = if plans.len() > 1 { format!(" and {} more plans", plans.len() - 1) } else { String::new() };
+        format!("\n  {fault} ({first}{more})")
+    });
+    let lines: String = lines.collect();
+    if lines.is_empty() { Ok(()) } else { Err(format!("radv:{family}, {version}:{lines}").into()) }
+}
+
+/// A plan with every value of its parameters, as RADV compiles it for `family`.
+fn compiled(family: &str, plan: &str) -> Result<KernelList, Failed> {
+    let folder = TempDir::new().unwrap();
+    let list = ["kernels", "--plan", plan, "--variants", "--json", "--adapter"];
+    let (stdout, _) = outcome_of(program(folder.path()).args(list).arg(format!("radv:{family}")), 0);
+    Ok(KernelList::from_json(&stdout)?)
 }
 
 /// A kernel with its layer, and whether it is compiled for an evaluation alone.
@@ -133,34 +150,35 @@ fn faults_of(kernel: &ListedKernel) -> Vec<String> {
         Some(compiled) => compiled,
         None => return vec![format!("not compiled: {:?}", kernel.compiled.reason())],
     };
+    let registers = shown(&compiled.registers);
     let mut faults = Vec::new();
-    match compiled.spills.value() {
-        Some(0) => {}
-        spills => faults.push(format!("{spills:?} registers spill; it has {:?}", compiled.registers.value())),
+    if compiled.spills.value() != Some(&0) {
+        faults.push(format!("{} of its values spill, with {registers} registers", shown(&compiled.spills)));
     }
-    match compiled.occupancy.value() {
-        Some(&waves) if waves >= LEAST_OCCUPANCY => {}
-        waves => faults.push(format!(
-            "{:?} registers leave {waves:?} waves a SIMD, at least {LEAST_OCCUPANCY} are needed",
-            compiled.registers.value()
-        )),
+    if compiled.occupancy.value().is_none_or(|&waves| waves < LEAST_OCCUPANCY) {
+        let waves = shown(&compiled.occupancy);
+        faults.push(format!("{registers} registers leave {waves} waves a SIMD, {LEAST_OCCUPANCY} are needed"));
     }
-    match kernel.workgroup_bytes.value() {
-        Some(&bytes) if bytes <= WORKGROUP_BYTES => {}
-        bytes => faults.push(format!("{bytes:?} bytes of workgroup memory, {WORKGROUP_BYTES} are allowed")),
+    if kernel.workgroup_bytes.value().is_none_or(|&bytes| bytes > WORKGROUP_BYTES) {
+        let bytes = shown(&kernel.workgroup_bytes);
+        faults.push(format!("{bytes} bytes of workgroup memory, {WORKGROUP_BYTES} are allowed"));
     }
     faults
 }
 
-/// Where `found` exceeds the registers of the file. With UPDATE=1 the file is written, and nothing does.
-fn kept(version: &str, family: &str, found: OfPlans) -> Vec<String> {
+/// A figure, or why there is none.
+fn shown<T: ToString>(figure: &Measured<T>) -> String {
+    figure.value().map_or_else(|| format!("n/a ({})", figure.reason().unwrap_or_default()), T::to_string)
+}
+
+/// Where `found` exceeds the registers of the file: what is wrong, and the plan. With UPDATE=1 the file is written, and
+/// nothing is.
+fn kept(version: &str, family: &str, mut found: OfPlans) -> Vec<(String, String)> {
     let _one = FILE.lock().unwrap_or_else(PoisonError::into_inner);
-    let mut file: Registers = fs::read_to_string(REGISTERS)
-        .map(|text| {
-            serde_json::from_str(&text).expect("registers.json holds registers by version, family, plan and kernel")
-        })
-        .unwrap_or_default();
+    let text = fs::read_to_string(REGISTERS).unwrap_or_else(|_| "{}".to_owned());
+    let mut file: Registers = serde_json::from_str(&text).expect("registers by version, family, plan and kernel");
     if std::env::var_os("UPDATE").is_some() {
+        leave_out_what_plans_share(&mut found);
         file.entry(version.to_owned()).or_default().insert(family.to_owned(), found);
         fs::write(REGISTERS, serde_json::to_string_pretty(&file).unwrap() + "\n").unwrap();
         return Vec::new();
@@ -168,20 +186,35 @@ fn kept(version: &str, family: &str, found: OfPlans) -> Vec<String> {
     let Some(bounds) = file.remove(version).and_then(|mut families| families.remove(family)) else {
         return Vec::new();
     };
+    let bound = |plan: &str, kernel: &str| {
+        let of = |plan: &str| bounds.get(plan).and_then(|kernels| kernels.get(kernel));
+        of(plan).or_else(|| of(shipped(plan)))
+    };
     let mut faults = Vec::new();
-    for (plan, kernels) in &found {
-        for (kernel, registers) in kernels {
-            let accept = "UPDATE=1 cargo test --test device compilers accepts it";
-            match bounds.get(plan).and_then(|kernels| kernels.get(kernel)) {
-                Some(bound) if registers <= bound => {}
-                Some(bound) => {
-                    faults.push(format!("{kernel} of {plan} takes {registers} registers, before {bound}; {accept}"))
-                }
-                None => {
-                    faults.push(format!("{kernel} of {plan} takes {registers} registers and has no bound; {accept}"))
-                }
-            }
-        }
+    for (plan, kernel, registers) in
+        found.iter().flat_map(|(plan, kernels)| kernels.iter().map(move |(kernel, count)| (plan, kernel, count)))
+    {
+        let before = match bound(plan, kernel) {
+            Some(bound) if registers <= bound => continue,
+            Some(bound) => format!("at most {bound} are kept"),
+            None => "none are kept".to_owned(),
+        };
+        let accept = "UPDATE=1 cargo test --test device compilers accepts it";
+        faults.push((format!("{kernel}: {registers} registers, {before}; {accept}"), plan.clone()));
     }
     faults
+}
+
+/// The plan with shipped values that a plan with others is a choice of.
+fn shipped(plan: &str) -> &str {
+    plan.split(':').next().unwrap_or(plan)
+}
+
+/// Keeps of a plan with other values of its parameters only what differs from the one with shipped values.
+fn leave_out_what_plans_share(found: &mut OfPlans) {
+    let all = found.clone();
+    for (plan, kernels) in found.iter_mut().filter(|(plan, _)| shipped(plan) != plan.as_str()) {
+        kernels.retain(|kernel, registers| all[shipped(plan)].get(kernel) != Some(registers));
+    }
+    found.retain(|_, kernels| !kernels.is_empty());
 }

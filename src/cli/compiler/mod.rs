@@ -16,7 +16,6 @@ pub use worker::{VERB, compile_kernels};
 use crate::error::{Error, Result};
 use crate::gpu::{AdapterInfo, CompilerDevice};
 use protocol::Request;
-use std::process::Command;
 
 /// Whose compiler is asked.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -56,27 +55,14 @@ impl Compiler {
             Self::Radv(family) => (None, Some(family.as_str())),
         };
         let command = || {
-            let mut command = own_process()?;
+            let mut command = process::own()?;
             family.map_or(Ok(()), |family| radv::set_up(&mut command, family))?;
             Ok(command)
         };
         let answer = process::ask(&command, Request { device, kernels, texts }, process::LIMIT)?;
         match family {
-            Some(family) if answer.device.is_none() => Err(radv::unknown(family, &answer)),
+            Some(family) if answer.device.is_none() => Err(Error::Adapter(radv::unknown(family, &answer))),
             _ => Ok(answer),
         }
     }
-}
-
-/// This program as the process that compiles, with fresh results: what a driver keeps has no figures.
-fn own_process() -> Result<Command> {
-    let program = std::env::current_exe()
-        .map_err(|error| Error::Device(format!("this program does not find itself to start a process: {error}")))?;
-    let mut command = Command::new(program);
-    command.arg(VERB);
-    for variable in ["MESA_SHADER_CACHE_DISABLE", "MESA_GLSL_CACHE_DISABLE"] {
-        command.env(variable, "true");
-    }
-    command.env("NODEVICE_SELECT", "1").env("__GL_SHADER_DISK_CACHE", "0").env_remove("RADV_FORCE_FAMILY");
-    Ok(command)
 }

@@ -2,6 +2,7 @@
 //! compiled by another.
 
 use super::protocol::{Reply, Request};
+use super::worker::VERB;
 use crate::cli::interrupt;
 use crate::error::{Error, Result};
 use crate::escape;
@@ -41,6 +42,22 @@ impl Answer {
             None => Measured::missing(self.unavailable.as_deref().unwrap_or("nothing was compiled")),
         }
     }
+}
+
+/// This program as the process that compiles, with fresh results: what a driver keeps has no figures.
+///
+/// # Errors
+/// [`Error::Device`] if this program does not find itself.
+pub fn own() -> Result<Command> {
+    let program = std::env::current_exe()
+        .map_err(|error| Error::Device(format!("this program does not find itself to start a process: {error}")))?;
+    let mut command = Command::new(program);
+    command.arg(VERB);
+    for variable in ["MESA_SHADER_CACHE_DISABLE", "MESA_GLSL_CACHE_DISABLE"] {
+        command.env(variable, "true");
+    }
+    command.env("NODEVICE_SELECT", "1").env("__GL_SHADER_DISK_CACHE", "0").env_remove("RADV_FORCE_FAMILY");
+    Ok(command)
 }
 
 /// Sends `request` to a process that `command` makes, and to further ones for what is left where one ends early or

@@ -2,18 +2,16 @@
 //!
 //! Source: Mesa, docs/envvars.rst (`RADV_FORCE_FAMILY`) and src/amd/common/amd_family.c.
 
-use super::own_process;
-use super::process::{Answer, LIMIT, ask};
+use super::process::{Answer, LIMIT, ask, own};
 use super::protocol::Request;
 use crate::cli::doctor;
 use crate::cli::nearest::nearest;
 use crate::cli::system::System;
+use crate::cli::terminal;
 use crate::error::{Error, Result};
+use crate::gpu::adapter::NULL_DEVICE as PREFIX;
 use std::path::PathBuf;
 use std::process::Command;
-
-/// What stands before a family's name in `--adapter`.
-pub const PREFIX: &str = "radv:";
 
 /// Families that a version of Mesa may know, the oldest first.
 const FAMILIES: [&str; 60] = [
@@ -114,20 +112,21 @@ fn driver_files() -> Vec<PathBuf> {
     doctor::drivers_of(&System::this(), "vulkan_radeon")
 }
 
-/// The error of a family that RADV made no device of, with the families that it knows.
-pub fn unknown(family: &str, answer: &Answer) -> Error {
+/// The sentence on a family that RADV made no device of, with the families that it knows.
+pub fn unknown(family: &str, answer: &Answer) -> String {
+    terminal::message(&format!("RADV makes no device of {family:?}: looking for the families that it knows"));
     let known = known_families();
     let like = nearest(family, known.iter().copied()).map(|name| format!("; the nearest is {name}"));
     let list = known.join(", ");
     match known.is_empty() {
-        true => Error::Adapter(format!(
+        true => format!(
             "RADV makes no device of any family ({})",
             answer.unavailable.as_deref().unwrap_or("it gives no reason")
-        )),
-        false => Error::Adapter(format!(
+        ),
+        false => format!(
             "RADV knows no family {family:?}{}: choose --adapter {PREFIX}FAMILY from {list}",
             like.unwrap_or_default()
-        )),
+        ),
     }
 }
 
@@ -140,7 +139,7 @@ fn known_families() -> Vec<&'static str> {
     }
     let is_known = |family: &&str| {
         let command = || {
-            let mut command = own_process()?;
+            let mut command = own()?;
             set_up_with(&mut command, &files, family);
             Ok(command)
         };

@@ -1,12 +1,12 @@
 //! The process that compiles: a driver that crashes or does not come back ends it alone.
 
 use super::protocol::{KernelRequest, Reply, Request};
-use crate::cli::terminal;
 use crate::error::{Error, Result};
 use crate::gpu::Executable;
 use crate::gpu::translate::Translation;
 use crate::gpu::vulkan_compiler::VulkanCompiler;
 use crate::kernels::KERNELS;
+use std::io::Write;
 
 /// The hidden verb.
 pub const VERB: &str = "compile-kernels";
@@ -41,7 +41,10 @@ fn compiled(
     compiler.compile(&spirv, kernel, request.subgroups, texts)
 }
 
+/// Writes a reply. Where nobody reads it any more, nothing more is compiled.
 fn say(reply: &Reply) -> Result<()> {
-    let line = serde_json::to_string(reply);
-    terminal::output(&line.map_err(|error| Error::Output(format!("a reply cannot be written: {error}")))?)
+    let failed = |error: &dyn std::fmt::Display| Error::Output(format!("a reply cannot be written: {error}"));
+    let line = serde_json::to_string(reply).map_err(|error| failed(&error))?;
+    let mut stdout = std::io::stdout().lock();
+    writeln!(stdout, "{line}").and_then(|()| stdout.flush()).map_err(|error| failed(&error))
 }

@@ -9,6 +9,9 @@ use crate::gpu::executable::Representation;
 use crate::gpu::translate::{Translation, VULKAN_1_3, disassembled};
 use std::path::Path;
 
+/// What is printed in place of a tab.
+const TAB: &str = "    ";
+
 /// Values of `--show`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
 pub enum Language {
@@ -52,7 +55,8 @@ pub fn show(
     };
     match file {
         Some(file) => written(file, text.as_bytes()),
-        None => terminal::output(&text),
+        // Tabs would be escaped, as all that could move a terminal's cursor.
+        None => terminal::output(&text.replace('\t', TAB)),
     }
 }
 

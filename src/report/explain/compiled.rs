@@ -4,7 +4,7 @@ use super::entry::{Figure, figures};
 
 /// Columns of the list of kernels.
 pub(super) const COMPILED: &[Figure] = figures! {
-    "registers" ["regs", "VGPRs", "compiled"],
+    "registers" ["regs", "VGPRs", "compiled", "compiler"],
         "Registers that each invocation of the kernel holds its values in.",
         "By the driver's compiler, through VK_KHR_pipeline_executable_properties: a static figure. AMD's count is that of \
          vector registers.",
