@@ -196,8 +196,8 @@ fn kept(version: &str, family: &str, mut found: OfPlans) -> Vec<(String, String)
     {
         let before = match bound(plan, kernel) {
             Some(bound) if registers <= bound => continue,
-            Some(bound) => format!("at most {bound} are kept"),
-            None => "none are kept".to_owned(),
+            Some(bound) => format!("the bound is {bound}"),
+            None => "and it has no bound".to_owned(),
         };
         let accept = "UPDATE=1 cargo test --test device compilers accepts it";
         faults.push((format!("{kernel}: {registers} registers, {before}; {accept}"), plan.clone()));

@@ -1,5 +1,5 @@
-//! The HLSL and the MSL that wgpu makes of every kernel of every plan, as compilers read them: glslang's HLSL front end,
-//! and a C++ compiler with a stand-in for Metal's standard library (`metal/metal_stdlib`).
+//! The HLSL and the MSL that wgpu makes of every kernel of every plan, as compilers read them: glslang's front end for
+//! HLSL, and a C++ compiler with a stand-in for Metal's standard library (`metal/metal_stdlib`).
 //!
 //! DX12 and Metal compile on Windows and macOS alone. What these compilers refuse, those would too; what they accept is
 //! well formed and well typed, but not what the real ones need accept.
