@@ -1,5 +1,6 @@
 //! The inputs of a run, and its result before anything is measured.
 
+use super::compiler::KernelCompiler;
 use super::probe::Probe;
 use super::profile_options::ProfileOptions;
 use super::stopping;
@@ -26,6 +27,8 @@ pub struct Job<'a> {
     pub peaks: Measured<Peaks>,
     /// Measures the resources that each timed training uses.
     pub probe: &'a dyn Probe,
+    /// Tells of each profiled kernel what the driver's compiler made of it.
+    pub compiler: &'a dyn KernelCompiler,
     /// When the program started, for the cold total.
     pub started: Instant,
     /// When a quick run should have tested its first training; `None` if only the time of training is limited.

@@ -1,6 +1,7 @@
 //! The protocol of a run ([`run()`]), what can train ([`target`]), profiles, and searches by measurement.
 
 mod account;
+pub mod compiler;
 mod describe;
 pub mod host_timeline;
 mod job;

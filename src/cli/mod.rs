@@ -3,6 +3,7 @@
 mod all;
 pub mod cache;
 mod compare;
+mod compiler;
 mod cpu;
 pub mod data;
 pub mod data_parallel;
@@ -13,10 +14,12 @@ mod flags;
 mod format;
 pub mod input;
 mod interrupt;
+mod kernels;
 mod list;
 pub mod locate;
 mod manual;
 pub mod markdown_regions;
+mod nearest;
 mod no_gpu;
 pub mod output;
 pub mod peaks;
@@ -51,6 +54,7 @@ Examples:
   gpubench                                the standard run on the fastest kind of device
   gpubench --quick                        a first impression within a minute
   gpubench list                           the adapters of this machine
+  gpubench kernels --adapter radv:navi21  what a GPU's compiler makes of the kernels
   gpubench --adapter nvidia --repeat 7    one adapter, with the spread of seven trainings
   gpubench profile --html profile.html    where the time goes, as a page
   gpubench compare before.json after.json
@@ -156,6 +160,11 @@ enum Verb {
     Explain(explain::ExplainArgs),
     /// Serve the browser's page on localhost
     Serve(serve::ServeArgs),
+    /// The kernels of plans, and what the driver's compiler makes of them: registers, spills, occupancy
+    Kernels(kernels::KernelsArgs),
+    /// Compile kernels for another process of this program
+    #[command(name = compiler::VERB, hide = true)]
+    CompileKernels,
     /// List the adapters
     List(list::ListArgs),
     /// Why there is no GPU, or not the expected one: drivers, permissions, containers, variables
@@ -234,6 +243,8 @@ pub fn main() -> ExitCode {
         Some(Verb::Sweep(args)) => sweep::sweep(args),
         Some(Verb::Table(args)) => table::table(args).map(|()| 0),
         Some(Verb::Explain(args)) => explain::explain(args).map(|()| 0),
+        Some(Verb::Kernels(args)) => kernels::kernels(args).map(|()| 0),
+        Some(Verb::CompileKernels) => compiler::compile_kernels().map(|()| 0),
         Some(Verb::List(args)) => list::list(args).map(|()| 0),
         Some(Verb::Doctor(args)) => doctor::doctor(args),
         Some(Verb::Data(verb)) => run_data(verb),

@@ -1,5 +1,6 @@
 //! The frame of every run: reads and checks files before measuring, writes files after it.
 
+use super::compiler::AskDriver;
 use super::output::{ResultFile, replace};
 use super::report::{expect_writable, write_html};
 use super::run_args::RunArgs;
@@ -96,6 +97,7 @@ impl Session {
             profile,
             peaks: subject.peaks.clone(),
             probe: &subject.probe,
+            compiler: &AskDriver,
             started: self.started,
             deadline: Some(bench::quick_deadline(self.started)),
         }

@@ -172,6 +172,9 @@ fn listing(adapters: &[AdapterInfo]) -> String {
 pub const NONE_FOUND: &str = "install a Vulkan driver for the GPU, or Mesa's software driver (Debian and Ubuntu: apt-get \
                               install libvulkan1 mesa-vulkan-drivers)";
 
+/// What stands before the family of a device that Mesa makes up to compile for, as `gpubench kernels` takes it.
+pub const NULL_DEVICE: &str = "radv:";
+
 /// Chooses one of `adapters`, which are in the order of preference.
 ///
 /// Without a request the first one is chosen. A request is an index, a PCI bus id, or a part of the name, vendor or
@@ -196,8 +199,12 @@ pub fn choose<'a>(adapters: &'a [AdapterInfo], request: Option<&str>) -> Result<
     }
     let matching: Vec<&AdapterInfo> = adapters.iter().filter(|adapter| adapter.matches(request)).collect();
     let Some(best) = matching.first() else {
+        let hint = match request.to_lowercase().starts_with(NULL_DEVICE) {
+            true => ", and one without its GPU compiles alone: `gpubench kernels`",
+            false => "",
+        };
         return Err(Error::Adapter(format!(
-            "no adapter matches '{request}'; choose one of these with --adapter:{}",
+            "no adapter matches '{request}'{hint}; choose one of these with --adapter:{}",
             listing(adapters)
         )));
     };

@@ -24,6 +24,9 @@ pub struct Needs {
     pub subgroups: bool,
 }
 
+/// The most workgroups in one dimension of a dispatch: WebGPU's default limit, with which devices are opened.
+pub const DEFAULT_WORKGROUP_LIMIT: u32 = wgpu::Limits::defaults().max_compute_workgroups_per_dimension;
+
 /// What to do about an adapter that cannot be opened.
 const WAY_OUT: &str = if cfg!(target_arch = "wasm32") {
     "; reload the page, or try another browser"

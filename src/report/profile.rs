@@ -1,5 +1,6 @@
 //! The profile: device time of each kernel of a training step.
 
+use super::kernels;
 use super::layout::{self, Facts, Table, joined};
 use super::numbers::{Notes, finite, fixed, minute, or_reason, three_digits};
 use crate::result::{Bound, KernelTime, Measured, PeakKind, Peaks, Profile, RunResult};
@@ -43,7 +44,7 @@ pub(super) fn text(result: &RunResult, width: u16) -> String {
     let table = table(profile, width);
     let errors = profile.errors.iter().map(|error| ("ERROR", error.clone()));
     let facts = layout::facts(errors.chain(facts(profile, result)), width);
-    joined(["Kernels by device time".to_owned(), table.text(GAP, width), facts])
+    joined(["Kernels by device time".to_owned(), table.text(GAP, width), compiled(profile, width), facts])
 }
 
 fn table(profile: &Profile, width: u16) -> Table {
@@ -62,6 +63,30 @@ fn table(profile: &Profile, width: u16) -> Table {
     Table::of(&headings, if one_layer { 1 } else { 2 }, kernels, cells)
 }
 
+/// What the driver's compiler says of each kernel that it says anything of.
+fn compiled(profile: &Profile, width: u16) -> String {
+    let known = || profile.kernels.iter().filter_map(|time| Some((time, time.compiled.value()?)));
+    if known().next().is_none() {
+        return String::new();
+    }
+    let columns = [kernels::REGISTERS, kernels::SPILLS, kernels::OCCUPANCY];
+    let headings = [&["kernel", LAYER][..], &columns.map(|(heading, ..)| heading)].concat();
+    let table = Table::of(&headings, 2, known(), |(time, compiled), notes| {
+        let names = [time.kernel.clone(), time.layer.clone()];
+        names.into_iter().chain(columns.iter().map(|(_, _, cell)| cell(compiled, notes))).collect()
+    });
+    table.text(GAP, width)
+}
+
+/// Where registers, spills and occupancy come from, or why there are none.
+fn compiler(profile: &Profile) -> String {
+    let missing = profile.kernels.iter().find_map(|time| time.compiled.reason());
+    match profile.kernels.iter().any(|time| time.compiled.value().is_some()) {
+        true => "registers, spills and occupancy are static figures of the driver's compiler, not measured".to_owned(),
+        false => format!("registers, spills, occupancy: n/a ({})", missing.unwrap_or("no kernel was profiled")),
+    }
+}
+
 /// How the profile was measured, and its figures for a whole step.
 pub(super) fn facts(profile: &Profile, result: &RunResult) -> Facts {
     let note = profile.method_note.value().map_or(String::new(), |note| format!(" ({note})"));
@@ -70,12 +95,13 @@ pub(super) fn facts(profile: &Profile, result: &RunResult) -> Facts {
             "method",
             format!("{}{note}, {} steps, {} samples dropped", profile.method.words(), profile.steps, profile.dropped),
         ),
-        ("kernels", kernels(profile)),
+        ("kernels", kernel_sum(profile)),
         ("step", step(profile)),
         ("commands", commands(result)),
         ("clock", clock(profile)),
         ("roofs", roofs(profile)),
         ("peaks", or_reason(&result.peaks, peaks_line)),
+        ("compiler", compiler(profile)),
     ]
 }
 
@@ -84,7 +110,7 @@ fn milliseconds(seconds: f64) -> String {
 }
 
 /// The sum of the kernels, and its share of a whole step on the device.
-fn kernels(profile: &Profile) -> String {
+fn kernel_sum(profile: &Profile) -> String {
     let kernels_ns = profile.kernels_ns();
     let mut text = milliseconds(kernels_ns / 1e9);
     // A span with repeated kernels is longer than a step.

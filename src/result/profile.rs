@@ -1,5 +1,6 @@
 //! The time of each kernel in a training step, as part of a result.
 
+use super::compiled::Compiled;
 use super::measured::Measured;
 use super::missing::not_recorded;
 use crate::gpu::CommandCounts;
@@ -140,6 +141,9 @@ pub struct KernelTime {
     /// Its highest lower bound.
     #[serde(default = "not_recorded")]
     pub bound: Measured<Bound>,
+    /// What the driver's compiler says of it: static figures, not measured.
+    #[serde(default = "not_recorded")]
+    pub compiled: Measured<Compiled>,
     /// Number of samples that were dropped because they were 0 or negative.
     pub dropped: u32,
     /// Time of one call in every sample that was not dropped, in nanoseconds, in the order of the steps.

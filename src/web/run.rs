@@ -154,6 +154,7 @@ impl Run<'_> {
             profile: None,
             peaks: no_peaks(),
             probe: &bench::probe::NoProbe("browsers do not expose it"),
+            compiler: &bench::compiler::NoCompiler("browsers do not expose it"),
             started: self.started,
             deadline: Some(self.after(TESTED_S)),
         }

@@ -26,6 +26,7 @@ pub fn job(dataset: &Dataset) -> Job<'_> {
         profile: None,
         peaks: no_peaks(),
         probe: &bench::probe::NoProbe("not measured in this test"),
+        compiler: &bench::compiler::NoCompiler("not asked in this test"),
         started: Instant::now(),
         deadline: None,
     }

@@ -7,11 +7,13 @@
 mod cli;
 #[path = "../common/mod.rs"]
 mod common;
+mod compilers;
 mod data_parallel;
 mod data_parallel_cli;
 mod first_contact;
 mod indices;
 mod kernels;
+mod languages;
 mod load;
 mod load_cli;
 mod mnist_files;
@@ -32,7 +34,7 @@ use std::sync::Arc;
 type File = (&'static str, fn(&Arc<Adapters>) -> Vec<Trial>);
 
 /// Tests that may run beside each other.
-const SIDE_BY_SIDE: [File; 13] = [
+const SIDE_BY_SIDE: [File; 15] = [
     ("kernels", kernels::trials),
     ("indices", indices::trials),
     ("data_parallel", data_parallel::trials),
@@ -45,6 +47,8 @@ const SIDE_BY_SIDE: [File; 13] = [
     ("pipeline_cache", pipeline_cache::trials),
     ("mnist_files", mnist_files::trials),
     ("validation", validation::trials),
+    ("compilers", compilers::trials),
+    ("languages", languages::trials),
     ("versus", versus::trials),
 ];
 

@@ -24,6 +24,7 @@ mod html;
 mod inputs;
 mod interval;
 mod judged;
+mod kernels_cli;
 mod load;
 mod output;
 mod peaks;

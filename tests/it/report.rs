@@ -264,6 +264,7 @@ fn with_profile(median_ns: f64) -> RunResult {
         peak_flop_pct: 1.0.into(),
         peak_bandwidth_pct: 1.0.into(),
         bound: Measured::missing("not every peak was measured"),
+        compiled: gpubench::result::not_recorded(),
         dropped: 0,
         samples_ns: vec![median_ns],
     };

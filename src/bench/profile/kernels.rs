@@ -90,6 +90,7 @@ pub fn kernel_times(dispatches: &[Dispatch], samples: &[Samples], repeats: &[u32
             peak_flop_pct: Measured::missing("no peaks were measured"),
             peak_bandwidth_pct: Measured::missing("no peaks were measured"),
             bound: Measured::missing("no peaks were measured"),
+            compiled: Measured::missing("the driver was not asked"),
             dropped: row.samples.dropped,
             // To a hundredth of a nanosecond: more digits would be noise.
             samples_ns: row.samples.durations_ns.iter().map(|sample| (sample * 100.0).round() / 100.0).collect(),

@@ -15,6 +15,7 @@ use super::prepared_plan::PreparedPlan;
 use super::profile_options::ProfileOptions;
 use crate::error::{Error, Result};
 use crate::gpu::{Adapters, Gpu, Needs, Pipelines, Span, Stopwatch, Timestamps};
+use crate::kernels::{Dispatch, Plan};
 use crate::result::{Measured, Method, Profile, RunResult, Timeline};
 use crate::stats;
 use crate::trainer::{Stage, Trainer};
@@ -89,10 +90,26 @@ pub async fn profile(
     profile.commands = Measured::Value(gpu.commands());
     profile.kernels =
         kernel_times(&prepared.plan.training, &measurements.samples, &repeats, prepared.config.training.batch);
+    ask_the_compiler(&mut profile, job, &gpu, prepared.plan);
     profile.errors.extend(kernels_above_wall(&profile));
     let names: Vec<String> = prepared.plan.training.iter().map(|dispatch| dispatch.label()).collect();
     let device_step = device_step(&measurements, &profile, adapter.software);
     Ok(Profiled { profile, device_step, timeline: timeline::timeline(&measurements.events, &names) })
+}
+
+/// Sets what the driver's compiler says of each kernel.
+fn ask_the_compiler(profile: &mut Profile, job: &Job<'_>, gpu: &Gpu, plan: &Plan) {
+    let dispatches = &plan.training;
+    let compiled = match gpu.checked() {
+        true => vec![Measured::missing("it is asked of kernels without runtime checks alone"); dispatches.len()],
+        false => job.compiler.compiled(&gpu.adapter, dispatches, plan.needs_subgroups()),
+    };
+    for time in &mut profile.kernels {
+        let is_its = |dispatch: &Dispatch| dispatch.kernel.name == time.kernel && dispatch.layer == time.layer;
+        if let Some(place) = dispatches.iter().position(is_its) {
+            time.compiled = compiled[place].clone();
+        }
+    }
 }
 
 /// The requested grade if the adapter has it; the adapter's finest if none was requested.

@@ -74,9 +74,28 @@ pub fn drivers(system: &System) -> Vec<Finding> {
 
 /// The driver files: those that a variable names, else those of the loader's folders.
 fn driver_files(system: &System) -> Vec<PathBuf> {
-    if let Some(named) = system.variable("VK_DRIVER_FILES").or_else(|| system.variable("VK_ICD_FILENAMES")) {
-        return std::env::split_paths(named).collect();
-    }
+    let named = named_files(system);
+    if named.is_empty() { files_in_folders(system) } else { named }
+}
+
+/// The driver files whose libraries' names have `part` in them, whether a variable hides them or not: one for each
+/// architecture that programs may be built for.
+pub fn drivers_of(system: &System, part: &str) -> Vec<PathBuf> {
+    let fits = |file: &PathBuf| {
+        let json: Option<Value> = system.read(file).and_then(|text| serde_json::from_str(&text).ok());
+        json.is_some_and(|json| json["ICD"]["library_path"].as_str().is_some_and(|path| path.contains(part)))
+    };
+    named_files(system).into_iter().chain(files_in_folders(system)).filter(fits).collect()
+}
+
+/// The driver files that a variable names.
+fn named_files(system: &System) -> Vec<PathBuf> {
+    let named = system.variable("VK_DRIVER_FILES").or_else(|| system.variable("VK_ICD_FILENAMES"));
+    named.map(|named| std::env::split_paths(named).collect()).unwrap_or_default()
+}
+
+/// The driver files of the loader's folders.
+fn files_in_folders(system: &System) -> Vec<PathBuf> {
     let home = system.variable("HOME").map(PathBuf::from);
     let of_home = |below: &str| home.as_ref().map(|home| home.join(below));
     let list = |name: &str, otherwise: &str| -> Vec<PathBuf> {

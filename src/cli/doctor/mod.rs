@@ -9,6 +9,7 @@ use super::terminal;
 use crate::error::{Error, Result};
 use crate::escape;
 use clap::Args;
+pub use drivers::drivers_of;
 use finding::{Finding, State};
 use serde_json::Value;
 use std::io::Read;

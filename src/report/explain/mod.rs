@@ -2,6 +2,7 @@
 //!
 //! `docs/METHOD.md` holds the method in full; an entry says what a reader of one figure needs.
 
+mod compiled;
 mod entry;
 mod measured;
 mod result;
@@ -38,6 +39,7 @@ pub fn figure_groups() -> &'static [FigureGroup] {
             group("Tables with the published results", result::TABLES),
             group("Time account", measured::ACCOUNT),
             group("Profile", measured::PROFILE),
+            group("Kernels, and what the driver's compiler makes of them", compiled::COMPILED),
             group("Training", run::TRAINING),
             group("Load and energy", run::LOAD),
             group("Phases of a run", run::PHASES),

@@ -3,9 +3,10 @@
 use super::plot::percent;
 use super::table::{self, Column, number, text, words};
 use crate::kernels::{Pass, training_kernel};
+use crate::report::kernels::{count, whole};
 use crate::report::numbers::{Notes, fixed};
 use crate::report::profile::{facts, microseconds};
-use crate::result::{Bound, KernelTime, Measured, Profile, RunResult};
+use crate::result::{Bound, Compiled, KernelTime, Measured, Profile, RunResult};
 use maud::{Markup, html};
 use std::collections::BTreeSet;
 
@@ -44,7 +45,7 @@ pub(super) fn passes(profile: &Profile) -> impl Iterator<Item = PassStyle> {
     indices.into_iter().map(|index| PASSES[index])
 }
 
-const COLUMNS: [Column; 7] = [
+const COLUMNS: [Column; 10] = [
     words("kernel"),
     Column { heading: "number", class: "rank" },
     Column { heading: "time of a step", class: "bars" },
@@ -52,7 +53,12 @@ const COLUMNS: [Column; 7] = [
     number("p95 [us]"),
     number("share %"),
     Column { heading: "roof", class: "bound" },
+    number("registers"),
+    number("spills"),
+    number("occupancy"),
 ];
+/// How many of the last columns are the driver's compiler's, and left out where it says nothing.
+const COMPILED: usize = 3;
 
 const CAPTION: &str = "Device time of each kernel in a training step, by layer and pass. The roof above a kernel \
     stands with the share of that peak it reaches.";
@@ -103,15 +109,21 @@ pub(super) fn section(result: &RunResult, profile: &Profile) -> Markup {
     let all_ns: f64 = layers.iter().map(Layer::sum_ns).sum();
     let mut notes = Notes::default();
     let mut rows = Vec::new();
+    let is_compiled = profile.kernels.iter().any(|kernel| kernel.compiled.value().is_some());
+    let columns = if is_compiled { &COLUMNS[..] } else { &COLUMNS[..COLUMNS.len() - COMPILED] };
     for layer in &layers {
         // A layer of one kernel is that kernel's row.
         let is_alone = layer.kernels.len() == 1;
         if !is_alone {
-            rows.push(layer_row(layer, full_ns, all_ns));
+            rows.push(layer_row(layer, columns, full_ns, all_ns));
         }
         let class = if is_alone { "alone" } else { "" };
         for (rank, kernel) in &layer.kernels {
-            rows.push(table::row(class, &COLUMNS, &cells(*rank, kernel, is_alone, full_ns, &mut notes)));
+            let mut cells = cells(*rank, kernel, is_alone, full_ns, &mut notes);
+            if is_compiled {
+                cells.extend(compiled(kernel, &mut notes));
+            }
+            rows.push(table::row(class, columns, &cells));
         }
     }
     html! {
@@ -121,7 +133,7 @@ pub(super) fn section(result: &RunResult, profile: &Profile) -> Markup {
             }
             span { span class="swatch whisker" aria-hidden="true" {} "up to the 95th percentile" }
         }
-        (table::with_rows(CAPTION, "by-layer", &COLUMNS, rows))
+        (table::with_rows(CAPTION, "by-layer", columns, rows))
         (table::notes(&notes))
         (table::behind("How the kernels were measured", &table::facts(facts(profile, result))))
         @for error in &profile.errors { p class="alarm" { (error) } }
@@ -129,7 +141,7 @@ pub(super) fn section(result: &RunResult, profile: &Profile) -> Markup {
 }
 
 /// The sum of a layer: its passes side by side.
-fn layer_row(layer: &Layer<'_>, full_ns: f64, all_ns: f64) -> Markup {
+fn layer_row(layer: &Layer<'_>, columns: &[Column], full_ns: f64, all_ns: f64) -> Markup {
     let mut begin_ns = 0.0;
     let segments = (0..PASSES.len()).map(|pass| {
         let of_pass = layer.kernels.iter().map(|(_, kernel)| *kernel).filter(|kernel| pass_index(kernel) == pass);
@@ -152,8 +164,11 @@ fn layer_row(layer: &Layer<'_>, full_ns: f64, all_ns: f64) -> Markup {
         text(""),
         text(fixed(100.0 * layer.sum_ns() / all_ns, 1)),
         text(""),
+        text(""),
+        text(""),
+        text(""),
     ];
-    table::row("layer", &COLUMNS, &cells)
+    table::row("layer", columns, &cells[..columns.len()])
 }
 
 fn cells(rank: usize, kernel: &KernelTime, is_alone: bool, full_ns: f64, notes: &mut Notes) -> Vec<Markup> {
@@ -178,6 +193,13 @@ fn cells(rank: usize, kernel: &KernelTime, is_alone: bool, full_ns: f64, notes: 
         text(notes.or_mark(&kernel.share_pct, |share| fixed(share, 1))),
         text(roof(kernel, notes)),
     ]
+}
+
+/// The cells of the driver's compiler.
+fn compiled(kernel: &KernelTime, notes: &mut Notes) -> [Markup; COMPILED] {
+    let figures: [fn(&Compiled) -> &Measured<u64>; COMPILED] =
+        [|compiled| &compiled.registers, |compiled| &compiled.spills, |compiled| &compiled.occupancy];
+    figures.map(|figure| text(notes.or_mark(&kernel.compiled.and_then(|compiled| count(figure(compiled))), whole)))
 }
 
 /// The roof above a kernel, and how much of it the kernel reaches.

@@ -40,25 +40,25 @@ const ROOMS: &[Room] = &rooms! {
         "unroll" "kernel" "peaks" "plan" "expected" "table" "layered" "fused" "choice" "mod"
     ] "kernel rows with their tolerances and expected values, and plans made of them, as data"
     "gpu" [
-        "adapter" "commands" "failure" "platform" "pipeline_cache" "adapters" "device" "buffers" "pipelines"
-        "timestamps" "meter" "transfer" "mod"
-    ] "all of wgpu: adapters, devices, pipelines, buffers, timestamps"
+        "executable" "translate" "vulkan_compiler" "adapter" "commands" "failure" "platform" "pipeline_cache"
+        "adapters" "device" "buffers" "pipelines" "timestamps" "meter" "transfer" "mod"
+    ] "all of wgpu: adapters, devices, pipelines, buffers, timestamps; what drivers' compilers make of kernels"
     "trainer" ["config" "metrics" "mod"] "the state of a training on the device, and the encoding of its steps"
     "result" [
-        "json" "peak_kind" "setting" "subject" "timeline" "measured" "check" "environment" "load" "missing"
-        "parallel" "peaks" "stopping" "sweep" "tuning" "profile" "account" "phases" "settings" "training" "summary"
+        "json" "peak_kind" "setting" "subject" "timeline" "measured" "compiled" "kernel_list" "check" "environment"
+        "load" "missing" "parallel" "peaks" "stopping" "sweep" "tuning" "profile" "account" "phases" "settings" "training" "summary"
         "run_result" "mod"
     ] "the versioned schema of results"
     "report" [
-        "numbers" "layout" "explain" "work" "account" "differences" "devices" "load" "parallel" "peaks" "profile"
-        "published" "sweep" "tuning" "summary" "answer" "card" "compare" "trace" "html" "text" "mod"
+        "numbers" "layout" "explain" "work" "account" "differences" "devices" "load" "parallel" "peaks" "kernels"
+        "profile" "published" "sweep" "tuning" "summary" "answer" "card" "compare" "trace" "html" "text" "mod"
     ] "results as text, tables, HTML, traces"
     "check" ["tolerance" "mod"] "the comparison with the reference before any timing"
     "peaks" [
         "access_pattern" "measurement" "fixture" "session" "verify" "measure" "mod"
     ] "measured ceilings of an adapter"
     "bench" [
-        "describe" "host_timeline" "observer" "prepared_plan" "probe" "profile_options" "stopping" "account" "pacing"
+        "compiler" "describe" "host_timeline" "observer" "prepared_plan" "probe" "profile_options" "stopping" "account" "pacing"
         "validate" "job" "step_time" "search" "training_target" "train" "profile" "target" "run" "rounds" "mod"
     ] "the protocol; what can train (`target/`), profiles, searches by measurement"
     "cpu" [
@@ -69,9 +69,9 @@ const ROOMS: &[Room] = &rooms! {
         "host" "sensor" "accumulator" "environment" "nvml" "sysfs" "energy" "powercap" "sampler" "probe" "mod"
     ] "NVML, sysfs, powercap, procfs, and the sampler that reads them"
     "cli" [
-        "input" "markdown_regions" "site" "stopping" "system" "terminal" "doctor" "explain" "format" "manual" "interrupt"
-        "locate"
-        "no_gpu" "output" "dataset" "flags" "progress" "result_files" "serve" "cache" "compare" "data" "report" "table" "pipeline_cache" "peaks" "run_args" "tune"
+        "input" "markdown_regions" "nearest" "site" "stopping" "system" "terminal" "doctor" "explain" "format" "manual" "interrupt"
+        "compiler" "locate"
+        "no_gpu" "output" "dataset" "flags" "kernels" "progress" "result_files" "serve" "cache" "compare" "data" "report" "table" "pipeline_cache" "peaks" "run_args" "tune"
         "subject" "cpu" "data_parallel" "session" "all" "list" "sweep" "target" "run" "mod"
     ] "the terminal program: one file for each verb, with its arguments"
     "web" [

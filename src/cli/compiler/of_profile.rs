@@ -1,0 +1,31 @@
+//! The compiler of a profile.
+
+use super::{Compiler, KernelRequest};
+use crate::bench::compiler::KernelCompiler;
+use crate::error::Error;
+use crate::gpu::AdapterInfo;
+use crate::kernels::Dispatch;
+use crate::result::{Compiled, Measured};
+
+/// Asks the drivers of adapters, in processes of their own.
+#[derive(Debug, Clone, Copy)]
+pub struct AskDriver;
+
+impl KernelCompiler for AskDriver {
+    fn compiled(&self, adapter: &AdapterInfo, dispatches: &[Dispatch], subgroups: bool) -> Vec<Measured<Compiled>> {
+        let requests: Vec<KernelRequest> = dispatches.iter().map(|one| KernelRequest::of(one, subgroups)).collect();
+        let mut distinct: Vec<KernelRequest> = Vec::new();
+        for request in &requests {
+            if !distinct.contains(request) {
+                distinct.push(request.clone());
+            }
+        }
+        let asked = Compiler::of(adapter)
+            .and_then(|compiler| compiler.compile(distinct.clone(), false).map_err(|error: Error| error.to_string()));
+        let of = |request: &KernelRequest| match &asked {
+            Ok(answer) => answer.compiled(distinct.iter().position(|one| one == request)),
+            Err(reason) => Measured::missing(reason.as_str()),
+        };
+        requests.iter().map(of).collect()
+    }
+}

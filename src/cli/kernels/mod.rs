@@ -1,0 +1,189 @@
+//! `gpubench kernels`: the kernels of plans, and what drivers' compilers make of them.
+
+mod plans;
+mod show;
+
+use super::compiler::{Answer, Compiler, KernelRequest, family_of};
+use super::flags::{AUTO, AdapterArgs, PLAN_VARIABLE, find_adapters, option_or_variable};
+use super::nearest::nearest;
+use super::terminal;
+use crate::error::{Error, Result};
+use crate::kernels::{Choice, KERNELS, PLANS, all_choices, plan_named, shader_hash};
+use crate::model::Training;
+use crate::report;
+use crate::result::{KernelList, Measured};
+use clap::{Args, value_parser};
+use plans::PlanKernel;
+use show::Language;
+use std::path::PathBuf;
+
+/// What the figures of a compiler are.
+const NATURE: &str = "static figures of the driver's compiler, not measured";
+
+const AFTER_HELP: &str = "\
+The figures of a compiler are static: they say what it made of a kernel, not how fast that is. Vulkan's drivers give
+them (VK_KHR_pipeline_executable_properties); where there are none, the reason stands in their place.
+
+--adapter radv:FAMILY asks Mesa's compiler for an AMD GPU that need not be here: radv:vega10, radv:navi21.
+
+Examples:
+  gpubench kernels                                    all plans, on the fastest kind of device
+  gpubench kernels --plan fused                       one plan
+  gpubench kernels --adapter radv:navi21 --json       for an RDNA 2 GPU that is not here
+  gpubench kernels --show wgsl features_forward       what is compiled
+  gpubench kernels --show isa conv_forward/conv2      the machine code of one of two layers
+  gpubench kernels --show spirv sgd_update -o sgd.spv";
+
+/// Options of `gpubench kernels`.
+#[derive(Debug, Args)]
+#[command(after_help = AFTER_HELP)]
+pub struct KernelsArgs {
+    /// Only this kernel, or this kernel of a layer: conv_forward, conv_forward/conv2
+    #[arg(value_name = "KERNEL")]
+    pub kernel: Option<String>,
+    /// Which adapter.
+    #[command(flatten)]
+    pub adapter: AdapterArgs,
+    /// Plan, and values of its parameters: fused:images=2 [default: all plans]
+    #[arg(long, value_name = "PLAN")]
+    pub plan: Option<String>,
+    /// Also each value of a plan's parameters that `gpubench tune` may try
+    #[arg(long)]
+    pub variants: bool,
+    /// Batch size
+    #[arg(long, value_name = "N", value_parser = value_parser!(u32).range(1..=60_000), default_value_t = Training::STANDARD.batch)]
+    pub batch: u32,
+    /// Print JSON
+    #[arg(long)]
+    pub json: bool,
+    /// Print the kernel itself in a language
+    #[arg(long, value_name = "LANGUAGE", value_enum, conflicts_with_all = ["json", "variants"])]
+    pub show: Option<Language>,
+    /// Write what --show prints to a file; spirv as the module itself
+    #[arg(long, short, value_name = "FILE", requires = "show")]
+    pub output: Option<PathBuf>,
+}
+
+/// Lists kernels, or shows one.
+///
+/// # Errors
+/// [`Error::Usage`] if there is no such plan or kernel, [`Error::Adapter`] if there is no such adapter or family.
+pub fn kernels(args: &KernelsArgs) -> Result<()> {
+    let choices = choices(args)?;
+    let mut plans: Vec<(Choice, Vec<PlanKernel>)> = choices
+        .into_iter()
+        .map(|choice| {
+            let kernels = plans::kernels_of(&choice, args.batch);
+            (choice, kernels)
+        })
+        .collect();
+    if let Some(name) = &args.kernel {
+        keep(&mut plans, name)?;
+    }
+    match args.show {
+        Some(language) => show_one(args, &plans, language),
+        None => list(args, plans),
+    }
+}
+
+/// The plans that the options name.
+fn choices(args: &KernelsArgs) -> Result<Vec<Choice>> {
+    let wanted = option_or_variable(args.plan.as_ref(), PLAN_VARIABLE).value;
+    let named = match wanted.value().filter(|name| *name != AUTO) {
+        Some(name) => vec![plan_named(name).map_err(|error| with_nearest(error, name))?],
+        None => PLANS.iter().map(Choice::shipped).collect(),
+    };
+    if !args.variants {
+        return Ok(named);
+    }
+    let is_named = |choice: &Choice| named.iter().any(|one| one.row.name == choice.row.name);
+    Ok(all_choices().into_iter().filter(is_named).collect())
+}
+
+/// The error of an unknown plan, with the plan that its name is most like.
+fn with_nearest(error: Error, name: &str) -> Error {
+    let plan = name.split(':').next().unwrap_or(name);
+    let names = PLANS.iter().map(|row| row.name);
+    if names.clone().any(|known| known == plan) {
+        return error;
+    }
+    match nearest(plan, names) {
+        Some(like) => Error::Usage(format!("{error}; the nearest is {like}")),
+        None => error,
+    }
+}
+
+/// Keeps the kernels called `name`, or `name/layer`, and the plans that have any.
+fn keep(plans: &mut Vec<(Choice, Vec<PlanKernel>)>, name: &str) -> Result<()> {
+    for (_, kernels) in plans.iter_mut() {
+        kernels.retain(|kernel| kernel.row.kernel == name || kernel.row.label() == name);
+    }
+    plans.retain(|(_, kernels)| !kernels.is_empty());
+    if !plans.is_empty() {
+        return Ok(());
+    }
+    let stem = name.split('/').next().unwrap_or(name);
+    if KERNELS.iter().any(|kernel| kernel.name == stem) {
+        return Err(Error::Usage(format!("{name} is in no such plan or layer: leave --plan or the layer out")));
+    }
+    let like = nearest(stem, KERNELS.iter().map(|kernel| kernel.name));
+    let like = like.map(|like| format!("; the nearest is {like}")).unwrap_or_default();
+    Err(Error::Usage(format!("there is no kernel {name:?}{like}; `gpubench kernels` lists all")))
+}
+
+/// Whose compiler is asked, or why none is.
+fn compiler(args: &KernelsArgs) -> Result<std::result::Result<Compiler, String>> {
+    let request = args.adapter.request().value;
+    if let Some(family) = request.value().and_then(|request| family_of(request)) {
+        return Ok(Ok(Compiler::Radv(family.to_owned())));
+    }
+    if request.value().is_none() && find_adapters(&args.adapter.backend().value)?.infos().is_empty() {
+        return Ok(Err("there is no adapter".to_owned()));
+    }
+    let adapters = args.adapter.find("kernels")?;
+    Ok(Compiler::of(args.adapter.choose(&adapters)?))
+}
+
+fn show_one(args: &KernelsArgs, plans: &[(Choice, Vec<PlanKernel>)], language: Language) -> Result<()> {
+    let mut all = plans.iter().flat_map(|(choice, kernels)| kernels.iter().map(move |kernel| (choice, kernel)));
+    let (Some(_), Some((choice, kernel))) = (&args.kernel, all.next()) else {
+        let names: Vec<&str> = KERNELS.iter().map(|kernel| kernel.name).collect();
+        return Err(Error::Usage(format!("--show needs the name of a KERNEL: {}", names.join(", "))));
+    };
+    if all.any(|(_, other)| other.request != kernel.request) && language != Language::Wgsl {
+        let label = kernel.row.label();
+        terminal::message(&format!("{label} of the plan {choice}: KERNEL/LAYER and --plan name another"));
+    }
+    show::show(kernel, language, || compiler(args), args.output.as_deref())
+}
+
+fn list(args: &KernelsArgs, plans: Vec<(Choice, Vec<PlanKernel>)>) -> Result<()> {
+    let mut list = KernelList {
+        batch: args.batch,
+        shader_hash: shader_hash(),
+        compiler: Measured::missing("nothing was compiled"),
+        null_device: false,
+        nature: NATURE.to_owned(),
+        plans: Vec::new(),
+    };
+    let mut requests: Vec<KernelRequest> = Vec::new();
+    for kernel in plans.iter().flat_map(|(_, kernels)| kernels) {
+        if !requests.contains(&kernel.request) {
+            requests.push(kernel.request.clone());
+        }
+    }
+    list.null_device = args.adapter.request().value.value().is_some_and(|request| family_of(request).is_some());
+    let answer = match compiler(args)? {
+        Ok(compiler) => compiler.compile(requests.clone(), false)?,
+        Err(reason) => Answer { unavailable: Some(reason), ..Answer::default() },
+    };
+    let reason = answer.unavailable.as_deref().unwrap_or("nothing was compiled");
+    list.compiler = Measured::or_missing(answer.device.clone().filter(|_| answer.unavailable.is_none()), reason);
+    for (choice, mut kernels) in plans {
+        for kernel in &mut kernels {
+            kernel.row.compiled = answer.compiled(requests.iter().position(|request| *request == kernel.request));
+        }
+        list.plans.push(plans::listed(&choice, kernels));
+    }
+    terminal::output(&if args.json { list.to_json()? } else { report::kernels_text(&list, terminal::width()) })
+}
