@@ -30,20 +30,25 @@ pub fn list(args: &ListArgs) -> Result<()> {
     let adapters = find_adapters(&backend.value)?;
     // The CPU target belongs to no backend.
     let target = if backend.origin == Origin::Default { Some(cpu::target(None)?) } else { None };
-    if args.json {
-        return terminal::output(&json(adapters.infos(), target.as_ref())?);
+    let (compile_only, found): (Vec<_>, Vec<_>) = adapters.infos().iter().partition(|info| info.is_null_device());
+    for device in compile_only {
+        let name = &device.name;
+        terminal::message(&format!("left out: {name}: nothing runs on it; `gpubench kernels` compiles for such a device"));
     }
-    if adapters.infos().is_empty() {
+    if args.json {
+        return terminal::output(&json(&found, target.as_ref())?);
+    }
+    if found.is_empty() {
         terminal::message(&no_gpu::none_found().to_string());
         if target.is_none() {
             return Ok(());
         }
     }
-    terminal::output(&table(adapters.infos(), target.as_ref()))
+    terminal::output(&table(&found, target.as_ref()))
 }
 
 /// The adapters, followed by the CPU target, whose index is its name in `--adapter`.
-fn json(adapters: &[AdapterInfo], target: Option<&CpuTarget>) -> Result<String> {
+fn json(adapters: &[&AdapterInfo], target: Option<&CpuTarget>) -> Result<String> {
     let failed = |error| Error::Output(format!("the list cannot be written as JSON: {error}"));
     let mut rows: Vec<serde_json::Value> =
         adapters.iter().map(serde_json::to_value).collect::<serde_json::Result<_>>().map_err(failed)?;
@@ -60,7 +65,7 @@ fn json(adapters: &[AdapterInfo], target: Option<&CpuTarget>) -> Result<String> 
     Ok(escape::json(&serde_json::to_string_pretty(&rows).map_err(failed)?).into_owned())
 }
 
-fn table(adapters: &[AdapterInfo], target: Option<&CpuTarget>) -> String {
+fn table(adapters: &[&AdapterInfo], target: Option<&CpuTarget>) -> String {
     let mut table = Table::new();
     table.load_style(presets::NOTHING).set_content_arrangement(ContentArrangement::Dynamic);
     table.set_header(["", "name", "type", "backend", "driver", "PCI bus id", "software", "timestamps"]);

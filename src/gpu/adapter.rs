@@ -124,6 +124,12 @@ impl AdapterInfo {
         escape::line(&format!("{} ({}, {}{bus}, {kind})", self.name, self.backend, driver.trim())).into_owned()
     }
 
+    /// Whether nothing can run on it: Mesa makes such a device up where RADV_FORCE_FAMILY names a family, to compile for
+    /// it. It cannot be opened.
+    pub fn is_null_device(&self) -> bool {
+        self.name.to_lowercase().starts_with("null hardware")
+    }
+
     /// The first word of the name in lower case, by which it can be requested.
     pub fn short_name(&self) -> String {
         self.name.split_whitespace().next().unwrap_or_default().to_lowercase()

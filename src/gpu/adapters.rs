@@ -31,7 +31,6 @@ impl Adapters {
             ..wgpu::InstanceDescriptor::new_without_display_handle()
         });
         let mut handles = platform::adapters(&instance, backends).await;
-        handles.retain(|handle| !is_null_device(&handle.get_info().name));
         let backend_order = |backend: wgpu::Backend| match backend {
             wgpu::Backend::Vulkan => 0,
             wgpu::Backend::Metal => 1,
@@ -88,11 +87,6 @@ impl Adapters {
         let handle = platform::reacquire(&self.instance, &self.handles[info.index]).await;
         handle.ok_or_else(|| Error::Adapter(format!("the adapter {} is no longer there: reload the page", info.name)))
     }
-}
-
-/// Whether nothing can run on the device: Mesa makes one up where RADV_FORCE_FAMILY names a family, to compile for it.
-fn is_null_device(name: &str) -> bool {
-    name.to_lowercase().starts_with("null hardware")
 }
 
 /// wgpu disables its `noop` backend by default, so that it is not used by accident; a request by name enables it.
