@@ -33,7 +33,9 @@ pub fn list(args: &ListArgs) -> Result<()> {
     let (compile_only, found): (Vec<_>, Vec<_>) = adapters.infos().iter().partition(|info| info.is_null_device());
     for device in compile_only {
         let name = &device.name;
-        terminal::message(&format!("left out: {name}: nothing runs on it; `gpubench kernels` compiles for such a device"));
+        terminal::message(&format!(
+            "left out: {name}: nothing runs on it; `gpubench kernels` compiles for such a device"
+        ));
     }
     if args.json {
         return terminal::output(&json(&found, target.as_ref())?);

@@ -162,9 +162,6 @@ enum Verb {
     Serve(serve::ServeArgs),
     /// The kernels of plans, and what the driver's compiler makes of them: registers, spills, occupancy
     Kernels(kernels::KernelsArgs),
-    /// Compile kernels for another process of this program
-    #[command(name = compiler::VERB, hide = true)]
-    CompileKernels,
     /// List the adapters
     List(list::ListArgs),
     /// Why there is no GPU, or not the expected one: drivers, permissions, containers, variables
@@ -224,6 +221,25 @@ fn command() -> Command {
 
 /// Runs the program with the arguments of this process; returns its exit code.
 pub fn main() -> ExitCode {
+    // Only this program starts itself so; for people there is no such verb.
+    let is_worker = std::env::args_os().nth(1).is_some_and(|first| first == compiler::VERB);
+    let outcome = if is_worker { compiler::compile_kernels().map(|()| 0) } else { run_verb() };
+    match outcome {
+        Ok(code) => ExitCode::from(code),
+        Err(Error::Interrupted) => {
+            let (code, words) = interrupt::outcome();
+            terminal::message(&format!("error: {words}"));
+            ExitCode::from(code)
+        }
+        Err(error) => {
+            terminal::message(&format!("error: {error}"));
+            ExitCode::from(error.exit_code())
+        }
+    }
+}
+
+/// Runs what the command line asks for and returns the exit code.
+fn run_verb() -> Result<u8> {
     let cli = Cli::from_arg_matches(&command().get_matches()).unwrap_or_else(|error| error.exit());
     interrupt::listen(match &cli.verb {
         None | Some(Verb::Run(_) | Verb::Profile(_) | Verb::Peaks(_) | Verb::Tune(_) | Verb::Sweep(_)) => {
@@ -231,7 +247,7 @@ pub fn main() -> ExitCode {
         }
         Some(_) => Duration::ZERO,
     });
-    let outcome = match &cli.verb {
+    match &cli.verb {
         None => run::run(&cli.run),
         Some(Verb::Run(args)) => run::run(args),
         Some(Verb::Profile(args)) => run::profile(args),
@@ -244,24 +260,11 @@ pub fn main() -> ExitCode {
         Some(Verb::Table(args)) => table::table(args).map(|()| 0),
         Some(Verb::Explain(args)) => explain::explain(args).map(|()| 0),
         Some(Verb::Kernels(args)) => kernels::kernels(args).map(|()| 0),
-        Some(Verb::CompileKernels) => compiler::compile_kernels().map(|()| 0),
         Some(Verb::List(args)) => list::list(args).map(|()| 0),
         Some(Verb::Doctor(args)) => doctor::doctor(args),
         Some(Verb::Data(verb)) => run_data(verb),
         Some(Verb::Completions { shell }) => manual::completions(command(), *shell).map(|()| 0),
         Some(Verb::Man { folder }) => manual::man(command(), folder.as_deref()).map(|()| 0),
-    };
-    match outcome {
-        Ok(code) => ExitCode::from(code),
-        Err(Error::Interrupted) => {
-            let (code, words) = interrupt::outcome();
-            terminal::message(&format!("error: {words}"));
-            ExitCode::from(code)
-        }
-        Err(error) => {
-            terminal::message(&format!("error: {error}"));
-            ExitCode::from(error.exit_code())
-        }
     }
 }
 
