@@ -94,7 +94,7 @@ impl fmt::Display for Choice {
     }
 }
 
-/// Parses a choice such as `fused` or `fused:images=1,inputs=64`; parameters that are not given keep their shipped
+/// Parses a choice such as `fused` or `fused:images=1,inputs=16`; parameters that are not given keep their shipped
 /// values.
 ///
 /// # Errors
