@@ -1,5 +1,5 @@
-// The three dense layers, the loss and the gradients back to the features; one workgroup makes IMAGES images, with four
-//   invocations for a unit in the forward pass and one or two for a value in the backward pass.
+// The three dense layers, the loss and the gradients back to the features; one workgroup makes IMAGES images, PARTS
+//   invocations at a time a few units of a layer, each from its share of the inputs.
 // Math: a1 = relu(W1 f + b1); a2 = relu(W2 a1 + b2); z = W3 a2 + b3; dz3 = (softmax(z) - onehot) / N; dz2 = [a2 > 0]
 //   W3^T dz3; dz1 = [a1 > 0] W2^T dz2; dfeatures = [f > 0] SCALE W1^T dz1
 // Shapes: features, dfeatures [N, FEATURES]; hidden [N, UNITS1 + UNITS2], a1 before a2; deltas [N, UNITS1 + UNITS2 +
@@ -25,26 +25,16 @@ override FC3_BIAS: u32;
 override SCALE: f32;
 override IMAGES: u32;
 
-// A part of a sum of every invocation.
-var<workgroup> parts: array<vec4<f32>, WORKGROUP>;
-
-// The sum of `part` over the four invocations of which this is one; all get the same.
-fn sum_of_four(invocation: u32, part: vec4<f32>) -> vec4<f32> {
-    parts[invocation] = part;
+// Adds the columns of two invocations, of which the first gets the first two and the second the others.
+fn sum_of_neighbours(invocation: u32, columns: mat4x4<f32>) -> mat2x4<f32> {
+    let is_second = invocation % 2u == 1u;
+    let own = place(invocation / PARTS, invocation % PARTS);
+    let neighbour = place(invocation / PARTS, (invocation % PARTS) ^ 1u);
+    staged[own] = select(columns[2], columns[0], is_second);
+    staged[WORKGROUP + own] = select(columns[3], columns[1], is_second);
     workgroupBarrier();
-    let first = invocation / 4u * 4u;
-    let sum = (parts[first] + parts[first + 1u]) + (parts[first + 2u] + parts[first + 3u]);
-    workgroupBarrier();
-    return sum;
-}
-
-fn sum_of_two(invocation: u32, part: vec4<f32>) -> vec4<f32> {
-    parts[invocation] = part;
-    workgroupBarrier();
-    let first = invocation / 2u * 2u;
-    let sum = parts[first] + parts[first + 1u];
-    workgroupBarrier();
-    return sum;
+    return mat2x4<f32>(select(columns[0], columns[2], is_second) + staged[neighbour],
+        select(columns[1], columns[3], is_second) + staged[WORKGROUP + neighbour]);
 }
 
 @compute @workgroup_size(WORKGROUP)

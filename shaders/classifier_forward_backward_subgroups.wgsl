@@ -1,5 +1,5 @@
-// As classifier_forward_backward, with sums over neighbours made by shuffles in place of workgroup memory and barriers.
-// Source: classifier_forward_backward for adapters with subgroups; four neighbours must be in one subgroup
+// As classifier_forward_backward, with sums of two neighbours made by shuffles, not by workgroup memory and barriers.
+// Source: classifier_forward_backward for adapters with subgroups; two neighbours must be in one subgroup
 
 // naga 30 needs overrides before any array whose length is computed from them, so they stand here.
 override WORKGROUP: u32;
@@ -16,15 +16,12 @@ override FC3_BIAS: u32;
 override SCALE: f32;
 override IMAGES: u32;
 
-// The sum of `part` over the four invocations of which this is one. Each adds the same pairs, so that all get the same
-// bits.
-fn sum_of_four(invocation: u32, part: vec4<f32>) -> vec4<f32> {
-    let pair = sum_of_two(invocation, part);
-    return pair + subgroupShuffleXor(pair, 2u);
-}
-
-fn sum_of_two(invocation: u32, part: vec4<f32>) -> vec4<f32> {
-    return part + subgroupShuffleXor(part, 1u);
+// Adds the columns of two invocations, of which the first gets the first two and the second the others.
+fn sum_of_neighbours(invocation: u32, columns: mat4x4<f32>) -> mat2x4<f32> {
+    let is_second = invocation % 2u == 1u;
+    let given = mat2x4<f32>(select(columns[2], columns[0], is_second), select(columns[3], columns[1], is_second));
+    return mat2x4<f32>(select(columns[0], columns[2], is_second) + subgroupShuffleXor(given[0], 1u),
+        select(columns[1], columns[3], is_second) + subgroupShuffleXor(given[1], 1u));
 }
 
 // Invocations are numbered along their subgroups: WGSL does not say that the local index runs along them.

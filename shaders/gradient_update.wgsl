@@ -1,12 +1,12 @@
-// Every parameter's gradient over the batch and its update, and the step's metrics; a workgroup makes four units of a
-//   dense layer by INPUTS vec4s of inputs, or INPUTS vec4s of the convolutions' parameters, each part of the batch by
-//   other invocations.
+// Every parameter's gradient over the batch and its update, and the step's metrics; a workgroup makes 4 WORKGROUP /
+//   (PARTS INPUTS) units of a dense layer by INPUTS vec4s of inputs, or VECTORS vec4s of biases and the convolutions'
+//   parameters, each part of the batch by other invocations.
 // Math: g = sum over n of delta[n, o] x[n, i] (dense), of partial[n] (convolutions); v = MOMENTUM v - learning_rate g;
 //   w = w + v; metrics[slot] = sum over n of outcome[n]
 // Shapes: features, hidden, deltas, outcome as classifier_forward_backward has them; partial as features_backward
 //   leaves it; velocities v, parameters w
-// Grid: the sum over dense layers of ceil(units / 4) * ceil((inputs / 4 + 1) / INPUTS), + ceil(|conv parameters| / 4 /
-//   INPUTS) + 1 workgroups in x
+// Grid: the sum over dense layers of ceil(units / units of a workgroup) * ceil(inputs / 4 / INPUTS), +
+//   ceil((|conv parameters| + |deltas|) / 4 / VECTORS) + 1 workgroups in x
 // Cost: flop N * (2 * |dense weights| + |dense biases| + |partial|) + 4 * |w|; bytes 4 * (N * (|features| + |hidden| +
 //   |deltas| + |partial| + 2) + 4 * |w| + 2)
 // Source: dense_backward_weight, dense_backward_bias, conv_backward_weight_reduce, sgd_update and metrics_reduce in
@@ -28,6 +28,12 @@ override CONV2: u32;
 override MOMENTUM: f32;
 override INPUTS: u32;
 
+// Parts of the batch in a tile of a dense layer.
+const PARTS = 8u;
+// Images of a part whose values are loaded together.
+const AHEAD = 8u;
+// Vec4s that are summed over the batch as they are, in a workgroup; each by WORKGROUP / VECTORS invocations.
+const VECTORS = 16u;
 // Running sums over the outcomes of the batch: several round less than one.
 const RUNNING = 4u;
 
@@ -41,8 +47,13 @@ const RUNNING = 4u;
 @group(0) @binding(7) var<storage, read_write> parameters: array<vec4<f32>>; // all
 @group(0) @binding(8) var<uniform> step: Step; // this step
 
-// Sums over a part of the batch: of four units, [4, WORKGROUP / INPUTS, INPUTS].
+// Sums over a part of the batch: of four units, [4, PARTS, vec4s of units, INPUTS].
 var<workgroup> sums: array<vec4<f32>, 4u * WORKGROUP>;
+
+// Vec4s of units of a dense layer in a workgroup.
+fn vec4s_of_units() -> u32 {
+    return WORKGROUP / (PARTS * INPUTS);
+}
 
 // Adds what four units' deltas and four inputs of one image contribute to the gradients of their weights.
 fn add_outer(before: mat4x4<f32>, delta: vec4<f32>, input: vec4<f32>) -> mat4x4<f32> {
@@ -54,37 +65,79 @@ fn add_outer(before: mat4x4<f32>, delta: vec4<f32>, input: vec4<f32>) -> mat4x4<
     return products;
 }
 
-// This part of the sums of four units with vec4 `input` of the features; a bias is the weight of an input that is
-// always 1.
-fn features_sums(tile: u32, input: u32, part: u32) -> mat4x4<f32> {
-    let width = FEATURES / 4u;
+// Vec4 `i` of a row of inputs of AHEAD images, PARTS apart: of the features or of the hidden units. One branch for all
+// lets the loads be under way together.
+fn load_inputs(of_features: bool, first: u32, i: u32) -> array<vec4<f32>, AHEAD> {
+    var values: array<vec4<f32>, AHEAD>;
+    if of_features {
+        // unroll
+        for (var k = 0u; k < AHEAD; k++) {
+            values[k] = features[min(first + k * PARTS, step.batch - 1u) * (FEATURES / 4u) + i];
+        }
+    } else {
+        // unroll
+        for (var k = 0u; k < AHEAD; k++) {
+            values[k] = hidden[min(first + k * PARTS, step.batch - 1u) * ((UNITS1 + UNITS2) / 4u) + i];
+        }
+    }
+    return values;
+}
+
+// As load_inputs, of the deltas; beyond the batch 0.
+fn load_deltas(first: u32, i: u32) -> array<vec4<f32>, AHEAD> {
+    var values: array<vec4<f32>, AHEAD>;
+    // unroll
+    for (var k = 0u; k < AHEAD; k++) {
+        let n = first + k * PARTS;
+        let delta = deltas[min(n, step.batch - 1u) * vec4s_of_deltas() + i];
+        values[k] = select(vec4<f32>(0.0), delta, n < step.batch);
+    }
+    return values;
+}
+
+// This part of the sums of four units, whose deltas are vec4 `delta` of a row, with vec4 `input` of a row of inputs.
+fn dense_sums(of_features: bool, delta: u32, input: u32, part: u32) -> mat4x4<f32> {
     var products = mat4x4<f32>();
-    for (var n = part; n < step.batch; n += WORKGROUP / INPUTS) {
-        let values = features[n * width + min(input, width - 1u)];
-        let delta = deltas[n * vec4s_of_deltas() + tile];
-        products = add_outer(products, delta, select(vec4<f32>(1.0), values, input < width));
+    for (var first = part; first < step.batch; first += AHEAD * PARTS) {
+        // In this order: some compilers load what stands last one by one.
+        let factors = load_deltas(first, delta);
+        let inputs = load_inputs(of_features, first, input);
+        // unroll
+        for (var k = 0u; k < AHEAD; k++) {
+            products = add_outer(products, factors[k], inputs[k]);
+        }
     }
     return products;
 }
 
-// As features_sums, for a layer whose inputs are hidden units.
-fn hidden_sums(layer: Dense, tile: u32, input: u32, part: u32) -> mat4x4<f32> {
-    var products = mat4x4<f32>();
-    for (var n = part; n < step.batch; n += WORKGROUP / INPUTS) {
-        let values = hidden[n * ((UNITS1 + UNITS2) / 4u) + layer.input + min(input, layer.width - 1u)];
-        let delta = deltas[n * vec4s_of_deltas() + layer.delta + tile];
-        products = add_outer(products, delta, select(vec4<f32>(1.0), values, input < layer.width));
-    }
-    return products;
-}
-
-fn partial_sum(index: u32, part: u32) -> vec4<f32> {
+// This part of the sum of vec4 `index` of the convolutions' gradients, or behind them of the deltas.
+fn vector_sum(index: u32, part: u32) -> vec4<f32> {
     let stride = (CONV1 + CONV2) / 4u;
     var sum = vec4<f32>(0.0);
-    for (var n = part; n < step.batch; n += WORKGROUP / INPUTS) {
-        sum += partial[n * stride + min(index, stride - 1u)];
+    for (var n = part; n < step.batch; n += WORKGROUP / VECTORS) {
+        if index < stride {
+            sum += partial[n * stride + index];
+        } else {
+            sum += deltas[n * vec4s_of_deltas() + min(index - stride, vec4s_of_deltas() - 1u)];
+        }
     }
     return sum;
+}
+
+// What vector_sum of vec4 `index` updates.
+fn vector_target(index: u32) -> Target {
+    let stride = (CONV1 + CONV2) / 4u;
+    if index < stride {
+        return load_target(index, 4u);
+    }
+    let unit4 = index - stride;
+    if unit4 < fc2().delta {
+        return load_target(fc1().bias + unit4, 4u);
+    } else if unit4 < fc3().delta {
+        return load_target(fc2().bias + unit4 - fc2().delta, 4u);
+    }
+    let unit = min(4u * (unit4 - fc3().delta), CLASSES);
+    return load_target(fc3().bias + unit / 4u, min(CLASSES - unit, 4u));
 }
 
 fn outcome_sum(invocation: u32) -> vec2<f32> {
@@ -95,49 +148,25 @@ fn outcome_sum(invocation: u32) -> vec2<f32> {
     return sum;
 }
 
-// The sum of all invocations' outcome_sum.
-fn all_outcomes() -> vec2<f32> {
+// The sum of `count` sums from `first` on, `stride` apart.
+fn sum_of(first: u32, stride: u32, count: u32) -> vec4<f32> {
     var running = array<vec4<f32>, RUNNING>();
-    for (var first = 0u; first < min(WORKGROUP, step.batch); first += RUNNING) {
+    for (var i = 0u; i < count; i += RUNNING) {
         // unroll
-        for (var i = 0u; i < RUNNING; i++) {
-            running[i] += sums[first + i];
+        for (var k = 0u; k < RUNNING; k++) {
+            running[k] += sums[first + (i + k) * stride];
         }
     }
-    return (running[0] + running[1] + running[2] + running[3]).xy;
-}
-
-// The sum over the whole batch of unit `unit` of four with vec4 `input` of the workgroup's INPUTS.
-fn sum_of_parts(unit: u32, input: u32) -> vec4<f32> {
-    var sum = vec4<f32>(0.0);
-    for (var part = 0u; part < WORKGROUP / INPUTS; part++) {
-        sum += sums[unit * WORKGROUP + part * INPUTS + input];
-    }
-    return sum;
-}
-
-// Updates four units: each of 4 * INPUTS invocations four weights, or behind the last input the biases.
-fn update_units(layer: Dense, tile: u32, first_input: u32, invocation: u32) {
-    for (var task = invocation; task < 4u * INPUTS; task += WORKGROUP) {
-        let unit = task / INPUTS;
-        let local_input = task % INPUTS;
-        let input = first_input + local_input;
-        if input < layer.width && 4u * tile + unit < layer.units {
-            update(layer.weight + (4u * tile + unit) * layer.width + input, sum_of_parts(unit, local_input), 4u);
-        } else if input == layer.width && unit == 0u {
-            let gradient = vec4<f32>(sum_of_parts(0u, local_input).x, sum_of_parts(1u, local_input).x,
-                sum_of_parts(2u, local_input).x, sum_of_parts(3u, local_input).x);
-            update(layer.bias + tile, gradient, min(layer.units - 4u * tile, 4u));
-        }
-    }
+    return (running[0] + running[1]) + (running[2] + running[3]);
 }
 
 fn workgroups_across(layer: Dense) -> u32 {
-    return (layer.width + INPUTS) / INPUTS;
+    return (layer.width + INPUTS - 1u) / INPUTS;
 }
 
 fn workgroups(layer: Dense) -> u32 {
-    return (layer.units + 3u) / 4u * workgroups_across(layer);
+    let units = 4u * vec4s_of_units();
+    return (layer.units + units - 1u) / units * workgroups_across(layer);
 }
 
 @compute @workgroup_size(WORKGROUP)
@@ -145,27 +174,34 @@ fn gradient_update(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invoc
     let end1 = workgroups(fc1());
     let end2 = end1 + workgroups(fc2());
     let end3 = end2 + workgroups(fc3());
-    let end4 = end3 + ((CONV1 + CONV2) / 4u + INPUTS - 1u) / INPUTS;
-    let local_input = invocation % INPUTS;
-    let part = invocation / INPUTS;
-    var layer = fc1();
-    var index = group.x;
-    if group.x >= end2 {
-        layer = fc3();
-        index -= end2;
-    } else if group.x >= end1 {
-        layer = fc2();
-        index -= end1;
-    }
-    let tile = index / workgroups_across(layer);
-    let first_input = index % workgroups_across(layer) * INPUTS;
+    let end4 = end3 + ((CONV1 + CONV2) / 4u + vec4s_of_deltas() + VECTORS - 1u) / VECTORS;
+    var updated = Target();
     var own = mat4x4<f32>();
-    if group.x < end1 {
-        own = features_sums(tile, first_input + local_input, part);
-    } else if group.x < end3 {
-        own = hidden_sums(layer, tile, first_input + local_input, part);
+    if group.x < end3 {
+        var layer = fc1();
+        var index = group.x;
+        if group.x >= end2 {
+            layer = fc3();
+            index -= end2;
+        } else if group.x >= end1 {
+            layer = fc2();
+            index -= end1;
+        }
+        let part = invocation / (WORKGROUP / PARTS);
+        let place = invocation % (WORKGROUP / PARTS);
+        let input = index % workgroups_across(layer) * INPUTS + place % INPUTS;
+        let unit4 = index / workgroups_across(layer) * vec4s_of_units() + place / INPUTS;
+        let unit = 4u * unit4 + part;
+        let is_stored = part < 4u && input < layer.width && unit < layer.units;
+        updated = load_target(layer.weight + unit * layer.width + input, select(0u, 4u, is_stored));
+        let delta = min(layer.delta + unit4, vec4s_of_deltas() - 1u);
+        own = dense_sums(group.x < end1, delta, layer.input + min(input, layer.width - 1u), part);
     } else if group.x < end4 {
-        own[0] = partial_sum((group.x - end3) * INPUTS + local_input, part);
+        let index = (group.x - end3) * VECTORS + invocation % VECTORS;
+        if invocation < VECTORS {
+            updated = vector_target(index);
+        }
+        own[0] = vector_sum(index, invocation / VECTORS);
     } else {
         own[0] = vec4<f32>(outcome_sum(invocation), 0.0, 0.0);
     }
@@ -175,13 +211,24 @@ fn gradient_update(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invoc
     }
     workgroupBarrier();
     if group.x < end3 {
-        update_units(layer, tile, first_input, invocation);
-    } else if group.x < end4 {
-        let index = (group.x - end3) * INPUTS + invocation;
-        if invocation < INPUTS && index < (CONV1 + CONV2) / 4u {
-            update(index, sum_of_parts(0u, invocation), 4u);
+        if updated.count > 0u {
+            let unit = invocation / (WORKGROUP / PARTS);
+            let place = invocation % (WORKGROUP / PARTS);
+            store_target(updated, sum_of(unit * WORKGROUP + place, WORKGROUP / PARTS, PARTS));
         }
-    } else if invocation == 0u {
-        metrics[step.slot] = all_outcomes();
+        return;
+    }
+    let sum = sum_of(invocation % VECTORS, VECTORS, WORKGROUP / VECTORS);
+    if group.x < end4 {
+        store_target(updated, sum);
+        return;
+    }
+    // The outcomes' sums of sums stand behind those of one unit.
+    if invocation < VECTORS {
+        sums[WORKGROUP + invocation] = sum;
+    }
+    workgroupBarrier();
+    if invocation == 0u {
+        metrics[step.slot] = sum_of(WORKGROUP, 1u, VECTORS).xy;
     }
 }

@@ -1,207 +1,205 @@
-// All of classifier_forward_backward but its sizes, and `sum_of_four` and `sum_of_two`, by which its variants differ.
+// The course of classifier_forward_backward: all but its sizes, what one invocation does, which is in
+// shared/classifier_layers.wgsl, and `sum_of_neighbours`, by which its variants differ.
+
+// Invocations that share the units of a row: each takes every PARTS-th vec4 of their inputs.
+const PARTS = 8u;
+// Vec4s of fc1's inputs whose weights are loaded ahead.
+const AHEAD = 2u;
+// Vec4s of fc2's inputs that an invocation takes in the forward pass, and of its units in the backward pass.
+const INPUTS2 = 4u;
+const UNITS2_4 = 2u;
+// Units of fc1 whose weights are loaded together in the backward pass.
+const ROWS = 16u;
 
 @group(0) @binding(0) var<storage, read> features: array<vec4<f32>>; // [N, FEATURES / 4]
 @group(0) @binding(1) var<storage, read> targets: array<u32>; // [N]
 @group(0) @binding(2) var<storage, read> parameters: array<vec4<f32>>; // all
-@group(0) @binding(3) var<storage, read_write> hidden: array<f32>; // [N, UNITS1 + UNITS2]
-@group(0) @binding(4) var<storage, read_write> deltas: array<f32>; // [N, UNITS1 + UNITS2 + CLASSES rounded up]
+@group(0) @binding(3) var<storage, read_write> hidden: array<vec4<f32>>; // [N, (UNITS1 + UNITS2) / 4]
+@group(0) @binding(4) var<storage, read_write> deltas: array<vec4<f32>>; // [N, ceil((UNITS1 + UNITS2 + CLASSES) / 4)]
 @group(0) @binding(5) var<storage, read_write> dfeatures: array<vec4<f32>>; // [N, FEATURES / 4]
 @group(0) @binding(6) var<storage, read_write> outcome: array<vec2<f32>>; // [N]
 @group(0) @binding(7) var<uniform> step: Step; // this step
 
-// In workgroup memory a vec4 holds a value of up to four images. `outputs` are those of both hidden layers, and take
-// their gradients in the backward pass, as `logits` do.
-var<workgroup> inputs: array<vec4<f32>, IMAGES * (FEATURES / 4u)>;
+// In workgroup memory a vec4 holds a value of up to four images. `staged` holds the images' features, a row of stride()
+// vec4s for each, and later sums on their way between invocations. `outputs` are those of both hidden layers, and take
+// their gradients in the backward pass, as `logits` do; a layer's unit 4 i + k stands at place k units / 4 + i.
+var<workgroup> staged: array<vec4<f32>, 2u * WORKGROUP>;
 var<workgroup> outputs: array<vec4<f32>, UNITS1 + UNITS2>;
 var<workgroup> logits: array<vec4<f32>, CLASSES>;
+var<workgroup> exponentials: array<vec4<f32>, CLASSES>;
 
 fn parameter(index: u32) -> f32 {
     return parameters[index / 4u][index % 4u];
 }
 
-// Length of an image's row of deltas.
+// Vec4s of an image's row of outputs of the hidden layers.
+fn width_of_hidden() -> u32 {
+    return (UNITS1 + UNITS2) / 4u;
+}
+
+// Of its row of gradients of these and of the logits.
 fn width_of_deltas() -> u32 {
-    return (UNITS1 + UNITS2 + CLASSES + 3u) / 4u * 4u;
+    return width_of_hidden() + (CLASSES + 3u) / 4u;
 }
 
-// The part of unit `unit` of fc1 that this one of four invocations computes.
-fn fc1_part(unit: u32, part: u32) -> vec4<f32> {
-    var sums = array<f32, 4>();
-    for (var i = part; i < FEATURES / 4u; i += 4u) {
-        let weights = parameters[(FC1_WEIGHT + unit * FEATURES) / 4u + i];
-        for (var image = 0u; image < IMAGES; image++) {
-            sums[image] = add_dot4(sums[image], inputs[image * (FEATURES / 4u) + i], weights);
-        }
-    }
-    return vec4<f32>(sums[0], sums[1], sums[2], sums[3]);
+// Of a row of features in workgroup memory, which ends in zeros so that all parts are of one length.
+fn stride() -> u32 {
+    let turn = AHEAD * PARTS;
+    return (FEATURES / 4u + turn - 1u) / turn * turn;
 }
 
-// As fc1_part, for a unit whose inputs are `count` outputs from `first_input` on.
-fn hidden_part(first_input: u32, count: u32, weight: u32, part: u32) -> vec4<f32> {
-    var sums = vec4<f32>(0.0);
-    for (var input = 4u * part; input < count; input += 16u) {
-        let weights = parameters[(weight + input) / 4u];
-        // unroll
-        for (var i = 0u; i < 4u; i++) {
-            sums += weights[i] * outputs[first_input + input + i];
-        }
-    }
-    return sums;
+// Where invocation (row, part) leaves a sum, so that neither those of a row nor those of a part meet in one bank.
+fn place(row: u32, part: u32) -> u32 {
+    return part * (WORKGROUP / PARTS) + (row ^ part);
 }
 
-// Stores hidden unit `unit` of the images from `first` on after the ReLU.
-fn store_output(first: u32, images: u32, unit: u32, sums: vec4<f32>) {
-    let values = max(sums, vec4<f32>(0.0));
-    outputs[unit] = values;
-    for (var image = 0u; image < IMAGES; image++) {
-        if image < images {
-            hidden[(first + image) * (UNITS1 + UNITS2) + unit] = values[image];
-        }
-    }
+// Where unit `unit` of fc2 stands among the outputs.
+fn place_of_unit2(unit: u32) -> u32 {
+    return UNITS1 + unit % 4u * (UNITS2 / 4u) + unit / 4u;
 }
 
-// Stores the gradients of hidden unit `unit` where the ReLU passed its output, and keeps them instead of the output.
-fn store_delta(first: u32, images: u32, unit: u32, sums: vec4<f32>) {
-    let values = select(vec4<f32>(0.0), sums, outputs[unit] > vec4<f32>(0.0));
-    outputs[unit] = values;
-    for (var image = 0u; image < IMAGES; image++) {
-        if image < images {
-            deltas[(first + image) * width_of_deltas() + unit] = values[image];
-        }
-    }
-}
-
-// Computes the logits of the images from `first` on.
-fn forward(first: u32, images: u32, invocation: u32) {
-    let part = invocation % 4u;
-    for (var begin = 0u; begin < UNITS1; begin += WORKGROUP / 4u) {
-        let unit = begin + invocation / 4u;
-        let sums = sum_of_four(invocation, fc1_part(unit, part));
-        if part == 0u {
-            store_output(first, images, unit, sums + parameter(FC1_BIAS + unit));
-        }
-    }
+// The sums over all parts of four columns. Invocation `c * WORKGROUP / PARTS + row` gets column c of that row.
+fn sum_of_parts(invocation: u32, columns: mat4x4<f32>) -> vec4<f32> {
+    let row = invocation / PARTS;
+    let own = sum_of_neighbours(invocation, columns);
+    // No other invocation read these places.
+    let neighbour = place(row, (invocation % PARTS) ^ 1u);
+    staged[neighbour] = own[0];
+    staged[WORKGROUP + neighbour] = own[1];
     workgroupBarrier();
-    let unit = invocation / 4u;
-    let sums = sum_of_four(invocation, hidden_part(0u, UNITS1, FC2_WEIGHT + unit * UNITS1, part));
-    if part == 0u {
-        store_output(first, images, UNITS1 + unit, sums + parameter(FC2_BIAS + unit));
-    }
-    workgroupBarrier();
-    // Invocations beyond the classes repeat the last.
-    let class_index = min(unit, CLASSES - 1u);
-    let logit = sum_of_four(invocation, hidden_part(UNITS1, UNITS2, FC3_WEIGHT + class_index * UNITS2, part));
-    if part == 0u && unit < CLASSES {
-        logits[class_index] = logit + parameter(FC3_BIAS + class_index);
-    }
-    workgroupBarrier();
-}
-
-// The gradients of class `class_index`'s logits; the invocation of class 0 stores losses and whether the images are
-// right too.
-fn softmax_cross_entropy(first: u32, images: u32, class_index: u32) -> vec4<f32> {
-    var largest = logits[0];
-    var predicted = vec4<u32>(0u);
-    for (var other = 1u; other < CLASSES; other++) {
-        predicted = select(predicted, vec4<u32>(other), logits[other] > largest);
-        largest = max(largest, logits[other]);
-    }
+    let column = invocation / (WORKGROUP / PARTS) % 4u;
     var sum = vec4<f32>(0.0);
-    for (var other = 0u; other < CLASSES; other++) {
-        sum += exp(logits[other] - largest);
+    // unroll
+    for (var k = 0u; k < PARTS / 2u; k++) {
+        sum += staged[column % 2u * WORKGROUP + place(invocation % (WORKGROUP / PARTS), 2u * k + 1u - column / 2u)];
     }
-    var labels = vec4<u32>(0u);
-    for (var image = 0u; image < IMAGES; image++) {
-        labels[image] = targets[min(first + image, step.batch - 1u)];
+    return sum;
+}
+
+// Where the part of class `class_index` by vec4 `input` of its inputs stands.
+fn place3(class_index: u32, input: u32) -> u32 {
+    return class_index * (UNITS2 / 4u + 1u) + input;
+}
+
+fn stage_features(first: u32, invocation: u32) {
+    let width = FEATURES / 4u;
+    for (var i = invocation; i < IMAGES * stride(); i += WORKGROUP) {
+        // Beyond the batch the last image is taken again, and nothing of it is stored.
+        let values = features[min(first + i / stride(), step.batch - 1u) * width + min(i % stride(), width - 1u)];
+        staged[i] = select(vec4<f32>(0.0), values, i % stride() < width);
     }
-    let one_hot = select(vec4<f32>(0.0), vec4<f32>(1.0), vec4<u32>(class_index) == labels);
-    let gradients = (exp(logits[class_index] - largest) / sum - one_hot) / f32(step.batch);
-    for (var image = 0u; image < IMAGES; image++) {
-        if image < images {
-            deltas[(first + image) * width_of_deltas() + UNITS1 + UNITS2 + class_index] = gradients[image];
-            if class_index == 0u {
-                let loss = log(sum[image]) + largest[image] - logits[labels[image]][image];
-                outcome[first + image] = vec2<f32>(loss, select(0.0, 1.0, predicted[image] == labels[image]));
+}
+
+// Leaves the outputs of fc2 at places from UNITS1 on.
+fn fc2_layer(invocation: u32, weights: array<vec4<f32>, 2u * INPUTS2>, bias: f32) {
+    let part = invocation % PARTS;
+    let own = place(invocation / PARTS, part);
+    let parts = fc2_forward(weights, part);
+    staged[own] = parts[0];
+    staged[WORKGROUP + own] = parts[1];
+    workgroupBarrier();
+    if invocation < UNITS2 {
+        var sum = vec4<f32>(bias);
+        // unroll
+        for (var k = 0u; k < PARTS; k++) {
+            sum += staged[invocation / (UNITS2 / 2u) * WORKGROUP + place(invocation % (UNITS2 / 2u), k)];
+        }
+        outputs[place_of_unit2(invocation)] = max(sum, vec4<f32>(0.0));
+    }
+    workgroupBarrier();
+}
+
+// Leaves the logits, while others store the outputs of the hidden layers, and then the exponentials. Invocations
+// beyond the classes repeat the last.
+fn fc3_layer(first: u32, images: u32, invocation: u32, weights: vec4<f32>, bias: f32) {
+    let input = invocation % (UNITS2 / 4u);
+    var products = vec4<f32>(0.0);
+    // unroll
+    for (var k = 0u; k < 4u; k++) {
+        products += weights[k] * outputs[UNITS1 + k * (UNITS2 / 4u) + input];
+    }
+    staged[place3(invocation / (UNITS2 / 4u), input)] = products;
+    workgroupBarrier();
+    if invocation < CLASSES {
+        var sum = vec4<f32>(bias);
+        for (var k = 0u; k < UNITS2 / 4u; k++) {
+            sum += staged[place3(invocation, k)];
+        }
+        logits[invocation] = sum;
+    } else if invocation >= WORKGROUP / 2u {
+        store_hidden(first, images, invocation - WORKGROUP / 2u);
+    }
+    workgroupBarrier();
+    if invocation < CLASSES {
+        exponentials[invocation] = exponential(invocation);
+    }
+    workgroupBarrier();
+}
+
+// From the gradients of fc1 to those of the features. Two invocations share a vec4 of each image's; the others store.
+fn features_gradient(first: u32, images: u32, invocation: u32, labels: vec4<u32>, before: array<vec4<f32>, ROWS>) {
+    let width = FEATURES / 4u;
+    let i = min(invocation / 2u, width - 1u);
+    let half = invocation % 2u;
+    var columns = before;
+    var sums = mat4x4<f32>();
+    if invocation < 2u * width {
+        for (var k = 0u; k < 4u; k++) {
+            sums = add_fc1_backward(sums, columns, k * (UNITS1 / 4u) + half);
+            if k < 3u {
+                columns = fc1_columns(4u * half + k + 1u, i);
             }
         }
+    } else {
+        store_results(first, images, invocation - 2u * width, labels);
     }
-    return gradients;
-}
-
-// What half of the units of fc2 contribute to the gradient of their input `input`, a unit of fc1.
-fn fc2_backward(input: u32, half: u32) -> vec4<f32> {
-    var sums = vec4<f32>(0.0);
-    for (var unit = half * UNITS2 / 2u; unit < (half + 1u) * UNITS2 / 2u; unit++) {
-        sums += parameter(FC2_WEIGHT + unit * UNITS1 + input) * outputs[UNITS1 + unit];
-    }
-    return sums;
-}
-
-// What half of the units of fc1 contribute to the gradients of vec4 `i` of each image's features.
-fn fc1_backward(i: u32, half: u32) -> array<vec4<f32>, 4> {
-    var sums = array<vec4<f32>, 4>();
-    for (var unit = half * UNITS1 / 2u; unit < (half + 1u) * UNITS1 / 2u; unit++) {
-        let weights = parameters[FC1_WEIGHT / 4u + unit * (FEATURES / 4u) + i];
-        let delta = outputs[unit];
-        for (var image = 0u; image < IMAGES; image++) {
-            sums[image] += delta[image] * weights;
-        }
-    }
-    return sums;
-}
-
-// Computes the gradients of the hidden layers and of the features from those of the logits.
-fn backward(first: u32, images: u32, invocation: u32) {
-    if invocation < UNITS2 {
-        var sums = vec4<f32>(0.0);
-        for (var class_index = 0u; class_index < CLASSES; class_index++) {
-            sums += parameter(FC3_WEIGHT + class_index * UNITS2 + invocation) * logits[class_index];
-        }
-        store_delta(first, images, UNITS1 + invocation, sums);
-    }
-    workgroupBarrier();
-    let half = invocation % 2u;
-    let sums = sum_of_two(invocation, fc2_backward(invocation / 2u, half));
-    if half == 0u {
-        store_delta(first, images, invocation / 2u, sums);
-    }
-    workgroupBarrier();
-    let width = FEATURES / 4u;
-    let i = invocation / 2u;
-    // Invocations beyond the features repeat the last, and nothing of them is stored.
-    var halves = fc1_backward(min(i, width - 1u), half);
-    for (var image = 0u; image < IMAGES; image++) {
-        let gradients = SCALE * sum_of_two(invocation, halves[image]);
-        if half == 0u && i < width && image < images {
+    let gradients = sum_of_neighbours(invocation, sums);
+    // unroll
+    for (var k = 0u; k < 2u; k++) {
+        let image = 2u * half + k;
+        if invocation < 2u * width && image < images {
+            let at = (first + image) * width + i;
             // Where dropout dropped the value, or the ReLU before it stopped it, the feature is 0.
-            let passed = inputs[image * width + i] > vec4<f32>(0.0);
-            dfeatures[(first + image) * width + i] = select(vec4<f32>(0.0), gradients, passed);
+            dfeatures[at] = select(vec4<f32>(0.0), SCALE * gradients[k], features[at] > vec4<f32>(0.0));
         }
     }
 }
 
-// The kernel for the images from `first` on.
+// The kernel for the images from `first` on. Weights and biases are loaded before the barrier that they need not wait
+// for.
 fn forward_backward(first: u32, invocation: u32) {
     let images = min(IMAGES, step.batch - first);
-    let width = FEATURES / 4u;
-    for (var i = invocation; i < IMAGES * width; i += WORKGROUP) {
-        // Beyond the batch the last image is taken again, and nothing of it is stored.
-        inputs[i] = features[min(first + i / width, step.batch - 1u) * width + i % width];
+    let row = invocation / PARTS;
+    let part = invocation % PARTS;
+    stage_features(first, invocation);
+    let parts1 = fc1_forward(4u * row, part);
+    let weights2 = fc2_weights(row, part);
+    let class_index = min(invocation / (UNITS2 / 4u), CLASSES - 1u);
+    let weights3 = parameters[(FC3_WEIGHT + class_index * UNITS2) / 4u + invocation % (UNITS2 / 4u)];
+    let unit1 = 4u * (invocation % (UNITS1 / 4u)) + invocation / (UNITS1 / 4u) % 4u;
+    let bias1 = parameter(FC1_BIAS + unit1);
+    let bias2 = parameter(FC2_BIAS + invocation % UNITS2);
+    let bias3 = parameter(FC3_BIAS + min(invocation, CLASSES - 1u));
+    let labels = load_labels(first);
+    workgroupBarrier();
+    let output1 = max(sum_of_parts(invocation, parts1) + bias1, vec4<f32>(0.0));
+    if invocation < UNITS1 {
+        outputs[invocation] = output1;
     }
     workgroupBarrier();
-    forward(first, images, invocation);
-    var gradients = vec4<f32>(0.0);
-    if invocation < CLASSES {
-        gradients = softmax_cross_entropy(first, images, invocation);
+    fc2_layer(invocation, weights2, bias2);
+    let columns2 = fc2_columns(row, part);
+    fc3_layer(first, images, invocation, weights3, bias3);
+    if invocation < UNITS2 {
+        let at = place_of_unit2(invocation);
+        outputs[at] = select(vec4<f32>(0.0), fc3_backward(invocation, labels), outputs[at] > vec4<f32>(0.0));
     }
     workgroupBarrier();
-    if invocation < CLASSES {
-        logits[invocation] = gradients;
-    } else if invocation < (CLASSES + 3u) / 4u * 4u {
-        for (var image = 0u; image < images; image++) {
-            deltas[(first + image) * width_of_deltas() + UNITS1 + UNITS2 + invocation] = 0.0;
-        }
+    let delta1 = sum_of_parts(invocation, fc2_backward(columns2, part));
+    if invocation < UNITS1 {
+        outputs[invocation] = select(vec4<f32>(0.0), delta1, output1 > vec4<f32>(0.0));
     }
+    let columns1 = fc1_columns(4u * (invocation % 2u), min(invocation / 2u, FEATURES / 4u - 1u));
     workgroupBarrier();
-    backward(first, images, invocation);
+    features_gradient(first, images, invocation, labels, columns1);
 }

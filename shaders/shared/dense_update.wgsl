@@ -27,10 +27,31 @@ fn vec4s_of_deltas() -> u32 {
     return (UNITS1 + UNITS2) / 4u + (CLASSES + 3u) / 4u;
 }
 
-// Updates the first `count` of the four parameters in vec4 `index`.
+// What is updated: the first `count` of the four parameters in vec4 `index`, with their values before.
+struct Target {
+    index: u32,
+    count: u32,
+    velocity: vec4<f32>,
+    parameter: vec4<f32>,
+}
+
+// Loads what will be updated, if anything; long before the gradient is known that costs no time.
+fn load_target(index: u32, count: u32) -> Target {
+    if count == 0u {
+        return Target();
+    }
+    return Target(index, count, velocities[index], parameters[index]);
+}
+
+fn store_target(before: Target, gradient: vec4<f32>) {
+    if before.count > 0u {
+        let counts = vec4<u32>(0u, 1u, 2u, 3u) < vec4<u32>(before.count);
+        let velocity = MOMENTUM * before.velocity - step.learning_rate * gradient;
+        velocities[before.index] = select(before.velocity, velocity, counts);
+        parameters[before.index] = before.parameter + select(vec4<f32>(0.0), velocity, counts);
+    }
+}
+
 fn update(index: u32, gradient: vec4<f32>, count: u32) {
-    let counts = vec4<u32>(0u, 1u, 2u, 3u) < vec4<u32>(count);
-    let velocity = MOMENTUM * velocities[index] - step.learning_rate * gradient;
-    velocities[index] = select(velocities[index], velocity, counts);
-    parameters[index] += select(vec4<f32>(0.0), velocity, counts);
+    store_target(load_target(index, count), gradient);
 }

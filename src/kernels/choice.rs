@@ -94,7 +94,7 @@ impl fmt::Display for Choice {
     }
 }
 
-/// Parses a choice such as `fused` or `fused:images=1,inputs=64`; parameters that are not given keep their shipped
+/// Parses a choice such as `fused` or `fused:images=1,inputs=16`; parameters that are not given keep their shipped
 /// values.
 ///
 /// # Errors
@@ -156,8 +156,8 @@ mod tests {
     fn unknown_plans_and_parameters_are_refused_with_the_known_ones() {
         let message = |text| plan_named(text).unwrap_err().to_string();
         assert!(message("quick").contains("choose --plan from layered, fused"), "{}", message("quick"));
-        for text in ["fused:images=3", "fused:images", "fused:images=x", "fused:tea=2", "fused:"] {
-            assert!(message(text).contains("images=1, images=2, images=4"), "{}", message(text));
+        for text in ["fused:images=5", "fused:images", "fused:images=x", "fused:tea=2", "fused:"] {
+            assert!(message(text).contains("images=1, images=2, images=3, images=4"), "{}", message(text));
         }
         assert!(message("layered:images=2").contains("it has no parameters"), "{}", message("layered:images=2"));
     }

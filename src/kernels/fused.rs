@@ -23,8 +23,8 @@ pub const LANES: &str = "fused_lanes";
 /// of `classifier_forward_backward`, and vec4s of inputs of one of `gradient_update`.
 pub const PARAMETERS: [Parameter; 3] = [
     Parameter { name: "channels", values: &[4, 8], shipped: 8 },
-    Parameter { name: "images", values: &[1, 2, 4], shipped: 2 },
-    Parameter { name: "inputs", values: &[16, 32, 64], shipped: 32 },
+    Parameter { name: "images", values: &[1, 2, 3, 4], shipped: 4 },
+    Parameter { name: "inputs", values: &[8, 16, 32], shipped: 8 },
 ];
 
 /// Lanes of a workgroup in `fused_lanes`; lanes hold channels, so they divide those of both convolutions.
@@ -277,25 +277,30 @@ impl Builder<'_> {
             ("CONV2", self.parameters("conv2") as f64),
             ("MOMENTUM", f64::from(training.momentum)),
         ];
-        // Units and vec4s of inputs of a workgroup, and its vec4s of the convolutions' parameters.
-        let (kernel, workgroup, [units, across, vec4s]) = match self.shape {
+        // Units and vec4s of inputs of a workgroup, and its vec4s of what is summed as it is. The biases are among
+        // those or, for lanes, the weights of one more input.
+        let conv = self.parameters("conv1") + self.parameters("conv2");
+        let (kernel, workgroup, [units, across, vec4s], [bias_inputs, sums]) = match self.shape {
             Shape::Gpu { inputs, .. } => {
                 own.push(("INPUTS", f64::from(inputs)));
-                (&GRADIENT_UPDATE, WORKGROUP, [4, inputs as usize, inputs as usize])
+                let kernel = &GRADIENT_UPDATE;
+                let units = 4 * WORKGROUP / (kernel.tile_size("PARTS") * inputs);
+                let sizes = [units, inputs, kernel.tile_size("VECTORS")].map(|size| size as usize);
+                (kernel, WORKGROUP, sizes, [0, conv + self.deltas()])
             }
             Shape::Lanes => {
-                let lanes = LANES_OF_IMAGE as usize;
-                let [units, inputs] =
-                    ["UNIT_VECS", "INPUT_VECS"].map(|name| GRADIENT_UPDATE_LANES.tile_size(name) as usize);
-                (&GRADIENT_UPDATE_LANES, LANES_OF_IMAGE, [4 * units, inputs * lanes, lanes])
+                let kernel = &GRADIENT_UPDATE_LANES;
+                let [units, inputs] = ["UNIT_VECS", "INPUT_VECS"].map(|name| kernel.tile_size(name));
+                let sizes = [4 * units, inputs * LANES_OF_IMAGE, LANES_OF_IMAGE].map(|size| size as usize);
+                (kernel, LANES_OF_IMAGE, sizes, [1, conv])
             }
         };
         let tiles = |layer| {
-            let width = self.model.layer(layer).input.elements() / 4 + 1;
+            let width = self.model.layer(layer).input.elements() / 4 + bias_inputs;
             self.output(layer).div_ceil(units) * width.div_ceil(across)
         };
         let tiles: usize = ["fc1", "fc2", "fc3"].map(tiles).iter().sum();
-        let convolutions = ((self.parameters("conv1") + self.parameters("conv2")) / 4).div_ceil(vec4s);
+        let sums = (sums / 4).div_ceil(vec4s);
         let all = self.model.parameter_count();
         let values = self.output("pool2") + self.hidden() + self.deltas() + self.partial() + 2;
         Dispatch {
@@ -312,7 +317,7 @@ impl Builder<'_> {
                 inputs::VELOCITIES,
                 inputs::PARAMETERS,
             ]),
-            grid: Grid::Workgroups(Amount::fixed((tiles + convolutions + 1) as u64), Amount::fixed(1)),
+            grid: Grid::Workgroups(Amount::fixed((tiles + sums + 1) as u64), Amount::fixed(1)),
             flop: Amount::per_image(self.dense_macs() + (self.dense_parameters() + self.partial()) as u64)
                 .plus(4 * all as u64),
             bytes: bytes(VALUE * values, 4 * all + 2),

@@ -12,6 +12,7 @@ const RELU_MAX_POOL: &str = include_str!("../../shaders/shared/relu_max_pool.wgs
 const DOT4: &str = include_str!("../../shaders/shared/dot4.wgsl");
 const ROWS: &str = include_str!("../../shaders/shared/rows.wgsl");
 const CLASSIFIER: &str = include_str!("../../shaders/shared/classifier.wgsl");
+const CLASSIFIER_LAYERS: &str = include_str!("../../shaders/shared/classifier_layers.wgsl");
 const DENSE_IMAGES: &str = include_str!("../../shaders/shared/dense_images.wgsl");
 const DENSE_UPDATE: &str = include_str!("../../shaders/shared/dense_update.wgsl");
 
@@ -113,10 +114,10 @@ kernel!(FEATURES_FORWARD_LANES = "features_forward_lanes"
     tile [SIDE = 28, KERNEL1 = 4, POOL1 = 12, KERNEL2 = 3, POOL2 = 5, CONVOLUTIONS = 1292, CARRIED = 2]);
 kernel!(CLASSIFIER_FORWARD_BACKWARD = "classifier_forward_backward"
     (features: Read, targets: Read, parameters: Read, hidden: Write, deltas: Write, dfeatures: Write, outcome: Write),
-    shared [CLASSIFIER, DOT4],
+    shared [CLASSIFIER, CLASSIFIER_LAYERS, DOT4],
     constants [FEATURES, UNITS1, UNITS2, CLASSES, FC1_WEIGHT, FC1_BIAS, FC2_WEIGHT, FC2_BIAS, FC3_WEIGHT, FC3_BIAS,
         SCALE, IMAGES],
-    tile []);
+    tile [PARTS = 8, AHEAD = 2, INPUTS2 = 4, UNITS2_4 = 2, ROWS = 16]);
 variant!(CLASSIFIER_FORWARD_BACKWARD_SUBGROUPS = "classifier_forward_backward_subgroups" of CLASSIFIER_FORWARD_BACKWARD);
 kernel!(CLASSIFIER_FORWARD_BACKWARD_LANES = "classifier_forward_backward_lanes"
     (features: Read, targets: Read, parameters: Read, hidden: Write, deltas: Write, dfeatures: Write, outcome: Write),
@@ -140,7 +141,7 @@ kernel!(GRADIENT_UPDATE = "gradient_update"
     shared [DENSE_UPDATE],
     constants [FEATURES, UNITS1, UNITS2, CLASSES, FC1_WEIGHT, FC1_BIAS, FC2_WEIGHT, FC2_BIAS, FC3_WEIGHT, FC3_BIAS,
         CONV1, CONV2, MOMENTUM, INPUTS],
-    tile [RUNNING = 4]);
+    tile [PARTS = 8, AHEAD = 8, VECTORS = 16, RUNNING = 4]);
 kernel!(GRADIENT_UPDATE_LANES = "gradient_update_lanes"
     (features: Read, hidden: Read, deltas: Read, outcome: Read, partial: Read, metrics: Write, velocities: Write,
         parameters: Write),

@@ -1,6 +1,7 @@
 //! Every WGSL file is valid, says what it does, and agrees with its row of the kernel table. Needs no GPU.
 
 mod texts;
+mod tiles;
 
 use crate::common::ROOT;
 use gpubench::kernels::layered::layered;
