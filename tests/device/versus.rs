@@ -69,9 +69,23 @@ fn no_rounds_are_refused() -> Outcome {
     ends(&mut python(&["compare.py", "cpu", "--rounds", "0"]), 2, "1 or more")
 }
 
+fn on_gpu(out: &TempDir) -> Command {
+    let mut command = python(&["../on-gpu"]);
+    command.arg(out.path().join("out")).env_remove("ADAPTER");
+    command.env("WGPU_BACKEND", "vulkan").env("VK_DRIVER_FILES", "/none").env("VK_ICD_FILENAMES", "/none");
+    command
+}
+
+fn the_measurements_of_a_gpu_need_one_and_the_program() -> Outcome {
+    let out = TempDir::new()?;
+    ends(&mut on_gpu(&out), 4, "ADAPTER=llvmpipe tries this script")?;
+    ends(on_gpu(&out).env("GPUBENCH_BIN", "/none"), 2, "name a built program in GPUBENCH_BIN")
+}
+
 type Test = fn() -> Outcome;
 
-const TESTS: [(&str, Test); 6] = [
+const TESTS: [(&str, Test); 7] = [
+    ("the measurements of a GPU need one and the program", the_measurements_of_a_gpu_need_one_and_the_program),
     ("the arithmetic of a comparison", the_arithmetic_of_a_comparison),
     ("without a GPU there is a code of its own", without_a_gpu_there_is_a_code_of_its_own),
     ("without a software adapter too", without_a_software_adapter_too),

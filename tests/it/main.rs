@@ -28,6 +28,7 @@ mod kernels_cli;
 mod load;
 mod output;
 mod peaks;
+mod predictions;
 mod reference;
 mod report;
 mod scarce;
