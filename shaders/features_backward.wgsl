@@ -1,15 +1,14 @@
-// Gradients of both convolutions' weights and biases for each image by itself; one workgroup makes those of WORKGROUP /
-//   GROUP channels of pool1 and depends on no other.
+// Gradients of both convolutions' weights and biases for each image by itself: one workgroup makes conv1's, another
+//   conv2's. A channel of pool1 has GROUP invocations; side by side are different channels, the same windows of conv2.
 // Math: dweight2[o, i] = sum over windows of dfeatures[o] * pool1[i] around its maximum; dpool1 = conv2's adjoint of
 //   dfeatures; dweight1[c] = sum over windows of [pool1 > 0] dpool1[c] * pixels around its maximum
 // Shapes: argmax and pool1 as features_forward leaves them; dfeatures [N, CHANNELS2, POOL2, POOL2]; partial [N, weight
 //   and bias of conv1, weight and bias of conv2]
-// Grid: N workgroups in x, CHANNELS1 * GROUP / WORKGROUP in y; a channel has GROUP = BLOCKS^2 = CHANNELS2 invocations:
-//   for blocks of windows of pool1, and for kernels of conv2's channels
+// Grid: N workgroups in x, 2 in y: for conv1, for conv2; WORKGROUP = GROUP * CHANNELS1
 // Cost: flop 2 * N * (9 CHANNELS1 CHANNELS2 (POOL2^2 + POOL1^2) + 16 CHANNELS1 POOL1^2); bytes N * (SIDE^2 + 4 *
 //   (|argmax| + |dfeatures| + |pool1| + |partial| + 1)) + 4 * |conv2 weight|
 // Source: max_pool_backward, conv_backward_input and conv_backward_weight in one; a window's gradient goes to one
-//   position in four, and weights' products are made only there
+//   position in four, and products are made only there: a branch that invocations side by side take together
 
 override WORKGROUP: u32;
 override CHANNELS1: u32;
@@ -22,142 +21,91 @@ const KERNEL1 = 4u;
 const POOL1 = 12u;
 const KERNEL2 = 3u;
 const POOL2 = 5u;
-// Invocations of a channel of pool1.
-const GROUP = 16u;
-// Rows and columns of windows of pool1 that an invocation makes, and blocks of them in a row.
-const BLOCK = 3u;
-const BLOCKS = 4u;
+// Invocations of a channel of pool1: for each quarter of its plane and HALF of conv2's channels, or for each of a HALF.
+const GROUP = 8u;
+const QUARTERS = 4u;
+const HALF = 8u;
+// Rows and columns of a quarter, counted from the plane's corner, so that all quarters are alike, and rows of half of
+// it; rows and columns of windows of conv2 that reach into it: the last reaches beyond, where sums are left unused.
+const BLOCK = POOL1 / 2u;
+const ROWS = BLOCK / 2u;
+const WINDOWS = POOL2 / 2u + 1u;
 const TAPS1 = KERNEL1 * KERNEL1;
 const TAPS2 = KERNEL2 * KERNEL2;
 // Weights of a channel of conv1, and its bias.
 const VALUES1 = TAPS1 + 1u;
-// A plane of pool1 in scratch, one value more than it has, so that planes side by side lie in different banks.
-const PLANE = POOL1 * POOL1 + 1u;
-// Zeros around conv2's positions, as far as the kernel reaches beyond them; and rows and columns of both.
-const BORDER = KERNEL2 - 1u;
-const PADDED = 2u * POOL2 + 2u * BORDER;
 
 @group(0) @binding(0) var<storage, read> images: array<u32>; // [TOTAL, SIDE * SIDE / 4]
 @group(0) @binding(1) var<storage, read> order: array<u32>; // [TOTAL]
 @group(0) @binding(2) var<storage, read> parameters: array<f32>; // all
-@group(0) @binding(3) var<storage, read> pool1: array<f32>; // [N, CHANNELS1, POOL1, POOL1]
+@group(0) @binding(3) var<storage, read> pool1: array<vec4<f32>>; // [N, CHANNELS1, POOL1, POOL1 / 4]
 @group(0) @binding(4) var<storage, read> argmax: array<u32>; // [N, CHANNELS1 * POOL1 + CHANNELS2 * POOL2]
 @group(0) @binding(5) var<storage, read> dfeatures: array<f32>; // [N, CHANNELS2, POOL2, POOL2]
 @group(0) @binding(6) var<storage, read_write> partial: array<f32>; // [N, PARTIAL]
 @group(0) @binding(7) var<uniform> step: Step; // this step
 
-var<workgroup> image: array<f32, SIDE * SIDE>;
-// Planes of pool1; then the gradients of conv2's weights; then blocks' parts of conv1's, of TAPS2 taps at a time.
-var<workgroup> scratch: array<f32, TAPS2 * (WORKGROUP + 8u)>;
-var<workgroup> gradients: array<f32, CHANNELS2 * POOL2 * POOL2>;
-// Indices of pool2's maxima, a row of windows to a word.
-var<workgroup> maxima: array<u32, CHANNELS2 * POOL2>;
-// Gradients of four channels at conv2's positions, with zeros around them: [PADDED, PADDED].
-var<workgroup> positions: array<vec4<f32>, PADDED * PADDED>;
-// Weights of those four channels, the last tap first: [TAPS2, WORKGROUP / GROUP].
-var<workgroup> weights: array<vec4<f32>, TAPS2 * WORKGROUP / GROUP>;
+var<workgroup> image: array<u32, SIDE * SIDE / 4u>;
+// Kernels of conv2, or gradients on their way to other invocations, TAPS2 of each; then pixels i to i + 3 as vec4 i.
+var<workgroup> scratch: array<f32, 4u * (SIDE * SIDE - 4u)>;
+// Of each channel of conv2, quarter and row of windows: gradients, and positions of the maxima in 2 bits each.
+var<workgroup> windows: array<vec4<u32>, CHANNELS2 * QUARTERS * WINDOWS>;
 
-alias Block = array<array<f32, BLOCK>, BLOCK>;
+alias Block = array<array<f32, BLOCK + 2u>, BLOCK + 2u>;
+alias Kernel2 = array<f32, TAPS2>;
 
-fn load_inputs(n: u32, first_channel: u32, invocation: u32) {
-    load_image(order[step.first + n], invocation, WORKGROUP);
-    for (var i = invocation; i < WORKGROUP / GROUP * POOL1 * POOL1; i += WORKGROUP) {
-        scratch[i + i / (POOL1 * POOL1)] = pool1[(n * CHANNELS1 + first_channel) * POOL1 * POOL1 + i];
-    }
-    for (var i = invocation; i < CHANNELS2 * POOL2 * POOL2; i += WORKGROUP) {
-        gradients[i] = dfeatures[n * CHANNELS2 * POOL2 * POOL2 + i];
-    }
-    for (var i = invocation; i < CHANNELS2 * POOL2; i += WORKGROUP) {
-        maxima[i] = argmax[n * (CHANNELS1 * POOL1 + CHANNELS2 * POOL2) + CHANNELS1 * POOL1 + i];
-    }
-    for (var i = invocation; i < PADDED * PADDED; i += WORKGROUP) {
-        positions[i] = vec4<f32>(0.0);
-    }
+// Index `i` of 0 to `last`, counted from the other end where `flip` is 1.
+fn mirrored(i: u32, last: u32, flip: u32) -> u32 {
+    return select(i, last - i, flip == 1u);
 }
 
-// Whether the ReLU passed each window of the block that begins at value `corner` of scratch: a bit for each.
-fn relu_mask(corner: u32) -> u32 {
-    var bits = 0u;
-    for (var window = 0u; window < BLOCK * BLOCK; window++) {
-        bits |= select(0u, 1u << window, scratch[corner + window / BLOCK * POOL1 + window % BLOCK] > 0.0);
-    }
-    return bits;
+// The word with the indices of the maxima in row `row` of windows of an image, conv2's after conv1's.
+fn maxima_of(n: u32, row: u32) -> u32 {
+    return argmax[n * (CHANNELS1 * POOL1 + CHANNELS2 * POOL2) + row];
 }
 
-// The gradient of conv2's kernel from the plane of pool1 that begins at value `plane` of scratch to channel `channel`.
-// Invocations of one plane read at most four positions of a window, which lie in different banks.
-fn kernel_gradient(channel: u32, plane: u32) -> array<f32, TAPS2> {
-    var sums = array<f32, TAPS2>();
-    for (var row = 0u; row < POOL2; row++) {
-        let word = maxima[channel * POOL2 + row];
-        for (var column = 0u; column < POOL2; column++) {
-            let maximum = (word >> (2u * column)) & 3u;
-            let gradient = gradients[(channel * POOL2 + row) * POOL2 + column];
-            let corner = plane + (2u * row + maximum / 2u) * POOL1 + 2u * column + maximum % 2u;
-            // unroll
-            for (var tap = 0u; tap < TAPS2; tap++) {
-                sums[tap] += gradient * scratch[corner + tap / KERNEL2 * POOL1 + tap % KERNEL2];
-            }
+fn load_windows(n: u32, invocation: u32) {
+    for (var i = invocation; i < CHANNELS2 * QUARTERS * WINDOWS; i += WORKGROUP) {
+        let quarter = i / WINDOWS % QUARTERS;
+        let row = i / WINDOWS / QUARTERS * POOL2 + mirrored(i % WINDOWS, POOL2 - 1u, quarter / 2u);
+        let word = maxima_of(n, CHANNELS1 * POOL1 + row);
+        var of_row: vec4<u32>;
+        // unroll
+        for (var x = 0u; x < WINDOWS; x++) {
+            let column = mirrored(x, POOL2 - 1u, quarter % 2u);
+            of_row[x] = bitcast<u32>(dfeatures[(n * CHANNELS2 * POOL2 + row) * POOL2 + column]);
+            of_row[WINDOWS] |= (((word >> (2u * column)) & 3u) ^ quarter) << (2u * x);
         }
-    }
-    return sums;
-}
-
-// Stores the gradients of conv2's kernels, which scratch holds, and of its biases.
-fn store_conv2(n: u32, first_channel: u32, invocation: u32) {
-    let length = TAPS2 * WORKGROUP / GROUP;
-    let begin = n * PARTIAL + VALUES1 * CHANNELS1;
-    for (var i = invocation; i < CHANNELS2 * length; i += WORKGROUP) {
-        partial[begin + (i / length * CHANNELS1 + first_channel) * TAPS2 + i % length] = scratch[i];
-    }
-    if first_channel == 0u && invocation < CHANNELS2 {
-        var sum = 0.0;
-        for (var window = 0u; window < POOL2 * POOL2; window++) {
-            sum += gradients[invocation * POOL2 * POOL2 + window];
-        }
-        partial[(n + 1u) * PARTIAL - CHANNELS2 + invocation] = sum;
+        windows[i] = of_row;
     }
 }
 
-// The gradient of a window of channel `channel` at position `position` of its four: 0 where the maximum is another.
-fn gradient_at(channel: u32, row: u32, column: u32, position: u32) -> f32 {
-    let maximum = (maxima[channel * POOL2 + row] >> (2u * column)) & 3u;
-    return select(0.0, gradients[(channel * POOL2 + row) * POOL2 + column], maximum == position);
-}
-
-// Spreads the gradients of four channels over conv2's positions, and loads their weights.
-fn load_four(channel: u32, first_channel: u32, invocation: u32) {
-    for (var i = invocation; i < 4u * POOL2 * POOL2; i += WORKGROUP) {
-        let row = i / 4u / POOL2;
-        let column = i / 4u % POOL2;
-        let position = i % 4u;
-        let at = (BORDER + 2u * row + position / 2u) * PADDED + BORDER + 2u * column + position % 2u;
-        positions[at] = vec4<f32>(
-            gradient_at(channel, row, column, position), gradient_at(channel + 1u, row, column, position),
-            gradient_at(channel + 2u, row, column, position), gradient_at(channel + 3u, row, column, position));
+// Adds to the gradients of a quarter what a channel of conv2 contributes, whose kernel begins at value `kernel` of
+// scratch and whose windows at `first`.
+fn conv2_backward(before: Block, kernel: u32, first: u32, quarter: u32) -> Block {
+    var weights: Kernel2;
+    // unroll
+    for (var tap = 0u; tap < TAPS2; tap++) {
+        let row = mirrored(tap / KERNEL2, KERNEL2 - 1u, quarter / 2u);
+        weights[tap] = scratch[kernel + row * KERNEL2 + mirrored(tap % KERNEL2, KERNEL2 - 1u, quarter % 2u)];
     }
-    let stride = TAPS2 * CHANNELS1;
-    for (var i = invocation; i < TAPS2 * WORKGROUP / GROUP; i += WORKGROUP) {
-        let at = CONV2_WEIGHT + (channel * CHANNELS1 + first_channel) * TAPS2 + i;
-        weights[(TAPS2 - 1u - i % TAPS2) * (WORKGROUP / GROUP) + i / TAPS2] = vec4<f32>(
-            parameters[at], parameters[at + stride], parameters[at + 2u * stride], parameters[at + 3u * stride]);
-    }
-}
-
-// Adds to the gradients of a block of windows of channel `channel` what four channels of conv2 contribute, from
-// position `corner` on.
-fn conv2_backward(before: Block, corner: u32, channel: u32) -> Block {
+    var of_rows = array(windows[first], windows[first + 1u], windows[first + 2u]);
     var sums = before;
     // unroll
-    for (var y = 0u; y < BLOCK; y++) {
+    for (var i = 0u; i < WINDOWS * WINDOWS; i++) {
+        let maximum = of_rows[i / WINDOWS][WINDOWS] >> (2u * (i % WINDOWS));
         // unroll
-        for (var row = 0u; row < KERNEL2; row++) {
-            // unroll
-            for (var x = 0u; x < BLOCK; x++) {
+        for (var a = 0u; a < 2u; a++) {
+            if ((maximum >> 1u) & 1u) == a {
                 // unroll
-                for (var column = 0u; column < KERNEL2; column++) {
-                    sums[y][x] = add_dot4(sums[y][x], positions[corner + (y + row) * PADDED + x + column],
-                        weights[(row * KERNEL2 + column) * (WORKGROUP / GROUP) + channel]);
+                for (var b = 0u; b < 2u; b++) {
+                    if (maximum & 1u) == b {
+                        // unroll
+                        for (var tap = 0u; tap < TAPS2; tap++) {
+                            sums[i / WINDOWS * 2u + a + tap / KERNEL2][i % WINDOWS * 2u + b + tap % KERNEL2] =
+                                fma(bitcast<f32>(of_rows[i / WINDOWS][i % WINDOWS]), weights[tap],
+                                    sums[i / WINDOWS * 2u + a + tap / KERNEL2][i % WINDOWS * 2u + b + tap % KERNEL2]);
+                        }
+                    }
                 }
             }
         }
@@ -165,86 +113,138 @@ fn conv2_backward(before: Block, corner: u32, channel: u32) -> Block {
     return sums;
 }
 
-// The gradients of conv1's kernel, then of its bias, from a block of windows whose gradients are `sums`; `maxima1` is
-// where the indices of the block's maxima begin, `corner` its first window.
-fn conv1_backward(sums: Block, bits: u32, maxima1: u32, row: u32, column: u32) -> array<f32, VALUES1> {
-    var kernel = array<f32, VALUES1>();
-    var columns = array<f32, BLOCK>();
-    // unroll
-    for (var y = 0u; y < BLOCK; y++) {
+// The gradients of a quarter of pool1, from a half of conv2's channels.
+fn quarter_gradients(channel: u32, quarter: u32, half: u32, invocation: u32) -> Block {
+    let length = HALF / 2u * TAPS2 * CHANNELS1;
+    var sums = Block();
+    for (var first = 0u; first < HALF; first += HALF / 2u) {
+        var weights: Kernel2;
         // unroll
-        for (var x = 0u; x < BLOCK; x++) {
-            let gradient = select(0.0, sums[y][x], ((bits >> (y * BLOCK + x)) & 1u) == 1u);
-            let maximum = (argmax[maxima1 + y] >> (2u * (column + x))) & 3u;
-            let corner = (2u * (row + y) + maximum / 2u) * SIDE + 2u * (column + x) + maximum % 2u;
-            // unroll
-            for (var tap = 0u; tap < TAPS1; tap++) {
-                kernel[tap] += gradient * image[corner + tap / KERNEL1 * SIDE + tap % KERNEL1];
-            }
-            columns[x] += gradient;
+        for (var k = 0u; k < TAPS2; k++) {
+            let i = k * WORKGROUP + invocation;
+            weights[k] = parameters[CONV2_WEIGHT + (i / length * HALF + first) * TAPS2 * CHANNELS1 + i % length];
+        }
+        workgroupBarrier();
+        // unroll
+        for (var k = 0u; k < TAPS2; k++) {
+            scratch[k * WORKGROUP + invocation] = weights[k];
+        }
+        workgroupBarrier();
+        for (var i = 0u; i < HALF / 2u; i++) {
+            let kernel = half * length + (i * CHANNELS1 + channel) * TAPS2;
+            sums = conv2_backward(sums, kernel, ((half * HALF + first + i) * QUARTERS + quarter) * WINDOWS, quarter);
         }
     }
-    kernel[TAPS1] = columns[0] + columns[1] + columns[2];
-    return kernel;
+    return sums;
 }
 
-// Stores `count` of each channel's TAPS1 weights and its bias, from value `first` on; scratch holds the parts of all
-// blocks.
-fn store_conv1(n: u32, first_channel: u32, first: u32, count: u32, invocation: u32) {
-    let channels = WORKGROUP / GROUP;
-    for (var i = invocation; i < count * channels; i += WORKGROUP) {
-        let channel = i % channels;
-        var sum = 0.0;
-        for (var block = 0u; block < GROUP; block++) {
-            sum += scratch[i / channels * (WORKGROUP + 8u) + block * channels + channel];
+// Where the ReLU passed a value of row `row` of a plane of pool1, from the outer side of a quarter on: a bit for each.
+fn relu_mask(row: u32, flip: u32) -> u32 {
+    let values = array(pool1[3u * row + mirrored(0u, 2u, flip)], pool1[3u * row + 1u]);
+    var bits = 0u;
+    // unroll
+    for (var x = 0u; x < BLOCK; x++) {
+        let value = select(values[x / 4u][x % 4u], values[x / 4u][3u - x % 4u], flip == 1u);
+        bits |= select(0u, 1u << x, value > 0.0);
+    }
+    return bits;
+}
+
+fn unpack_pixels(invocation: u32) {
+    for (var i = invocation; i < SIDE * SIDE - 4u; i += WORKGROUP) {
+        // unroll
+        for (var x = 0u; x < 4u; x++) {
+            scratch[4u * i + x] = f32((image[(i + x) / 4u] >> (8u * ((i + x) % 4u))) & 255u) / 255.0;
         }
-        let value = first + i / channels;
-        let weight = TAPS1 * (first_channel + channel) + value;
-        partial[n * PARTIAL + select(weight, TAPS1 * CHANNELS1 + first_channel + channel, value == TAPS1)] = sum;
+    }
+}
+
+// Makes the gradients of conv1.
+fn conv1(n: u32, channel: u32, group: u32, invocation: u32) {
+    let words = SIDE * SIDE / 4u;
+    let word = images[order[step.first + n] * words + min(invocation, words - 1u)];
+    load_windows(n, invocation);
+    if invocation < words {
+        image[invocation] = word;
+    }
+    let quarter = group % QUARTERS;
+    let half = group / QUARTERS;
+    var sums = quarter_gradients(channel, quarter, half, invocation);
+    // The invocation keeps half of the rows of the quarter, and gets for them what the other half of the channels
+    // contribute from the invocation that keeps the others.
+    var rows: array<u32, ROWS>;
+    var passed: array<u32, ROWS>;
+    var maxima: array<u32, ROWS>;
+    // unroll
+    for (var y = 0u; y < ROWS; y++) {
+        rows[y] = mirrored(half * ROWS + y, POOL1 - 1u, quarter / 2u);
+        passed[y] = relu_mask((n * CHANNELS1 + channel) * POOL1 + rows[y], quarter % 2u);
+        maxima[y] = maxima_of(n, channel * POOL1 + rows[y]);
+    }
+    var gradients: array<f32, ROWS * BLOCK>;
+    // unroll
+    for (var part = 0u; part < 2u; part++) {
+        workgroupBarrier();
+        // unroll
+        for (var i = 0u; i < TAPS2; i++) {
+            scratch[i * WORKGROUP + invocation] = select(sums[(part * TAPS2 + i) / BLOCK][(part * TAPS2 + i) % BLOCK],
+                sums[ROWS + (part * TAPS2 + i) / BLOCK][(part * TAPS2 + i) % BLOCK], half == 0u);
+        }
+        workgroupBarrier();
+        // unroll
+        for (var i = part * TAPS2; i < part * TAPS2 + TAPS2; i++) {
+            let own = select(sums[ROWS + i / BLOCK][i % BLOCK], sums[i / BLOCK][i % BLOCK], half == 0u);
+            let other = scratch[i % TAPS2 * WORKGROUP + (invocation + WORKGROUP / 2u) % WORKGROUP];
+            gradients[i] = select(0.0, own + other, ((passed[i / BLOCK] >> (i % BLOCK)) & 1u) == 1u);
+        }
+    }
+    workgroupBarrier();
+    unpack_pixels(invocation);
+    workgroupBarrier();
+    var kernel = array<f32, VALUES1>();
+    // unroll
+    for (var i = 0u; i < ROWS * BLOCK; i++) {
+        let column = mirrored(i % BLOCK, POOL1 - 1u, quarter % 2u);
+        let maximum = maxima[i / BLOCK] >> (2u * column);
+        let corner = 2u * (rows[i / BLOCK] * SIDE + column) + (maximum & 2u) * (SIDE / 2u) + (maximum & 1u);
+        // unroll
+        for (var tap = 0u; tap < TAPS1; tap++) {
+            kernel[tap] += gradients[i] * scratch[4u * (corner + tap / KERNEL1 * SIDE) + tap % KERNEL1];
+        }
+        kernel[TAPS1] += gradients[i];
+    }
+    store_conv1(n, kernel, invocation);
+}
+
+// Stores the gradients of conv1, sums of those of its channels' invocations, in two parts.
+fn store_conv1(n: u32, gradients: array<f32, VALUES1>, invocation: u32) {
+    // unroll
+    for (var part = 0u; part < 2u; part++) {
+        workgroupBarrier();
+        // unroll
+        for (var i = part * TAPS2; i < TAPS2 + part * TAPS2 - part; i++) {
+            scratch[i % TAPS2 * WORKGROUP + invocation] = gradients[i];
+        }
+        workgroupBarrier();
+        for (var i = invocation; i < (TAPS2 - part) * CHANNELS1; i += WORKGROUP) {
+            var sum = 0.0;
+            // unroll
+            for (var k = 0u; k < GROUP; k++) {
+                sum += scratch[i / CHANNELS1 * WORKGROUP + k * CHANNELS1 + i % CHANNELS1];
+            }
+            let tap = part * TAPS2 + i / CHANNELS1;
+            let channel = i % CHANNELS1;
+            partial[n * PARTIAL + select(TAPS1 * channel + tap, TAPS1 * CHANNELS1 + channel, tap == TAPS1)] = sum;
+        }
     }
 }
 
 @compute @workgroup_size(WORKGROUP)
 fn features_backward(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_index) invocation: u32) {
-    let n = group.x;
-    let channels = WORKGROUP / GROUP;
-    let first_channel = group.y * channels;
-    load_inputs(n, first_channel, invocation);
-    workgroupBarrier();
-    // A channel of pool1 and its block of windows.
-    let channel = invocation % channels;
-    let row = invocation / channels / BLOCKS * BLOCK;
-    let column = invocation / channels % BLOCKS * BLOCK;
-    let bits = relu_mask(channel * PLANE + row * POOL1 + column);
-    // A channel of conv2, and one of pool1.
-    var kernel2 = kernel_gradient(invocation % GROUP, invocation / GROUP * PLANE);
-    workgroupBarrier();
-    // unroll
-    for (var tap = 0u; tap < TAPS2; tap++) {
-        scratch[(invocation % GROUP * channels + invocation / GROUP) * TAPS2 + tap] = kernel2[tap];
+    let channel = invocation % CHANNELS1;
+    if group.y == 0u {
+        conv1(group.x, channel, invocation / CHANNELS1, invocation);
+    } else {
+        conv2(group.x, channel, invocation / CHANNELS1, invocation);
     }
-    workgroupBarrier();
-    store_conv2(n, first_channel, invocation);
-    var sums = Block();
-    for (var four = 0u; four < CHANNELS2; four += 4u) {
-        load_four(four, first_channel, invocation);
-        workgroupBarrier();
-        sums = conv2_backward(sums, row * PADDED + column, channel);
-        workgroupBarrier();
-    }
-    let maxima1 = n * (CHANNELS1 * POOL1 + CHANNELS2 * POOL2) + (first_channel + channel) * POOL1 + row;
-    var kernel1 = conv1_backward(sums, bits, maxima1, row, column);
-    // unroll
-    for (var value = 0u; value < TAPS2; value++) {
-        scratch[value * (WORKGROUP + 8u) + invocation] = kernel1[value];
-    }
-    workgroupBarrier();
-    store_conv1(n, first_channel, 0u, TAPS2, invocation);
-    workgroupBarrier();
-    // unroll
-    for (var value = TAPS2; value < VALUES1; value++) {
-        scratch[(value - TAPS2) * (WORKGROUP + 8u) + invocation] = kernel1[value];
-    }
-    workgroupBarrier();
-    store_conv1(n, first_channel, TAPS2, VALUES1 - TAPS2, invocation);
 }

@@ -38,8 +38,10 @@ const BLOCKS2 = 2u;
 // channels each.
 const STAGED = 16u;
 const PARTS = 4u;
-// Rows and columns of pixels under a block of conv1, and of pool1 under a block of conv2.
+// Rows and columns of pixels under a block of conv1, and of pool1 under a block of conv2; pixels of the
+// rows that a row of windows of conv1 shares with the next.
 const PIXELS = 2u * BLOCK1 + KERNEL1 - 1u;
+const ROWS1 = KERNEL1 * PIXELS - PIXELS;
 const PATCH = BLOCK2 + KERNEL2 - 1u;
 const TAPS2 = KERNEL2 * KERNEL2;
 // Values of scratch: of four channels of pool1, where eight keep the next four out of their banks; of all of them; and
@@ -64,7 +66,8 @@ var<workgroup> image: array<f32, SIDE * SIDE>;
 // conv2, of half the channels at a time: [CHANNELS2 / 2, PARTS, BLOCKS2^2, BLOCK2, BLOCK2].
 var<workgroup> scratch: array<f32, WORKGROUP / 2u * BLOCK2 * BLOCK2>;
 
-alias Block2 = array<array<f32, BLOCK2>, BLOCK2>;
+// A block of conv2 and, before and behind it, rows that a value of pool1 would reach, whose sums are left unused.
+alias Block2 = array<array<f32, BLOCK2>, BLOCK2 + 2u * KERNEL2 - 2u>;
 
 // Where scratch holds window `window` of a channel of pool1.
 fn staged(channel: u32, window: u32) -> u32 {
@@ -83,12 +86,17 @@ fn conv1(first_channel: u32, invocation: u32) {
     let bias = parameters[(CONV1_BIAS + channel) / 4u][(CONV1_BIAS + channel) % 4u];
     let corner = 2u * (first_row * SIDE + first_column);
     var pixels: array<array<f32, PIXELS>, PIXELS>;
+    // Rows are loaded where they are needed first, so that few are in registers at a time.
     // unroll
-    for (var i = 0u; i < PIXELS * PIXELS; i++) {
+    for (var i = 0u; i < ROWS1; i++) {
         pixels[i / PIXELS][i % PIXELS] = image[corner + i / PIXELS * SIDE + i % PIXELS];
     }
     // unroll
     for (var y = 0u; y < BLOCK1; y++) {
+        // unroll
+        for (var i = ROWS1 + 2u * y * PIXELS; i < ROWS1 + 2u * PIXELS + 2u * y * PIXELS; i++) {
+            pixels[i / PIXELS][i % PIXELS] = image[corner + i / PIXELS * SIDE + i % PIXELS];
+        }
         let window = (first_row + y) * POOL1 + first_column;
         var packed = 0.0;
         // unroll
@@ -131,19 +139,10 @@ fn store_pool1(n: u32, first_channel: u32, invocation: u32) {
 // the four.
 fn conv2_weights(channel: u32, first_input: u32) -> array<vec4<f32>, TAPS2> {
     let weight = (CONV2_WEIGHT + (channel * CHANNELS1 + first_input) * TAPS2) / 4u;
-    // Four kernels, one after the other.
-    var kernels: array<vec4<f32>, TAPS2>;
-    // unroll
-    for (var i = 0u; i < TAPS2; i++) {
-        kernels[i] = parameters[weight + i];
-    }
     var weights: array<vec4<f32>, TAPS2>;
     // unroll
-    for (var tap = 0u; tap < TAPS2; tap++) {
-        // unroll
-        for (var input = 0u; input < 4u; input++) {
-            weights[tap][input] = kernels[(input * TAPS2 + tap) / 4u][(input * TAPS2 + tap) % 4u];
-        }
+    for (var i = 0u; i < 4u * TAPS2; i++) {
+        weights[i % TAPS2][i / TAPS2] = parameters[weight + i / 4u][i % 4u];
     }
     return weights;
 }
@@ -152,22 +151,23 @@ fn conv2_weights(channel: u32, first_input: u32) -> array<vec4<f32>, TAPS2> {
 // block's first position lies over value `corner` of scratch.
 fn conv2(before: Block2, corner: u32, channel: u32, first_input: u32) -> Block2 {
     var weights = conv2_weights(channel, first_input);
-    var values: array<array<vec4<f32>, PATCH>, PATCH>;
-    // unroll
-    for (var i = 0u; i < PATCH * PATCH; i++) {
-        let at = corner + 4u * (i / PATCH * POOL1 + i % PATCH);
-        values[i / PATCH][i % PATCH] = vec4<f32>(scratch[at], scratch[at + 1u], scratch[at + 2u], scratch[at + 3u]);
-    }
     var sums = before;
     // unroll
-    for (var y = 0u; y < BLOCK2; y++) {
+    for (var y = 0u; y < PATCH; y++) {
+        var values: array<vec4<f32>, PATCH>;
+        // unroll
+        for (var x = 0u; x < PATCH; x++) {
+            let at = corner + 4u * (y * POOL1 + x);
+            values[x] = vec4<f32>(scratch[at], scratch[at + 1u], scratch[at + 2u], scratch[at + 3u]);
+        }
         // unroll
         for (var row = 0u; row < KERNEL2; row++) {
             // unroll
             for (var x = 0u; x < BLOCK2; x++) {
                 // unroll
                 for (var column = 0u; column < KERNEL2; column++) {
-                    sums[y][x] = add_dot4(sums[y][x], values[y + row][x + column], weights[row * KERNEL2 + column]);
+                    sums[KERNEL2 - 1u + y - row][x] =
+                        add_dot4(sums[KERNEL2 - 1u + y - row][x], values[x + column], weights[row * KERNEL2 + column]);
                 }
             }
         }
@@ -226,7 +226,7 @@ fn features_forward(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invo
             let first = (channel % channels * PARTS + part) * SUMS_OF_PART + block * BLOCK2 * BLOCK2;
             // unroll
             for (var i = 0u; i < BLOCK2 * BLOCK2; i++) {
-                scratch[first + i] = sums[i / BLOCK2][i % BLOCK2];
+                scratch[first + i] = sums[KERNEL2 - 1u + i / BLOCK2][i % BLOCK2];
             }
         }
         workgroupBarrier();

@@ -19,10 +19,9 @@ pub const SUBGROUPS: &str = "fused_subgroups";
 /// Name of the plan whose lanes carry whole planes.
 pub const LANES: &str = "fused_lanes";
 
-/// What may be chosen of `fused`: channels of pool1 that a workgroup of `features_backward` carries back, images of one
-/// of `classifier_forward_backward`, and vec4s of inputs of one of `gradient_update`.
-pub const PARAMETERS: [Parameter; 3] = [
-    Parameter { name: "channels", values: &[4, 8], shipped: 8 },
+/// What may be chosen of `fused`: images of a workgroup of `classifier_forward_backward`, and vec4s of inputs of one of
+/// `gradient_update`.
+pub const PARAMETERS: [Parameter; 2] = [
     Parameter { name: "images", values: &[1, 2, 3, 4], shipped: 4 },
     Parameter { name: "inputs", values: &[8, 16, 32], shipped: 8 },
 ];
@@ -51,8 +50,8 @@ const CORRECT: &str = "loss.correct";
 /// # Panics
 /// If there is no value for each of [`PARAMETERS`].
 pub fn fused(model: &Model, training: &Training, seed: u64, values: &[u32]) -> Plan {
-    let &[channels, images, inputs] = values else { panic!("a value for each parameter") };
-    make(NAME, Shape::Gpu { channels, images, inputs }, model, training, seed)
+    let &[images, inputs] = values else { panic!("a value for each parameter") };
+    make(NAME, Shape::Gpu { images, inputs }, model, training, seed)
 }
 
 /// As [`fused()`], for adapters with subgroups: sums of two and four invocations need no barrier.
@@ -77,7 +76,7 @@ pub fn fused_lanes(model: &Model, training: &Training, seed: u64, _values: &[u32
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Shape {
     /// With these values of [`PARAMETERS`].
-    Gpu { channels: u32, images: u32, inputs: u32 },
+    Gpu { images: u32, inputs: u32 },
     /// By vectors of lanes.
     Lanes,
 }
@@ -245,13 +244,12 @@ impl Builder<'_> {
         let values = self.argmax() + self.output("pool2") + self.output("pool1") + self.partial() + 1;
         // The gradient of pool1 is made from all positions of conv2, the others from one position in four.
         let positions = self.model.layer("pool1").output.positions() as u64;
-        let (kernel, workgroup, channels) = match self.shape {
-            Shape::Gpu { channels, .. } => {
-                (&FEATURES_BACKWARD, FEATURES_BACKWARD.tile_size("GROUP") * channels, channels)
-            }
-            Shape::Lanes => (&FEATURES_BACKWARD_LANES, LANES_OF_IMAGE, LANES_OF_IMAGE),
+        let channels = self.channels("conv1") as u32;
+        // On a GPU one workgroup makes the gradients of conv1, another those of conv2.
+        let (kernel, workgroup, groups) = match self.shape {
+            Shape::Gpu { .. } => (&FEATURES_BACKWARD, FEATURES_BACKWARD.tile_size("GROUP") * channels, 2),
+            Shape::Lanes => (&FEATURES_BACKWARD_LANES, LANES_OF_IMAGE, channels / LANES_OF_IMAGE),
         };
-        let groups = self.channels("conv1") as u64 / u64::from(channels);
         Dispatch {
             kernel,
             layer: "features",
@@ -265,7 +263,7 @@ impl Builder<'_> {
                 DFEATURES,
                 PARTIAL,
             ]),
-            grid: Grid::Workgroups(Amount::per_image(1), Amount::fixed(groups)),
+            grid: Grid::Workgroups(Amount::per_image(1), Amount::fixed(u64::from(groups))),
             flop: Amount::per_image(2 * (self.pool1_macs() + self.pool2_macs() + conv2 as u64 * positions)),
             bytes: bytes(IMAGE_PIXELS + VALUE * values, conv2),
         }

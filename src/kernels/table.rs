@@ -13,6 +13,7 @@ const DOT4: &str = include_str!("../../shaders/shared/dot4.wgsl");
 const ROWS: &str = include_str!("../../shaders/shared/rows.wgsl");
 const CLASSIFIER: &str = include_str!("../../shaders/shared/classifier.wgsl");
 const CLASSIFIER_LAYERS: &str = include_str!("../../shaders/shared/classifier_layers.wgsl");
+const CONV2_GRADIENTS: &str = include_str!("../../shaders/shared/conv2_gradients.wgsl");
 const DENSE_IMAGES: &str = include_str!("../../shaders/shared/dense_images.wgsl");
 const DENSE_UPDATE: &str = include_str!("../../shaders/shared/dense_update.wgsl");
 
@@ -127,9 +128,9 @@ kernel!(CLASSIFIER_FORWARD_BACKWARD_LANES = "classifier_forward_backward_lanes"
     tile [IMAGES = 8, CARRIED = 4, CARRIED2 = 2]);
 kernel!(FEATURES_BACKWARD = "features_backward"
     (images: Read, order: Read, parameters: Read, pool1: Read, argmax: Read, dfeatures: Read, partial: Write),
-    shared [IMAGE, DOT4],
+    shared [CONV2_GRADIENTS],
     constants [CHANNELS1, CHANNELS2, CONV2_WEIGHT, PARTIAL],
-    tile [SIDE = 28, KERNEL1 = 4, POOL1 = 12, KERNEL2 = 3, POOL2 = 5, GROUP = 16, BLOCK = 3, BLOCKS = 4]);
+    tile [SIDE = 28, KERNEL1 = 4, POOL1 = 12, KERNEL2 = 3, POOL2 = 5, GROUP = 8, QUARTERS = 4, HALF = 8]);
 kernel!(FEATURES_BACKWARD_LANES = "features_backward_lanes"
     (images: Read, order: Read, convolutions: Uniform, pool1: Read, argmax: Read, dfeatures: Read, partial: Write),
     shared [ROWS],
