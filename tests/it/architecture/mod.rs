@@ -31,6 +31,7 @@ const ROOMS: &[Room] = &rooms! {
     "rng" [] "counter-based random bits, equal to their WGSL twin"
     "model" ["layer" "training" "parameter" "cnn" "mod"] "the CNN as data: shapes, parameter layout, counts"
     "stats" [] "median, deviation, confidence interval, fitted lines"
+    "verdict" [] "whether one sample of times is faster than another, slower, the same, or neither can be said"
     "data" ["dataset" "format" "glyphs" "gzip" "idx" "synthetic" "sets" "mod"] "IDX files and synthetic digits"
     "weights" [] "safetensors files in PyTorch's layout"
     "reference" [
