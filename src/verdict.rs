@@ -213,14 +213,33 @@ pub fn holm(values: &[f64]) -> Vec<f64> {
     corrected
 }
 
+/// What more samples of a figure are made by.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Sampled {
+    /// Each training of a run gives one.
+    Trainings,
+    /// Each run gives one.
+    Runs,
+}
+
+impl Sampled {
+    /// How to come to `count` samples.
+    fn remedy(self, count: u32) -> String {
+        match self {
+            Sampled::Trainings => format!("measure both with --repeat {count}"),
+            Sampled::Runs => format!("compare folders of {count} runs each"),
+        }
+    }
+}
+
 /// The verdict on an estimate whose p value, corrected for the number of figures, is `p`, and the reason; ratios within
 /// `margin` of 1 are the same time.
-pub fn judge(estimate: &Estimate, p: f64, margin: f64) -> (Verdict, String) {
-    let pct = 100.0 * margin;
+pub fn judge(estimate: &Estimate, p: f64, margin: f64, sampled: Sampled) -> (Verdict, String) {
+    let pct = (1e8 * margin).round() / 1e6;
     let Some(test) = &estimate.test else {
         let [first, second] = estimate.samples;
         let counts = format!("it takes {MIN_SAMPLES} samples of each, and there are {first} and {second}");
-        return (Verdict::Unclear, format!("{counts}: measure again with --repeat 7"));
+        return (Verdict::Unclear, format!("{counts}: {}", sampled.remedy(7)));
     };
     let within = test.low >= 1.0 / (1.0 + margin) && test.high <= 1.0 + margin;
     let beyond = if test.low > 1.0 { Some(Verdict::Slower) } else { (test.high < 1.0).then_some(Verdict::Faster) };
@@ -231,12 +250,12 @@ pub fn judge(estimate: &Estimate, p: f64, margin: f64) -> (Verdict, String) {
             (verdict, format!("the whole interval lies {side} 1, and p is below {ALPHA:.2} over all figures"))
         }
         Some(_) => {
-            let chance = "the interval lies beyond 1, but among so many figures one does so by chance";
-            (Verdict::Unclear, format!("{chance}: measure again with more trainings, --repeat 15"))
+            let chance = "the interval lies beyond 1, but among so many figures one may by chance";
+            (Verdict::Unclear, format!("{chance}: {}", sampled.remedy(15)))
         }
         None => {
             let wide = format!("the interval holds 1 and reaches beyond the margin of {pct} %");
-            (Verdict::Unclear, format!("{wide}: measure again with more trainings, --repeat 15"))
+            (Verdict::Unclear, format!("{wide}: {}", sampled.remedy(15)))
         }
     }
 }

@@ -1,7 +1,7 @@
 //! The verdict on two samples of times: worked by hand, against published tables, and by simulation.
 
 use gpubench::rng::{Sequence, Stream};
-use gpubench::verdict::{Estimate, Verdict, blocks, estimate, holm, judge};
+use gpubench::verdict::{Estimate, Sampled, Verdict, blocks, estimate, holm, judge};
 
 /// Draws times around 1 from one of three distributions.
 struct Draw(Sequence);
@@ -35,7 +35,7 @@ impl Draw {
 
 fn judged(first: &[f64], second: &[f64]) -> Verdict {
     let estimate = estimate(first, second).unwrap();
-    judge(&estimate, estimate.test.map_or(1.0, |test| test.p), 0.02).0
+    judge(&estimate, estimate.test.map_or(1.0, |test| test.p), 0.02, Sampled::Trainings).0
 }
 
 #[test]
@@ -118,7 +118,9 @@ fn holms_correction_is_that_of_the_textbook() {
 fn each_verdict_has_its_reason() {
     let around =
         |center: f64, spread: f64| (0..7).map(|n| center * (1.0 + spread * f64::from(n - 3))).collect::<Vec<_>>();
-    let of = |second: &[f64], p: f64, margin: f64| judge(&estimate(&around(1.0, 0.001), second).unwrap(), p, margin);
+    let of = |second: &[f64], p: f64, margin: f64| {
+        judge(&estimate(&around(1.0, 0.001), second).unwrap(), p, margin, Sampled::Trainings)
+    };
     for (second, p, margin, verdict, says) in [
         (around(1.05, 0.001), 0.001, 0.02, Verdict::Slower, "above 1"),
         (around(0.95, 0.001), 0.001, 0.02, Verdict::Faster, "below 1"),
@@ -127,13 +129,16 @@ fn each_verdict_has_its_reason() {
         // A margin that is finer than the samples is no sign of equality.
         (around(1.0, 0.001), 1.0, 0.0001, Verdict::Unclear, "beyond the margin of 0.01 %"),
         (around(1.0, 0.02), 1.0, 0.02, Verdict::Unclear, "--repeat 15"),
-        (vec![1.0; 5], 1.0, 0.02, Verdict::Unclear, "there are 7 and 5: measure again with --repeat 7"),
+        (vec![1.0; 5], 1.0, 0.02, Verdict::Unclear, "there are 7 and 5: measure both with --repeat 7"),
     ] {
         let (found, reason) = of(&second, p, margin);
         assert!(found == verdict && reason.contains(says), "{found:?}: {reason}");
     }
     let equal = estimate(&[2.0; 8], &[2.0; 8]).unwrap();
-    assert_eq!((equal.ratio, equal.test.unwrap().p, judge(&equal, 1.0, 0.02).0), (1.0, 1.0, Verdict::Same));
+    assert_eq!(
+        (equal.ratio, equal.test.unwrap().p, judge(&equal, 1.0, 0.02, Sampled::Runs).0),
+        (1.0, 1.0, Verdict::Same)
+    );
 }
 
 #[test]
