@@ -26,6 +26,9 @@ pub enum Error {
     /// A page that is checked has other tables than the results give (exit code 9).
     #[error("{0}")]
     Differs(String),
+    /// A comparison came to what `--fail-on` names (exit code 10).
+    #[error("{0}")]
+    Gate(String),
     /// The user interrupted the run; the partial result is kept (exit code 130).
     #[error("interrupted; the partial result was kept")]
     Interrupted,
@@ -45,6 +48,7 @@ impl Error {
             Error::Output(_) => 7,
             Error::Device(_) => 8,
             Error::Differs(_) => 9,
+            Error::Gate(_) => 10,
             Error::Interrupted => 130,
         }
     }

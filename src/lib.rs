@@ -10,6 +10,7 @@
 //! | [`rng`] | counter-based random bits, bit-equal to their WGSL twin |
 //! | [`model`] | the CNN as data: layers, shapes, parameter layout |
 //! | [`stats`] | median, deviation, confidence interval, fitted lines |
+//! | [`verdict`] | whether one sample of times is faster than another, slower, the same, or neither can be said |
 //! | [`data`] | images and labels: IDX files and synthetic digits |
 //! | [`weights`] | safetensors files in PyTorch's layout |
 //! | [`mod@reference`] | one plain f64 function for each kernel: the oracle |
@@ -49,6 +50,7 @@ pub mod stats;
 #[cfg(not(target_arch = "wasm32"))]
 pub mod telemetry;
 pub mod trainer;
+pub mod verdict;
 #[cfg(target_arch = "wasm32")]
 pub mod web;
 pub mod weights;

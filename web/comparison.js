@@ -75,17 +75,18 @@ export class Comparison {
 
   #figures(rows, remarks) {
     const heading = (text) => element("th", { scope: "col" }, text);
-    const row = ({ name, unit, first, second, ratio, remark }) => {
+    const row = ({ name, unit, first, second, ratio, remark, verdict, reason }) => {
       const cell = (value) => element("td", {}, shown(value, threeDigits));
       const times = shown(ratio, (value) => number(value, 2));
       const note = remark && !isMissing(ratio) ? [element("sup", {}, `${remarks.indexOf(remark) + 1})`)] : [];
       const head = element("th", { scope: "row" }, `${name} [${unit}]`);
-      return element("tr", {}, head, cell(first), cell(second), element("td", {}, times, ...note));
+      const judged = element("td", { title: reason }, shown(verdict, (word) => word));
+      return element("tr", {}, head, cell(first), cell(second), element("td", {}, times, ...note), judged);
     };
     return element(
       "table", {},
       element("caption", {}, "Figures of both"),
-      element("thead", {}, element("tr", {}, ...["figure", "A", "B", "B / A"].map(heading))),
+      element("thead", {}, element("tr", {}, ...["figure", "A", "B", "B / A", "verdict"].map(heading))),
       element("tbody", {}, ...rows.map(row)),
     );
   }

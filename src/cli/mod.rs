@@ -1,6 +1,7 @@
 //! The terminal program: one file for each verb.
 
 mod all;
+mod baselines;
 pub mod cache;
 mod compare;
 mod compiler;
@@ -12,6 +13,7 @@ mod doctor;
 mod explain;
 mod flags;
 mod format;
+mod gate;
 pub mod input;
 mod interrupt;
 mod kernels;
@@ -65,13 +67,14 @@ Exit codes:
   0    the run is complete
   1    a defect of this program
   2    an option that cannot work
-  3    input data missing or damaged
+  3    input data missing or damaged, or results that did different work
   4    no adapter, no such adapter, or one that lacks what the run needs
   5    the adapter disagrees with the reference
   6    the run ended, but its result is INVALID
   7    a file could not be written
   8    the device was lost, ran out of memory or refused a command
   9    the tables of a checked page are out of date
+  10   a comparison came to what --fail-on names
   129, 130, 143  interrupted by SIGHUP, Ctrl-C, SIGTERM; a partial result is kept
 
 Environment:
@@ -150,7 +153,9 @@ enum Verb {
     Sweep(sweep::SweepArgs),
     /// Show a stored result, as tables or as a page
     Report(report::ReportArgs),
-    /// Two results side by side: how many times as long the second takes
+    /// Results side by side: how many times as long the others take, with an interval and a verdict
+    ///
+    /// The exit code is 10 if a verdict is one that --fail-on names, and 3 if the results did different work.
     Compare(compare::CompareArgs),
     /// Many results among the published ones, in the tables of the published comparison
     ///

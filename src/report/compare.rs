@@ -1,11 +1,28 @@
-//! Two results side by side: native against browser, one driver against another, one card against another.
+//! Two results side by side: native against browser, one driver against another, one card against another, one commit
+//! against the next.
 
 use super::differences::{Difference, Role, differences};
-use super::layout::{Facts, Table, facts, joined};
-use super::numbers::{or_reason, ratio, three_digits};
-use super::summary;
-use crate::result::{Interval, KernelTime, Measured, Profile, RunResult};
+use crate::result::{Interval, KernelTime, Measured, Phases, Profile, RunResult};
 use crate::stats;
+use crate::verdict::{self, Estimate, Sampled, Verdict};
+
+/// The most samples of a figure on each side; more are taken together in blocks.
+const MOST_SAMPLES: usize = 50;
+/// Blocks of successive profiled steps, of each profile of a kernel.
+const KERNEL_BLOCKS: usize = 10;
+
+/// The verdict on a figure of two results.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Judged {
+    /// The ratio with its interval.
+    pub estimate: Estimate,
+    /// The p value corrected for the number of figures; 1 without an interval.
+    pub p_corrected: f64,
+    /// Which is faster, if the samples show it.
+    pub verdict: Verdict,
+    /// Why, in one sentence.
+    pub reason: String,
+}
 
 /// One figure of two results.
 #[derive(Debug, Clone, PartialEq)]
@@ -20,6 +37,8 @@ pub struct ComparedFigure {
     pub obstacle: Option<String>,
     /// What else than the devices may explain their ratio, if anything.
     pub remark: Option<String>,
+    /// The verdict; missing where the two cannot be divided.
+    pub judged: Measured<Judged>,
 }
 
 impl ComparedFigure {
@@ -35,53 +54,156 @@ impl ComparedFigure {
     }
 }
 
-/// Two results, figure by figure.
+/// Two results, or two sets of runs of the same kind, figure by figure.
 #[derive(Debug, Clone, PartialEq)]
-pub struct ResultComparison {
+pub struct ResultComparison<'a> {
+    /// The runs of both.
+    pub sides: [Vec<&'a RunResult>; 2],
     /// Whole steps.
     pub steps: Vec<ComparedFigure>,
     /// Kernels, in the order of the first result's profile, then those that only the second has.
     pub kernels: Vec<ComparedFigure>,
+    /// Phases of a run that both have.
+    pub phases: Vec<ComparedFigure>,
     /// The intervals of the first figure of `steps`: seconds of a step over all trainings of each result.
     pub intervals: [Measured<Interval>; 2],
     /// All that differs between the two besides their figures.
     pub differences: Vec<Difference>,
+    /// How far from 1 a ratio of equal times may be.
+    pub margin: f64,
+}
+
+impl ResultComparison<'_> {
+    /// What the two did differently, if they did different work.
+    pub fn other_work(&self) -> Option<String> {
+        different(&self.differences, &[Role::Step, Role::Work])
+    }
+}
+
+/// A figure of one side: its value and the samples that a verdict rests on, in microseconds.
+struct Timed {
+    value: Measured<f64>,
+    samples: Vec<f64>,
+}
+
+impl Timed {
+    /// A figure that a run has once.
+    fn once(value: Measured<f64>) -> Self {
+        let samples = Vec::from_iter(value.value().copied());
+        Self { value, samples }
+    }
+
+    /// The median of `samples`; missing for `reason`.
+    fn median(samples: Vec<f64>, reason: &str) -> Self {
+        Self { value: Measured::or_missing(stats::median(&samples), reason), samples }
+    }
+
+    /// The figure of several runs. From [`verdict::MIN_SAMPLES`] on each counts as one sample: what one process
+    /// measures is more alike than what several do.
+    fn of(runs: &[&RunResult], of: &dyn Fn(&RunResult) -> Self) -> Self {
+        let mut each: Vec<Self> = runs.iter().map(|run| of(run)).collect();
+        let mut timed = match each.len() {
+            0 | 1 => each.pop().unwrap_or_else(|| Self::once(Measured::missing("there is no run"))),
+            _ => {
+                let medians: Vec<f64> = each.iter().filter_map(|timed| timed.value.value().copied()).collect();
+                let value = Measured::or_missing(stats::median(&medians), each[0].value.reason().unwrap_or_default());
+                let many = medians.len() >= verdict::MIN_SAMPLES;
+                let all = each.into_iter().flat_map(|timed| timed.samples);
+                Self { value, samples: if many { medians } else { all.collect() } }
+            }
+        };
+        timed.samples = verdict::blocks(&timed.samples, MOST_SAMPLES);
+        timed
+    }
+}
+
+/// A figure before its verdict, which depends on how many there are.
+struct Open {
+    figure: ComparedFigure,
+    estimate: Option<Estimate>,
+    sampled: Sampled,
+}
+
+fn different(differences: &[Difference], roles: &[Role]) -> Option<String> {
+    let found = differences.iter().filter(|difference| roles.contains(&difference.role));
+    let found: Vec<String> = found.map(Difference::words).collect();
+    (!found.is_empty()).then(|| format!("different work: {}", found.join("; ")))
 }
 
 /// Compares `second` with `first`.
-pub fn compare(first: &RunResult, second: &RunResult) -> ResultComparison {
-    let differences = differences(first, second);
-    let different = |roles: &[Role]| {
-        let found = differences.iter().filter(|difference| roles.contains(&difference.role));
-        let found: Vec<String> = found.map(Difference::words).collect();
-        (!found.is_empty()).then(|| format!("different work: {}", found.join("; ")))
+pub fn compare<'a>(first: &'a RunResult, second: &'a RunResult) -> ResultComparison<'a> {
+    compare_runs(vec![first], vec![second], verdict::DEFAULT_MARGIN)
+}
+
+/// Compares the runs `second`, which differ in nothing that matters, with the runs `first`; ratios within `margin` of
+/// 1 are the same time.
+pub fn compare_runs<'a>(first: Vec<&'a RunResult>, second: Vec<&'a RunResult>, margin: f64) -> ResultComparison<'a> {
+    let differences = match (first.first(), second.first()) {
+        (Some(first), Some(second)) => differences(first, second),
+        _ => Vec::new(),
     };
-    let obstacle = different(&[Role::Step]);
-    let figure = |name: &str, remark: Option<String>, of: &dyn Fn(&RunResult) -> Measured<f64>| ComparedFigure {
-        name: name.to_owned(),
-        first_us: of(first),
-        second_us: of(second),
-        obstacle: obstacle.clone(),
-        remark,
+    let sides = [first, second];
+    let obstacle = different(&differences, &[Role::Step]);
+    let remark = different(&differences, &[Role::Work]);
+    let open = |name: &str, sampled: Sampled, remark: Option<&String>, of: &dyn Fn(&RunResult) -> Timed| {
+        let [first, second] = [&sides[0], &sides[1]].map(|runs| Timed::of(runs, of));
+        let estimate = verdict::estimate(&first.samples, &second.samples);
+        let figure = ComparedFigure {
+            name: name.to_owned(),
+            first_us: first.value,
+            second_us: second.value,
+            obstacle: obstacle.clone(),
+            remark: remark.cloned(),
+            judged: Measured::missing("it is not judged yet"),
+        };
+        Open { figure, estimate, sampled }
     };
-    let profiled = |result: &RunResult, value: fn(&Profile) -> Measured<f64>| result.profile.and_then(value);
-    let steps = vec![
-        figure("step, timed", different(&[Role::Work]), &|result| {
-            let median = stats::median(&timed_steps_s(result)).map(|seconds| 1e6 * seconds);
-            Measured::or_missing(median, "no step was timed")
+    let mut steps = vec![
+        open("step, timed", Sampled::Trainings, remark.as_ref(), &|run| {
+            Timed::median(timed_steps_s(run).iter().map(|seconds| 1e6 * seconds).collect(), "no step was timed")
         }),
-        figure("step on the device, undisturbed", None, &|result| {
-            profiled(result, |profile| profile.undisturbed_step_ns.clone().map(|ns| ns / 1e3))
+        open("step on the device, undisturbed", Sampled::Runs, None, &|run| {
+            Timed::once(profiled(run, |profile| profile.undisturbed_step_ns.clone().map(|ns| ns / 1e3)))
         }),
-        figure("step, sum of its kernels", None, &|result| profiled(result, |profile| kernels_us(&profile.kernels))),
+        open("step, sum of its kernels", Sampled::Runs, None, &|run| {
+            Timed::once(profiled(run, |profile| kernels_us(&profile.kernels)))
+        }),
     ];
-    let kernels = kernels(first, second, obstacle.as_ref());
-    let intervals = [first, second].map(|result| Interval::of(&timed_steps_s(result)));
-    ResultComparison { steps, kernels, intervals, differences }
+    let kernel = |(kernel, layer): (&str, &str)| {
+        open(&format!("{kernel} {layer}"), Sampled::Runs, None, &|run| kernel_time(run, kernel, layer))
+    };
+    let mut kernels: Vec<Open> = kernel_names(&sides).into_iter().map(kernel).collect();
+    let both = |open: &Open| open.figure.first_us.value().and(open.figure.second_us.value()).is_some();
+    let mut phases: Vec<Open> =
+        PHASES.iter().map(|(name, sampled, of)| open(name, *sampled, remark.as_ref(), of)).filter(both).collect();
+    judge(steps.iter_mut().chain(&mut kernels).chain(&mut phases), margin);
+    let [steps, kernels, phases] =
+        [steps, kernels, phases].map(|open| open.into_iter().map(|open| open.figure).collect::<Vec<_>>());
+    let intervals = [&sides[0], &sides[1]]
+        .map(|runs| Interval::of(&runs.iter().flat_map(|run| timed_steps_s(run)).collect::<Vec<_>>()));
+    ResultComparison { sides, steps, kernels, phases, intervals, differences, margin }
+}
+
+/// Gives each figure its verdict, with p values corrected for how many have one.
+fn judge<'a>(open: impl Iterator<Item = &'a mut Open>, margin: f64) {
+    let mut open: Vec<&mut Open> = open.collect();
+    let p = |open: &Open| Some(open.estimate?.test?.p).filter(|_| open.figure.obstacle.is_none());
+    let values: Vec<f64> = open.iter().filter_map(|open| p(open)).collect();
+    let mut corrected = verdict::holm(&values).into_iter();
+    for open in &mut open {
+        let p_corrected = p(open).and_then(|_| corrected.next()).unwrap_or(1.0);
+        let estimate = Measured::or_missing(open.estimate, "a time of 0 has no ratio");
+        open.figure.judged = open.figure.ratio().and_then(|_| {
+            estimate.map(|estimate| {
+                let (verdict, reason) = verdict::judge(&estimate, p_corrected, margin, open.sampled);
+                Judged { estimate, p_corrected, verdict, reason }
+            })
+        });
+    }
 }
 
 /// The mean time of a step in each timed training, its readbacks included.
-fn timed_steps_s(result: &RunResult) -> Vec<f64> {
+pub(super) fn timed_steps_s(result: &RunResult) -> Vec<f64> {
     let mean = |repeat: &crate::result::Repeat| {
         let seconds: f64 = repeat.samples.iter().map(|sample| sample.duration_s).sum();
         (repeat.steps() > 0).then(|| seconds / f64::from(repeat.steps()))
@@ -89,72 +211,75 @@ fn timed_steps_s(result: &RunResult) -> Vec<f64> {
     result.repeats.iter().filter_map(mean).collect()
 }
 
+fn profiled(result: &RunResult, value: fn(&Profile) -> Measured<f64>) -> Measured<f64> {
+    result.profile.and_then(value)
+}
+
 fn kernels_us(kernels: &[KernelTime]) -> Measured<f64> {
     let known = kernels.iter().map(|time| Some(f64::from(time.calls_per_step) * time.median_ns.value()? / 1e3));
     Measured::or_missing(known.sum::<Option<f64>>(), "not every kernel could be timed")
 }
 
-fn kernels(first: &RunResult, second: &RunResult, obstacle: Option<&String>) -> Vec<ComparedFigure> {
-    let [first, second] = [first, second].map(|result| {
-        result.profile.value().map_or_else(Vec::new, |profile| profile.kernels.iter().collect::<Vec<_>>())
-    });
-    let same = |a: &KernelTime, b: &KernelTime| a.kernel == b.kernel && a.layer == b.layer;
-    let us = |times: &[&KernelTime], time: &KernelTime| match times.iter().find(|other| same(time, other)) {
-        Some(time) => time.median_ns.clone().map(|ns| ns / 1e3),
-        None => Measured::missing("this kernel is not in that result's profile"),
-    };
-    let only_second = second.iter().filter(|time| !first.iter().any(|other| same(time, other)));
-    let figure = |time: &&KernelTime| ComparedFigure {
-        name: format!("{} {}", time.kernel, time.layer),
-        first_us: us(&first, time),
-        second_us: us(&second, time),
-        obstacle: obstacle.cloned(),
-        remark: None,
-    };
-    first.iter().chain(only_second).map(figure).collect()
+/// Every kernel with its layer: those of the first side, then those that only the second has.
+fn kernel_names<'a>(sides: &[Vec<&'a RunResult>; 2]) -> Vec<(&'a str, &'a str)> {
+    let mut names = Vec::new();
+    let profiles = sides.iter().flatten().filter_map(|run| run.profile.value());
+    for time in profiles.flat_map(|profile| &profile.kernels) {
+        let name = (time.kernel.as_str(), time.layer.as_str());
+        if !names.contains(&name) {
+            names.push(name);
+        }
+    }
+    names
 }
 
-/// The comparison for a terminal of `width` columns.
-pub fn compare_text(first: &RunResult, second: &RunResult, width: u16) -> String {
-    let comparison = compare(first, second);
-    let headings = ["", "first\n[us]", "second\n[us]", "second\n/ first"];
-    let table = Table::of(&headings, 1, comparison.steps.iter().chain(&comparison.kernels), |figure, notes| {
-        let remark = figure.remark.as_ref().filter(|_| figure.ratio().value().is_some());
-        let mark = remark.map_or_else(String::new, |remark| notes.mark(remark));
-        vec![
-            figure.name.clone(),
-            notes.or_mark(&figure.first_us, three_digits),
-            notes.or_mark(&figure.second_us, three_digits),
-            notes.or_mark(&figure.ratio(), ratio) + &mark,
-        ]
-    });
-    let describe = |result: &RunResult| {
-        let adapter = &result.environment.adapter;
-        let (stamps, line) = summary::headline_parts(result);
-        let stamps = if stamps.is_empty() { String::new() } else { format!("{}: ", stamps.join(", ")) };
-        format!("{}, {}, {}; {stamps}{line}", adapter.label(), adapter.backend, result.started_utc)
+fn kernel_time(run: &RunResult, kernel: &str, layer: &str) -> Timed {
+    let kernels = run.profile.value().map(|profile| profile.kernels.as_slice()).unwrap_or_default();
+    match kernels.iter().find(|time| time.kernel == kernel && time.layer == layer) {
+        None => Timed::once(Measured::missing("this kernel is not in that result's profile")),
+        Some(time) => {
+            let once = Timed::once(time.median_ns.clone().map(|ns| ns / 1e3));
+            let samples: Vec<f64> = time.samples_ns.iter().map(|ns| ns / 1e3).collect();
+            // Older versions kept no samples.
+            let samples = if samples.is_empty() { once.samples } else { verdict::blocks(&samples, KERNEL_BLOCKS) };
+            Timed { value: once.value, samples }
+        }
+    }
+}
+
+/// A phase of a run: its name, what gives more samples of it, and its time.
+type Phase = (&'static str, Sampled, fn(&RunResult) -> Timed);
+
+macro_rules! once {
+    ($($name:literal $field:ident)*) => {
+        [$(($name, Sampled::Runs, |run| seconds(&run.phases, |phases| &phases.$field)),)*]
     };
-    let steps = |result: &RunResult, interval: &Measured<Interval>| {
-        let us = |seconds: f64| three_digits(1e6 * seconds);
-        let trainings = match timed_steps_s(result).len() {
-            1 => "1 training".to_owned(),
-            count => format!("{count} trainings"),
-        };
-        let interval = or_reason(interval, |interval| {
-            format!("{} % interval {} to {} us", interval.confidence_pct, us(interval.low_s), us(interval.high_s))
-        });
-        format!("step, timed: median of {trainings}, {interval}")
-    };
-    let [first_interval, second_interval] = &comparison.intervals;
-    let mut about: Facts = vec![
-        ("first", describe(first)),
-        ("", steps(first, first_interval)),
-        ("second", describe(second)),
-        ("", steps(second, second_interval)),
-    ];
-    about.extend(comparison.differences.iter().map(|difference| match difference.role {
-        Role::Step | Role::Work => ("DIFFERENT WORK", difference.words()),
-        Role::Circumstance => ("differs", difference.words()),
-    }));
-    joined([facts(about, width), table.text(2, width)]) + "\n"
+}
+
+const ONCE: [Phase; 8] = once! {
+    "adapter" adapter_s "device" device_s "compile" compile_s "data" data_s "check" check_s
+    "first step" first_step_s "warm-up" warm_up_s "cold total" cold_total_s
+};
+
+const PHASES: [Phase; 10] = [
+    ("training", Sampled::Trainings, |run| {
+        let times = run.repeats.iter().filter_map(|repeat| repeat.train_s.value());
+        Timed::median(times.map(|seconds| 1e6 * seconds).collect(), "no training was finished")
+    }),
+    ("evaluation", Sampled::Trainings, |run| {
+        let times = run.repeats.iter().filter_map(|repeat| repeat.evaluate_s.value());
+        Timed::median(times.map(|seconds| 1e6 * seconds).collect(), "nothing was evaluated")
+    }),
+    ONCE[0],
+    ONCE[1],
+    ONCE[2],
+    ONCE[3],
+    ONCE[4],
+    ONCE[5],
+    ONCE[6],
+    ONCE[7],
+];
+
+fn seconds(phases: &Phases, of: fn(&Phases) -> &Measured<f64>) -> Timed {
+    Timed::once(of(phases).clone().map(|seconds| 1e6 * seconds))
 }

@@ -72,7 +72,7 @@ impl Table {
 
     /// The notes, one or more lines each.
     pub fn note_list(&self, width: u16) -> String {
-        list(self.notes.iter().map(|(mark, text)| vec![mark, text.to_owned()]), width)
+        notes(&self.notes, width)
     }
 }
 
@@ -86,6 +86,11 @@ fn list(rows: impl IntoIterator<Item = Vec<String>>, width: u16) -> String {
         .add_rows(rows.into_iter().map(shown));
     set_gap(&mut grid, |_| true, GAP + 1);
     trimmed(&grid)
+}
+
+/// Notes for a terminal of `width` columns, one or more lines each.
+pub(super) fn notes(notes: &Notes, width: u16) -> String {
+    list(notes.iter().map(|(mark, text)| vec![mark, text.to_owned()]), width)
 }
 
 /// Facts for a terminal of `width` columns, the names in a column of their own.

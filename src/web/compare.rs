@@ -23,6 +23,10 @@ struct Row {
     second: Measured<f64>,
     ratio: Measured<f64>,
     remark: Option<String>,
+    /// In a word.
+    verdict: Measured<&'static str>,
+    /// Why.
+    reason: String,
 }
 
 /// A difference besides the figures.
@@ -53,7 +57,11 @@ fn side(result: &RunResult) -> Side {
 }
 
 fn figure_row(figure: &ComparedFigure) -> Row {
+    let judged = &figure.judged;
+    let reason = judged.value().map_or_else(|| judged.reason().unwrap_or_default(), |judged| judged.reason.as_str());
     Row {
+        verdict: judged.clone().map(|judged| judged.verdict.word()),
+        reason: reason.to_owned(),
         name: figure.name.clone(),
         unit: "us",
         first: figure.first_us.clone(),
@@ -75,7 +83,17 @@ fn summary_row(
         (Measured::Value(first), Measured::Value(second)) => ratio(*first, *second),
         (Measured::Missing { reason }, _) | (_, Measured::Missing { reason }) => Measured::missing(reason.clone()),
     };
-    Row { name: name.to_owned(), unit, first, second, ratio, remark: None }
+    let none = "only times of steps and kernels are judged";
+    Row {
+        name: name.to_owned(),
+        unit,
+        first,
+        second,
+        ratio,
+        remark: None,
+        verdict: Measured::missing(none),
+        reason: none.to_owned(),
+    }
 }
 
 /// The comparison of `second` with `first`, as JSON.

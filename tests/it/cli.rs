@@ -10,7 +10,7 @@ use tempfile::TempDir;
 fn help_names_every_exit_code() {
     let folder = TempDir::new().unwrap();
     let (stdout, _) = outcome(folder.path(), &["--help"], 0);
-    for code in ["2 ", "3 ", "4 ", "5 ", "6 ", "7 ", "8 ", "9 ", "129, 130, 143 "] {
+    for code in ["2 ", "3 ", "4 ", "5 ", "6 ", "7 ", "8 ", "9 ", "10 ", "129, 130, 143 "] {
         assert!(stdout.contains(&format!("\n  {code}")), "exit code {code} is not in the help");
     }
 }

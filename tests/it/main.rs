@@ -38,5 +38,6 @@ mod sweep;
 mod synthetic;
 mod table;
 mod trace;
+mod verdict;
 mod weights;
 mod work;

@@ -31,6 +31,7 @@ const ROOMS: &[Room] = &rooms! {
     "rng" [] "counter-based random bits, equal to their WGSL twin"
     "model" ["layer" "training" "parameter" "cnn" "mod"] "the CNN as data: shapes, parameter layout, counts"
     "stats" [] "median, deviation, confidence interval, fitted lines"
+    "verdict" [] "whether one sample of times is faster than another, slower, the same, or neither can be said"
     "data" ["dataset" "format" "glyphs" "gzip" "idx" "synthetic" "sets" "mod"] "IDX files and synthetic digits"
     "weights" [] "safetensors files in PyTorch's layout"
     "reference" [
@@ -51,7 +52,7 @@ const ROOMS: &[Room] = &rooms! {
     ] "the versioned schema of results"
     "report" [
         "numbers" "layout" "explain" "work" "account" "differences" "devices" "load" "parallel" "peaks" "kernels"
-        "profile" "published" "sweep" "tuning" "summary" "answer" "card" "compare" "trace" "html" "text" "mod"
+        "profile" "published" "sweep" "tuning" "summary" "answer" "card" "compare" "compare_json" "compare_text" "trace" "html" "text" "mod"
     ] "results as text, tables, HTML, traces"
     "check" ["tolerance" "mod"] "the comparison with the reference before any timing"
     "peaks" [
@@ -71,7 +72,7 @@ const ROOMS: &[Room] = &rooms! {
     "cli" [
         "input" "markdown_regions" "nearest" "site" "stopping" "system" "terminal" "doctor" "explain" "format" "manual" "interrupt"
         "compiler" "locate"
-        "no_gpu" "output" "dataset" "flags" "kernels" "progress" "result_files" "serve" "cache" "compare" "data" "report" "table" "pipeline_cache" "peaks" "run_args" "tune"
+        "no_gpu" "output" "dataset" "flags" "kernels" "progress" "result_files" "serve" "cache" "baselines" "gate" "compare" "data" "report" "table" "pipeline_cache" "peaks" "run_args" "tune"
         "subject" "cpu" "data_parallel" "session" "all" "list" "sweep" "target" "run" "mod"
     ] "the terminal program: one file for each verb, with its arguments"
     "web" [

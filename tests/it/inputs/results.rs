@@ -59,7 +59,7 @@ fn every_command_reads_the_list_that_all_adapters_give() {
     let (stdout, _) = outcome(path, &["compare", "all.json", "all.json"], 0);
     assert!(shows_both(&stdout), "{stdout}");
     fs::write(path.join("one.json"), sample::gpu_run(1).to_json().unwrap()).unwrap();
-    let (stdout, _) = outcome(path, &["compare", "one.json", "all.json"], 0);
+    let (stdout, _) = outcome(path, &["compare", "one.json", "all.json", "--force"], 0);
     assert!(shows_both(&stdout), "{stdout}");
 }
 
@@ -98,7 +98,7 @@ fn a_dash_stands_for_standard_input_once() {
     assert!(shows_both(&piped(path, &["report", "-"], &list(), 0).0));
     let (stdout, stderr) = piped(path, &["table", "-", "--format", "csv"], &list(), 0);
     assert!(stdout.contains("standard input#1"), "{stdout}\n{stderr}");
-    assert!(shows_both(&piped(path, &["compare", "one.json", "-"], &list(), 0).0));
+    assert!(shows_both(&piped(path, &["compare", "one.json", "-", "--force"], &list(), 0).0));
     let (_, stderr) = piped(path, &["compare", "-", "-"], &list(), 3);
     assert!(stderr.contains("standard input cannot be read (it can be read only once"), "{stderr}");
     // Files one after the other, as `cat` gives them, are a list too.
