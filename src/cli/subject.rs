@@ -145,8 +145,8 @@ impl<'a> Subject<'a> {
         args.profile_options().filter(|_| !matches!(self.trainable, Trainable::DataParallel(_)))
     }
 
-    /// Whether the plan was searched for in this run on an adapter with a processor of its own: its peaks, which take less
-    /// time than the search and are cached like it, are measured once too, so that the short profile has them.
+    /// Whether the plan was searched for in this run on an adapter with a processor of its own: its peaks, which take
+    /// less time than the search and are cached like it, are measured once too, so that the short profile has them.
     pub fn is_gpu_tuned_in_this_run(&self) -> bool {
         let Trainable::Adapter(AdapterTarget { adapter, .. }) = self.trainable else { return false };
         !adapter.software && self.tuning.value().is_some_and(|tuning| !tuning.cached)

@@ -124,8 +124,8 @@ impl AdapterInfo {
         escape::line(&format!("{} ({}, {}{bus}, {kind})", self.name, self.backend, driver.trim())).into_owned()
     }
 
-    /// Whether nothing can run on it: Mesa makes such a device up where RADV_FORCE_FAMILY names a family, to compile for
-    /// it. It cannot be opened.
+    /// Whether nothing can run on it: Mesa makes such a device up where RADV_FORCE_FAMILY names a family, to compile
+    /// for it. It cannot be opened.
     pub fn is_null_device(&self) -> bool {
         self.name.to_lowercase().starts_with("null hardware")
     }
