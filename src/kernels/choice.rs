@@ -148,7 +148,7 @@ mod tests {
             let read = plan_named(&choice.to_string()).unwrap();
             assert_eq!((read.row.name, &read.values), (choice.row.name, &choice.values));
         }
-        assert_eq!(plan_named("fused:images=4").unwrap().to_string(), "fused:images=4");
+        assert_eq!(plan_named("fused:images=2").unwrap().to_string(), "fused:images=2");
         assert_eq!(plan_named("fused").unwrap().to_string(), "fused");
     }
 

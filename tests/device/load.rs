@@ -149,8 +149,11 @@ fn every_training_has_its_load_and_energy() {
     }
     let summary = &result.summary;
     assert_eq!(summary.driver_gpu_busy_pct, Measured::Value(87.0));
-    let busy = *summary.gpu_busy_pct.value().expect("the profile's time account tells");
-    assert!(busy > 0.0 && busy <= 100.0, "{busy}");
+    match &summary.gpu_busy_pct {
+        Measured::Value(busy) => assert!(*busy > 0.0 && *busy <= 100.0, "{busy}"),
+        // On a busy machine steps of the profile may take another time than those of the training.
+        Measured::Missing { reason } => assert!(reason.contains("profile and training disagree"), "{reason}"),
+    }
     assert_eq!(result.phases.idle_s, Measured::Value(1.5));
     let told = text(&result, 200);
     for says in

@@ -34,14 +34,13 @@ use std::sync::Arc;
 type File = (&'static str, fn(&Arc<Adapters>) -> Vec<Trial>);
 
 /// Tests that may run beside each other.
-const SIDE_BY_SIDE: [File; 15] = [
+const SIDE_BY_SIDE: [File; 14] = [
     ("kernels", kernels::trials),
     ("indices", indices::trials),
     ("data_parallel", data_parallel::trials),
     ("data_parallel_cli", data_parallel_cli::trials),
     ("cli", cli::trials),
     ("first_contact", first_contact::trials),
-    ("profile", profile::trials),
     ("sweep", sweep::trials),
     ("stream", stream::trials),
     ("pipeline_cache", pipeline_cache::trials),
@@ -53,7 +52,8 @@ const SIDE_BY_SIDE: [File; 15] = [
 ];
 
 /// Tests whose measurements nothing may disturb.
-const ONE_BY_ONE: [File; 3] = [("load", load::trials), ("load_cli", load_cli::trials), ("peaks", peaks::trials)];
+const ONE_BY_ONE: [File; 4] =
+    [("profile", profile::trials), ("load", load::trials), ("load_cli", load_cli::trials), ("peaks", peaks::trials)];
 
 fn main() -> ExitCode {
     let adapters = Arc::new(common::trials::adapters());
