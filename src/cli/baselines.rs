@@ -58,8 +58,7 @@ pub fn save(name: &str, results: &[RunResult]) -> Result<PathBuf> {
     fs::create_dir_all(&folder)
         .map_err(|error| Error::Output(format!("{} cannot be created ({error})", folder.display())))?;
     let path = folder.join(format!("{name}.json"));
-    let documents = results.iter().map(RunResult::to_json).collect::<Result<Vec<_>>>()?;
-    replace(&path, format!("[\n{}\n]\n", documents.join(",\n")).as_bytes())?;
+    replace(&path, (RunResult::list_to_json(results)? + "\n").as_bytes())?;
     Ok(path)
 }
 

@@ -89,10 +89,7 @@ impl FormatArgs {
         let headlines = || results.iter().map(|result| report::headline(result, width)).collect::<Vec<_>>().join("\n");
         let each = || results.iter().map(|result| report::text(result, width));
         match self.format() {
-            Format::Json => {
-                let documents = results.iter().map(RunResult::to_json).collect::<Result<Vec<_>>>()?;
-                terminal::output(&format!("[\n{}\n]", documents.join(",\n")))
-            }
+            Format::Json => terminal::output(&RunResult::list_to_json(results)?),
             Format::Markdown => terminal::output(&Tables::of_runs(results).markdown(&views(results))),
             Format::Csv => terminal::output(&Tables::of_runs(results).csv(&views(results))?),
             Format::Card if self.quiet => terminal::reports([headlines()].into_iter()),

@@ -1,15 +1,15 @@
 //! The name that a misspelt one is most like.
 
-/// Names that are less similar are not offered.
-///
-/// Source: the threshold of clap for misspelt options, which uses the same measure.
-const SIMILAR: f64 = 0.7;
+use crate::report::LEAST_SIMILARITY;
 
 /// The one of `names` that is most like `name`, if any is like it.
 pub fn nearest<'a>(name: &str, names: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
     let name = name.to_lowercase();
     let similar = names.into_iter().map(|other| (strsim::jaro_winkler(other, &name), other));
-    similar.filter(|(likeness, _)| *likeness >= SIMILAR).max_by(|a, b| a.0.total_cmp(&b.0)).map(|(_, other)| other)
+    similar
+        .filter(|(likeness, _)| *likeness >= LEAST_SIMILARITY)
+        .max_by(|a, b| a.0.total_cmp(&b.0))
+        .map(|(_, other)| other)
 }
 
 #[cfg(test)]

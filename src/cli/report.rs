@@ -47,10 +47,9 @@ pub fn report(args: &ReportArgs) -> Result<()> {
     }
     let format = args.format.or_text();
     if format.format() == Format::Json {
-        let documents = results.iter().map(RunResult::to_json).collect::<Result<Vec<_>>>()?;
-        return terminal::output(&match documents.as_slice() {
-            [document] => document.clone(),
-            _ => format!("[\n{}\n]", documents.join(",\n")),
+        return terminal::output(&match results.as_slice() {
+            [result] => result.to_json()?,
+            list => RunResult::list_to_json(list)?,
         });
     }
     for (index, result) in results.iter().enumerate() {

@@ -2,7 +2,7 @@
 //! among the published rows.
 
 use super::numbers::percent_of;
-use super::published::{Group, on_cpu, other_data, published_rows};
+use super::published::{Group, is_cpu_target, other_data, published_rows};
 use super::{summary, work};
 use crate::result::{KernelTime, Measured, Outcome, RunResult, TrainingBound, Verdict, mean_share_pct, not_profiled};
 
@@ -122,7 +122,7 @@ fn not_profiled_here<T>(result: &RunResult) -> Measured<T> {
 /// Backend and driver, without the version of the compiler that some drivers append.
 fn driver(result: &RunResult) -> String {
     let adapter = &result.environment.adapter;
-    if on_cpu(adapter) && !adapter.software {
+    if is_cpu_target(adapter) {
         let simd = result.plan.tuning.get("simd").cloned();
         return summary::threads(result).into_iter().chain(simd).collect::<Vec<_>>().join(", ");
     }

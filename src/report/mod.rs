@@ -34,7 +34,9 @@ pub use compare_json::comparisons_json;
 pub use compare_text::compare_text;
 pub use devices::devices_text;
 pub use differences::{Difference, Role, differences};
-pub use explain::{Figure, FigureGroup, figure, figure_groups, figure_text, figures_text, nearest_figures};
+pub use explain::{
+    Figure, FigureGroup, LEAST_SIMILARITY, figure, figure_groups, figure_text, figures_text, nearest_figures,
+};
 pub use html::{STYLE as HTML_STYLE, fragment as html_fragment, html};
 pub use kernels::text as kernels_text;
 pub use peaks::text as peaks_text;

@@ -3,7 +3,7 @@
 use super::kernels;
 use super::layout::{self, Facts, Table, joined};
 use super::numbers::{Notes, finite, fixed, minute, or_reason, three_digits};
-use crate::result::{Bound, KernelTime, Measured, PeakKind, Peaks, Profile, RunResult};
+use crate::result::{Bound, COMPILED_NATURE, KernelTime, Measured, PeakKind, Peaks, Profile, RunResult};
 
 /// Narrower terminals go without the least important columns.
 const ALL_FROM_WIDTH: u16 = 98;
@@ -82,7 +82,7 @@ fn compiled(profile: &Profile, width: u16) -> String {
 fn compiler(profile: &Profile) -> String {
     let missing = profile.kernels.iter().find_map(|time| time.compiled.reason());
     match profile.kernels.iter().any(|time| time.compiled.value().is_some()) {
-        true => "registers, spills and occupancy are static figures of the driver's compiler, not measured".to_owned(),
+        true => format!("registers, spills and occupancy are {COMPILED_NATURE}"),
         false => format!("registers, spills, occupancy: n/a ({})", missing.unwrap_or("no kernel was profiled")),
     }
 }

@@ -3,7 +3,7 @@
 use super::layout::{Facts, GAP, Table, paragraph};
 use super::load;
 use super::numbers::{bytes, finite, fixed, or_reason, three_digits};
-use super::published::{on_cpu, other_data};
+use super::published::{is_cpu_target, other_data};
 use super::{sweep, work};
 use crate::result::{Adapter, Check, Interval, Measured, Outcome, Repeat, RunResult};
 use crate::stats::MIN_SAMPLES_FOR_INTERVAL;
@@ -67,7 +67,7 @@ fn circumstances(result: &RunResult) -> Facts {
 
 fn adapter(result: &RunResult) -> String {
     let adapter = &result.environment.adapter;
-    if on_cpu(adapter) && !adapter.software {
+    if is_cpu_target(adapter) {
         let simd = result.plan.tuning.get("simd").map_or("no driver", String::as_str);
         let threads = threads(result).map_or_else(String::new, |threads| format!(", {threads}"));
         return format!("{}{threads}, {}, {simd}", adapter.label(), adapter.backend);

@@ -18,6 +18,9 @@ const OCCUPANCY: &[&str] = &["Subgroups per SIMD", "Max Waves Per Core"];
 const CODE: &[&str] = &["Code size", "Binary Size"];
 const INSTRUCTIONS: &[&str] = &["Instructions", "Instruction Count"];
 
+/// What the figures of a driver's compiler are.
+pub const COMPILED_NATURE: &str = "static figures of the driver's compiler, not measured";
+
 /// A kernel as a driver compiled it: static figures, a compiler's and not measured.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Compiled {

@@ -31,7 +31,7 @@ mod tuning;
 pub use crate::gpu::CommandCounts;
 pub use account::{Account, HostTimes, MAX_DISAGREEMENT_PCT, NEAR_ROOF_PCT, TrainingBound, Verdict};
 pub use check::{Check, KernelCheck, Outcome, StepCheck};
-pub use compiled::Compiled;
+pub use compiled::{COMPILED_NATURE, Compiled};
 pub use environment::{Adapter, AdapterKind, Cpu, Environment, TimestampGrade, Tool};
 pub use kernel_list::{KERNELS_SCHEMA, KERNELS_SCHEMA_VERSION, KernelList, ListedKernel, ListedPlan, Stage};
 pub use load::{Energy, GpuLoad, Load, Sampling, Spread, Throttling};

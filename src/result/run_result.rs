@@ -179,6 +179,15 @@ impl RunResult {
         json::to_string(self).map_err(|error| Error::Output(format!("the result cannot be written as JSON: {error}")))
     }
 
+    /// Several results as one JSON array, as [`RunResult::to_json`] writes each.
+    ///
+    /// # Errors
+    /// As [`RunResult::to_json`].
+    pub fn list_to_json(results: &[Self]) -> Result<String> {
+        let documents = results.iter().map(Self::to_json).collect::<Result<Vec<_>>>()?;
+        Ok(format!("[\n{}\n]", documents.join(",\n")))
+    }
+
     /// Reads a result; fields that this version does not know are ignored.
     ///
     /// # Errors

@@ -90,7 +90,7 @@ pub async fn profile(
     profile.commands = Measured::Value(gpu.commands());
     profile.kernels =
         kernel_times(&prepared.plan.training, &measurements.samples, &repeats, prepared.config.training.batch);
-    ask_the_compiler(&mut profile, job, &gpu, prepared.plan);
+    ask_the_compiler(&mut profile, job, &gpu, prepared.plan, options);
     profile.errors.extend(kernels_above_wall(&profile));
     let names: Vec<String> = prepared.plan.training.iter().map(|dispatch| dispatch.label()).collect();
     let device_step = device_step(&measurements, &profile, adapter.software);
@@ -98,11 +98,16 @@ pub async fn profile(
 }
 
 /// Sets what the driver's compiler says of each kernel.
-fn ask_the_compiler(profile: &mut Profile, job: &Job<'_>, gpu: &Gpu, plan: &Plan) {
+fn ask_the_compiler(profile: &mut Profile, job: &Job<'_>, gpu: &Gpu, plan: &Plan, options: ProfileOptions) {
     let dispatches = &plan.training;
-    let compiled = match gpu.checked() {
-        true => vec![Measured::missing("it is asked of kernels without runtime checks alone"); dispatches.len()],
-        false => job.compiler.compiled(&gpu.adapter, dispatches, plan.needs_subgroups()),
+    let none = |reason: &str| vec![Measured::missing(reason); dispatches.len()];
+    let compiled = if gpu.checked() {
+        none("it is asked of kernels without runtime checks alone")
+    } else if options.max_share.is_some() {
+        // It compiles every kernel again, which the estimate of the short profile's share does not have.
+        none("a short profile leaves it out; `gpubench profile` asks the driver")
+    } else {
+        job.compiler.compiled(&gpu.adapter, dispatches, plan.needs_subgroups())
     };
     for time in &mut profile.kernels {
         let is_its = |dispatch: &Dispatch| dispatch.kernel.name == time.kernel && dispatch.layer == time.layer;

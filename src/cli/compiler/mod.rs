@@ -15,6 +15,7 @@ pub use worker::{VERB, compile_kernels};
 
 use crate::error::{Error, Result};
 use crate::gpu::{AdapterInfo, CompilerDevice};
+use crate::result::{Compiled, Measured};
 use protocol::Request;
 
 /// Whose compiler is asked.
@@ -42,6 +43,23 @@ impl Compiler {
             driver: adapter.driver.clone(),
             driver_info: adapter.driver_info.clone(),
         }))
+    }
+
+    /// Compiles `kernels`, those that are alike once; gives the answer, and what results say of each of `kernels`.
+    ///
+    /// # Errors
+    /// As [`Compiler::compile`].
+    pub fn compile_each(&self, kernels: &[KernelRequest]) -> Result<(Answer, Vec<Measured<Compiled>>)> {
+        let mut distinct: Vec<KernelRequest> = Vec::new();
+        for kernel in kernels {
+            if !distinct.contains(kernel) {
+                distinct.push(kernel.clone());
+            }
+        }
+        let answer = self.compile(distinct.clone(), false)?;
+        let place = |kernel: &KernelRequest| distinct.iter().position(|one| one == kernel);
+        let compiled = kernels.iter().map(|kernel| answer.compiled(place(kernel))).collect();
+        Ok((answer, compiled))
     }
 
     /// Compiles `kernels`, and asks for the driver's texts if `texts`.

@@ -14,18 +14,8 @@ pub struct AskDriver;
 impl KernelCompiler for AskDriver {
     fn compiled(&self, adapter: &AdapterInfo, dispatches: &[Dispatch], subgroups: bool) -> Vec<Measured<Compiled>> {
         let requests: Vec<KernelRequest> = dispatches.iter().map(|one| KernelRequest::of(one, subgroups)).collect();
-        let mut distinct: Vec<KernelRequest> = Vec::new();
-        for request in &requests {
-            if !distinct.contains(request) {
-                distinct.push(request.clone());
-            }
-        }
         let asked = Compiler::of(adapter)
-            .and_then(|compiler| compiler.compile(distinct.clone(), false).map_err(|error: Error| error.to_string()));
-        let of = |request: &KernelRequest| match &asked {
-            Ok(answer) => answer.compiled(distinct.iter().position(|one| one == request)),
-            Err(reason) => Measured::missing(reason.as_str()),
-        };
-        requests.iter().map(of).collect()
+            .and_then(|compiler| compiler.compile_each(&requests).map_err(|error: Error| error.to_string()));
+        asked.map_or_else(|reason| vec![Measured::missing(reason); requests.len()], |(_, compiled)| compiled)
     }
 }

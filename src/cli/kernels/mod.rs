@@ -4,21 +4,18 @@ mod plans;
 mod show;
 
 use super::compiler::{Answer, Compiler, KernelRequest, family_of};
-use super::flags::{AUTO, AdapterArgs, PLAN_VARIABLE, find_adapters, option_or_variable};
+use super::flags::{AUTO, AdapterArgs, PLAN_VARIABLE, option_or_variable};
 use super::nearest::nearest;
 use super::terminal;
 use crate::error::{Error, Result};
 use crate::kernels::{Choice, KERNELS, PLANS, all_choices, plan_named, shader_hash};
 use crate::model::Training;
 use crate::report;
-use crate::result::{KernelList, Measured};
+use crate::result::{COMPILED_NATURE, KernelList, Measured};
 use clap::{Args, value_parser};
 use plans::PlanKernel;
 use show::Language;
 use std::path::PathBuf;
-
-/// What the figures of a compiler are.
-const NATURE: &str = "static figures of the driver's compiler, not measured";
 
 const AFTER_HELP: &str = "\
 The figures of a compiler are static: they say what it made of a kernel, not how fast that is. Vulkan's drivers give
@@ -137,10 +134,10 @@ fn compiler(args: &KernelsArgs) -> Result<std::result::Result<Compiler, String>>
     if let Some(family) = request.value().and_then(|request| family_of(request)) {
         return Ok(Ok(Compiler::Radv(family.to_owned())));
     }
-    if request.value().is_none() && find_adapters(&args.adapter.backend().value)?.infos().is_empty() {
-        return Ok(Err("there is no adapter".to_owned()));
-    }
-    let adapters = args.adapter.find("kernels")?;
+    let adapters = match args.adapter.find("kernels") {
+        Err(Error::Adapter(_)) if request.value().is_none() => return Ok(Err("there is no adapter".to_owned())),
+        found => found?,
+    };
     Ok(Compiler::of(args.adapter.choose(&adapters)?))
 }
 
@@ -163,25 +160,25 @@ fn list(args: &KernelsArgs, plans: Vec<(Choice, Vec<PlanKernel>)>) -> Result<()>
         shader_hash: shader_hash(),
         compiler: Measured::missing("nothing was compiled"),
         null_device: false,
-        nature: NATURE.to_owned(),
+        nature: COMPILED_NATURE.to_owned(),
         plans: Vec::new(),
     };
-    let mut requests: Vec<KernelRequest> = Vec::new();
-    for kernel in plans.iter().flat_map(|(_, kernels)| kernels) {
-        if !requests.contains(&kernel.request) {
-            requests.push(kernel.request.clone());
-        }
-    }
+    let kernels = plans.iter().flat_map(|(_, kernels)| kernels);
+    let requests: Vec<KernelRequest> = kernels.map(|kernel| kernel.request.clone()).collect();
     list.null_device = args.adapter.request().value.value().is_some_and(|request| family_of(request).is_some());
-    let answer = match compiler(args)? {
-        Ok(compiler) => compiler.compile(requests.clone(), false)?,
-        Err(reason) => Answer { unavailable: Some(reason), ..Answer::default() },
+    let (answer, compiled) = match compiler(args)? {
+        Ok(compiler) => compiler.compile_each(&requests)?,
+        Err(reason) => {
+            let compiled = vec![Measured::missing(reason.as_str()); requests.len()];
+            (Answer { unavailable: Some(reason), ..Answer::default() }, compiled)
+        }
     };
     let reason = answer.unavailable.as_deref().unwrap_or("nothing was compiled");
     list.compiler = Measured::or_missing(answer.device.clone().filter(|_| answer.unavailable.is_none()), reason);
+    let mut compiled = compiled.into_iter();
     for (choice, mut kernels) in plans {
-        for kernel in &mut kernels {
-            kernel.row.compiled = answer.compiled(requests.iter().position(|request| *request == kernel.request));
+        for (kernel, compiled) in kernels.iter_mut().zip(&mut compiled) {
+            kernel.row.compiled = compiled;
         }
         list.plans.push(plans::listed(&choice, kernels));
     }

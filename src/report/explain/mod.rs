@@ -17,7 +17,7 @@ use std::sync::LazyLock;
 /// Names this similar to an unknown one are offered in its place.
 ///
 /// Source: the threshold of clap for misspelt options, which uses the same measure.
-const SIMILAR: f64 = 0.7;
+pub const LEAST_SIMILARITY: f64 = 0.7;
 /// At most so many names are offered.
 const MOST_OFFERED: usize = 5;
 
@@ -109,7 +109,7 @@ pub fn nearest_figures(name: &str) -> Vec<&'static str> {
         names(figure).map(of_name).fold(0.0, f64::max)
     };
     let mut similar: Vec<(f64, &'static str)> = all().map(|figure| (similarity(figure), figure.name)).collect();
-    similar.retain(|(similarity, _)| *similarity >= SIMILAR);
+    similar.retain(|(similarity, _)| *similarity >= LEAST_SIMILARITY);
     similar.sort_by(|a, b| b.0.total_cmp(&a.0));
     similar.into_iter().take(MOST_OFFERED).map(|(_, name)| name).collect()
 }

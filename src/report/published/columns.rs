@@ -188,7 +188,7 @@ pub(super) const COLUMNS: [Column; 16] = [
         key: "gpu_busy_pct",
         heading: "GPU\n%",
         published: |row, _| Cell::Number(row.gpu_busy_pct.clone()),
-        ours: |group, _| match group.on_cpu() && !group.is_software() {
+        ours: |group, _| match group.is_of_cpu_target() {
             true => Cell::Number(Measured::missing(ON_THE_CPU)),
             false => median(group, |result| result.summary.gpu_busy().clone()),
         },

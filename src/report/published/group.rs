@@ -1,6 +1,6 @@
 //! Rows of this program: groups of results of the same device, plan and build.
 
-use super::history::on_cpu;
+use super::history::{is_cpu_target, on_cpu};
 use crate::data::Identity;
 use crate::escape;
 use crate::model::Training;
@@ -214,9 +214,9 @@ impl<'a> Group<'a> {
         on_cpu(&self.first().environment.adapter)
     }
 
-    /// Whether it is an adapter whose driver computes on the CPU.
-    pub fn is_software(&self) -> bool {
-        self.first().environment.adapter.software
+    /// Whether it was trained by the CPU target.
+    pub fn is_of_cpu_target(&self) -> bool {
+        is_cpu_target(&self.first().environment.adapter)
     }
 
     /// The device or devices; with the machine if they compute on the CPU.

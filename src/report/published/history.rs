@@ -48,8 +48,13 @@ impl PublishedTable {
 }
 
 /// Whether an adapter computes on the CPU.
-pub(in crate::report) fn on_cpu(adapter: &Adapter) -> bool {
+pub(super) fn on_cpu(adapter: &Adapter) -> bool {
     adapter.software || adapter.kind == AdapterKind::Cpu
+}
+
+/// Whether it is the CPU target, which computes without a driver.
+pub(in crate::report) fn is_cpu_target(adapter: &Adapter) -> bool {
+    on_cpu(adapter) && !adapter.software
 }
 
 /// One published row: a single run. Values that the source leaves blank are missing.
