@@ -11,6 +11,7 @@
 //! | [`model`] | the CNN as data: layers, shapes, parameter layout |
 //! | [`stats`] | median, deviation, confidence interval, fitted lines |
 //! | [`verdict`] | whether one sample of times is faster than another, slower, the same, or neither can be said |
+//! | [`turns`] | the same of two sides that were timed in turns, looked at while rounds are added |
 //! | [`data`] | images and labels: IDX files and synthetic digits |
 //! | [`weights`] | safetensors files in PyTorch's layout |
 //! | [`mod@reference`] | one plain f64 function for each kernel: the oracle |
@@ -50,6 +51,7 @@ pub mod stats;
 #[cfg(not(target_arch = "wasm32"))]
 pub mod telemetry;
 pub mod trainer;
+pub mod turns;
 pub mod verdict;
 #[cfg(target_arch = "wasm32")]
 pub mod web;

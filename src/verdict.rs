@@ -13,6 +13,8 @@ use crate::stats;
 
 /// Fewest samples on each side with a verdict.
 pub const MIN_SAMPLES: usize = stats::MIN_SAMPLES_FOR_INTERVAL;
+/// Fewest rounds of trainings in turns with a verdict.
+pub const MIN_ROUNDS: usize = 8;
 /// The probability at which a difference by chance is accepted as one, over all figures of a comparison.
 pub const ALPHA: f64 = 1.0 - stats::CONFIDENCE;
 /// Ratios this close to 1 are the same time, unless another margin is asked for.
@@ -220,6 +222,8 @@ pub enum Sampled {
     Trainings,
     /// Each run gives one.
     Runs,
+    /// Each round of trainings in turns gives one of both sides.
+    Rounds,
 }
 
 impl Sampled {
@@ -228,6 +232,22 @@ impl Sampled {
         match self {
             Sampled::Trainings => format!("measure both with --repeat {count}"),
             Sampled::Runs => format!("compare folders of {count} runs each"),
+            Sampled::Rounds => {
+                "give more rounds time with --max-time, or make them shorter with --epochs or --steps".to_owned()
+            }
+        }
+    }
+
+    /// What the p value is corrected for the number of.
+    fn corrected_over(self) -> &'static str {
+        if self == Sampled::Rounds { "looks" } else { "figures" }
+    }
+
+    /// The fewest samples with a verdict, and how many are advised.
+    fn fewest(self) -> (usize, u32) {
+        match self {
+            Sampled::Trainings | Sampled::Runs => (MIN_SAMPLES, 7),
+            Sampled::Rounds => (MIN_ROUNDS, 16),
         }
     }
 }
@@ -238,8 +258,9 @@ pub fn judge(estimate: &Estimate, p: f64, margin: f64, sampled: Sampled) -> (Ver
     let pct = (1e8 * margin).round() / 1e6;
     let Some(test) = &estimate.test else {
         let [first, second] = estimate.samples;
-        let counts = format!("it takes {MIN_SAMPLES} samples of each, and there are {first} and {second}");
-        return (Verdict::Unclear, format!("{counts}: {}", sampled.remedy(7)));
+        let (fewest, advised) = sampled.fewest();
+        let counts = format!("it takes {fewest} samples of each, and there are {first} and {second}");
+        return (Verdict::Unclear, format!("{counts}: {}", sampled.remedy(advised)));
     };
     let within = test.low >= 1.0 / (1.0 + margin) && test.high <= 1.0 + margin;
     let beyond = if test.low > 1.0 { Some(Verdict::Slower) } else { (test.high < 1.0).then_some(Verdict::Faster) };
@@ -247,7 +268,13 @@ pub fn judge(estimate: &Estimate, p: f64, margin: f64, sampled: Sampled) -> (Ver
         _ if within => (Verdict::Same, format!("the whole interval lies within the margin of {pct} %")),
         Some(verdict) if p < ALPHA => {
             let side = if verdict == Verdict::Slower { "above" } else { "below" };
-            (verdict, format!("the whole interval lies {side} 1, and p is below {ALPHA:.2} over all figures"))
+            (
+                verdict,
+                format!(
+                    "the whole interval lies {side} 1, and p is below {ALPHA:.2} over all {}",
+                    sampled.corrected_over()
+                ),
+            )
         }
         Some(_) => {
             let chance = "the interval lies beyond 1, but among so many figures one may by chance";

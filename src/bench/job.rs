@@ -118,6 +118,7 @@ pub fn initial_result(setup: Setup<'_>) -> RunResult {
         sweep: result::no_sweep(),
         tuning: result::no_tuning(),
         parallel: result::not_parallel(),
+        turns: result::not_in_turns(),
         repeating: result::not_reached(),
         soak: result::no_soak(),
     }

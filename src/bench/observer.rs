@@ -45,6 +45,10 @@ pub trait Observer {
     }
     /// The snapshot that the observer wanted.
     fn snapshot(&mut self, _snapshot: &Snapshot<'_>) {}
+    /// Blocks until the next training may begin; gives whether one shall. By default it shall, at once.
+    fn next_training(&mut self) -> bool {
+        true
+    }
     /// Whether the run should stop after the current steps.
     fn stop_requested(&self) -> bool;
     /// Stores the result so far.

@@ -205,7 +205,11 @@ async fn train_repeats(
     let mut engine = opened.engine();
     warm_up(job, &mut engine, &initial, result, observer).await?;
     let mut start = None;
+    let mut last = None;
     for repeat in 0.. {
+        if !observer.next_training() {
+            return last.filter(|_| !observer.stop_requested()).ok_or(Error::Interrupted);
+        }
         observer.phase("train");
         let idle_s = job.probe.begin();
         if repeat == 0 {
@@ -238,6 +242,7 @@ async fn train_repeats(
         if observer.stop_requested() {
             break;
         }
+        last = Some(trained);
     }
     Err(Error::Interrupted)
 }

@@ -114,7 +114,7 @@ impl<'a> DeviceRun<'a> {
 }
 
 /// Clears the figures of the whole process, which include the other devices.
-fn clear_shared_figures(result: &mut RunResult) {
+pub fn clear_shared_figures(result: &mut RunResult) {
     let reason = "shared by the devices of --adapter all: run this one alone";
     result.phases.cold_total_s = Measured::missing(reason);
     result.summary.peak_host_memory_bytes = Measured::missing(reason);

@@ -1,6 +1,7 @@
 //! `gpubench compare`: results side by side, with verdicts, and a gate for continuous integration.
 
 use super::gate::{self, Gate};
+use super::output::{expect_writable, replace};
 use super::result_files::{self, results_in};
 use super::{baselines, input, terminal};
 use crate::error::{Error, Result};
@@ -36,6 +37,9 @@ pub struct CompareArgs {
     /// Compare results that did different work, or that are INVALID or PARTIAL, and mark them
     #[arg(long)]
     pub force: bool,
+    /// Write the comparison with all trainings as a page that needs nothing else
+    #[arg(long, value_name = "FILE")]
+    pub html: Option<PathBuf>,
     /// Output format
     #[arg(long, value_name = "FORMAT", value_enum, default_value = "text")]
     pub format: Format,
@@ -53,6 +57,8 @@ pub enum Format {
     Json,
     /// Markdown tables.
     Markdown,
+    /// What benchmark-action/github-action-benchmark reads (customSmallerIsBetter): the second result's times.
+    GithubActionBenchmark,
 }
 
 /// What was named in one place.
@@ -74,6 +80,7 @@ type Runs<'a> = Vec<&'a RunResult>;
 pub fn compare(args: &CompareArgs) -> Result<()> {
     let margin = args.margin.unwrap_or(crate::verdict::DEFAULT_MARGIN);
     validate(args, margin)?;
+    args.html.as_deref().map_or(Ok(()), expect_writable)?;
     let mut unread = 0;
     let base = args.baseline.as_deref().map(baselines::existing).transpose()?;
     let paths = base.iter().chain(&args.results);
@@ -85,8 +92,9 @@ pub fn compare(args: &CompareArgs) -> Result<()> {
         for other in others {
             comparisons.extend(between(first, other, margin, args.force)?);
         }
-        terminal::output(&shown(args, &comparisons)?)?;
-        pass(args, &comparisons)?;
+        write_html(args.html.as_deref(), &comparisons)?;
+        terminal::output(&shown(if args.json { Format::Json } else { args.format }, &comparisons)?)?;
+        pass(&args.fail_on, args.force, &comparisons)?;
     }
     if unread > 0 {
         return Err(Error::Data(format!("the comparison lacks {unread} of what was named")));
@@ -106,14 +114,7 @@ fn validate(args: &CompareArgs, margin: f64) -> Result<()> {
             "a comparison takes two results: name another file, or a kept one with --baseline NAME".to_owned(),
         ));
     }
-    let finer = args.fail_on.iter().filter_map(|gate| gate.least()).find(|least| *least < margin);
-    if let Some(least) = finer {
-        let [least, margin] = [least, margin].map(|share| (1e8 * share).round() / 1e6);
-        return Err(Error::Usage(format!(
-            "--fail-on {least}% is finer than the margin of {margin} % within which times are the same: add --margin {least}%"
-        )));
-    }
-    Ok(())
+    gate::expect_coarser(&args.fail_on, margin)
 }
 
 /// The results in a file or a folder. What a folder holds besides is named on stderr and counted in `unread`.
@@ -192,32 +193,48 @@ fn between<'a>(first: &'a Named, second: &'a Named, margin: f64, force: bool) ->
     Ok(comparisons)
 }
 
-fn shown(args: &CompareArgs, comparisons: &[ResultComparison<'_>]) -> Result<String> {
+/// Writes the page of the comparisons, if one is asked for, and says so.
+///
+/// # Errors
+/// [`Error::Output`] if it cannot be written.
+pub fn write_html(path: Option<&Path>, comparisons: &[ResultComparison<'_>]) -> Result<()> {
+    let Some(path) = path else { return Ok(()) };
+    replace(path, report::comparisons_html(comparisons).as_bytes())?;
+    terminal::message(&format!("page: {}", path.display()));
+    Ok(())
+}
+
+/// The comparisons as text.
+///
+/// # Errors
+/// As [`comparisons_json`].
+pub fn shown(format: Format, comparisons: &[ResultComparison<'_>]) -> Result<String> {
     let joined = |texts: Vec<String>| texts.join("\n\n");
-    Ok(match if args.json { Format::Json } else { args.format } {
+    Ok(match format {
         Format::Json => return comparisons_json(comparisons),
+        Format::GithubActionBenchmark => return report::action_benchmark_of(comparisons),
         Format::Markdown => joined(comparisons.iter().map(ResultComparison::markdown).collect()),
         Format::Text => joined(comparisons.iter().map(|comparison| comparison.text(terminal::width())).collect()),
     })
 }
 
-/// Whether the comparisons pass the gates.
+/// Whether the comparisons pass the gates; with `force` also of results whose figures must not be used.
 ///
 /// # Errors
 /// [`Error::Gate`] with the first of what they fail on, after each was named on stderr; [`Error::Data`] for a result
 /// whose figures must not be used.
-fn pass(args: &CompareArgs, comparisons: &[ResultComparison<'_>]) -> Result<()> {
-    if args.fail_on.is_empty() {
+pub fn pass(gates: &[Gate], force: bool, comparisons: &[ResultComparison<'_>]) -> Result<()> {
+    if gates.is_empty() {
         return Ok(());
     }
     let mut failures = Vec::new();
     for comparison in comparisons {
         let stamp = comparison.sides.iter().flatten().find_map(|run| run.status.stamp());
-        if let Some(stamp) = stamp.filter(|_| !args.force) {
+        if let Some(stamp) = stamp.filter(|_| !force) {
             return Err(Error::Data(format!("a result is {stamp}, and such times pass no gate: measure again")));
         }
         let device = comparison.sides[1].first().map_or_else(String::new, |run| run.environment.adapter.label());
-        let found = gate::failures(&args.fail_on, comparison);
+        let found = gate::failures(gates, comparison);
         failures.extend(found.into_iter().map(|failure| format!("{device}: {failure}")));
     }
     failures.iter().for_each(|failure| terminal::message(&format!("failed: {failure}")));

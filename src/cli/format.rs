@@ -21,6 +21,8 @@ pub enum Format {
     Markdown,
     /// The same table as comma-separated values.
     Csv,
+    /// What benchmark-action/github-action-benchmark reads (customSmallerIsBetter).
+    GithubActionBenchmark,
 }
 
 /// Options of the output.
@@ -72,6 +74,7 @@ impl FormatArgs {
             Format::Json => return terminal::output(&result.to_json()?),
             Format::Markdown => return terminal::output(&report::markdown(result)),
             Format::Csv => return terminal::output(&Tables::of_run(result).csv(&[TableView::of(result)])?),
+            Format::GithubActionBenchmark => return terminal::output(&report::action_benchmark(&[result])?),
             _ if self.quiet => report::headline(result, width),
             Format::Text => report::text(result, width),
             Format::Card => report::card(result, file.map(|file| file.display().to_string()).as_deref(), width),
@@ -92,6 +95,9 @@ impl FormatArgs {
             Format::Json => terminal::output(&RunResult::list_to_json(results)?),
             Format::Markdown => terminal::output(&Tables::of_runs(results).markdown(&views(results))),
             Format::Csv => terminal::output(&Tables::of_runs(results).csv(&views(results))?),
+            Format::GithubActionBenchmark => {
+                terminal::output(&report::action_benchmark(&results.iter().collect::<Vec<_>>())?)
+            }
             Format::Card if self.quiet => terminal::reports([headlines()].into_iter()),
             Format::Card => terminal::reports([devices()].into_iter()),
             Format::Text => terminal::reports([devices()].into_iter().chain(each())),

@@ -1,5 +1,6 @@
 //! Which verdicts end a comparison with a failure.
 
+use crate::error::{Error, Result};
 use crate::report::{ComparedFigure, ResultComparison};
 use crate::verdict::Verdict;
 
@@ -18,7 +19,7 @@ pub enum Gate {
 ///
 /// # Errors
 /// What to type.
-pub fn percentage(text: &str) -> Result<f64, String> {
+pub fn percentage(text: &str) -> std::result::Result<f64, String> {
     let number: Option<f64> = text.trim().trim_end_matches('%').trim_end().parse().ok();
     let fits = number.filter(|number| (0.0..=50.0).contains(number) && text.matches('%').count() <= 1);
     fits.map(|number| number / 100.0).ok_or_else(|| "give a percentage from 0 to 50, as in 2%".to_owned())
@@ -28,7 +29,7 @@ pub fn percentage(text: &str) -> Result<f64, String> {
 ///
 /// # Errors
 /// What to type.
-pub fn gate(text: &str) -> Result<Gate, String> {
+pub fn gate(text: &str) -> std::result::Result<Gate, String> {
     let (name, least) = match text.split_once(':') {
         Some((name, least)) => (name, Some(percentage(least).map_err(|says| format!("{says}: {name}:3%"))?)),
         None => (text, None),
@@ -56,6 +57,18 @@ impl Gate {
             Gate::Slower(_) | Gate::Unclear => comparison.steps.get(..1).unwrap_or_default(),
         }
     }
+}
+
+/// Whether all thresholds are at least the margin within which times are the same.
+///
+/// # Errors
+/// [`Error::Usage`] with what to type.
+pub fn expect_coarser(gates: &[Gate], margin: f64) -> Result<()> {
+    let Some(least) = gates.iter().filter_map(|gate| gate.least()).find(|least| *least < margin) else { return Ok(()) };
+    let [least, margin] = [least, margin].map(|share| (1e8 * share).round() / 1e6);
+    Err(Error::Usage(format!(
+        "--fail-on {least}% is finer than the margin of {margin} % within which times are the same: add --margin {least}%"
+    )))
 }
 
 /// What a comparison comes to that `gates` name, one sentence each.

@@ -1,5 +1,6 @@
 //! The terminal program: one file for each verb.
 
+mod ab;
 mod all;
 mod baselines;
 pub mod cache;
@@ -60,6 +61,7 @@ Examples:
   gpubench --adapter nvidia --repeat 7    one adapter, with the spread of seven trainings
   gpubench profile --html profile.html    where the time goes, as a page
   gpubench compare before.json after.json
+  gpubench ab --plan fused --plan layered which of two plans is faster, in turns
   gpubench doctor                         why no GPU is found
   gpubench explain                        what the figures mean
 
@@ -75,6 +77,7 @@ Exit codes:
   8    the device was lost, ran out of memory or refused a command
   9    the tables of a checked page are out of date
   10   a comparison came to what --fail-on names
+  11   a program that `gpubench ab` ran crashed, hung or gave no result
   129, 130, 143  interrupted by SIGHUP, Ctrl-C, SIGTERM; a partial result is kept
 
 Environment:
@@ -157,6 +160,11 @@ enum Verb {
     ///
     /// The exit code is 10 if a verdict is one that --fail-on names, and 3 if the results did different work.
     Compare(compare::CompareArgs),
+    /// Two plans, adapters, programs or environments timed in turns until it is clear which is faster
+    ///
+    /// The exit code is 10 if the verdict is one that --fail-on names, and 11 if a program of --binary crashed, hung or
+    /// gave no result.
+    Ab(ab::AbArgs),
     /// Many results among the published ones, in the tables of the published comparison
     ///
     /// A result file that cannot be read is reported, the others are shown, and the exit code is 3.
@@ -247,7 +255,8 @@ pub fn main() -> ExitCode {
 fn run_verb() -> Result<u8> {
     let cli = Cli::from_arg_matches(&command().get_matches()).unwrap_or_else(|error| error.exit());
     interrupt::listen(match &cli.verb {
-        None | Some(Verb::Run(_) | Verb::Profile(_) | Verb::Peaks(_) | Verb::Tune(_) | Verb::Sweep(_)) => {
+        None
+        | Some(Verb::Run(_) | Verb::Ab(_) | Verb::Profile(_) | Verb::Peaks(_) | Verb::Tune(_) | Verb::Sweep(_)) => {
             interrupt::PATIENCE
         }
         Some(_) => Duration::ZERO,
@@ -257,6 +266,7 @@ fn run_verb() -> Result<u8> {
         Some(Verb::Run(args)) => run::run(args),
         Some(Verb::Profile(args)) => run::profile(args),
         Some(Verb::Compare(args)) => compare::compare(args).map(|()| 0),
+        Some(Verb::Ab(args)) => ab::ab(args),
         Some(Verb::Serve(args)) => serve::serve(args).map(|()| 0),
         Some(Verb::Peaks(args)) => peaks::peaks(args).map(|()| 0),
         Some(Verb::Report(args)) => report::report(args).map(|()| 0),

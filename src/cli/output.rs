@@ -120,6 +120,17 @@ pub fn temporary_beside(path: &Path) -> Result<NamedTempFile> {
     builder.tempfile_in(folder).map_err(|error| cannot_write(path, &error))
 }
 
+/// Whether a file can be put at `path`, before any work is done for it.
+///
+/// # Errors
+/// [`Error::Output`] if `path` is a folder or its folder cannot be written.
+pub fn expect_writable(path: &Path) -> Result<()> {
+    if path.is_dir() {
+        return Err(Error::Output(format!("{} cannot be written (it is a folder); name a file in it", path.display())));
+    }
+    temporary_beside(path).map(drop)
+}
+
 fn cannot_write(path: &Path, error: &std::io::Error) -> Error {
     Error::Output(format!("{} cannot be written ({error}); free space there or choose another place", path.display()))
 }

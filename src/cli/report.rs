@@ -1,7 +1,7 @@
 //! `gpubench report`: a stored result, shown again.
 
 use super::format::{Format, FormatArgs};
-use super::output::{replace, temporary_beside};
+use super::output::{expect_writable, replace};
 use super::result_files::results_in;
 use super::terminal;
 use crate::error::{Error, Result};
@@ -52,6 +52,9 @@ pub fn report(args: &ReportArgs) -> Result<()> {
             list => RunResult::list_to_json(list)?,
         });
     }
+    if format.format() == Format::GithubActionBenchmark {
+        return format.show_all(&results);
+    }
     for (index, result) in results.iter().enumerate() {
         if index > 0 {
             terminal::output("\n")?;
@@ -59,17 +62,6 @@ pub fn report(args: &ReportArgs) -> Result<()> {
         format.show(result, None)?;
     }
     Ok(())
-}
-
-/// Whether a file can be put at `path`, before any work is done for it.
-///
-/// # Errors
-/// [`Error::Output`] if `path` is a folder or its folder cannot be written.
-pub fn expect_writable(path: &Path) -> Result<()> {
-    if path.is_dir() {
-        return Err(Error::Output(format!("{} cannot be written (it is a folder); name a file in it", path.display())));
-    }
-    temporary_beside(path).map(drop)
 }
 
 /// Writes the page of `result` to `path`, all at once, and says so.

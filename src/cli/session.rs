@@ -1,8 +1,8 @@
 //! The frame of every run: reads and checks files before measuring, writes files after it.
 
 use super::compiler::AskDriver;
-use super::output::{ResultFile, replace};
-use super::report::{expect_writable, write_html};
+use super::output::{ResultFile, expect_writable, replace};
+use super::report::write_html;
 use super::run_args::RunArgs;
 use super::subject::Subject;
 use super::{dataset, input, interrupt, terminal};

@@ -72,7 +72,11 @@ fn target_ci(text: &str) -> std::result::Result<f64, String> {
     number(text, [0.01, 50.0], "percent")
 }
 
-fn max_time(text: &str) -> std::result::Result<f64, String> {
+/// Parses seconds of a limit.
+///
+/// # Errors
+/// The range.
+pub fn max_time(text: &str) -> std::result::Result<f64, String> {
     number(text, [0.1, 604_800.0], "seconds")
 }
 

@@ -5,7 +5,8 @@ use super::output::{replace, results_folder};
 use super::result_files::{self, Collected};
 use super::terminal;
 use crate::error::{Error, Result};
-use crate::report::{TableView, Tables};
+use crate::report::{self, TableView, Tables};
+use crate::result::Status;
 use clap::Args;
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -39,6 +40,8 @@ pub enum Format {
     Markdown,
     /// CSV with every column, unrounded.
     Csv,
+    /// What benchmark-action/github-action-benchmark reads (customSmallerIsBetter), of all results.
+    GithubActionBenchmark,
 }
 
 /// The tables that `--frame` chooses.
@@ -65,7 +68,7 @@ pub fn table(args: &TableArgs) -> Result<()> {
         report_left_out(&tables);
     }
     if pages.is_empty() {
-        print(args, &tables)?;
+        print(args, &tables, &collected)?;
     }
     match collected.problems.len() {
         0 => {}
@@ -115,12 +118,16 @@ fn report_left_out(tables: &Tables<'_>) {
     }
 }
 
-fn print(args: &TableArgs, tables: &Tables<'_>) -> Result<()> {
+fn print(args: &TableArgs, tables: &Tables<'_>, collected: &Collected) -> Result<()> {
     let parts = &args.frame.0;
     terminal::output(&match args.format {
         Format::Text => tables.text(parts, terminal::width()),
         Format::Markdown => tables.markdown(parts),
         Format::Csv => tables.csv(parts)?,
+        Format::GithubActionBenchmark => {
+            let results = collected.stored.iter().map(|stored| &stored.result);
+            report::action_benchmark(&results.filter(|result| result.status == Status::Complete).collect::<Vec<_>>())?
+        }
     })
 }
 

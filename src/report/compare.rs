@@ -2,8 +2,9 @@
 //! against the next.
 
 use super::differences::{Difference, Role, differences};
-use crate::result::{Interval, KernelTime, Measured, Phases, Profile, RunResult};
+use crate::result::{Interval, KernelTime, Measured, Phases, Profile, RunResult, Turns};
 use crate::stats;
+use crate::turns;
 use crate::verdict::{self, Estimate, Sampled, Verdict};
 
 /// The most samples of a figure on each side; more are taken together in blocks.
@@ -33,6 +34,8 @@ pub struct ComparedFigure {
     pub first_us: Measured<f64>,
     /// Of the second.
     pub second_us: Measured<f64>,
+    /// The samples of the first and of the second, in microseconds.
+    pub samples: [Vec<f64>; 2],
     /// Why the two cannot be divided, if so.
     pub obstacle: Option<String>,
     /// What else than the devices may explain their ratio, if anything.
@@ -73,7 +76,12 @@ pub struct ResultComparison<'a> {
     pub margin: f64,
 }
 
-impl ResultComparison<'_> {
+impl<'a> ResultComparison<'a> {
+    /// The turns that both sides took, if one `gpubench ab` made them: of the first side, and of the second.
+    pub fn turns(&self) -> Option<[&'a Turns; 2]> {
+        turns_of(&self.sides)
+    }
+
     /// What the two did differently, if they did different work.
     pub fn other_work(&self) -> Option<String> {
         different(&self.differences, &[Role::Step, Role::Work])
@@ -81,9 +89,9 @@ impl ResultComparison<'_> {
 }
 
 /// A figure of one side: its value and the samples that a verdict rests on, in microseconds.
-struct Timed {
+pub(super) struct Timed {
     value: Measured<f64>,
-    samples: Vec<f64>,
+    pub(super) samples: Vec<f64>,
 }
 
 impl Timed {
@@ -117,6 +125,13 @@ impl Timed {
     }
 }
 
+/// The turns of two sides that took them with each other.
+fn turns_of<'a>(sides: &[Vec<&'a RunResult>; 2]) -> Option<[&'a Turns; 2]> {
+    let [[first], [second]] = sides.each_ref().map(Vec::as_slice) else { return None };
+    let [first, second] = [first.turns.value()?, second.turns.value()?];
+    (first.pair == second.pair && first.side != second.side).then_some([first, second])
+}
+
 /// A figure before its verdict, which depends on how many there are.
 struct Open {
     figure: ComparedFigure,
@@ -143,15 +158,23 @@ pub fn compare_runs<'a>(first: Vec<&'a RunResult>, second: Vec<&'a RunResult>, m
         _ => Vec::new(),
     };
     let sides = [first, second];
+    let in_turns = turns_of(&sides).is_some();
     let obstacle = different(&differences, &[Role::Step]);
     let remark = different(&differences, &[Role::Work]);
     let open = |name: &str, sampled: Sampled, remark: Option<&String>, of: &dyn Fn(&RunResult) -> Timed| {
-        let [first, second] = [&sides[0], &sides[1]].map(|runs| Timed::of(runs, of));
-        let estimate = verdict::estimate(&first.samples, &second.samples);
+        // In turns, training n of one belongs to training n of the other.
+        let (sampled, estimate): (_, fn(&[f64], &[f64]) -> _) = match sampled {
+            Sampled::Trainings if in_turns => (Sampled::Rounds, turns::estimate),
+            _ => (sampled, verdict::estimate),
+        };
+        let timed = |runs: &Vec<&RunResult>| if in_turns { of(runs[0]) } else { Timed::of(runs, of) };
+        let [first, second] = sides.each_ref().map(timed);
+        let estimate = estimate(&first.samples, &second.samples);
         let figure = ComparedFigure {
             name: name.to_owned(),
             first_us: first.value,
             second_us: second.value,
+            samples: [first.samples, second.samples],
             obstacle: obstacle.clone(),
             remark: remark.cloned(),
             judged: Measured::missing("it is not judged yet"),
@@ -170,7 +193,7 @@ pub fn compare_runs<'a>(first: Vec<&'a RunResult>, second: Vec<&'a RunResult>, m
         }),
     ];
     let kernel = |(kernel, layer): (&str, &str)| {
-        open(&format!("{kernel} {layer}"), Sampled::Runs, None, &|run| kernel_time(run, kernel, layer))
+        open(&kernel_name(kernel, layer), Sampled::Runs, None, &|run| kernel_time(run, kernel, layer))
     };
     let mut kernels: Vec<Open> = kernel_names(&sides).into_iter().map(kernel).collect();
     let both = |open: &Open| open.figure.first_us.value().and(open.figure.second_us.value()).is_some();
@@ -184,12 +207,20 @@ pub fn compare_runs<'a>(first: Vec<&'a RunResult>, second: Vec<&'a RunResult>, m
     ResultComparison { sides, steps, kernels, phases, intervals, differences, margin }
 }
 
-/// Gives each figure its verdict, with p values corrected for how many have one.
+/// Gives each figure its verdict, with p values corrected for how many have one. In turns they are corrected for the
+/// number of looks too, and the first figure, which decides when the turns end, is judged alone.
 fn judge<'a>(open: impl Iterator<Item = &'a mut Open>, margin: f64) {
     let mut open: Vec<&mut Open> = open.collect();
-    let p = |open: &Open| Some(open.estimate?.test?.p).filter(|_| open.figure.obstacle.is_none());
-    let values: Vec<f64> = open.iter().filter_map(|open| p(open)).collect();
-    let mut corrected = verdict::holm(&values).into_iter();
+    let p = |open: &Open| {
+        let estimate = open.estimate.filter(|estimate| estimate.test.is_some() && open.figure.obstacle.is_none())?;
+        let in_turns = open.sampled == Sampled::Rounds;
+        if in_turns { Some(turns::corrected(&estimate)) } else { estimate.test.map(|test| test.p) }
+    };
+    let alone = usize::from(open.first().is_some_and(|first| first.sampled == Sampled::Rounds && p(first).is_some()));
+    let mut values: Vec<f64> = open.iter().filter_map(|open| p(open)).collect();
+    let others = values.split_off(alone);
+    values.extend(verdict::holm(&others));
+    let mut corrected = values.into_iter();
     for open in &mut open {
         let p_corrected = p(open).and_then(|_| corrected.next()).unwrap_or(1.0);
         let estimate = Measured::or_missing(open.estimate, "a time of 0 has no ratio");
@@ -233,7 +264,12 @@ fn kernel_names<'a>(sides: &[Vec<&'a RunResult>; 2]) -> Vec<(&'a str, &'a str)> 
     names
 }
 
-fn kernel_time(run: &RunResult, kernel: &str, layer: &str) -> Timed {
+/// What a kernel of a layer is called.
+pub(super) fn kernel_name(kernel: &str, layer: &str) -> String {
+    format!("{kernel} {layer}")
+}
+
+pub(super) fn kernel_time(run: &RunResult, kernel: &str, layer: &str) -> Timed {
     let kernels = run.profile.value().map(|profile| profile.kernels.as_slice()).unwrap_or_default();
     match kernels.iter().find(|time| time.kernel == kernel && time.layer == layer) {
         None => Timed::once(Measured::missing("this kernel is not in that result's profile")),

@@ -5,6 +5,7 @@ use super::differences::Role;
 use crate::error::{Error, Result};
 use crate::escape;
 use crate::result::{Measured, RunResult};
+use crate::turns::LOOKS;
 use crate::verdict;
 use serde_json::{Value, json};
 
@@ -37,6 +38,7 @@ fn comparison(comparison: &ResultComparison<'_>) -> Value {
         "margin": comparison.margin,
         "first": side(first),
         "second": side(second),
+        "turns": turns(comparison),
         "different_work": comparison.other_work(),
         "differences": comparison.differences.iter().map(|difference| json!({
             "name": difference.name,
@@ -45,6 +47,21 @@ fn comparison(comparison: &ResultComparison<'_>) -> Value {
             "second": difference.second,
         })).collect::<Vec<_>>(),
         "figures": figures.collect::<Vec<_>>(),
+    })
+}
+
+/// The turns that both sides took.
+fn turns(comparison: &ResultComparison<'_>) -> Value {
+    let Some([first, second]) = comparison.turns() else {
+        return json!({ "missing": "the results took no turns with each other" });
+    };
+    json!({
+        "option": first.option,
+        "first": first.value,
+        "second": second.value,
+        "order": first.order,
+        "ended": first.ended,
+        "looks": LOOKS,
     })
 }
 

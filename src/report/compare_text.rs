@@ -6,7 +6,8 @@ use super::layout::{Facts, facts, joined, notes, shortened};
 use super::numbers::{Notes, fixed, or_reason, ratio, three_digits};
 use super::summary;
 use crate::escape;
-use crate::result::{Interval, Measured, RunResult};
+use crate::result::{Interval, Measured, RunResult, Turns, TurnsEnd};
+use crate::turns::LOOKS;
 use std::fmt::Write;
 
 /// Cells of a row: name, both times, ratio, its interval, verdict.
@@ -60,7 +61,7 @@ impl ResultComparison<'_> {
     }
 
     /// What is compared, the verdict on the timed step, and what differs.
-    fn about(&self) -> Facts {
+    pub(super) fn about(&self) -> Facts {
         let [first, second] = &self.sides;
         let [first_interval, second_interval] = &self.intervals;
         let mut about: Facts = vec![
@@ -76,6 +77,9 @@ impl ResultComparison<'_> {
             about.push(("kernels", format!(
                 "medians of blocks of successive steps, {pct} % intervals; of these processes alone: the next may differ"
             )));
+        }
+        if let Some([first, second]) = self.turns() {
+            about.push(("turns", turns(first, second)));
         }
         about.extend(self.differences.iter().map(|difference| match difference.role {
             Role::Step | Role::Work => ("DIFFERENT WORK", difference.words()),
@@ -108,6 +112,23 @@ fn trainings(runs: &[&RunResult], interval: &Measured<Interval>) -> String {
     format!("step, timed: median of {trainings}, {interval}")
 }
 
+/// How two sides took turns, and how that ended.
+fn turns(first: &Turns, second: &Turns) -> String {
+    let rounds = first.order.len() / 2;
+    let looks: Vec<String> = LOOKS.iter().filter(|look| **look <= rounds).map(usize::to_string).collect();
+    let looked = if looks.is_empty() { String::new() } else { format!(", looked at after {}", looks.join(", ")) };
+    let ended = match first.ended {
+        TurnsEnd::Verdict => "ended with the verdict",
+        TurnsEnd::MaxTime => "ended as --max-time was over",
+        TurnsEnd::MostRounds => "no more rounds are ever made",
+        TurnsEnd::Unfinished => "not at their end",
+    };
+    format!(
+        "{rounds} rounds of {} {} and {}, in an order drawn by lot{looked}; {ended}",
+        first.option, first.value, second.value
+    )
+}
+
 /// "slower: 1.050 times as long, ..." for a figure.
 fn verdict(figure: &ComparedFigure) -> String {
     or_reason(&figure.judged, |judged| {
@@ -127,10 +148,14 @@ fn probability(p: f64) -> String {
     if p < 0.001 { format!("{p:.0e}") } else { format!("{p:.2}").replace("0.00", "below 0.01") }
 }
 
+/// A ratio with three decimals, or three digits from 10 on.
+pub(super) fn ratio_text(value: f64) -> String {
+    if value < 9.9995 { fixed(value, 3) } else { ratio(value) }
+}
+
 /// The row of a figure, whose times are divided by `us`.
 fn cells(figure: &ComparedFigure, us: f64, notes: &mut Notes) -> Cells {
     let time = |value: f64| three_digits(value / us);
-    let decimals = |value: f64| if value < 9.9995 { fixed(value, 3) } else { ratio(value) };
     let estimate = figure.judged.value().map(|judged| judged.estimate);
     let times = estimate.map_or_else(|| figure.ratio(), |estimate| estimate.ratio.into());
     let remark = figure.remark.as_ref().filter(|_| times.value().is_some());
@@ -140,8 +165,8 @@ fn cells(figure: &ComparedFigure, us: f64, notes: &mut Notes) -> Cells {
         figure.name.clone(),
         notes.or_mark(&figure.first_us, time),
         notes.or_mark(&figure.second_us, time),
-        notes.or_mark(&times, decimals) + &mark,
-        interval.map_or_else(String::new, |test| format!("{}–{}", decimals(test.low), decimals(test.high))),
+        notes.or_mark(&times, ratio_text) + &mark,
+        interval.map_or_else(String::new, |test| format!("{}–{}", ratio_text(test.low), ratio_text(test.high))),
         figure
             .judged
             .value()

@@ -4,6 +4,7 @@
 //! among the published rows.
 
 mod account;
+mod action;
 mod answer;
 mod card;
 mod compare;
@@ -28,6 +29,7 @@ mod trace;
 mod tuning;
 mod work;
 
+pub use action::{action_benchmark, action_benchmark_of};
 pub use card::{LINES as CARD_LINES, card, headline};
 pub use compare::{ComparedFigure, Judged, ResultComparison, compare, compare_runs};
 pub use compare_json::comparisons_json;
@@ -37,7 +39,7 @@ pub use differences::{Difference, Role, differences};
 pub use explain::{
     Figure, FigureGroup, LEAST_SIMILARITY, figure, figure_groups, figure_text, figures_text, nearest_figures,
 };
-pub use html::{STYLE as HTML_STYLE, fragment as html_fragment, html};
+pub use html::{STYLE as HTML_STYLE, comparisons as comparisons_html, fragment as html_fragment, html};
 pub use kernels::text as kernels_text;
 pub use peaks::text as peaks_text;
 pub use published::{Excluded, Group, LoadedResult, PublishedRow, PublishedTable, TableView, Tables};

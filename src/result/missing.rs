@@ -22,6 +22,7 @@ reasons! {
     no_sweep: "not asked for; `gpubench sweep` makes one";
     no_tuning: "the plan was named, or is the one shipped for this adapter";
     not_in_this_run: "this run had no such phase";
+    not_in_turns: "it took no turns with another; `gpubench ab` makes results that do";
     not_parallel: "one device trained";
     not_profiled: "not asked for; `gpubench profile` or --profile takes one";
     not_reached: "the run has not come this far";

@@ -27,6 +27,7 @@ mod sweep;
 mod timeline;
 mod training;
 mod tuning;
+mod turns;
 
 pub use crate::gpu::CommandCounts;
 pub use account::{Account, HostTimes, MAX_DISAGREEMENT_PCT, NEAR_ROOF_PCT, TrainingBound, Verdict};
@@ -52,3 +53,4 @@ pub use sweep::{Sweep, SweepFit, SweepPoint, SweepVariable};
 pub use timeline::{Event, Timeline, Track};
 pub use training::{Epoch, Repeat, Sample};
 pub use tuning::{Candidate, TUNING_SCHEMA, TUNING_SCHEMA_VERSION, Tuning};
+pub use turns::{Turns, TurnsEnd};

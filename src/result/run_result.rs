@@ -5,7 +5,9 @@ use super::check::Check;
 use super::environment::Environment;
 use super::json;
 use super::measured::Measured;
-use super::missing::{no_account, no_peaks, no_soak, no_sweep, no_tuning, not_parallel, not_profiled, not_recorded};
+use super::missing::{
+    no_account, no_peaks, no_soak, no_sweep, no_tuning, not_in_turns, not_parallel, not_profiled, not_recorded,
+};
 use super::parallel::Parallel;
 use super::peaks::Peaks;
 use super::phases::Phases;
@@ -16,6 +18,7 @@ use super::summary::Summary;
 use super::sweep::Sweep;
 use super::training::Repeat;
 use super::tuning::Tuning;
+use super::turns::Turns;
 use crate::data::Identity;
 use crate::error::{Error, Result};
 use crate::escape;
@@ -88,6 +91,9 @@ pub struct RunResult {
     /// How several devices shared the training; may be left out.
     #[serde(default = "not_parallel")]
     pub parallel: Measured<Parallel>,
+    /// How the trainings took turns with those of another result; may be left out.
+    #[serde(default = "not_in_turns")]
+    pub turns: Measured<Turns>,
 }
 
 /// How a run ended.

@@ -3,6 +3,7 @@
 
 #![allow(clippy::unwrap_used, reason = "what cannot be had fails the test")]
 
+mod ab;
 mod architecture;
 mod card;
 mod cli;
@@ -38,6 +39,7 @@ mod sweep;
 mod synthetic;
 mod table;
 mod trace;
+mod turns;
 mod verdict;
 mod weights;
 mod work;

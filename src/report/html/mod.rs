@@ -4,6 +4,7 @@
 //! table of its figures.
 
 mod account;
+mod comparison;
 mod curves;
 mod hero;
 mod kernels;
@@ -15,6 +16,8 @@ mod roofs;
 mod run;
 mod spread;
 mod table;
+
+pub use comparison::comparisons;
 
 use super::answer::Answer;
 use crate::escape;
@@ -52,6 +55,22 @@ pub fn html(result: &RunResult) -> String {
         stamps => format!("{}: gpubench: {adapter}", stamps.join(", ")),
     };
     let sections = sections(result);
+    let body = html! {
+        (first(result))
+        nav aria-label="Contents" {
+            ul { @for section in &sections { li { a href={ "#" (section.id) } { (section.title) } } } }
+        }
+        (body(result, &sections))
+        p class="printed note" {
+            "The page itself also has tables: load, phases, measured peaks, published figures."
+        }
+    };
+    let footer = format!("gpubench {}, {}", result.environment.tool.version, result.started_utc);
+    page(&title, head(result), body, &footer)
+}
+
+/// A page that needs nothing else, of its parts.
+fn page(title: &str, header: Markup, body: Markup, footer: &str) -> String {
     let page = html! {
         html lang="en" {
             head {
@@ -61,18 +80,9 @@ pub fn html(result: &RunResult) -> String {
             }
             body {
                 div class="report" {
-                    header { (head(result)) }
-                    main {
-                        (first(result))
-                        nav aria-label="Contents" {
-                            ul { @for section in &sections { li { a href={ "#" (section.id) } { (section.title) } } } }
-                        }
-                        (body(result, &sections))
-                        p class="printed note" {
-                            "The page itself also has tables: load, phases, measured peaks, published figures."
-                        }
-                    }
-                    footer { p { "gpubench " (result.environment.tool.version) ", " (result.started_utc) } }
+                    header { (header) }
+                    main { (body) }
+                    footer { p { (footer) } }
                 }
             }
         }

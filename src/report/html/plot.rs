@@ -116,6 +116,11 @@ impl Range {
         (low > 0.0 && high.is_finite() && low < high).then_some(Self { low, high, logarithmic: true })
     }
 
+    /// The logarithmic range from `low` to `high`, ratios below and above 1; `None` unless they are.
+    pub(super) fn between_ratios(low: f64, high: f64) -> Option<Self> {
+        (low > 0.0 && low < 1.0 && high > 1.0 && high.is_finite()).then_some(Self { low, high, logarithmic: true })
+    }
+
     pub(super) const fn low(&self) -> f64 {
         self.low
     }

@@ -78,7 +78,7 @@ fn trainings(times: &[f64], interval: &Measured<Interval>) -> Option<Markup> {
 }
 
 /// Dots on a line, those that would hide each other above and below it.
-fn dots(x: &Axis, times: &[f64], middle: f64) -> Markup {
+pub(super) fn dots(x: &Axis, times: &[f64], middle: f64) -> Markup {
     const RADIUS: f64 = 5.0;
     let mut placed: Vec<(f64, f64)> = Vec::new();
     for at in times.iter().filter_map(|time| x.at(*time)) {

@@ -32,6 +32,7 @@ const ROOMS: &[Room] = &rooms! {
     "model" ["layer" "training" "parameter" "cnn" "mod"] "the CNN as data: shapes, parameter layout, counts"
     "stats" [] "median, deviation, confidence interval, fitted lines"
     "verdict" [] "whether one sample of times is faster than another, slower, the same, or neither can be said"
+    "turns" [] "whether two sides that were timed in turns differ, looked at while rounds are added"
     "data" ["dataset" "format" "glyphs" "gzip" "idx" "synthetic" "sets" "mod"] "IDX files and synthetic digits"
     "weights" [] "safetensors files in PyTorch's layout"
     "reference" [
@@ -47,12 +48,12 @@ const ROOMS: &[Room] = &rooms! {
     "trainer" ["config" "metrics" "mod"] "the state of a training on the device, and the encoding of its steps"
     "result" [
         "json" "peak_kind" "setting" "subject" "timeline" "measured" "compiled" "kernel_list" "check" "environment"
-        "load" "missing" "parallel" "peaks" "stopping" "sweep" "tuning" "profile" "account" "phases" "settings" "training" "summary"
+        "load" "missing" "parallel" "peaks" "stopping" "sweep" "tuning" "profile" "account" "phases" "settings" "training" "summary" "turns"
         "run_result" "mod"
     ] "the versioned schema of results"
     "report" [
         "numbers" "layout" "explain" "work" "account" "differences" "devices" "load" "parallel" "peaks" "kernels"
-        "profile" "published" "sweep" "tuning" "summary" "answer" "card" "compare" "compare_json" "compare_text" "trace" "html" "text" "mod"
+        "profile" "published" "sweep" "tuning" "summary" "answer" "card" "compare" "compare_json" "compare_text" "action" "trace" "html" "text" "mod"
     ] "results as text, tables, HTML, traces"
     "check" ["tolerance" "mod"] "the comparison with the reference before any timing"
     "peaks" [
@@ -73,7 +74,7 @@ const ROOMS: &[Room] = &rooms! {
         "input" "markdown_regions" "nearest" "site" "stopping" "system" "terminal" "doctor" "explain" "format" "manual" "interrupt"
         "compiler" "locate"
         "no_gpu" "output" "dataset" "flags" "kernels" "progress" "result_files" "serve" "cache" "baselines" "gate" "compare" "data" "report" "table" "pipeline_cache" "peaks" "run_args" "tune"
-        "subject" "cpu" "data_parallel" "session" "all" "list" "sweep" "target" "run" "mod"
+        "subject" "cpu" "data_parallel" "session" "all" "list" "sweep" "target" "run" "ab" "mod"
     ] "the terminal program: one file for each verb, with its arguments"
     "web" [
         "classify" "compare" "events" "host" "link" "observer" "request" "shown" "run" "mod"

@@ -1,5 +1,6 @@
 //! The page of a result: well-formed, escaped, without a number that is none, and with everything in it.
 
+mod comparison;
 mod drawings;
 mod first_screen;
 
@@ -42,8 +43,16 @@ fn has_class(node: &Node<'_, '_>, class: &str) -> bool {
     node.attribute("class").is_some_and(|classes| classes.split_whitespace().any(|one| one == class))
 }
 
-/// Proves of a page what holds for all of them, and gives its text without that of its style.
+/// Proves of the page of a result what holds for all of them, and gives its text without that of its style.
 fn walk(page: &str) -> String {
+    let titles = titles(&parsed(page));
+    let known: Vec<&str> = TITLES.into_iter().filter(|title| titles.iter().any(|shown| shown == title)).collect();
+    assert_eq!(titles, known, "each section once, in order");
+    words_of(page)
+}
+
+/// Proves of any page what holds for all of them, and gives its text without that of its style.
+fn words_of(page: &str) -> String {
     let document = parsed(page);
     let mut ids = Vec::new();
     let mut words = String::new();
@@ -81,9 +90,6 @@ fn walk(page: &str) -> String {
             }
         }
     }
-    let titles = titles(&document);
-    let known: Vec<&str> = TITLES.into_iter().filter(|title| titles.iter().any(|shown| shown == title)).collect();
-    assert_eq!(titles, known, "each section once, in order");
     let count = ids.len();
     ids.sort();
     ids.dedup();
