@@ -28,6 +28,7 @@ pub mod output;
 pub mod peaks;
 pub mod pipeline_cache;
 mod progress;
+mod publish;
 mod report;
 pub mod result_files;
 mod run;
@@ -169,6 +170,10 @@ enum Verb {
     ///
     /// A result file that cannot be read is reported, the others are shown, and the exit code is 3.
     Table(table::TableArgs),
+    /// A static site of many results: leaderboard, devices, comparisons, downloads
+    ///
+    /// A result file that cannot be read is reported, the others are shown, and the exit code is 3.
+    Site(publish::SiteArgs),
     /// What the figures and columns of reports mean: what they are, how they are measured, what is good
     Explain(explain::ExplainArgs),
     /// Serve the browser's page on localhost
@@ -273,6 +278,7 @@ fn run_verb() -> Result<u8> {
         Some(Verb::Tune(args)) => tune::tune(args).map(|()| 0),
         Some(Verb::Sweep(args)) => sweep::sweep(args),
         Some(Verb::Table(args)) => table::table(args).map(|()| 0),
+        Some(Verb::Site(args)) => publish::site(args).map(|()| 0),
         Some(Verb::Explain(args)) => explain::explain(args).map(|()| 0),
         Some(Verb::Kernels(args)) => kernels::kernels(args).map(|()| 0),
         Some(Verb::List(args)) => list::list(args).map(|()| 0),

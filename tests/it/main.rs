@@ -34,6 +34,7 @@ mod reference;
 mod report;
 mod scarce;
 mod shaders;
+mod site;
 mod snapshots;
 mod sweep;
 mod synthetic;

@@ -86,7 +86,7 @@ fn differs(verdict: Verdict) -> bool {
 #[test]
 fn equal_sides_differ_in_at_most_5_percent_of_pairs_however_noisy_the_machine_and_however_many_looks() {
     for (index, noise) in NOISES.into_iter().enumerate() {
-        // Without a margin nothing ends the looks but a difference. All five of them on the shared machine, four elsewhere.
+        // Without a margin nothing ends the looks but a difference: five on the shared machine, four elsewhere.
         let most = if index == 1 { 128 } else { 64 };
         let wrong = count(200, noise, (1.0, 0.0, most), differs);
         assert!(wrong <= 10, "{wrong} of 200 on machine {index}");

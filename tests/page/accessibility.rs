@@ -13,7 +13,7 @@ pub fn axe() -> PathBuf {
 }
 
 /// Expects axe-core to find nothing on the page as it is now, in light and in dark.
-fn expect_no_violation(visit: &Visit, what: &str) {
+pub fn expect_no_violation(visit: &Visit, what: &str) {
     for scheme in ["light", "dark"] {
         visit.emulate_scheme(scheme);
         let found = visit.run(

@@ -74,7 +74,7 @@ const ROOMS: &[Room] = &rooms! {
         "input" "markdown_regions" "nearest" "site" "stopping" "system" "terminal" "doctor" "explain" "format" "manual" "interrupt"
         "compiler" "locate"
         "no_gpu" "output" "dataset" "flags" "kernels" "progress" "result_files" "serve" "cache" "baselines" "gate" "compare" "data" "report" "table" "pipeline_cache" "peaks" "run_args" "tune"
-        "subject" "cpu" "data_parallel" "session" "all" "list" "sweep" "target" "run" "ab" "mod"
+        "subject" "cpu" "data_parallel" "session" "all" "list" "sweep" "target" "run" "ab" "publish" "mod"
     ] "the terminal program: one file for each verb, with its arguments"
     "web" [
         "classify" "compare" "events" "host" "link" "observer" "request" "shown" "run" "mod"
