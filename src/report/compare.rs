@@ -163,13 +163,13 @@ pub fn compare_runs<'a>(first: Vec<&'a RunResult>, second: Vec<&'a RunResult>, m
     let remark = different(&differences, &[Role::Work]);
     let open = |name: &str, sampled: Sampled, remark: Option<&String>, of: &dyn Fn(&RunResult) -> Timed| {
         // In turns, training n of one belongs to training n of the other.
-        let (sampled, estimate): (_, fn(&[f64], &[f64]) -> _) = match sampled {
-            Sampled::Trainings if in_turns => (Sampled::Rounds, turns::estimate),
-            _ => (sampled, verdict::estimate),
-        };
+        let sampled = if in_turns && sampled == Sampled::Trainings { Sampled::Rounds } else { sampled };
         let timed = |runs: &Vec<&RunResult>| if in_turns { of(runs[0]) } else { Timed::of(runs, of) };
         let [first, second] = sides.each_ref().map(timed);
-        let estimate = estimate(&first.samples, &second.samples);
+        let estimate = match sampled {
+            Sampled::Rounds => turns::estimate(&first.samples, &second.samples),
+            Sampled::Trainings | Sampled::Runs => verdict::estimate(&first.samples, &second.samples),
+        };
         let figure = ComparedFigure {
             name: name.to_owned(),
             first_us: first.value,

@@ -30,8 +30,7 @@ pub fn run(
     limits: &Limits,
     started: Instant,
 ) -> Result<([Option<Trained>; 2], Rounds, Result<()>)> {
-    let targets = sides.sides.each_ref().map(|side| found(side));
-    let [first, second] = targets;
+    let [first, second] = sides.sides.each_ref().map(found);
     let found = [first?, second?];
     let session = Session::read(&sides.sides[0].args, started)?;
     let mut subjects = Vec::new();
