@@ -21,7 +21,7 @@ fn result(index: usize) -> RunResult {
     result.environment.adapter.name = name;
     result.started_utc = format!("2026-01-{:02}T10:00:{:02}Z", 1 + index % 28, index % 60);
     result.summary.train_s = (1.0 + index as f64 / 100.0).into();
-    if index % 3 == 0 {
+    if index.is_multiple_of(3) {
         result.environment.os = Measured::Value("Mozilla/5.0 (X11) Chrome/130.0 Safari/537.36".to_owned());
     }
     result
