@@ -42,8 +42,10 @@ mod table;
 mod target;
 mod terminal;
 mod tune;
+mod verify;
 
 use crate::error::{Error, Result};
+use crate::result;
 use clap::{Arg, Command, CommandFactory, FromArgMatches, Parser, Subcommand};
 use run_args::RunArgs;
 use std::path::PathBuf;
@@ -75,6 +77,7 @@ Exit codes:
   8    the device was lost, ran out of memory or refused a command
   9    the tables of a checked page are out of date
   10   a comparison came to what --fail-on names
+  13   a verified result was changed, or contradicts itself
   129, 130, 143  interrupted by SIGHUP, Ctrl-C, SIGTERM; a partial result is kept
 
 Environment:
@@ -161,6 +164,12 @@ enum Verb {
     ///
     /// A result file that cannot be read is reported, the others are shown, and the exit code is 3.
     Table(table::TableArgs),
+    /// Whether result files are as they were written, and their figures follow from each other
+    ///
+    /// The exit code is 13 if something is wrong with a result, and 3 if a file cannot be read.
+    Verify(verify::VerifyArgs),
+    /// Print the JSON Schema of result files
+    Schema,
     /// What the figures and columns of reports mean: what they are, how they are measured, what is good
     Explain(explain::ExplainArgs),
     /// Serve the browser's page on localhost
@@ -263,6 +272,8 @@ fn run_verb() -> Result<u8> {
         Some(Verb::Tune(args)) => tune::tune(args).map(|()| 0),
         Some(Verb::Sweep(args)) => sweep::sweep(args),
         Some(Verb::Table(args)) => table::table(args).map(|()| 0),
+        Some(Verb::Verify(args)) => verify::verify(args).map(|()| 0),
+        Some(Verb::Schema) => result::result_schema().and_then(|schema| terminal::output(&schema)).map(|()| 0),
         Some(Verb::Explain(args)) => explain::explain(args).map(|()| 0),
         Some(Verb::Kernels(args)) => kernels::kernels(args).map(|()| 0),
         Some(Verb::List(args)) => list::list(args).map(|()| 0),

@@ -1,6 +1,6 @@
 //! `gpubench report`: a stored result, shown again.
 
-use super::format::{Format, FormatArgs};
+use super::format::{Format, FormatArgs, json_lines};
 use super::output::{replace, temporary_beside};
 use super::result_files::results_in;
 use super::terminal;
@@ -51,6 +51,9 @@ pub fn report(args: &ReportArgs) -> Result<()> {
             [result] => result.to_json()?,
             list => RunResult::list_to_json(list)?,
         });
+    }
+    if format.format() == Format::Jsonl {
+        return terminal::output(&json_lines(&results)?);
     }
     for (index, result) in results.iter().enumerate() {
         if index > 0 {

@@ -39,5 +39,6 @@ mod synthetic;
 mod table;
 mod trace;
 mod verdict;
+mod verify;
 mod weights;
 mod work;
