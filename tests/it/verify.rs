@@ -125,7 +125,7 @@ fn a_changed_file_ends_with_an_exit_code_of_its_own_and_says_what_is_wrong() {
     let sealed = RunResult::from_json(&text).unwrap().to_json().unwrap();
     let write = |name: &str, text: &str| fs::write(folder.path().join(name), text).unwrap();
     write("good.json", &sealed);
-    write("changed.json", &sealed.replacen("\"warnings\": [", "\"warnings\": [\"\\u001b[31m\", ", 1));
+    write("changed.json", &sealed.replacen("\"started_utc\": \"20", "\"started_utc\": \"19", 1));
     write("old.json", &text);
     let (stdout, _) = outcome(folder.path(), &["verify", "good.json", "old.json"], 0);
     assert!(stdout.contains("good.json: as it was written") && stdout.contains("old.json: its figures"), "{stdout}");
