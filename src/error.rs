@@ -32,6 +32,9 @@ pub enum Error {
     /// A program that was run for a comparison crashed, hung or gave no result (exit code 11).
     #[error("{0}")]
     Program(String),
+    /// A result file was changed, or its figures contradict each other (exit code 12).
+    #[error("{0}")]
+    Verify(String),
     /// The user interrupted the run; the partial result is kept (exit code 130).
     #[error("interrupted; the partial result was kept")]
     Interrupted,
@@ -53,6 +56,7 @@ impl Error {
             Error::Differs(_) => 9,
             Error::Gate(_) => 10,
             Error::Program(_) => 11,
+            Error::Verify(_) => 12,
             Error::Interrupted => 130,
         }
     }

@@ -20,6 +20,7 @@ pub mod target;
 mod train;
 pub mod training_target;
 mod validate;
+mod verify;
 
 pub use describe::{adapter as describe_adapter, tool as describe_tool};
 pub use job::{Finished, Job, Setup, initial_result, training_config};
@@ -32,3 +33,4 @@ pub use search::{SWEEP_NOT_REACHED, Sizes, SweepJob, shipped_plan, sweep, tune, 
 pub use stopping::{QUICK_RUN_S, QUICK_TRAIN_S, quick_deadline};
 pub use target::{AdapterTarget, DataParallelTarget, Device, OpenedDataParallel, OpenedDevice, Split};
 pub use validate::{ACCEPTED_TEST_ERROR_PCT, difference_in_images, differences_from_standard, validate};
+pub use verify::{Finding, verify};

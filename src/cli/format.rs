@@ -17,6 +17,8 @@ pub enum Format {
     Text,
     /// The result file.
     Json,
+    /// The result file on one line; of several results one line each.
+    Jsonl,
     /// The table among the published rows, for a page or an issue.
     Markdown,
     /// The same table as comma-separated values.
@@ -72,6 +74,7 @@ impl FormatArgs {
         let width = terminal::width();
         let text = match self.format() {
             Format::Json => return terminal::output(&result.to_json()?),
+            Format::Jsonl => return terminal::output(&result.to_json_line()?),
             Format::Markdown => return terminal::output(&report::markdown(result)),
             Format::Csv => return terminal::output(&Tables::of_run(result).csv(&[TableView::of(result)])?),
             Format::GithubActionBenchmark => return terminal::output(&report::action_benchmark(&[result])?),
@@ -93,6 +96,7 @@ impl FormatArgs {
         let each = || results.iter().map(|result| report::text(result, width));
         match self.format() {
             Format::Json => terminal::output(&RunResult::list_to_json(results)?),
+            Format::Jsonl => terminal::output(&json_lines(results)?),
             Format::Markdown => terminal::output(&Tables::of_runs(results).markdown(&views(results))),
             Format::Csv => terminal::output(&Tables::of_runs(results).csv(&views(results))?),
             Format::GithubActionBenchmark => {
@@ -103,6 +107,14 @@ impl FormatArgs {
             Format::Text => terminal::reports([devices()].into_iter().chain(each())),
         }
     }
+}
+
+/// Results as one line of JSON each.
+///
+/// # Errors
+/// As [`RunResult::to_json`].
+pub fn json_lines(results: &[RunResult]) -> Result<String> {
+    results.iter().map(RunResult::to_json_line).collect()
 }
 
 /// The published tables that show `results`, each once.

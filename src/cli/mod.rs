@@ -44,8 +44,10 @@ mod table;
 mod target;
 mod terminal;
 mod tune;
+mod verify;
 
 use crate::error::{Error, Result};
+use crate::result;
 use clap::{Arg, Command, CommandFactory, FromArgMatches, Parser, Subcommand};
 use run_args::RunArgs;
 use std::path::PathBuf;
@@ -79,6 +81,7 @@ Exit codes:
   9    the tables of a checked page are out of date
   10   a comparison came to what --fail-on names
   11   a program that `gpubench ab` ran crashed, hung or gave no result
+  12   a verified result was changed, or contradicts itself
   129, 130, 143  interrupted by SIGHUP, Ctrl-C, SIGTERM; a partial result is kept
 
 Environment:
@@ -174,6 +177,12 @@ enum Verb {
     ///
     /// A result file that cannot be read is reported, the others are shown, and the exit code is 3.
     Site(publish::SiteArgs),
+    /// Whether result files are as they were written, and their figures follow from each other
+    ///
+    /// The exit code is 12 if something is wrong with a result, and 3 if a file cannot be read.
+    Verify(verify::VerifyArgs),
+    /// Print the JSON Schema of result files
+    Schema,
     /// What the figures and columns of reports mean: what they are, how they are measured, what is good
     Explain(explain::ExplainArgs),
     /// Serve the browser's page on localhost
@@ -279,6 +288,8 @@ fn run_verb() -> Result<u8> {
         Some(Verb::Sweep(args)) => sweep::sweep(args),
         Some(Verb::Table(args)) => table::table(args).map(|()| 0),
         Some(Verb::Site(args)) => publish::site(args).map(|()| 0),
+        Some(Verb::Verify(args)) => verify::verify(args).map(|()| 0),
+        Some(Verb::Schema) => result::result_schema().and_then(|schema| terminal::output(&schema)).map(|()| 0),
         Some(Verb::Explain(args)) => explain::explain(args).map(|()| 0),
         Some(Verb::Kernels(args)) => kernels::kernels(args).map(|()| 0),
         Some(Verb::List(args)) => list::list(args).map(|()| 0),

@@ -1,6 +1,6 @@
 //! `gpubench report`: a stored result, shown again.
 
-use super::format::{Format, FormatArgs};
+use super::format::{Format, FormatArgs, json_lines};
 use super::output::{expect_writable, replace};
 use super::result_files::results_in;
 use super::terminal;
@@ -54,6 +54,9 @@ pub fn report(args: &ReportArgs) -> Result<()> {
     }
     if format.format() == Format::GithubActionBenchmark {
         return format.show_all(&results);
+    }
+    if format.format() == Format::Jsonl {
+        return terminal::output(&json_lines(&results)?);
     }
     for (index, result) in results.iter().enumerate() {
         if index > 0 {

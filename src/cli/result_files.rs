@@ -1,16 +1,19 @@
 //! Many result files at once: one that cannot be read hides none of the others.
 
-use super::input;
+use super::{input, terminal};
 use crate::data::format::Format;
 use crate::error::{Error, Result as Outcome};
 use crate::escape;
 use crate::report::LoadedResult;
-use crate::result::{RunResult, SCHEMA, SCHEMA_VERSION};
+use crate::result::{RunResult, SCHEMA, SCHEMA_VERSION, Seal, seal};
 use serde::de::{Deserializer, Error as _, SeqAccess, Visitor};
 use serde_json::Value;
 use serde_json::value::RawValue;
 use std::fs;
 use std::path::{Path, PathBuf};
+
+/// What is said of a result whose digest is not that of the rest.
+const CHANGED: &str = "it was changed after it was written; `gpubench verify` checks its figures";
 
 /// What was found in files and folders.
 #[derive(Debug, Default)]
@@ -116,6 +119,9 @@ impl Collected {
             self.note(shown, note);
             return;
         }
+        if seal(document) == Seal::Broken {
+            self.note(shown, format!(": {CHANGED}"));
+        }
         if result.schema_version < SCHEMA_VERSION {
             self.note(shown, format!(": {}", older(document, &result)));
         }
@@ -134,7 +140,11 @@ pub fn results_in(path: &Path) -> Outcome<Vec<RunResult>> {
     let found = documents(&text).map_err(wrong)?;
     let number = |index: usize| if found.len() == 1 { String::new() } else { format!("value {}: ", index + 1) };
     let read = |(index, document): (usize, &&str)| {
-        RunResult::from_json(document).map_err(|error| wrong(format!("{}{error}", number(index))))
+        let result = RunResult::from_json(document).map_err(|error| wrong(format!("{}{error}", number(index))))?;
+        if seal(document) == Seal::Broken {
+            terminal::message(&format!("note: {shown}: {}{CHANGED}", number(index)));
+        }
+        Ok(result)
     };
     found.iter().enumerate().map(read).collect()
 }

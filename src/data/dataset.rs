@@ -29,7 +29,7 @@ impl Split {
 }
 
 /// The identity of a data set.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, serde::Serialize, serde::Deserialize, schemars::JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum Identity {
     /// MNIST itself: all four files have its SHA-256.

@@ -1,9 +1,10 @@
 //! Dispatches, command lists and submissions: what is recorded before a device executes it.
 
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 /// The number of commands of each kind that were recorded or submitted.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct CommandCounts {
     /// Kernel launches.
     pub dispatches: u64,

@@ -4,6 +4,7 @@ use super::measured::Measured;
 use super::missing::no_device_time_factor;
 use super::peaks::Peaks;
 use super::profile::{KernelTime, Profile, mean_share_pct};
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 /// wall = kernels + gaps + encoding and submission + upload and readback + host + rest, in seconds of one timed
@@ -12,7 +13,7 @@ use serde::{Deserialize, Serialize};
 /// The timed training takes no timestamps. Its kernels and gaps are the profile's device times of a step, multiplied by
 /// its steps; everything else is measured by the host's clock in the timed training itself. Host work that overlaps
 /// with device work costs nothing and is counted in [`HostTimes`] only.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct Account {
     /// The wall time of the training.
     pub wall_s: f64,
@@ -34,7 +35,7 @@ pub struct Account {
     /// The factor on the profile's device times if the device is the host's own processor, whose speed depends on its
     /// other work: the time of a step in the training divided by its time in the profile, by the host's clock with
     /// commands in flight.
-    #[serde(default = "no_device_time_factor")]
+    #[serde(default = "no_device_time_factor::<f64>")]
     pub device_time_factor: Measured<f64>,
     /// All work of the host, whether it overlaps with device work or not.
     pub host: HostTimes,
@@ -43,7 +44,7 @@ pub struct Account {
 }
 
 /// The work of the host during a training, in seconds; the sum is the wall time.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct HostTimes {
     /// Creating buffers and bind groups.
     pub prepare_s: f64,
@@ -64,7 +65,7 @@ pub struct HostTimes {
 }
 
 /// What limits a training, and by how much.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct Verdict {
     /// The limit.
     pub bound: TrainingBound,
@@ -73,7 +74,7 @@ pub struct Verdict {
 }
 
 /// What limits a training.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum TrainingBound {
     /// Running kernels take most of the time, near the peak rate of arithmetic.

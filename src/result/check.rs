@@ -1,10 +1,11 @@
 //! The comparison of an adapter with the reference, as part of a result.
 
 use super::measured::Measured;
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 /// The comparison of every kernel, and of a few training steps, with the reference.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct Check {
     /// Whether all comparisons passed.
     pub outcome: Outcome,
@@ -17,7 +18,7 @@ pub struct Check {
 }
 
 /// Whether a check passed.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum Outcome {
     /// Every value lies within its tolerance.
@@ -27,7 +28,7 @@ pub enum Outcome {
 }
 
 /// One kernel's output against the reference.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct KernelCheck {
     /// Name of the kernel.
     pub kernel: String,
@@ -46,7 +47,7 @@ pub struct KernelCheck {
 }
 
 /// The loss of one training step on the adapter and in the reference.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct StepCheck {
     /// Training step, from 0.
     pub step: u32,

@@ -2,6 +2,7 @@
 
 use super::measured::Measured;
 use crate::gpu::Executable;
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 
@@ -22,7 +23,7 @@ const INSTRUCTIONS: &[&str] = &["Instructions", "Instruction Count"];
 pub const COMPILED_NATURE: &str = "static figures of the driver's compiler, not measured";
 
 /// A kernel as a driver compiled it: static figures, a compiler's and not measured.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct Compiled {
     /// Registers of an invocation.
     pub registers: Measured<u64>,

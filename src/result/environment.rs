@@ -1,11 +1,12 @@
 //! What a run ran on: the adapter, the machine around it and the program itself.
 
 use super::measured::Measured;
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 
 /// What a run ran on.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct Environment {
     /// The adapter that was used.
     pub adapter: Adapter,
@@ -18,7 +19,7 @@ pub struct Environment {
 }
 
 /// The kind of device behind an adapter.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum AdapterKind {
     /// A GPU with its own memory.
@@ -34,7 +35,7 @@ pub enum AdapterKind {
 }
 
 /// The granularity of an adapter's timestamps.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum TimestampGrade {
     /// No timestamps at all.
@@ -48,7 +49,7 @@ pub enum TimestampGrade {
 }
 
 /// An adapter: a device and its driver.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct Adapter {
     /// Name of the device as the driver reports it.
     pub name: String,
@@ -84,7 +85,7 @@ impl Adapter {
 }
 
 /// The host's processor and memory.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Cpu {
     /// Name of the processor.
     pub name: Measured<String>,
@@ -97,7 +98,7 @@ pub struct Cpu {
 }
 
 /// The program that wrote a result.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Tool {
     /// Its version.
     pub version: String,

@@ -1,10 +1,11 @@
 //! The load of the machine during a timed training: cores, GPU, memory, energy.
 
 use super::measured::Measured;
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 /// The load of one timed training over the seconds of its `train_s`; evaluation and writing results are not counted.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct Load {
     /// Seconds that the figures cover: the window.
     pub window_s: f64,
@@ -28,7 +29,7 @@ pub struct Load {
 
 /// The sensors of a device during a training. Drivers report means over intervals of about 0.2 to 1 s, so that the
 /// figures of a short training include some time before it.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct GpuLoad {
     /// The source: a library or a folder, and the driver's version if it is known.
     pub source: Measured<String>,
@@ -49,7 +50,7 @@ pub struct GpuLoad {
 }
 
 /// The lowest, the mean and the highest of a training's readings.
-#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct Spread {
     /// Lowest.
     pub lowest: f64,
@@ -60,7 +61,7 @@ pub struct Spread {
 }
 
 /// How a device throttled its clocks.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct Throttling {
     /// Share of the readings with throttling, in percent.
     pub share_pct: f64,
@@ -69,7 +70,7 @@ pub struct Throttling {
 }
 
 /// The energy of a training.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct Energy {
     /// What it is the energy of.
     pub of: String,
@@ -88,7 +89,7 @@ pub struct Energy {
 }
 
 /// The cost of the readings.
-#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct Sampling {
     /// The highest number of readings per second.
     pub most_per_s: f64,

@@ -1,9 +1,10 @@
 //! A value, or the reason why there is none.
 
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 /// A value that was measured, or the reason why it is missing; in JSON the value itself or `{"missing": "reason"}`.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(untagged, expecting = "expected a value of the right type or {\"missing\": \"reason\"}")]
 pub enum Measured<T> {
     /// No value.

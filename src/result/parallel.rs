@@ -1,10 +1,11 @@
 //! How a training was shared between several devices, and what that cost.
 
 use super::measured::Measured;
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 /// A training shared between several devices.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct Parallel {
     /// When the devices synchronise.
     pub sync: Synchronisation,
@@ -25,7 +26,7 @@ pub struct Parallel {
 }
 
 /// When devices that train together synchronise their parameters.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum Synchronisation {
     /// Gradients are averaged in every step: mathematically equal to training on one device.
@@ -36,7 +37,7 @@ pub enum Synchronisation {
 }
 
 /// One device of several.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct Member {
     /// Name for people.
     pub name: String,

@@ -1,5 +1,6 @@
 //! The kinds of peak figures: their units, plausible ranges and explanations.
 
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 /// The unit of a figure.
@@ -52,7 +53,7 @@ pub struct PeakFacts {
 macro_rules! peak_kinds {
     ($($(#[$doc:meta])* $kind:ident: $name:literal, $unit:ident, $highest:literal, $sentence:literal;)*) => {
         /// What a figure measures.
-        #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+        #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize, JsonSchema)]
         #[serde(rename_all = "snake_case")]
         pub enum PeakKind {
             $($(#[$doc])* $kind,)*

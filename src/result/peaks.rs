@@ -4,6 +4,7 @@ use super::measured::Measured;
 use super::peak_kind::{PeakFacts, PeakKind};
 use super::subject::Subject;
 use crate::error::{Error, Result};
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 /// The value of `schema` in a document of peaks.
@@ -20,7 +21,7 @@ struct Document<S, P> {
 }
 
 /// Measured peaks of one adapter under one driver.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct Peaks {
     /// What was measured, and by which program: figures of other subjects are not comparable.
     pub subject: Subject,
@@ -37,7 +38,7 @@ pub struct Peaks {
 }
 
 /// One figure.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct Peak {
     /// What it measures.
     pub kind: PeakKind,

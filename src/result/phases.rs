@@ -2,10 +2,11 @@
 
 use super::measured::Measured;
 use super::missing::{not_in_this_run, not_reached, not_recorded};
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 /// Seconds spent in each part of a run. Warm and cold are never mixed: `train_s` is the first repeat's.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct Phases {
     /// Finding and choosing the adapter.
     pub adapter_s: Measured<f64>,
@@ -21,7 +22,7 @@ pub struct Phases {
     pub upload_s: Measured<f64>,
     /// Starting a training and running its first and last batches, before any clock: allocates the memory, and drivers
     /// compile what the check did not run in exactly this form.
-    #[serde(default = "not_recorded")]
+    #[serde(default = "not_recorded::<f64>")]
     pub warm_up_s: Measured<f64>,
     /// The first training step of the check, in which drivers may compile again.
     pub first_step_s: Measured<f64>,
@@ -33,13 +34,13 @@ pub struct Phases {
     /// and `idle_s` included. A run with a given plan takes the cold total minus these three.
     pub cold_total_s: Measured<f64>,
     /// Finding the fastest plan, or reading it from the cache.
-    #[serde(default = "not_recorded")]
+    #[serde(default = "not_recorded::<f64>")]
     pub tune_s: Measured<f64>,
     /// Measuring the adapter's peaks, or reading them from the cache.
-    #[serde(default = "not_recorded")]
+    #[serde(default = "not_recorded::<f64>")]
     pub peaks_s: Measured<f64>,
     /// Measuring the idle power, before the first training.
-    #[serde(default = "not_recorded")]
+    #[serde(default = "not_recorded::<f64>")]
     pub idle_s: Measured<f64>,
 }
 

@@ -4,10 +4,11 @@ use super::compiled::Compiled;
 use super::measured::Measured;
 use super::missing::not_recorded;
 use crate::gpu::CommandCounts;
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 /// Device time for each kernel, from a separate run with a timestamp before and after every dispatch.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct Profile {
     /// How the times were measured.
     pub method: Method,
@@ -27,10 +28,10 @@ pub struct Profile {
     /// Median time from the first timestamp of a step to its last, in nanoseconds; missing without timestamps.
     pub span_ns: Measured<f64>,
     /// Median device time of a step with timestamps only before and after the whole step, in nanoseconds.
-    #[serde(default = "not_recorded")]
+    #[serde(default = "not_recorded::<f64>")]
     pub undisturbed_step_ns: Measured<f64>,
     /// The commands of all profiled steps.
-    #[serde(default = "not_recorded")]
+    #[serde(default = "not_recorded::<CommandCounts>")]
     pub commands: Measured<CommandCounts>,
     /// Contradictions in these figures, one sentence each: a rate above the measured peak, kernels above the wall time.
     #[serde(default)]
@@ -60,7 +61,7 @@ fn finest() -> Measured<String> {
 }
 
 /// How kernel times were measured.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum Method {
     /// Timestamps around each dispatch inside its pass.
@@ -88,7 +89,7 @@ impl Method {
 }
 
 /// Which of the three lower bounds of a kernel's time is the highest.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum Bound {
     /// Its arithmetic at the measured peak rate.
@@ -111,7 +112,7 @@ impl Bound {
 }
 
 /// The time of one kernel on one layer.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct KernelTime {
     /// Name of the kernel.
     pub kernel: String,
@@ -133,16 +134,16 @@ pub struct KernelTime {
     /// 10^9 bytes per second at the median, by the model's count.
     pub gbyte_per_s: Measured<f64>,
     /// Share of the measured multiply-add rate, in percent.
-    #[serde(default = "not_recorded")]
+    #[serde(default = "not_recorded::<f64>")]
     pub peak_flop_pct: Measured<f64>,
     /// Share of the measured bandwidth for a working set of one call's bytes, in percent.
-    #[serde(default = "not_recorded")]
+    #[serde(default = "not_recorded::<f64>")]
     pub peak_bandwidth_pct: Measured<f64>,
     /// Its highest lower bound.
-    #[serde(default = "not_recorded")]
+    #[serde(default = "not_recorded::<Bound>")]
     pub bound: Measured<Bound>,
     /// What the driver's compiler says of it: static figures, not measured.
-    #[serde(default = "not_recorded")]
+    #[serde(default = "not_recorded::<Compiled>")]
     pub compiled: Measured<Compiled>,
     /// Number of samples that were dropped because they were 0 or negative.
     pub dropped: u32,

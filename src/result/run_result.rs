@@ -2,6 +2,7 @@
 
 use super::account::Account;
 use super::check::Check;
+use super::digest;
 use super::environment::Environment;
 use super::json;
 use super::measured::Measured;
@@ -22,6 +23,7 @@ use super::turns::Turns;
 use crate::data::Identity;
 use crate::error::{Error, Result};
 use crate::escape;
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 
@@ -31,7 +33,7 @@ pub const SCHEMA: &str = "gpubench.result";
 pub const SCHEMA_VERSION: u32 = 2;
 
 /// Everything known about one run.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct RunResult {
     /// Always [`SCHEMA`].
     pub schema: String,
@@ -68,28 +70,28 @@ pub struct RunResult {
     /// The figures of the table, computed from the repeats.
     pub summary: Summary,
     /// Device time for each kernel; may be left out.
-    #[serde(default = "not_profiled")]
+    #[serde(default = "not_profiled::<Profile>")]
     pub profile: Measured<Profile>,
     /// The measured peaks of the adapter; may be left out.
-    #[serde(default = "no_peaks")]
+    #[serde(default = "no_peaks::<Peaks>")]
     pub peaks: Measured<Peaks>,
     /// Where the time of the last timed training went; may be left out.
-    #[serde(default = "no_account")]
+    #[serde(default = "no_account::<Account>")]
     pub account: Measured<Account>,
     /// Step time against size, in the result of a sweep; may be left out.
-    #[serde(default = "no_sweep")]
+    #[serde(default = "no_sweep::<Sweep>")]
     pub sweep: Measured<Sweep>,
     /// The measured search that chose the plan; may be left out.
-    #[serde(default = "no_tuning")]
+    #[serde(default = "no_tuning::<Tuning>")]
     pub tuning: Measured<Tuning>,
     /// How the repetition of the training ended; may be left out.
-    #[serde(default = "not_recorded")]
+    #[serde(default = "not_recorded::<Repeating>")]
     pub repeating: Measured<Repeating>,
     /// The result of a soak, one long training; may be left out.
-    #[serde(default = "no_soak")]
+    #[serde(default = "no_soak::<Soak>")]
     pub soak: Measured<Soak>,
     /// How several devices shared the training; may be left out.
-    #[serde(default = "not_parallel")]
+    #[serde(default = "not_parallel::<Parallel>")]
     pub parallel: Measured<Parallel>,
     /// How the trainings took turns with those of another result; may be left out.
     #[serde(default = "not_in_turns")]
@@ -97,7 +99,7 @@ pub struct RunResult {
 }
 
 /// How a run ended.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum Status {
     /// Everything that was requested was measured, and the error rate is in range.
@@ -123,7 +125,7 @@ impl Status {
 }
 
 /// The kernels that perform one training step.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct Plan {
     /// Name of the plan, `layered` or `fused`.
     pub name: String,
@@ -134,7 +136,7 @@ pub struct Plan {
 }
 
 /// One kernel of a plan for one layer, and its cost in one step of a whole batch.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct PlanKernel {
     /// Name of the kernel.
     pub kernel: String,
@@ -151,7 +153,7 @@ pub struct PlanKernel {
 }
 
 /// The data a run trained on.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct Data {
     /// Which data set it is.
     pub identity: Identity,
@@ -166,7 +168,7 @@ pub struct Data {
 }
 
 /// The size of the network.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct ModelSize {
     /// Number of parameters.
     pub parameters: u64,
@@ -177,12 +179,24 @@ pub struct ModelSize {
 }
 
 impl RunResult {
-    /// The JSON document, indented, ending in a line break. A number that is not finite is written as missing.
+    /// The JSON document with its digest, indented, ending in a line break. A number that is not finite is written as
+    /// missing.
     ///
     /// # Errors
     /// [`Error::Output`] if a value cannot be written as JSON, which no result made by this program contains.
     pub fn to_json(&self) -> Result<String> {
-        json::to_string(self).map_err(|error| Error::Output(format!("the result cannot be written as JSON: {error}")))
+        let document = json::to_string(self);
+        document
+            .map(|document| digest::sealed(&document))
+            .map_err(|error| Error::Output(format!("the result cannot be written as JSON: {error}")))
+    }
+
+    /// The same document on one line that ends in a line break; its digest holds of it too.
+    ///
+    /// # Errors
+    /// As [`RunResult::to_json`].
+    pub fn to_json_line(&self) -> Result<String> {
+        Ok(digest::tokens(&self.to_json()?) + "\n")
     }
 
     /// Several results as one JSON array, as [`RunResult::to_json`] writes each.

@@ -1,9 +1,10 @@
 //! A setting and the origin of its value.
 
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 /// Where the value of a setting came from.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum Origin {
     /// The default.
@@ -17,7 +18,7 @@ pub enum Origin {
 }
 
 /// A setting and where its value came from.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Setting<T> {
     /// The value.
     pub value: T,

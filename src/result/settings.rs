@@ -3,10 +3,11 @@
 use super::measured::Measured;
 use super::setting::Setting;
 use super::stopping::StoppingRule;
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 /// The settings of a run.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct Settings {
     /// The adapter requested: an index, a part of a name or a PCI bus id; missing if any is accepted.
     pub adapter: Setting<Measured<String>>,

@@ -2,10 +2,11 @@
 
 use super::measured::Measured;
 use super::setting::Setting;
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 /// When to stop repeating the training.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct StoppingRule {
     /// Seconds of pause between two trainings.
     pub cooldown_s: Setting<f64>,
@@ -25,7 +26,7 @@ impl Default for StoppingRule {
 }
 
 /// How the repetition ended.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct Repeating {
     /// Number of finished trainings.
     pub trainings: u32,
@@ -38,7 +39,7 @@ pub struct Repeating {
 }
 
 /// Why the repetition stopped.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum RepeatingEnd {
     /// The requested number of trainings was made.
@@ -54,7 +55,7 @@ pub enum RepeatingEnd {
 }
 
 /// The result of a soak: the epochs of one long training.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct Soak {
     /// Number of finished whole epochs.
     pub epochs: u32,

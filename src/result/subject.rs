@@ -1,9 +1,10 @@
 //! The identity of what was measured, which cached measurements are valid for.
 
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 /// The adapter, driver and program that a measurement belongs to.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Subject {
     /// Name of the adapter.
     pub adapter: String,

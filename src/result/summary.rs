@@ -5,10 +5,11 @@ use super::measured::Measured;
 use super::missing::{no_gpu_busy, not_reached, not_recorded};
 use super::training::Repeat;
 use crate::stats;
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 /// The figures of the table; missing until they are measured.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct Summary {
     /// Median time of the repeats' training.
     pub train_s: Measured<f64>,
@@ -29,24 +30,24 @@ pub struct Summary {
     pub gpu_busy_pct: Measured<f64>,
     /// Share of the training time in which the GPU was busy as its driver reports it, in percent: the median of the
     /// repeats.
-    #[serde(default = "not_recorded")]
+    #[serde(default = "not_recorded::<f64>")]
     pub driver_gpu_busy_pct: Measured<f64>,
     /// Mean number of CPU cores in use by this process: the median of the repeats.
     pub cpus_used: Measured<f64>,
     /// Load of the machine's busiest CPU core, in percent: the median of the repeats.
     pub busiest_cpu_pct: Measured<f64>,
     /// Energy of 1,000 training images beyond the idle power, J: the median of the repeats.
-    #[serde(default = "not_recorded")]
+    #[serde(default = "not_recorded::<f64>")]
     pub net_j_per_1000_images: Measured<f64>,
     /// Size of all buffers that a training created on the device, in bytes.
-    #[serde(default = "not_recorded")]
+    #[serde(default = "not_recorded::<u64>")]
     pub device_buffer_bytes: Measured<u64>,
     /// Largest resident memory of the process, in bytes.
     pub peak_host_memory_bytes: Measured<u64>,
 }
 
 /// A confidence interval of the median.
-#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct Interval {
     /// Lower end, seconds.
     pub low_s: f64,

@@ -1,10 +1,11 @@
 //! Step time against batch size or width, as part of a result.
 
 use super::measured::Measured;
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 /// The same training step at several sizes, and the line through their times.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct Sweep {
     /// What was varied.
     pub variable: SweepVariable,
@@ -15,7 +16,7 @@ pub struct Sweep {
 }
 
 /// What a sweep varies.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum SweepVariable {
     /// Images in a step.
@@ -25,7 +26,7 @@ pub enum SweepVariable {
 }
 
 /// One size.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct SweepPoint {
     /// Images in a step.
     pub batch: u32,
@@ -56,7 +57,7 @@ impl SweepPoint {
 }
 
 /// The line step time = overhead + operations / rate.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct SweepFit {
     /// Time of a step without any work, seconds: launches and everything else that does not grow with the size.
     pub overhead_s: f64,

@@ -4,10 +4,11 @@ use super::load::Load;
 use super::measured::Measured;
 use super::missing::{not_recorded, unfinished};
 use crate::gpu::CommandCounts;
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 /// One timed training.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct Repeat {
     /// Seconds from the data in host memory to the last epoch's results on the host; missing if it was stopped.
     pub train_s: Measured<f64>,
@@ -22,13 +23,13 @@ pub struct Repeat {
     /// Error rate on the test images after the last epoch, in percent.
     pub final_test_error_pct: Measured<f64>,
     /// The commands that were submitted, including evaluations.
-    #[serde(default = "not_recorded")]
+    #[serde(default = "not_recorded::<CommandCounts>")]
     pub commands: Measured<CommandCounts>,
     /// Size of all buffers that the training created on the device, in bytes.
-    #[serde(default = "not_recorded")]
+    #[serde(default = "not_recorded::<u64>")]
     pub device_buffer_bytes: Measured<u64>,
     /// The machine's load during the training.
-    #[serde(default = "not_recorded")]
+    #[serde(default = "not_recorded::<Load>")]
     pub load: Measured<Load>,
 }
 
@@ -60,7 +61,7 @@ impl Repeat {
 }
 
 /// One pass over the training images.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct Epoch {
     /// Number of the epoch, from 1.
     pub epoch: u32,
@@ -83,7 +84,7 @@ pub struct Epoch {
 
 /// The time of a number of successive steps; in JSON the list `[epoch, first_step, steps, duration_s]`, as there may be
 /// thousands.
-#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(from = "(u32, u32, u32, f64)", into = "(u32, u32, u32, f64)")]
 pub struct Sample {
     /// Number of the epoch, from 1.

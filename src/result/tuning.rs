@@ -4,6 +4,7 @@ use super::json;
 use super::measured::Measured;
 use super::subject::Subject;
 use crate::error::{Error, Result};
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 /// The value of `schema` in a tuning document.
@@ -12,7 +13,7 @@ pub const TUNING_SCHEMA: &str = "gpubench.tuning";
 pub const TUNING_SCHEMA_VERSION: u32 = 1;
 
 /// The step times of all plans on one adapter.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct Tuning {
     /// What was measured, and by which program.
     pub subject: Subject,
@@ -29,7 +30,7 @@ pub struct Tuning {
 }
 
 /// A plan that was measured.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct Candidate {
     /// Name of the plan, and after a colon the parameter values that differ from the shipped ones, in the syntax of
     /// `--plan`.

@@ -1,9 +1,10 @@
 //! How a training took turns with that of another result.
 
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 /// The turns of one of two results that `gpubench ab` made: training n of one belongs to training n of the other.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Turns {
     /// The same in both results, and in no other.
     pub pair: String,
@@ -20,7 +21,7 @@ pub struct Turns {
 }
 
 /// Why there was no further round.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum TurnsEnd {
     /// A look came to a verdict.

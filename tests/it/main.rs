@@ -42,5 +42,6 @@ mod table;
 mod trace;
 mod turns;
 mod verdict;
+mod verify;
 mod weights;
 mod work;

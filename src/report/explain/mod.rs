@@ -37,6 +37,7 @@ pub fn figure_groups() -> &'static [FigureGroup] {
         vec![
             group("Result", result::RESULT),
             group("Tables with the published results", result::TABLES),
+            group("Comparisons and files", result::COMPARISON),
             group("Time account", measured::ACCOUNT),
             group("Profile", measured::PROFILE),
             group("Kernels, and what the driver's compiler makes of them", compiled::COMPILED),

@@ -112,3 +112,28 @@ pub(super) const TABLES: &[Figure] = figures! {
         "From the names of the files.",
         "A file that others can open.";
 };
+
+/// What comparisons say, and what a result file says of itself.
+pub(super) const COMPARISON: &[Figure] = figures! {
+    "ratio" ["time ratio", "times as long"],
+        "How many times as long the other result takes.",
+        "The median of all ratios of a time of one to a time of the other (Hodges and Lehmann).",
+        "Below 1: the other is faster. Within the margin of 1 the two are the same.";
+    "ratio interval" ["interval of the ratio"],
+        "Range in which the true ratio lies with at least 95 % probability.",
+        "All ratios that the Mann–Whitney test at 5 % does not refuse; it takes 6 times of each side.",
+        "Narrower than the difference that matters: more trainings (--repeat) make it so.";
+    "comparison verdict" ["faster", "slower", "same", "unclear"],
+        "Whether a time is faster, slower or the same beside another, or whether the samples cannot say.",
+        "Faster or slower: the interval lies beyond 1 and p, corrected over all figures, is below 0.05. Same: the whole \
+         interval lies within the margin. All else is unclear, and the reason says what to type.",
+        "Any but unclear.";
+    "margin" [],
+        "The difference that counts as none.",
+        "Given with --margin, else 2 %: a ratio from 1 / 1.02 to 1.02 is the same time.",
+        "As large as a difference that nobody would act on, and no smaller than the samples can show.";
+    "digest" ["seal", "checksum"],
+        "SHA-256 of the rest of the result file, which shows that it is as it was written.",
+        "Over every character but white space between values. `gpubench verify` computes it again.",
+        "Intact. Broken, the file was changed by accident or by hand; a forger could compute it anew.";
+};

@@ -47,9 +47,9 @@ const ROOMS: &[Room] = &rooms! {
     ] "all of wgpu: adapters, devices, pipelines, buffers, timestamps; what drivers' compilers make of kernels"
     "trainer" ["config" "metrics" "mod"] "the state of a training on the device, and the encoding of its steps"
     "result" [
-        "json" "peak_kind" "setting" "subject" "timeline" "measured" "compiled" "kernel_list" "check" "environment"
-        "load" "missing" "parallel" "peaks" "stopping" "sweep" "tuning" "profile" "account" "phases" "settings" "training" "summary" "turns"
-        "run_result" "mod"
+        "digest" "json" "peak_kind" "setting" "subject" "timeline" "measured" "compiled" "kernel_list" "check" "environment"
+        "load" "missing" "parallel" "peaks" "stopping" "sweep" "tuning" "profile" "account" "phases" "settings" "training"
+        "summary" "turns" "run_result" "schema" "mod"
     ] "the versioned schema of results"
     "report" [
         "numbers" "layout" "explain" "work" "account" "differences" "devices" "load" "parallel" "peaks" "kernels"
@@ -61,7 +61,7 @@ const ROOMS: &[Room] = &rooms! {
     ] "measured ceilings of an adapter"
     "bench" [
         "compiler" "describe" "host_timeline" "observer" "prepared_plan" "probe" "profile_options" "stopping" "account" "pacing"
-        "validate" "job" "step_time" "search" "training_target" "train" "profile" "target" "run" "rounds" "mod"
+        "validate" "job" "step_time" "search" "training_target" "train" "verify" "profile" "target" "run" "rounds" "mod"
     ] "the protocol; what can train (`target/`), profiles, searches by measurement"
     "cpu" [
         "simd" "dropout" "layout" "dense" "features_forward" "features_backward" "chunk" "update" "trainer" "engine"
@@ -73,7 +73,8 @@ const ROOMS: &[Room] = &rooms! {
     "cli" [
         "input" "markdown_regions" "nearest" "site" "stopping" "system" "terminal" "doctor" "explain" "format" "manual" "interrupt"
         "compiler" "locate"
-        "no_gpu" "output" "dataset" "flags" "kernels" "progress" "result_files" "serve" "cache" "baselines" "gate" "compare" "data" "report" "table" "pipeline_cache" "peaks" "run_args" "tune"
+        "no_gpu" "output" "dataset" "flags" "kernels" "progress" "result_files" "serve" "cache" "baselines" "gate" "compare"
+        "data" "report" "table" "verify" "pipeline_cache" "peaks" "run_args" "tune"
         "subject" "cpu" "data_parallel" "session" "all" "list" "sweep" "target" "run" "ab" "publish" "mod"
     ] "the terminal program: one file for each verb, with its arguments"
     "web" [
