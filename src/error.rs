@@ -29,6 +29,9 @@ pub enum Error {
     /// A comparison came to what `--fail-on` names (exit code 10).
     #[error("{0}")]
     Gate(String),
+    /// A framework could not be set up, or has no figures (exit code 11).
+    #[error("{0}")]
+    Framework(String),
     /// The user interrupted the run; the partial result is kept (exit code 130).
     #[error("interrupted; the partial result was kept")]
     Interrupted,
@@ -49,6 +52,7 @@ impl Error {
             Error::Device(_) => 8,
             Error::Differs(_) => 9,
             Error::Gate(_) => 10,
+            Error::Framework(_) => 11,
             Error::Interrupted => 130,
         }
     }

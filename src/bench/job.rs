@@ -120,6 +120,7 @@ pub fn initial_result(setup: Setup<'_>) -> RunResult {
         parallel: result::not_parallel(),
         repeating: result::not_reached(),
         soak: result::no_soak(),
+        tool: None,
     }
 }
 

@@ -25,6 +25,7 @@ mod subject;
 mod summary;
 mod sweep;
 mod timeline;
+mod tool;
 mod training;
 mod tuning;
 
@@ -50,5 +51,6 @@ pub use subject::Subject;
 pub use summary::{Interval, Summary};
 pub use sweep::{Sweep, SweepFit, SweepPoint, SweepVariable};
 pub use timeline::{Event, Timeline, Track};
+pub use tool::{Agreement, OtherTool};
 pub use training::{Epoch, Repeat, Sample};
 pub use tuning::{Candidate, TUNING_SCHEMA, TUNING_SCHEMA_VERSION, Tuning};

@@ -14,6 +14,7 @@ use super::settings::Settings;
 use super::stopping::{Repeating, Soak};
 use super::summary::Summary;
 use super::sweep::Sweep;
+use super::tool::OtherTool;
 use super::training::Repeat;
 use super::tuning::Tuning;
 use crate::data::Identity;
@@ -88,6 +89,9 @@ pub struct RunResult {
     /// How several devices shared the training; may be left out.
     #[serde(default = "not_parallel")]
     pub parallel: Measured<Parallel>,
+    /// The tool that trained, if it is not this program; may be left out.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub tool: Option<OtherTool>,
 }
 
 /// How a run ended.

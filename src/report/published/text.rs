@@ -67,6 +67,9 @@ impl Tables<'_> {
             (true, TableView::Published(PublishedTable::GpuAgainstCpu)) => {
                 "There is no result of gpubench among these rows."
             }
+            (true, TableView::Progress) => {
+                "No tool of the published comparison was timed on this machine; `gpubench frameworks` does it."
+            }
             (true, _) => "None of the results of gpubench was measured on a GPU.",
         }
     }

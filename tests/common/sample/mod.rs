@@ -54,6 +54,7 @@ pub fn gpu_run(repeats: u32) -> RunResult {
         repeating: gpubench::result::not_recorded(),
         soak: gpubench::result::no_soak(),
         parallel: gpubench::result::not_parallel(),
+        tool: None,
     }
 }
 
