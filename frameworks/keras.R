@@ -82,9 +82,7 @@ make <- function() {
       plain <- build(0)
       x <- images()
       y <- labels()
-      if (inherits(steps, "python.builtin.object")) steps <- py_to_r(steps)
-      each <- iterate(task$batches(work$order(0L)))
-      lapply(each[seq_len(min(length(each), steps))], function(batch) {
+      task$each_batch(work, steps, function(batch) {
         plain$reset_metrics()
         py_to_r(plain$train_on_batch(x$take(batch, 0L), y$take(batch)))
       })

@@ -91,6 +91,11 @@ def batches(order):
     return [order[at : at + BATCH] for at in range(0, len(order), BATCH)]
 
 
+def each_batch(work, steps, loss):
+    """What `loss` gives for the images of each of the first steps."""
+    return [float(loss(batch)) for batch in batches(work.order(0))[:steps]]
+
+
 def to_keras(weights):
     """Weights by name in Keras's layouts: convolutions [height, width, in, out], dense [in, out].
 

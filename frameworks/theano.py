@@ -26,15 +26,33 @@ def as_it_was():
         inspect.getargspec = getargspec
 
 
+def theano_relu(x):
+    """ReLU whose gradient at 0 is 0, as in every other tool; that of Theano's own is one half."""
+    import theano.tensor as T
+
+    return T.switch(x > 0, x, np.float32(0))
+
+
+def theano_pool(x):
+    """Max pooling whose gradient goes to the first of equal values; that of Theano's own goes to each of them."""
+    import theano.tensor as T
+
+    height, width = x.shape[2] // 2 * 2, x.shape[3] // 2 * 2
+    part = lambda row, column: x[:, :, row:height:2, column:width:2]
+    first = lambda a, b: T.switch(T.ge(a, b), a, b)
+    return first(first(part(0, 0), part(0, 1)), first(part(1, 0), part(1, 1)))
+
+
 class Trainer:
     """A model that is trained, and one without dropout whose losses are compared."""
 
     def __init__(self, options, work, keras):
         self.keras, self.work, self.epochs = keras, work, options.epochs
+        self.is_theano = options.variant == "theano"
         # The layout that Theano computes in.
         keras.backend.set_image_data_format("channels_first")
         self.weights = task.to_keras(work.weights)
-        if options.variant == "theano":
+        if self.is_theano:
             # Theano convolves: it turns the filters that the others correlate with.
             turned = lambda values: np.ascontiguousarray(values[::-1, ::-1]) if values.ndim == 4 else values
             self.weights = {name: turned(values) for name, values in self.weights.items()}
@@ -48,16 +66,21 @@ class Trainer:
 
     def build(self, dropout):
         layers = self.keras.layers
+        relu, pool = "relu", layers.MaxPooling2D
+        if self.is_theano:
+            relu = theano_relu
+            halved = lambda shape: (*shape[:2], shape[2] // 2, shape[3] // 2)
+            pool = lambda: layers.Lambda(theano_pool, output_shape=halved)
         model = self.keras.models.Sequential(
             [
-                layers.Conv2D(32, 4, activation="relu", name="conv1", input_shape=(1, 28, 28)),
-                layers.MaxPooling2D(),
-                layers.Conv2D(16, 3, activation="relu", name="conv2"),
-                layers.MaxPooling2D(),
+                layers.Conv2D(32, 4, activation=relu, name="conv1", input_shape=(1, 28, 28)),
+                pool(),
+                layers.Conv2D(16, 3, activation=relu, name="conv2"),
+                pool(),
                 layers.Flatten(),
                 layers.Dropout(dropout),
-                layers.Dense(128, activation="relu", name="fc1"),
-                layers.Dense(64, activation="relu", name="fc2"),
+                layers.Dense(128, activation=relu, name="fc1"),
+                layers.Dense(64, activation=relu, name="fc2"),
                 layers.Dense(10, activation="softmax", name="fc3"),
             ]
         )
