@@ -315,9 +315,14 @@ fn tables_fit_the_terminal_and_say_where_rows_come_from() {
         }
         assert!(!text.contains(" 2.00 "), "devices are counted in whole numbers: {text}");
         assert_eq!(text.contains("published 2016-17"), width >= 100, "{text}");
-        for title in
-            ["By tool", "By GPU number and type", "GPU against CPU", "GPU generations", "The tools since 2016-17", "Results that no table"]
-        {
+        for title in [
+            "By tool",
+            "By GPU number and type",
+            "GPU against CPU",
+            "GPU generations",
+            "The tools since 2016-17",
+            "Results that no table",
+        ] {
             assert!(text.contains(title), "{title} is not in: {text}");
         }
     }

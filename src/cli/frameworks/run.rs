@@ -1,6 +1,6 @@
 //! `gpubench frameworks run`: frameworks in turns with gpubench itself, each a result like any other.
 
-use super::RunFrameworksArgs;
+use super::args::RunFrameworksArgs;
 use super::catalogue::{Device, Framework, SCRIPTS, chosen};
 use super::process;
 use super::setup;

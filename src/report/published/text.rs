@@ -68,7 +68,7 @@ impl Tables<'_> {
                 "There is no result of gpubench among these rows."
             }
             (true, TableView::Progress) => {
-                "No tool of the published comparison was timed on this machine; `gpubench frameworks` does it."
+                "None of the published tools was timed live; `gpubench frameworks` does that."
             }
             (true, _) => "None of the results of gpubench was measured on a GPU.",
         }
