@@ -121,6 +121,7 @@ pub fn initial_result(setup: Setup<'_>) -> RunResult {
         turns: result::not_in_turns(),
         repeating: result::not_reached(),
         soak: result::no_soak(),
+        tool: None,
     }
 }
 

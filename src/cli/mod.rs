@@ -14,6 +14,7 @@ mod doctor;
 mod explain;
 mod flags;
 mod format;
+mod frameworks;
 mod gate;
 pub mod input;
 mod interrupt;
@@ -80,7 +81,7 @@ Exit codes:
   8    the device was lost, ran out of memory or refused a command
   9    the tables of a checked page are out of date
   10   a comparison came to what --fail-on names
-  11   a program that `gpubench ab` ran crashed, hung or gave no result
+  11   another program (a binary of `ab`, a framework) crashed, hung, gave no figures
   12   a verified result was changed, or contradicts itself
   129, 130, 143  interrupted by SIGHUP, Ctrl-C, SIGTERM; a partial result is kept
 
@@ -195,6 +196,9 @@ enum Verb {
     ///
     /// The exit code is 0 if a GPU is found, else 4.
     Doctor(doctor::DoctorArgs),
+    /// Train the same network with Keras, PyTorch, JAX, MXNet, Theano or R on this machine, in the same tables
+    #[command(subcommand)]
+    Frameworks(frameworks::FrameworksVerb),
     /// Fetch or verify MNIST
     #[command(subcommand)]
     Data(DataVerb),
@@ -270,9 +274,9 @@ fn run_verb() -> Result<u8> {
     let cli = Cli::from_arg_matches(&command().get_matches()).unwrap_or_else(|error| error.exit());
     interrupt::listen(match &cli.verb {
         None
-        | Some(Verb::Run(_) | Verb::Ab(_) | Verb::Profile(_) | Verb::Peaks(_) | Verb::Tune(_) | Verb::Sweep(_)) => {
-            interrupt::PATIENCE
-        }
+        | Some(
+            Verb::Run(_) | Verb::Ab(_) | Verb::Profile(_) | Verb::Peaks(_) | Verb::Tune(_) | Verb::Sweep(_) | Verb::Frameworks(_),
+        ) => interrupt::PATIENCE,
         Some(_) => Duration::ZERO,
     });
     match &cli.verb {
@@ -294,6 +298,7 @@ fn run_verb() -> Result<u8> {
         Some(Verb::Kernels(args)) => kernels::kernels(args).map(|()| 0),
         Some(Verb::List(args)) => list::list(args).map(|()| 0),
         Some(Verb::Doctor(args)) => doctor::doctor(args),
+        Some(Verb::Frameworks(verb)) => frameworks::frameworks(verb).map(|()| 0),
         Some(Verb::Data(verb)) => run_data(verb),
         Some(Verb::Completions { shell }) => manual::completions(command(), *shell).map(|()| 0),
         Some(Verb::Man { folder }) => manual::man(command(), folder.as_deref()).map(|()| 0),

@@ -17,6 +17,7 @@ use super::settings::Settings;
 use super::stopping::{Repeating, Soak};
 use super::summary::Summary;
 use super::sweep::Sweep;
+use super::tool::OtherTool;
 use super::training::Repeat;
 use super::tuning::Tuning;
 use super::turns::Turns;
@@ -94,8 +95,11 @@ pub struct RunResult {
     #[serde(default = "not_parallel::<Parallel>")]
     pub parallel: Measured<Parallel>,
     /// How the trainings took turns with those of another result; may be left out.
-    #[serde(default = "not_in_turns")]
+    #[serde(default = "not_in_turns::<Turns>")]
     pub turns: Measured<Turns>,
+    /// The tool that trained, if it is not this program; may be left out.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub tool: Option<OtherTool>,
 }
 
 /// How a run ended.

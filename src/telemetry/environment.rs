@@ -1,8 +1,9 @@
 //! The description of the machine and the program in results.
 
-use super::host::reported;
+use super::usage::{Processes, reported};
 use crate::bench::describe_tool;
 use crate::result::{Adapter, Cpu, Environment, Measured};
+use std::path::Path;
 use sysinfo::{CpuRefreshKind, MemoryRefreshKind, RefreshKind, System};
 
 /// The environment of a run on `adapter`: everything that does not change during a run.
@@ -33,8 +34,5 @@ pub fn processor() -> Measured<String> {
 
 /// The peak resident memory of this process so far, in bytes.
 pub fn peak_host_memory_bytes() -> Measured<u64> {
-    let status = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
-    let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:"));
-    let kibibytes = line.and_then(|line| line.split_whitespace().next()?.parse::<u64>().ok());
-    Measured::or_missing(kibibytes.map(|kibibytes| 1024 * kibibytes), "read on Linux only")
+    Processes::This.peak_host_memory_bytes(Path::new("/proc"))
 }

@@ -1,5 +1,6 @@
-//! The kernel's counters of this process and of the machine's cores, over the intervals of the training's clock.
+//! The kernel's counters of processes and of the machine's cores, over the intervals of the training's clock.
 
+use super::usage::{Processes, Usage, reported};
 use crate::result::Measured;
 use procfs_core::{CpuTime, ExplicitSystemInfo, FromBufReadSI, KernelStats};
 use std::fmt::Display;
@@ -7,14 +8,6 @@ use std::fs::File;
 use std::io::BufReader;
 use std::path::{Path, PathBuf};
 use web_time::Instant;
-
-/// The resources that this process has used so far.
-#[derive(Debug, Clone, Copy, Default, PartialEq)]
-struct Usage {
-    cpu_s: f64,
-    voluntary_switches: u64,
-    involuntary_switches: u64,
-}
 
 /// The busy time and the total time of one core, in ticks of the kernel.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
@@ -35,6 +28,7 @@ struct Counters {
 #[derive(Debug)]
 pub(super) struct HostWindow {
     proc: PathBuf,
+    processes: Processes,
     begin: Option<Counters>,
     /// Seconds of all intervals.
     pub(super) window_s: f64,
@@ -43,22 +37,22 @@ pub(super) struct HostWindow {
 }
 
 impl HostWindow {
-    /// A window without any interval; the counters of the machine's cores are read in `proc`.
-    pub(super) fn new(proc: &Path) -> Self {
+    /// A window of `processes` without any interval; the counters of the machine's cores are read in `proc`.
+    pub(super) fn new(proc: &Path, processes: Processes) -> Self {
         let (usage, cores) = (Measured::Value(Usage::default()), Measured::Value(Vec::new()));
-        Self { proc: proc.to_owned(), begin: None, window_s: 0.0, usage, cores }
+        Self { proc: proc.to_owned(), processes, begin: None, window_s: 0.0, usage, cores }
     }
 
     /// Begins an interval.
     pub(super) fn start(&mut self) {
         let cores = cores(&self.proc);
-        self.begin = Some(Counters { usage: usage(), cores, at: Instant::now() });
+        self.begin = Some(Counters { usage: self.processes.usage(&self.proc), cores, at: Instant::now() });
     }
 
     /// Ends the interval, if one has begun.
     pub(super) fn stop(&mut self) {
         let at = Instant::now();
-        let end = Counters { at, usage: usage(), cores: cores(&self.proc) };
+        let end = Counters { at, usage: self.processes.usage(&self.proc), cores: cores(&self.proc) };
         if let Some(begin) = self.begin.take() {
             self.add(&begin, &end);
         }
@@ -87,7 +81,7 @@ impl HostWindow {
         };
     }
 
-    /// Mean number of cores in use by this process.
+    /// Mean number of cores in use by the processes.
     pub(super) fn cpus_used(&self) -> Measured<f64> {
         self.usage.and_then(|usage| match self.window_s > 0.0 {
             true => (usage.cpu_s / self.window_s).into(),
@@ -104,7 +98,7 @@ impl HostWindow {
         })
     }
 
-    /// Voluntary and involuntary context switches of this process.
+    /// Voluntary and involuntary context switches of the processes.
     pub(super) fn switches(&self) -> [Measured<u64>; 2] {
         let usage = || self.usage.clone();
         [usage().map(|usage| usage.voluntary_switches), usage().map(|usage| usage.involuntary_switches)]
@@ -148,37 +142,11 @@ fn ticks(time: &CpuTime) -> CoreTicks {
     CoreTicks { busy, all: busy.saturating_add(other) }
 }
 
-/// The answer of the operating system; missing for its error.
-pub(super) fn reported<T>(answer: Result<T, impl Display>) -> Measured<T> {
-    match answer {
-        Ok(value) => Measured::Value(value),
-        Err(error) => Measured::missing(format!("the operating system does not report it ({error})")),
-    }
-}
-
-/// The resources that this process has used so far.
-#[cfg(unix)]
-fn usage() -> Measured<Usage> {
-    use nix::sys::resource::{UsageWho, getrusage};
-    use nix::sys::time::TimeVal;
-    let seconds = |time: TimeVal| time.tv_sec() as f64 + time.tv_usec() as f64 / 1e6;
-    reported(getrusage(UsageWho::RUSAGE_SELF)).map(|usage| Usage {
-        cpu_s: seconds(usage.user_time()) + seconds(usage.system_time()),
-        voluntary_switches: usage.voluntary_context_switches() as u64,
-        involuntary_switches: usage.involuntary_context_switches() as u64,
-    })
-}
-
 /// CPU seconds of the calling thread.
 #[cfg(unix)]
 pub(super) fn thread_cpu_s() -> Measured<f64> {
     let time = reported(nix::time::clock_gettime(nix::time::ClockId::CLOCK_THREAD_CPUTIME_ID));
     time.map(|time| time.tv_sec() as f64 + time.tv_nsec() as f64 / 1e9)
-}
-
-#[cfg(not(unix))]
-fn usage() -> Measured<Usage> {
-    Measured::missing("read on Unix only")
 }
 
 #[cfg(not(unix))]
@@ -207,7 +175,7 @@ mod tests {
     #[test]
     fn the_busiest_core_is_found_over_all_intervals_and_only_them() {
         let root = TempDir::new().unwrap();
-        let mut window = HostWindow::new(root.path());
+        let mut window = HostWindow::new(root.path(), Processes::This);
         stat(root.path(), &[[100, 100, 0], [100, 100, 0]]);
         window.start();
         stat(root.path(), &[[130, 170, 0], [150, 140, 10]]);
@@ -225,11 +193,11 @@ mod tests {
     fn cores_that_cannot_be_counted_say_why() {
         let root = TempDir::new().unwrap();
         let reason = |window: &HostWindow| window.busiest_cpu_pct().reason().unwrap_or_default().to_owned();
-        let mut window = HostWindow::new(root.path());
+        let mut window = HostWindow::new(root.path(), Processes::This);
         window.start();
         window.stop();
         assert!(reason(&window).contains("stat cannot be read"), "{}", reason(&window));
-        let mut window = HostWindow::new(root.path());
+        let mut window = HostWindow::new(root.path(), Processes::This);
         stat(root.path(), &[[1, 1, 0], [1, 1, 0]]);
         window.start();
         window.stop();
@@ -238,7 +206,7 @@ mod tests {
         stat(root.path(), &[[2, 2, 0]]);
         window.stop();
         assert!(reason(&window).contains("added or taken away"), "{}", reason(&window));
-        let mut window = HostWindow::new(root.path());
+        let mut window = HostWindow::new(root.path(), Processes::This);
         fs::write(root.path().join("stat"), "cpu0 many\n").unwrap();
         window.start();
         window.stop();
@@ -248,7 +216,7 @@ mod tests {
     #[cfg(unix)]
     #[test]
     fn a_busy_thread_uses_about_one_core_and_a_sleeping_one_none() {
-        let mut busy = HostWindow::new(Path::new("/proc"));
+        let mut busy = HostWindow::new(Path::new("/proc"), Processes::This);
         busy.start();
         let begun = Instant::now();
         let before = *thread_cpu_s().value().unwrap();
@@ -260,7 +228,7 @@ mod tests {
         // Other tests of this process may run at the same time: the usage is at least that of this thread.
         let cpu_s = *busy.cpus_used().value().unwrap() * busy.window_s;
         assert!(own_s > 0.0 && cpu_s > 0.9 * own_s - 0.002, "{cpu_s} of {own_s}");
-        let mut asleep = HostWindow::new(Path::new("/proc"));
+        let mut asleep = HostWindow::new(Path::new("/proc"), Processes::This);
         asleep.start();
         std::thread::sleep(std::time::Duration::from_millis(30));
         asleep.stop();

@@ -11,5 +11,7 @@ mod probe;
 mod sampler;
 pub mod sensor;
 mod sysfs;
+mod usage;
 
 pub use probe::{MachineProbe, SYSFS_VARIABLE};
+pub use usage::Processes;

@@ -1,9 +1,9 @@
 //! The probe of timed trainings on this machine.
 
-use super::environment::peak_host_memory_bytes;
 use super::host::HostWindow;
 use super::sampler::{Sampled, Sampler};
 use super::sensor::{Absent, Sensor};
+use super::usage::Processes;
 use super::{nvml, powercap, sysfs};
 use crate::bench::probe::Probe;
 use crate::gpu::AdapterInfo;
@@ -19,6 +19,7 @@ const NVIDIA: u32 = 0x10de;
 /// Measures the load of timed trainings: the processor's by the kernel's counters, the device's by its sensor.
 pub struct MachineProbe {
     proc: PathBuf,
+    processes: Processes,
     state: RefCell<State>,
 }
 
@@ -30,15 +31,20 @@ struct State {
 impl MachineProbe {
     /// A probe for trainings on `adapters`; without adapters, on the CPU.
     pub fn new(adapters: &[&AdapterInfo]) -> Self {
+        Self::of(adapters, Processes::This)
+    }
+
+    /// A probe for trainings on `adapters` by `processes`.
+    pub fn of(adapters: &[&AdapterInfo], processes: Processes) -> Self {
         let sysfs = std::env::var_os(SYSFS_VARIABLE).filter(|path| !path.is_empty());
         let sysfs = sysfs.map_or_else(|| PathBuf::from("/sys"), PathBuf::from);
-        Self::with(sensor_of(adapters, &sysfs), Path::new("/proc"))
+        Self { processes, ..Self::with(sensor_of(adapters, &sysfs), Path::new("/proc")) }
     }
 
     /// A probe with `sensor` and the kernel's counters in `proc`.
     pub fn with(sensor: Box<dyn Sensor>, proc: &Path) -> Self {
-        let state = State { host: HostWindow::new(proc), sampler: Sampler::new(sensor) };
-        Self { proc: proc.to_owned(), state: RefCell::new(state) }
+        let state = State { host: HostWindow::new(proc, Processes::This), sampler: Sampler::new(sensor) };
+        Self { proc: proc.to_owned(), processes: Processes::This, state: RefCell::new(state) }
     }
 }
 
@@ -60,7 +66,7 @@ fn sensor_of(adapters: &[&AdapterInfo], sysfs: &Path) -> Box<dyn Sensor> {
 impl Probe for MachineProbe {
     fn begin(&self) -> Measured<f64> {
         let mut state = self.state.borrow_mut();
-        state.host = HostWindow::new(&self.proc);
+        state.host = HostWindow::new(&self.proc, self.processes);
         state.sampler.begin()
     }
 
@@ -89,7 +95,7 @@ impl Probe for MachineProbe {
             busiest_cpu_pct: state.host.busiest_cpu_pct(),
             voluntary_switches,
             involuntary_switches,
-            peak_host_memory_bytes: peak_host_memory_bytes(),
+            peak_host_memory_bytes: self.processes.peak_host_memory_bytes(&self.proc),
             gpu,
             energy,
             sampling,

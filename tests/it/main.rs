@@ -19,6 +19,8 @@ mod explain;
 mod first_contact;
 mod foreign;
 mod frames;
+#[cfg(unix)]
+mod frameworks;
 mod golden;
 mod gradients;
 mod html;

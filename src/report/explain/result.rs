@@ -107,6 +107,10 @@ pub(super) const TABLES: &[Figure] = figures! {
         "Time divided by that of the same tool on a Tesla K80.",
         "From the published times of the tool, or from a result of gpubench on a K80.",
         "Below 1: what newer generations of GPUs bring.";
+    "vs 2016-17" ["ratio_to_2016"],
+        "Time divided by the published one of the same tool on the nearest device.",
+        "From the published times: of the same kind of device where there is one, else of the oldest GPU.",
+        "Below 1: what devices and tools have gained.";
     "from" ["source"],
         "Where the row comes from: a result file, the date of a run, or the publication of 2016-17.",
         "From the names of the files.",

@@ -2,7 +2,7 @@
 
 use super::group::{Group, ON_A_GPU, ON_THE_CPU};
 use super::history::{NOT_PUBLISHED, PUBLISHED_IN, PublishedRow, PublishedTable};
-use super::view::{Row, TableRows, TableView};
+use super::view::{Row, TableRows, TableView, nearest_published};
 use crate::report::numbers::{as_given, ratio, three_digits};
 use crate::result::{Measured, Parallel, RunResult};
 use crate::stats;
@@ -57,7 +57,7 @@ const BY_TOOL: TableView = TableView::Published(PublishedTable::ByTool);
 const BY_GPU: TableView = TableView::Published(PublishedTable::ByGpu);
 const GPU_AGAINST_CPU: TableView = TableView::Published(PublishedTable::GpuAgainstCpu);
 const GENERATIONS: TableView = TableView::Generations;
-const ALL_BUT_BY_GPU: &[TableView] = &[BY_TOOL, GPU_AGAINST_CPU, GENERATIONS];
+const ALL_BUT_BY_GPU: &[TableView] = &[BY_TOOL, GPU_AGAINST_CPU, GENERATIONS, TableView::Progress];
 
 /// Key of the column that names each row's source.
 pub(super) const SOURCE: &str = "source";
@@ -75,7 +75,7 @@ const PLAIN: Column = Column {
 };
 
 /// Every column, in order.
-pub(super) const COLUMNS: [Column; 16] = [
+pub(super) const COLUMNS: [Column; 17] = [
     Column {
         key: "device",
         heading: "device",
@@ -144,8 +144,8 @@ pub(super) const COLUMNS: [Column; 16] = [
         key: "ratio_to_tensorflow",
         heading: "vs\nTF",
         tables: &[BY_TOOL, BY_GPU, GPU_AGAINST_CPU],
-        meaning: "vs TF: time divided by that of Keras (tensorflow) on the same device; that of gpubench on a GPU by \
-            its shortest on a GPU, on a CPU by its shortest on a CPU.",
+        meaning: "vs TF: time divided by that of Keras (tensorflow) on the same device; where it was not timed there, \
+            that of gpubench on a GPU by its shortest published on a GPU, on a CPU by its shortest on a CPU.",
         published: |row, table| {
             let ratio = table.tensorflow_beside(row).map(|other| row.train_s / other.train_s);
             Cell::Number(Measured::or_missing(ratio, "no row of TensorFlow on this device"))
@@ -161,6 +161,17 @@ pub(super) const COLUMNS: [Column; 16] = [
         meaning: "vs K80: time divided by the same tool's on a Tesla K80.",
         published: |row, table| Cell::Number(beside_first_generation(row, &table.published)),
         ours: |group, table| Cell::Number(ours_beside_first_generation(group, table)),
+        write: |value, _| ratio(value),
+        ..PLAIN
+    },
+    Column {
+        key: "ratio_to_2016",
+        heading: "vs\n2016-17",
+        tables: &[TableView::Progress],
+        meaning: "vs 2016-17: time divided by the published one of the same tool on the nearest device of its kind; for a \
+            CPU without one, on the oldest GPU.",
+        published: |_, _| number(1.0),
+        ours: |group, _| Cell::Number(ours_beside_published(group)),
         write: |value, _| ratio(value),
         ..PLAIN
     },
@@ -278,8 +289,16 @@ fn ours_beside_first_generation(group: &Group<'_>, table: &TableRows<'_>) -> Mea
 }
 
 fn ours_beside_tensorflow(group: &Group<'_>, table: &TableRows<'_>) -> Measured<f64> {
+    if let Some(live) = table.live_tensorflow(group) {
+        return ratio_of(group.comparable_s(), live.comparable_s());
+    }
     let other_s = table.tensorflow(group).map(|other| other.train_s);
     ratio_of(group.comparable_s(), Measured::or_missing(other_s, "no row of TensorFlow on a device of this kind"))
+}
+
+fn ours_beside_published(group: &Group<'_>) -> Measured<f64> {
+    let before = nearest_published(group).map(|row| row.train_s);
+    ratio_of(group.comparable_s(), Measured::or_missing(before, "this tool was not published"))
 }
 
 /// The ratio of two figures, or why the first missing one is missing.

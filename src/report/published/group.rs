@@ -52,6 +52,9 @@ pub struct Group<'a> {
 
 /// Why no table of many results shows `result`, if so.
 pub(super) fn reason_to_exclude(result: &RunResult) -> Option<String> {
+    if result.tool.is_some() && is_row_of_another_tool(result) {
+        return None;
+    }
     let reasons = match (result.status, result.standard) {
         (Status::Complete, true) if times(result).next().is_none() => return Some("it holds no timed training".into()),
         (Status::Complete, true) => {
@@ -63,6 +66,13 @@ pub(super) fn reason_to_exclude(result: &RunResult) -> Option<String> {
     };
     let stamps = result.stamps().join(", ");
     Some(if reasons.is_empty() { stamps } else { format!("{stamps}: {}", reasons.join("; ")) })
+}
+
+/// Whether another tool's result is a row: one that failed is, with its reason, and so is one of fewer epochs.
+fn is_row_of_another_tool(result: &RunResult) -> bool {
+    result.status != Status::Partial
+        && result.data.identity == Identity::Mnist
+        && result.settings.steps.value.value().is_none()
 }
 
 /// Why the time of `result` cannot be compared with the published ones, if so.
@@ -99,7 +109,8 @@ fn times(result: &RunResult) -> impl Iterator<Item = f64> {
 
 /// Adds a result to the group with the same identity, or to a new one.
 pub(super) fn insert<'a>(groups: &mut Vec<Group<'a>>, loaded: &'a LoadedResult) {
-    let new = Group::new(loaded.file.clone(), &loaded.result);
+    let mut new = Group::new(loaded.file.clone(), &loaded.result);
+    new.not_compared = loaded.result.tool.as_ref().and_then(|_| reason_not_to_compare(&loaded.result));
     match groups.iter_mut().find(|group| group.identity == new.identity) {
         Some(group) => group.results.extend(new.results),
         None => groups.push(new),
@@ -113,7 +124,12 @@ fn identity(result: &RunResult) -> Vec<(&'static str, String)> {
     let tuning: Vec<String> = tuning.map(|(name, value)| format!("{name} {value}")).collect();
     let parts = |member: &Member| format!("{} {} {}", member.name, member.plan, member.images_per_batch);
     let parts = result.parallel.value().map(|parallel| parallel.members.iter().map(parts).collect::<Vec<_>>());
+    let other = result.tool.as_ref().map_or_else(String::new, |other| {
+        let (epochs, stamps) = (result.settings.epochs.value, result.stamps().join(", "));
+        format!("{} {} {}, {epochs} epochs {stamps}", other.name, other.version, other.backend)
+    });
     vec![
+        ("other tool", other.trim_end().to_owned()),
         ("parts", parts.map_or_else(String::new, |parts| parts.join(", "))),
         ("adapter", result.environment.adapter.label()),
         ("backend", result.environment.adapter.backend.clone()),
@@ -167,6 +183,13 @@ fn names(members: &[Member]) -> String {
 
 /// This program, its version and plan, and its build profile unless that is `release`.
 pub(super) fn tool(result: &RunResult) -> String {
+    if let Some(other) = &result.tool {
+        let on = match other.backend.contains(|letter: char| letter.is_ascii_digit()) {
+            true => format!(" on {}", other.backend),
+            false => String::new(),
+        };
+        return escape::line(format!("{} {}{on}", other.name, other.version).trim_end()).into_owned();
+    }
     let tool = &result.environment.tool;
     let build = if tool.profile == "release" { String::new() } else { format!(" ({} build)", tool.profile) };
     escape::line(&format!("gpubench {} {}{build}", tool.version, result.plan.name)).into_owned()
@@ -229,6 +252,11 @@ impl<'a> Group<'a> {
         [vec![tool(self.first())], self.first().stamps().into_iter().map(str::to_owned).collect()].concat().join("\n")
     }
 
+    /// The name of the tool that trained, if it is not this program.
+    pub(super) fn other_tool(&self) -> Option<&'a str> {
+        self.first().tool.as_ref().map(|other| other.name.as_str())
+    }
+
     /// Number of devices that train together.
     pub fn devices(&self) -> usize {
         self.first().parallel.value().map_or(1, |parallel| parallel.members.len())
@@ -238,6 +266,9 @@ impl<'a> Group<'a> {
     pub fn threads(&self) -> Measured<f64> {
         if !self.on_cpu() {
             return Measured::missing(ON_A_GPU);
+        }
+        if self.other_tool().is_some() {
+            return Measured::missing("the tool chooses its threads");
         }
         let threads = self.first().plan.tuning.get(THREADS).and_then(|threads| threads.parse().ok());
         Measured::or_missing(threads, "the driver chooses its threads")

@@ -3,7 +3,7 @@
 use super::columns::{COLUMNS, Cell, Column, SOURCE};
 use super::group::{self, Excluded, Group, LoadedResult};
 use super::history::PublishedTable;
-use super::view::{Row, TableRows, TableView};
+use super::view::{Row, TableRows, TableView, nearest_published};
 use crate::report::layout;
 use crate::report::numbers::{Notes, as_given};
 use crate::result::RunResult;
@@ -82,6 +82,7 @@ impl<'a> Tables<'a> {
             TableView::Published(PublishedTable::GpuAgainstCpu) => group.on_cpu() || fastest_gpu == Some(*index),
             TableView::Published(PublishedTable::ByGpu) => !group.on_cpu() || group.devices() > 1,
             TableView::Published(PublishedTable::ByTool) | TableView::Generations => !group.on_cpu(),
+            TableView::Progress => nearest_published(group).is_some(),
             TableView::Excluded => false,
         };
         let groups = self.groups.iter().enumerate().filter(is_shown).map(|(_, group)| group).collect();

@@ -67,6 +67,9 @@ impl Tables<'_> {
             (true, TableView::Published(PublishedTable::GpuAgainstCpu)) => {
                 "There is no result of gpubench among these rows."
             }
+            (true, TableView::Progress) => {
+                "None of the published tools was timed live; `gpubench frameworks` does that."
+            }
             (true, _) => "None of the results of gpubench was measured on a GPU.",
         }
     }

@@ -17,17 +17,20 @@ pub enum TableView {
     Published(PublishedTable),
     /// The published tools that were timed on several generations of GPUs: a subset of the table by tool.
     Generations,
+    /// The published tools that were timed live too, each beside its published row on the nearest device.
+    Progress,
     /// The results that no table shows.
     Excluded,
 }
 
 impl TableView {
     /// The tables, in the order in which they are shown.
-    pub const TABLES: [Self; 4] = [
+    pub const TABLES: [Self; 5] = [
         Self::Published(PublishedTable::ByTool),
         Self::Published(PublishedTable::ByGpu),
         Self::Published(PublishedTable::GpuAgainstCpu),
         Self::Generations,
+        Self::Progress,
     ];
 
     /// All views, in the order in which they are shown.
@@ -47,6 +50,7 @@ impl TableView {
             Self::Published(PublishedTable::ByGpu) => "by-gpu",
             Self::Published(PublishedTable::GpuAgainstCpu) => "gpu-against-cpu",
             Self::Generations => "generations",
+            Self::Progress => "since-2016",
             Self::Excluded => "left-out",
         }
     }
@@ -56,6 +60,7 @@ impl TableView {
         match self {
             Self::Published(table) => table.name(),
             Self::Generations => "GPU generations",
+            Self::Progress => "the tools since 2016-17",
             Self::Excluded => "results that no table holds",
         }
     }
@@ -79,7 +84,7 @@ impl TableView {
         match self {
             Self::Published(table) => published_rows().iter().filter(|row| row.table == table).collect(),
             Self::Generations => generations(),
-            Self::Excluded => Vec::new(),
+            Self::Progress | Self::Excluded => Vec::new(),
         }
     }
 }
@@ -97,6 +102,19 @@ fn generations() -> Vec<&'static PublishedRow> {
         }
     }
     rows
+}
+
+/// The published row of a live tool on the nearest device: one of the same kind where there is one, of GPUs the newest;
+/// for a CPU without such a row the oldest GPU.
+pub(super) fn nearest_published(group: &Group<'_>) -> Option<&'static PublishedRow> {
+    let tool = group.other_tool()?;
+    let rows = || published_rows().iter().filter(|row| row.tool == tool && row.device_count <= 1);
+    let same_kind = rows().filter(|row| (row.device_count == 0) == group.on_cpu());
+    match group.on_cpu() {
+        // The smallest of the published processors took the longest.
+        true => same_kind.min_by(|a, b| b.train_s.total_cmp(&a.train_s)).or_else(|| rows().next()),
+        false => same_kind.min_by(|a, b| a.train_s.total_cmp(&b.train_s)),
+    }
 }
 
 /// A row of a table.
@@ -128,7 +146,14 @@ pub(super) struct TableRows<'a> {
 
 impl<'a> TableRows<'a> {
     pub fn new(view: TableView, groups: Vec<&'a Group<'a>>) -> Self {
-        let published = view.published();
+        let mut published = view.published();
+        if view == TableView::Progress {
+            for row in groups.iter().filter_map(|group| nearest_published(group)) {
+                if !published.iter().any(|other| std::ptr::eq(*other, row)) {
+                    published.push(row);
+                }
+            }
+        }
         let ours = groups.iter().filter_map(|group| group.comparable_s().value().copied());
         let best_s = published.iter().map(|row| row.train_s).chain(ours).fold(f64::INFINITY, f64::min);
         Self { view, groups, published, best_s }
@@ -138,6 +163,13 @@ impl<'a> TableRows<'a> {
     pub fn rows(&self) -> impl Iterator<Item = Row<'a>> {
         let ours = self.groups.iter().map(|group| Row::Ours(group));
         ours.chain(self.published.iter().map(|row| Row::Published(row)))
+    }
+
+    /// The live row of TensorFlow on the device of `group`.
+    pub fn live_tensorflow(&self, group: &Group<'_>) -> Option<&'a Group<'a>> {
+        let is_tensorflow = |other: &&&Group<'_>| other.other_tool() == Some(TENSORFLOW);
+        let rows = self.groups.iter().filter(is_tensorflow).filter(|other| other.device() == group.device());
+        rows.copied().find(|other| other.comparable_s().value().is_some())
     }
 
     /// The published row that the column `vs TF` compares a group with: TensorFlow's shortest time on the same kind of

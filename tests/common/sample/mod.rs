@@ -55,6 +55,7 @@ pub fn gpu_run(repeats: u32) -> RunResult {
         soak: gpubench::result::no_soak(),
         parallel: gpubench::result::not_parallel(),
         turns: gpubench::result::not_in_turns(),
+        tool: None,
     }
 }
 

@@ -47,9 +47,9 @@ const ROOMS: &[Room] = &rooms! {
     ] "all of wgpu: adapters, devices, pipelines, buffers, timestamps; what drivers' compilers make of kernels"
     "trainer" ["config" "metrics" "mod"] "the state of a training on the device, and the encoding of its steps"
     "result" [
-        "digest" "json" "peak_kind" "setting" "subject" "timeline" "measured" "compiled" "kernel_list" "check" "environment"
-        "load" "missing" "parallel" "peaks" "stopping" "sweep" "tuning" "profile" "account" "phases" "settings" "training"
-        "summary" "turns" "run_result" "schema" "mod"
+        "digest" "json" "peak_kind" "setting" "subject" "timeline" "measured" "tool" "compiled" "kernel_list" "check"
+        "environment" "load" "missing" "parallel" "peaks" "stopping" "sweep" "tuning" "profile" "account" "phases" "settings"
+        "training" "summary" "turns" "run_result" "schema" "mod"
     ] "the versioned schema of results"
     "report" [
         "numbers" "layout" "explain" "work" "account" "differences" "devices" "load" "parallel" "peaks" "kernels"
@@ -68,14 +68,14 @@ const ROOMS: &[Room] = &rooms! {
         "trace" "check" "target" "mod"
     ] "the network on the host's cores: SIMD kernels, their trainer, check and target"
     "telemetry" [
-        "host" "sensor" "accumulator" "environment" "nvml" "sysfs" "energy" "powercap" "sampler" "probe" "mod"
+        "usage" "host" "sensor" "accumulator" "environment" "nvml" "sysfs" "energy" "powercap" "sampler" "probe" "mod"
     ] "NVML, sysfs, powercap, procfs, and the sampler that reads them"
     "cli" [
         "input" "markdown_regions" "nearest" "site" "stopping" "system" "terminal" "doctor" "explain" "format" "manual" "interrupt"
         "compiler" "locate"
         "no_gpu" "output" "dataset" "flags" "kernels" "progress" "result_files" "serve" "cache" "baselines" "gate" "compare"
         "data" "report" "table" "verify" "pipeline_cache" "peaks" "run_args" "tune"
-        "subject" "cpu" "data_parallel" "session" "all" "list" "sweep" "target" "run" "ab" "publish" "mod"
+        "subject" "cpu" "data_parallel" "session" "frameworks" "all" "list" "sweep" "target" "run" "ab" "publish" "mod"
     ] "the terminal program: one file for each verb, with its arguments"
     "web" [
         "classify" "compare" "events" "host" "link" "observer" "request" "shown" "run" "mod"

@@ -1,0 +1,253 @@
+//! `gpubench frameworks run`: frameworks in turns with gpubench itself, each a result like any other.
+
+use super::args::RunFrameworksArgs;
+use super::catalogue::{Device, Framework, SCRIPTS, chosen};
+use super::process;
+use super::setup;
+use super::turn::{self, Setting};
+use crate::bench;
+use crate::cli::flags::find_adapters;
+use crate::cli::output::{ResultFile, results_folder};
+use crate::cli::run_args::RunArgs;
+use crate::cli::{cpu, dataset, terminal};
+use crate::data::{Dataset, synthetic};
+use crate::error::{Error, Result};
+use crate::gpu::{AdapterInfo, Adapters};
+use crate::model::Model;
+use crate::report::{TableView, Tables};
+use crate::result::{Adapter, Measured, OtherTool, RunResult, Status};
+use crate::telemetry::environment;
+use crate::weights;
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+use std::time::Duration;
+
+/// Steps whose losses are compared; a result tells the loss of each step where there are at most 32.
+const COMPARED_STEPS: u32 = 10;
+/// The seed of weights, orders and dropout in every round.
+const SEED: u64 = 1;
+
+/// A framework that takes turns.
+struct Lane<'a> {
+    framework: &'a Framework,
+    python: PathBuf,
+    file: ResultFile,
+    result: RunResult,
+    failed: bool,
+}
+
+/// Lets the frameworks train in turns with this program and prints the tables of what they did.
+///
+/// # Errors
+/// [`Error::Usage`] for an unknown name, [`Error::Adapter`] if a GPU is asked for and there is none, [`Error::Data`] if
+/// the data cannot be read, [`Error::Program`] if a framework has no figures, after the others were shown.
+pub fn run(args: &RunFrameworksArgs) -> Result<()> {
+    let frameworks = chosen(&args.names)?;
+    let adapters = find_adapters(&Measured::missing("any"))?;
+    let (device, adapter) = device(args.device, &adapters)?;
+    // A training that ends after some steps ends within its first epoch.
+    let epochs = args.epochs.or(args.steps.map(|_| 1));
+    let settings = RunArgs { data: args.data.clone(), epochs, steps: args.steps, ..RunArgs::default() };
+    let (dataset, origin) = dataset::load(&args.data, synthetic::SEED)?;
+    terminal::message(&format!("data: {}, from {origin}", dataset.name));
+    let output = args.output.clone().map_or_else(results_folder, Ok)?;
+    let work = tempfile::Builder::new().prefix("gpubench-frameworks-").tempdir().map_err(|error| {
+        Error::Output(format!("no temporary folder can be made ({error}); make room or set TMPDIR"))
+    })?;
+    write_work(work.path(), &dataset, &settings)?;
+    let described = match adapter {
+        Some(adapter) => bench::describe_adapter(adapter),
+        None => cpu::target(None)?.describe(),
+    };
+    let logs = setup::folder()?.join("logs");
+    fs::create_dir_all(&logs).map_err(|error| Error::Output(format!("{} cannot be made ({error})", logs.display())))?;
+    let limit = Duration::from_secs_f64(60.0 * args.time_limit);
+    let losses = own_losses(&settings, work.path(), limit)?;
+    let setting = Setting { work: work.path(), logs: &logs, device, adapter, losses: &losses, limit };
+    let (mut lanes, mut missing) = (Vec::new(), Vec::new());
+    let named = |framework: &Framework| args.names.iter().any(|name| name == framework.name);
+    for framework in frameworks {
+        match python_of(framework, device, args.python.as_deref())? {
+            Ok(python) => {
+                let name = format!("{} {}", framework.name, described.name);
+                let result = initial(framework, &settings, &dataset, described.clone());
+                let file = ResultFile::create(&output, &name, SEED)?;
+                lanes.push(Lane { framework, python, file, result, failed: false });
+            }
+            Err(reason) => {
+                terminal::message(&format!("{}: n/a ({reason})", framework.name));
+                missing.extend(named(framework).then_some(framework.name));
+            }
+        }
+    }
+    let mut results = Vec::new();
+    for round in 1..=args.rounds {
+        terminal::message(&format!("round {round} of {}: gpubench", args.rounds));
+        results.extend(own_turn(&settings, adapter, &output, work.path(), limit)?);
+        for lane in lanes.iter_mut().filter(|lane| !lane.failed) {
+            terminal::message(&format!("round {round} of {}: {}", args.rounds, lane.framework.name));
+            take_turn(lane, &setting)?;
+        }
+    }
+    missing.extend(lanes.iter().filter(|lane| lane.result.status != Status::Complete).map(|lane| lane.framework.name));
+    results.extend(lanes.into_iter().map(|lane| lane.result));
+    let views: Vec<TableView> = results.first().map(TableView::of).into_iter().chain([TableView::Progress]).collect();
+    terminal::output(&Tables::of_runs(&results).text(&views, terminal::width()))?;
+    match missing.is_empty() {
+        true => Ok(()),
+        false => Err(Error::Program(format!("without figures: {}", missing.join(", ")))),
+    }
+}
+
+/// The device that is asked for, or a GPU where there is one.
+fn device(asked: Option<Device>, adapters: &Adapters) -> Result<(Device, Option<&AdapterInfo>)> {
+    let gpu = adapters.infos().iter().find(|adapter| !adapter.software && !adapter.is_null_device());
+    match (asked, gpu) {
+        (Some(Device::Cpu), _) | (None, None) => Ok((Device::Cpu, None)),
+        (_, Some(gpu)) => Ok((Device::Gpu, Some(gpu))),
+        (Some(Device::Gpu), None) => Err(Error::Adapter(
+            "there is no GPU here: `gpubench doctor` says why; --device cpu trains on the host's cores".to_owned(),
+        )),
+    }
+}
+
+/// The interpreter of a framework, or why there is none.
+fn python_of(framework: &Framework, device: Device, given: Option<&Path>) -> Result<process::Answer<PathBuf>> {
+    if let Some(given) = given.filter(|_| !framework.script.is_empty()) {
+        return Ok(Ok(given.to_owned()));
+    }
+    let environment = match framework.environment(device) {
+        Ok(environment) => environment,
+        Err(reason) => return Ok(Err(reason)),
+    };
+    if let Some((_, advice)) = environment.program.filter(|(program, _)| !setup::runs(program)) {
+        return Ok(Err(advice.to_owned()));
+    }
+    let found = setup::interpreter(&setup::folder()?, environment, device);
+    Ok(found.ok_or_else(|| format!("not set up: `gpubench frameworks setup {}`", framework.name)))
+}
+
+/// Writes what the scripts read, and the scripts.
+fn write_work(work: &Path, dataset: &Dataset, args: &RunArgs) -> Result<()> {
+    let settings = args.settings();
+    let config = bench::training_config(&settings);
+    config.fits(dataset)?;
+    let parameters = config.model.initial_parameters(SEED);
+    let orders = (0..settings.epochs.value).flat_map(|epoch| config.order(epoch, dataset.train.len()));
+    let orders: Vec<u8> = orders.flat_map(u32::to_le_bytes).collect();
+    let model = Model::new(settings.dropout.value);
+    let write = |name: &str, bytes: &[u8]| {
+        let path = work.join(name);
+        fs::write(&path, bytes).map_err(|error| {
+            Error::Output(format!("{} cannot be written ({error}); make room or set TMPDIR", path.display()))
+        })
+    };
+    fs::create_dir_all(work.join("scripts"))
+        .map_err(|error| Error::Output(format!("no folder for scripts: {error}")))?;
+    for (name, text) in SCRIPTS {
+        write(&format!("scripts/{name}"), text.as_bytes())?;
+    }
+    write("train-images.u8", &dataset.train.images)?;
+    write("train-labels.u8", &dataset.train.labels)?;
+    write("test-images.u8", &dataset.test.images)?;
+    write("test-labels.u8", &dataset.test.labels)?;
+    write("orders.u32", &orders)?;
+    write("weights.safetensors", &weights::to_safetensors(&model, &parameters)?)
+}
+
+/// The result of a framework before its first turn.
+fn initial(framework: &Framework, args: &RunArgs, dataset: &Dataset, adapter: Adapter) -> RunResult {
+    let mut settings = args.settings();
+    settings.plan.value = framework.name.to_owned();
+    let mut result = bench::initial_result(bench::Setup {
+        settings,
+        environment: environment::environment(adapter),
+        dataset,
+        started_utc: jiff::Timestamp::now().to_string(),
+        adapter_s: 0.0,
+        data_s: 0.0,
+    });
+    result.check = Measured::missing("another tool: its first losses are compared with gpubench's instead");
+    result.tool = Some(OtherTool {
+        name: framework.row.to_owned(),
+        version: String::new(),
+        backend: String::new(),
+        agreement: Measured::missing("it did not start"),
+    });
+    result
+}
+
+/// A turn of a framework; its file holds what came of it, whatever that is.
+fn take_turn(lane: &mut Lane<'_>, setting: &Setting<'_>) -> Result<()> {
+    let outcome = turn::take(lane.framework, &lane.python, setting, &mut lane.result);
+    let result = &mut lane.result;
+    match &outcome {
+        Ok(Ok(())) => bench::validate(result),
+        Ok(Err(reason)) => {
+            lane.failed = true;
+            result.phases.end();
+            (result.status, result.reasons) = (Status::Failed, vec![reason.clone()]);
+            result.summary.train_s = Measured::missing(reason.as_str());
+            terminal::message(&format!("{}: n/a ({reason})", lane.framework.name));
+        }
+        Err(error) => (result.status, result.reasons) = (Status::Partial, vec![error.to_string()]),
+    }
+    lane.file.write(result)?;
+    outcome.map(|_| ())
+}
+
+/// Runs this program with the same data in a process of its own.
+fn own(args: &RunArgs, limit: Duration, more: &[String], log: &Path) -> Result<()> {
+    let program = std::env::current_exe()
+        .map_err(|error| Error::Device(format!("this program does not find itself to start a process: {error}")))?;
+    let mut command = Command::new(program);
+    command.args(["run", "--no-profile", "--data", &args.data.to_string()]).args(more);
+    let outcome = process::run(command, log, limit)?;
+    outcome.map_err(|reason| Error::Device(format!("gpubench itself has no figures: {reason}")))
+}
+
+/// The losses of the compared steps on the CPU target, from the weights and in the order of every framework.
+fn own_losses(args: &RunArgs, work: &Path, limit: Duration) -> Result<Vec<f64>> {
+    let folder = work.join("losses");
+    let steps = args.steps.map_or(COMPARED_STEPS, |steps| steps.min(COMPARED_STEPS)).to_string();
+    let output = folder.display().to_string();
+    let more = ["--adapter", cpu::NAME, "--dropout", "0", "--epochs", "1", "--steps", &steps, "--output", &output];
+    own(args, limit, &more.map(str::to_owned), &work.join("losses.log"))?;
+    let result = newest(&folder, &[])?;
+    let epoch = result.as_ref().and_then(|result| result.repeats.first()?.epochs.first());
+    Ok(epoch.map(|epoch| epoch.loss_curve.clone()).unwrap_or_default())
+}
+
+/// A turn of this program on the same device, whose result lies beside the others.
+fn own_turn(
+    args: &RunArgs,
+    adapter: Option<&AdapterInfo>,
+    output: &Path,
+    work: &Path,
+    limit: Duration,
+) -> Result<Option<RunResult>> {
+    let before = names_in(output);
+    let index = adapter.map_or_else(|| cpu::NAME.to_owned(), |adapter| adapter.index.to_string());
+    let shown = output.display().to_string();
+    let mut more = vec!["--adapter".to_owned(), index, "--output".to_owned(), shown];
+    for (option, value) in [("--epochs", args.epochs), ("--steps", args.steps)] {
+        more.extend(value.into_iter().flat_map(|value| [option.to_owned(), value.to_string()]));
+    }
+    own(args, limit, &more, &work.join("gpubench.log"))?;
+    newest(output, &before)
+}
+
+fn names_in(folder: &Path) -> Vec<String> {
+    let entries = fs::read_dir(folder).into_iter().flatten().flatten();
+    entries.map(|entry| entry.file_name().to_string_lossy().into_owned()).collect()
+}
+
+/// The result in `folder` that is new since it held `before`.
+fn newest(folder: &Path, before: &[String]) -> Result<Option<RunResult>> {
+    let is_new = |name: &String| name.ends_with(".json") && !before.contains(name);
+    let Some(file) = names_in(folder).into_iter().filter(is_new).max() else { return Ok(None) };
+    let text = fs::read_to_string(folder.join(&file))
+        .map_err(|error| Error::Data(format!("{file} cannot be read ({error})")))?;
+    RunResult::from_json(&text).map(Some)
+}

@@ -1,0 +1,231 @@
+//! `gpubench frameworks setup`: a virtual environment for each, whole or not at all.
+
+use super::catalogue::{Device, Environment, Framework};
+use super::process::{self, Answer};
+use crate::cli::interrupt::Unfinished;
+use crate::cli::terminal;
+use crate::error::{Error, Result};
+use crate::hash;
+use etcetera::BaseStrategy;
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
+use std::time::Duration;
+
+/// How long an installation may take.
+const INSTALL_LIMIT: Duration = Duration::from_secs(3600);
+/// The file that an environment which is whole holds: the hash of its requirements.
+const MARK: &str = "gpubench-requirements";
+/// How an installer tells that the disk is full.
+const DISK_FULL: [&str; 2] = ["No space left on device", "os error 28"];
+
+/// The folder of all environments: `gpubench/frameworks` in the user's data folder.
+///
+/// # Errors
+/// [`Error::Usage`] if the user has no home folder.
+pub fn folder() -> Result<PathBuf> {
+    etcetera::choose_base_strategy()
+        .map(|strategy| strategy.data_dir().join("gpubench").join("frameworks"))
+        .map_err(|error| Error::Usage(format!("there is no folder for environments ({error}); set HOME")))
+}
+
+/// The interpreter of an environment that is set up, with the present requirements.
+pub fn interpreter(folder: &Path, environment: &Environment, device: Device) -> Option<PathBuf> {
+    let home = folder.join(environment.folder(device));
+    let mark = fs::read_to_string(home.join(MARK)).ok()?;
+    (mark == wanted(environment, device)).then(|| python_in(&home))
+}
+
+fn python_in(home: &Path) -> PathBuf {
+    if cfg!(windows) { home.join("Scripts").join("python.exe") } else { home.join("bin").join("python") }
+}
+
+/// The hash of an environment's requirements.
+fn wanted(environment: &Environment, device: Device) -> String {
+    hash::sha256_hex(environment.requirements(device).join("\n").as_bytes())
+}
+
+/// Sets up the environment of each framework that lacks it.
+///
+/// # Errors
+/// [`Error::Usage`] for a framework that cannot be had; [`Error::Program`] if an environment cannot be made,
+/// [`Error::Output`] if the disk is full, [`Error::Interrupted`] if a signal stopped it. Nothing half-made is left.
+pub fn setup(frameworks: &[&Framework], device: Device, python: Option<&Path>) -> Result<()> {
+    let folder = folder()?;
+    for framework in frameworks {
+        let environment = match framework.environment(device) {
+            Ok(environment) => environment,
+            // `all` names it too.
+            Err(reason) if frameworks.len() > 1 => {
+                terminal::message(&format!("left out: {}: {reason}", framework.name));
+                continue;
+            }
+            Err(reason) => return Err(Error::Usage(format!("{}: {reason}", framework.name))),
+        };
+        if interpreter(&folder, environment, device).is_some() {
+            terminal::message(&format!("{}: is set up", framework.name));
+            continue;
+        }
+        if let Some((program, advice)) = environment.program.filter(|(program, _)| !runs(program)) {
+            return Err(Error::Program(format!("{} needs {program}: {advice}", framework.name)));
+        }
+        make(framework.name, &folder, environment, device, python)?;
+    }
+    Ok(())
+}
+
+/// Makes an environment under another name and renames it when it is whole.
+fn make(name: &str, folder: &Path, environment: &Environment, device: Device, python: Option<&Path>) -> Result<()> {
+    let failed = |error: std::io::Error| {
+        Error::Output(format!(
+            "{} cannot be written ({error}); free space there or set XDG_DATA_HOME",
+            folder.display()
+        ))
+    };
+    let python = find_python(name, environment, python)?;
+    let (requirements, size_mb) = (environment.requirements(device), environment.size_mb(device));
+    let home = folder.join(environment.folder(device));
+    terminal::message(&format!(
+        "{name}: installing {} into {} (about {size_mb} MB)",
+        requirements.join(", "),
+        home.display()
+    ));
+    fs::create_dir_all(folder).map_err(failed)?;
+    if let Some(free_mb) = free_mb(folder).filter(|free_mb| *free_mb < size_mb) {
+        return Err(Error::Output(format!(
+            "{name} needs about {size_mb} MB, and {} has {free_mb} MB free: make room or set XDG_DATA_HOME",
+            folder.display()
+        )));
+    }
+    let create = || tempfile::Builder::new().prefix(".setup-").tempdir_in(folder);
+    let (_unfinished, draft) = Unfinished::create(create, |draft| draft.path().to_owned()).map_err(failed)?;
+    let log = draft.path().join("log");
+    let made = draft.path().join("environment");
+    for command in commands(&python, &made, requirements) {
+        process::run(command, &log, INSTALL_LIMIT)?.map_err(|reason| cannot_install(name, &log, &reason))?;
+    }
+    let imports = environment.modules.iter().map(|module| format!("import {module}")).collect::<Vec<_>>().join("\n");
+    let mut works = Command::new(python_in(&made));
+    works.args(["-c", &imports]).env("CUDA_VISIBLE_DEVICES", "");
+    process::run(works, &log, INSTALL_LIMIT)?
+        .map_err(|reason| Error::Program(format!("{name} was installed, but does not work: {reason}")))?;
+    fs::write(made.join(MARK), wanted(environment, device)).map_err(failed)?;
+    if home.exists() {
+        fs::remove_dir_all(&home).map_err(failed)?;
+    }
+    fs::rename(&made, &home).map_err(failed)?;
+    terminal::message(&format!("{name}: is set up, {} MB", size_of(&home) / 1_000_000));
+    Ok(())
+}
+
+/// The commands that make the environment `made`: with uv where it is there, else with venv and pip.
+fn commands(python: &Path, made: &Path, requirements: &[&str]) -> Vec<Command> {
+    let (mut create, mut install) = match runs("uv") {
+        true => {
+            let (mut create, mut install) = (Command::new("uv"), Command::new("uv"));
+            create.args(["venv", "--quiet", "--python"]).arg(python);
+            install.args(["pip", "install", "--quiet", "--python"]).arg(python_in(made));
+            (create, install)
+        }
+        false => {
+            let (mut create, mut install) = (Command::new(python), Command::new(python_in(made)));
+            create.args(["-m", "venv"]);
+            install.args(["-m", "pip", "install", "--quiet", "--disable-pip-version-check", "--retries", "2"]);
+            (create, install)
+        }
+    };
+    create.arg(made);
+    install.args(requirements);
+    vec![create, install]
+}
+
+fn cannot_install(name: &str, log: &Path, reason: &str) -> Error {
+    let text = fs::read_to_string(log).unwrap_or_default();
+    match DISK_FULL.iter().any(|words| text.contains(words)) {
+        true => Error::Output(format!("{name} cannot be set up: the disk is full; make room or set XDG_DATA_HOME")),
+        false => Error::Program(format!("{name} cannot be set up, and nothing is left of it: {reason}")),
+    }
+}
+
+/// An interpreter of a version that the environment supports: `given`, or the first on the path.
+fn find_python(name: &str, environment: &Environment, given: Option<&Path>) -> Result<PathBuf> {
+    let [oldest, newest] = environment.python;
+    let range = format!("Python 3.{oldest} to 3.{newest}");
+    let supports = |version: &Answer<(u32, u32)>| {
+        version.as_ref().is_ok_and(|(major, minor)| *major == 3 && (oldest..=newest).contains(minor))
+    };
+    if let Some(given) = given {
+        let version = version_of(given);
+        return match (&version, supports(&version)) {
+            (_, true) => Ok(given.to_owned()),
+            (Ok((major, minor)), false) => Err(Error::Program(format!(
+                "{name} needs {range}, and {} is Python {major}.{minor}: name another with --python",
+                given.display()
+            ))),
+            (Err(reason), false) => Err(Error::Program(format!("{} is no Python: {reason}", given.display()))),
+        };
+    }
+    let versioned = (oldest..=newest).rev().map(|minor| format!("python3.{minor}"));
+    let names: Vec<PathBuf> =
+        ["python3".to_owned(), "python".to_owned()].into_iter().chain(versioned).map(PathBuf::from).collect();
+    let found: Vec<(PathBuf, Answer<(u32, u32)>)> = names
+        .into_iter()
+        .map(|name| {
+            let version = version_of(&name);
+            (name, version)
+        })
+        .collect();
+    if let Some((python, _)) = found.iter().find(|(_, version)| supports(version)) {
+        return Ok(python.clone());
+    }
+    let others: Vec<String> =
+        found.iter().filter_map(|(_, version)| version.as_ref().ok()).map(|(a, b)| format!("{a}.{b}")).collect();
+    Err(Error::Program(match others.is_empty() {
+        true => format!("{name} needs {range}, and there is no Python: install one, or name it with --python"),
+        false => {
+            format!("{name} needs {range}, and there is {}: install one, or name it with --python", others.join(", "))
+        }
+    }))
+}
+
+/// The version of an interpreter, or why it has none.
+fn version_of(python: &Path) -> Answer<(u32, u32)> {
+    let ask = ["-c", "import sys; print(*sys.version_info[:2])"];
+    let output = Command::new(python).args(ask).stdin(Stdio::null()).output().map_err(|error| error.to_string())?;
+    let text = String::from_utf8_lossy(&output.stdout).into_owned();
+    let mut numbers = text.split_whitespace().map_while(|word| word.parse().ok());
+    match (numbers.next(), numbers.next()) {
+        (Some(major), Some(minor)) if output.status.success() => Ok((major, minor)),
+        _ => Err(format!("it does not tell its version ({})", output.status)),
+    }
+}
+
+/// Whether a program can be started.
+pub fn runs(program: &str) -> bool {
+    let quiet =
+        |command: &mut Command| command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null()).status();
+    quiet(Command::new(program).arg("--version")).is_ok_and(|status| status.success())
+}
+
+/// Megabytes that are free where `folder` lies, if the system tells.
+#[cfg(unix)]
+fn free_mb(folder: &Path) -> Option<u64> {
+    let told = nix::sys::statvfs::statvfs(folder).ok()?;
+    Some(told.blocks_available() as u64 * told.fragment_size() as u64 / 1_000_000)
+}
+
+#[cfg(not(unix))]
+fn free_mb(_: &Path) -> Option<u64> {
+    None
+}
+
+/// Bytes of all files in a folder.
+fn size_of(folder: &Path) -> u64 {
+    let entries = fs::read_dir(folder).into_iter().flatten().flatten();
+    let size = |entry: fs::DirEntry| match entry.metadata() {
+        Ok(metadata) if metadata.is_dir() => size_of(&entry.path()),
+        Ok(metadata) => metadata.len(),
+        Err(_) => 0,
+    };
+    entries.map(size).sum()
+}

@@ -1,0 +1,143 @@
+//! `gpubench frameworks` as a process, with shell scripts that stand in for Python: no framework and no network is
+//! needed.
+
+use crate::common::process::{outcome_of, program, refused, without_adapters};
+use gpubench::result::{RunResult, Status};
+use std::fs;
+use std::os::unix::fs::PermissionsExt;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+use std::time::{Duration, Instant};
+use tempfile::TempDir;
+
+const DATA: &str = "synthetic:400+100";
+/// The training that the tests ask for: three steps.
+const RUN: [&str; 7] = ["frameworks", "run", "mxnet", "--data", DATA, "--steps", "3"];
+
+/// An executable shell script.
+fn script(path: &Path, text: &str) -> PathBuf {
+    fs::create_dir_all(path.parent().unwrap()).unwrap();
+    fs::write(path, format!("#!/bin/sh\n{text}\n")).unwrap();
+    fs::set_permissions(path, fs::Permissions::from_mode(0o755)).unwrap();
+    path.to_owned()
+}
+
+/// Runs three steps with a tool that answers by the branches `answers` of a shell's `case`; gives its result if there
+/// is one, and stderr.
+fn run_with(begin: &str, answers: &str, more: &[&str], code: i32) -> (Option<RunResult>, String, TempDir) {
+    let folder = TempDir::new().unwrap();
+    let text = format!("{begin}\nwhile read -r line; do case $line in\n{answers}\nesac; done");
+    let python = script(&folder.path().join("python"), &text);
+    let mut command = without_adapters(folder.path());
+    command.args(RUN).args(more).arg("--python").arg(python).args(["--output", "out"]);
+    let (_, stderr) = outcome_of(&mut command, code);
+    let files = fs::read_dir(folder.path().join("out")).unwrap().map(|file| file.unwrap().path());
+    let results = files.map(|file| RunResult::from_json(&fs::read_to_string(file).unwrap()).unwrap());
+    (results.into_iter().find(|result| result.tool.is_some()), stderr, folder)
+}
+
+const ABOUT: &str = r#"echo 'a banner'; echo '{"version":"9.9","backend":"made up 1","device":"CPU"}'"#;
+const WARM: &str = r#"*warm_up*) echo noise; echo '{"steps": 3}';;"#;
+
+#[test]
+fn other_losses_are_told_and_the_tool_is_not_timed() {
+    let answers = format!(r#"{WARM} *losses*) echo '{{"losses": [2.3, 2.2, 2.1]}}';;"#);
+    let (result, stderr, _folder) = run_with(ABOUT, &answers, &[], 11);
+    let result = result.unwrap();
+    let tool = result.tool.as_ref().unwrap();
+    assert_eq!((tool.name.as_str(), tool.version.as_str(), result.status), ("mxnet", "9.9", Status::Failed));
+    assert!(tool.agreement.value().is_some_and(|agreement| agreement.steps == 3), "{:?}", tool.agreement);
+    assert!(result.reasons[0].contains("it trains something else") && result.repeats.is_empty());
+    assert!(stderr.contains("mxnet: n/a (it trains something else") && stderr.contains("without figures: mxnet"));
+}
+
+#[test]
+fn a_tool_that_crashes_has_its_last_words_as_the_reason() {
+    let (result, stderr, _folder) = run_with("echo Segmentation of everything >&2; exit 3", "", &[], 11);
+    assert!(result.unwrap().reasons[0].contains("exit status: 3): Segmentation of everything"), "{stderr}");
+}
+
+#[test]
+fn a_tool_that_hangs_is_ended_with_its_children() {
+    let begin = "sleep 77 & echo $! > child; sleep 77";
+    let began = Instant::now();
+    let (result, _, folder) = run_with(begin, "", &["--time-limit", "0.05"], 11);
+    assert!(began.elapsed() < Duration::from_secs(60));
+    assert!(result.unwrap().reasons[0].contains("stopped after 3 s without an answer; --time-limit"));
+    let child = fs::read_to_string(folder.path().join("child")).unwrap();
+    let state = fs::read_to_string(format!("/proc/{}/stat", child.trim())).unwrap_or_default();
+    assert!(state.is_empty() || state.contains(") Z "), "the tool's child still runs: {state}");
+}
+
+#[test]
+fn unknown_names_missing_gpus_and_tools_of_the_past_are_refused_in_words() {
+    refused(&["frameworks", "run", "keras-tensorflw"], 2, &["did you mean keras-tensorflow?"]);
+    refused(&["frameworks", "setup", "neon"], 2, &["no package of neon"]);
+    refused(&["frameworks", "run", "mxnet", "--time-limit", "0"], 2, &["minutes from above 0"]);
+    let folder = TempDir::new().unwrap();
+    let mut command = without_adapters(folder.path());
+    let (_, stderr) = outcome_of(command.args(["frameworks", "run", "mxnet", "--device", "gpu"]), 4);
+    assert!(stderr.contains("there is no GPU here") && stderr.contains("--device cpu"), "{stderr}");
+}
+
+#[test]
+fn what_is_not_set_up_says_how_to_set_it_up() {
+    let folder = TempDir::new().unwrap();
+    let (_, stderr) = outcome_of(without_adapters(folder.path()).args(RUN).args(["--output", "out"]), 11);
+    assert!(stderr.contains("mxnet: n/a (not set up: `gpubench frameworks setup mxnet`)"), "{stderr}");
+}
+
+#[test]
+fn the_list_says_what_cannot_be_had_and_why() {
+    let folder = TempDir::new().unwrap();
+    let (stdout, _) = outcome_of(program(folder.path()).args(["frameworks", "list", "--json"]), 0);
+    let rows: Vec<serde_json::Value> = serde_json::from_str(&stdout).unwrap();
+    let of = |name: &str| rows.iter().find(|row| row["name"] == name).unwrap();
+    assert!(of("keras-cntk")["state"].as_str().unwrap().contains("no package of CNTK"));
+    assert_eq!((&of("mxnet")["set_up"], &of("mxnet")["row"]), (&false.into(), &"mxnet".into()));
+}
+
+/// `setup mxnet` with this Python and no other program but the shell's.
+fn set_up(folder: &Path, python: &Path) -> Command {
+    let mut command = program(folder);
+    command.args(["frameworks", "setup", "mxnet", "--python"]).arg(python).env("PATH", "/usr/bin:/bin");
+    command
+}
+
+/// A Python 3.10 whose environments are folders, and whose pip runs `pip`.
+fn stand_in(folder: &Path, pip: &str) -> PathBuf {
+    let text = format!(
+        "case \"$*\" in *version_info*) echo 3 10;; *venv*) mkdir -p $3/bin; cp $0 $3/bin/python;; *pip*) {pip};; esac"
+    );
+    script(&folder.join("python"), &text)
+}
+
+#[test]
+fn an_environment_is_whole_or_not_there() {
+    let folder = TempDir::new().unwrap();
+    let home = folder.path().join("data/gpubench/frameworks");
+    let left = || fs::read_dir(&home).unwrap().count();
+    let full = stand_in(folder.path(), "echo 'OSError: [Errno 28] No space left on device'; exit 1");
+    let (_, stderr) = outcome_of(&mut set_up(folder.path(), &full), 7);
+    assert!(stderr.contains("the disk is full") && stderr.contains("about 250 MB"), "{stderr}");
+    assert_eq!(left(), 0);
+    let unreachable = stand_in(folder.path(), "echo 'No matching distribution found'; exit 1");
+    let (_, stderr) = outcome_of(&mut set_up(folder.path(), &unreachable), 11);
+    assert!(stderr.contains("nothing is left of it") && stderr.contains("No matching distribution"), "{stderr}");
+    assert_eq!(left(), 0);
+    let good = stand_in(folder.path(), "exit 0");
+    outcome_of(&mut set_up(folder.path(), &good), 0);
+    assert_eq!(left(), 1);
+    let (_, stderr) = outcome_of(&mut set_up(folder.path(), &good), 0);
+    assert!(stderr.contains("mxnet: is set up"), "{stderr}");
+}
+
+#[test]
+fn a_python_that_is_too_new_or_none_at_all_is_told() {
+    let folder = TempDir::new().unwrap();
+    let new = script(&folder.path().join("new"), "echo 3 14");
+    let (_, stderr) = outcome_of(&mut set_up(folder.path(), &new), 11);
+    assert!(stderr.contains("mxnet needs Python 3.8 to 3.11") && stderr.contains("is Python 3.14"), "{stderr}");
+    let (_, stderr) = outcome_of(&mut set_up(folder.path(), Path::new("/none")), 11);
+    assert!(stderr.contains("/none is no Python"), "{stderr}");
+}
