@@ -229,8 +229,9 @@ impl Checker<'_> {
             self.gpu.wait(trainer.submit_dispatch(index, step_index)?).await?;
             let after = self.contents(trainer, dispatch, |access| access == Access::Write).await?;
             let row = row_of_kernel(dispatch)?;
-            let (model, step, contents) = (&self.config.model, &step, &before);
-            let expected = (row.reference)(&KernelInputs { dispatch, model, step, contents });
+            let (model, step) = (&self.config.model, &step);
+            let inputs = KernelInputs { dispatch, model, step, contents: &before, after: &after };
+            let expected = (row.reference)(&inputs);
             rows.push(self.compare(dispatch, row.tolerance, &expected, (&before, &after)));
         }
         Ok(rows)

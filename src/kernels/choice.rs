@@ -1,7 +1,7 @@
 //! The table of plans, and the choice of a plan with values of its parameters.
 
 use super::plan::{Parameter, Plan};
-use super::{fused, layered};
+use super::{fused, fused_image, layered};
 use crate::error::{Error, Result};
 use crate::model::{Model, Training};
 use std::fmt;
@@ -19,7 +19,7 @@ pub struct PlanRow {
     pub make: MakePlan,
     /// Parameters that `gpubench tune` varies.
     pub parameters: &'static [Parameter],
-    /// The plan that this one is a variant of, with fewer requirements on the adapter.
+    /// The plan that this one is a variant of: searches time it only where that one is fast.
     pub base: Option<&'static str>,
 }
 
@@ -112,7 +112,7 @@ pub fn plan_named(text: &str) -> Result<Choice> {
 }
 
 /// All plans.
-pub static PLANS: [PlanRow; 4] = [
+pub static PLANS: [PlanRow; 5] = [
     PlanRow {
         name: layered::NAME,
         make: |model, training, seed, _| layered::layered(model, training, seed),
@@ -126,6 +126,7 @@ pub static PLANS: [PlanRow; 4] = [
         parameters: &fused::PARAMETERS,
         base: Some(fused::NAME),
     },
+    PlanRow { name: fused_image::NAME, make: fused_image::fused_image, parameters: &[], base: Some(fused::NAME) },
     PlanRow { name: fused::LANES, make: fused::fused_lanes, parameters: &[], base: None },
 ];
 

@@ -33,15 +33,15 @@ const WORKGROUP: u32 = 256;
 /// Bytes of one value.
 const VALUE: usize = 4;
 
-const POOL1: &str = "pool1.output";
-const ARGMAX: &str = "argmax";
-const FEATURES: &str = "features.output";
-const DFEATURES: &str = "features.gradient";
+pub(super) const POOL1: &str = "pool1.output";
+pub(super) const ARGMAX: &str = "argmax";
+pub(super) const FEATURES: &str = "features.output";
+pub(super) const DFEATURES: &str = "features.gradient";
 const TARGETS: &str = "batch.labels";
-const HIDDEN: &str = "hidden.output";
-const DELTAS: &str = "dense.gradient";
+pub(super) const HIDDEN: &str = "hidden.output";
+pub(super) const DELTAS: &str = "dense.gradient";
 const OUTCOME: &str = "loss.outcome";
-const PARTIAL: &str = "conv.partial";
+pub(super) const PARTIAL: &str = "conv.partial";
 const LOSS: &str = "loss.loss";
 const CORRECT: &str = "loss.correct";
 

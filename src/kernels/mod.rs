@@ -4,6 +4,7 @@
 mod choice;
 pub mod expected;
 pub mod fused;
+pub mod fused_image;
 pub mod kernel;
 pub mod layered;
 pub mod peaks;

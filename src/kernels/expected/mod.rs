@@ -8,6 +8,7 @@ use std::collections::BTreeMap;
 use std::ops::Range;
 
 mod fused;
+mod image;
 
 /// The contents of a dispatch's buffers by name, as 32-bit words.
 pub type Contents = BTreeMap<String, Vec<u32>>;
@@ -36,6 +37,9 @@ pub struct KernelInputs<'a> {
     pub step: &'a Step,
     /// The contents of its buffers.
     pub contents: &'a Contents,
+    /// The contents of those that it writes, afterwards: where rounding decides between two values, the reference
+    /// follows the kernel's choice in what depends on it.
+    pub after: &'a Contents,
 }
 
 /// The reference's results, one method for each kernel, of the same name.
@@ -142,6 +146,12 @@ impl KernelInputs<'_> {
     /// The values of the batch's images, `per_image` each.
     fn batch(&self, binding: &str, per_image: usize) -> Vec<f64> {
         self.floats(binding, 0..self.step.batch as usize * per_image)
+    }
+
+    /// What the dispatch left of the batch's images in the buffer bound to `binding`, `per_image` values each.
+    fn left(&self, binding: &str, per_image: usize) -> Vec<f64> {
+        let words = &self.after[self.buffer(binding)][..self.step.batch as usize * per_image];
+        words.iter().map(|&word| f64::from(f32::from_bits(word))).collect()
     }
 
     fn targets(&self) -> Vec<u8> {
