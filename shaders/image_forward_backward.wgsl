@@ -1,5 +1,5 @@
 // Everything between an image's pixels and its gradients; one workgroup carries one image through both convolutions,
-//   the dense layers, the loss and back. What a phase leaves for a later one is in the workgroup's memory or in `state`.
+//   the dense layers, the loss and back. What a phase leaves for a later one is in the workgroup's memory or `state`.
 // Math: features_forward, then classifier_forward_backward, then features_backward
 // Shapes: state [N, |pool1| + CHANNELS1 POOL1 + CHANNELS2 POOL2 + FEATURES]: pool1, argmax (each word as a number) and
 //   dfeatures; activations [N, FEATURES + UNITS1 + UNITS2]: features and hidden; deltas [N, UNITS1 + UNITS2 + CLASSES
@@ -70,8 +70,12 @@ fn store_state(n: u32, i: u32, value: f32) {
     state[(n * state_length() + i) / 4u][i % 4u] = value;
 }
 
-fn store_pool1(n: u32, i: u32, value: f32) {
-    store_state(n, i, value);
+// Copies the channels of pool1 that are in workgroup memory to where the backward pass reads them.
+fn store_pool1(n: u32, first_channel: u32, invocation: u32) {
+    for (var i = invocation; i < STAGED * POOL1 * POOL1; i += WORKGROUP) {
+        let value = scratch[staged(i / (POOL1 * POOL1), i % (POOL1 * POOL1))];
+        store_state(n, first_channel * POOL1 * POOL1 + i, value);
+    }
 }
 
 fn store_maxima(n: u32, row: u32, packed: f32) {

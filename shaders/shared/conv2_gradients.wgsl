@@ -10,8 +10,13 @@ fn conv2_gradients(n: u32, channel: u32, group: u32, invocation: u32) {
         // The rows of pool1 under a row of windows.
         var rows: array<array<f32, POOL1>, KERNEL2 + 1u>;
         // unroll
-        for (var i = 0u; i < KERNEL2 * POOL1 + POOL1; i++) {
-            rows[i / POOL1][i % POOL1] = pool1_vec4(n, first + y * (POOL1 / 2u) + i / 4u)[i % 4u];
+        for (var i = 0u; i < KERNEL2 * POOL1 / 4u + POOL1 / 4u; i++) {
+            // Whole vec4s: some compilers load the components of one one by one where each is asked for by itself.
+            let values = pool1_vec4(n, first + y * (POOL1 / 2u) + i);
+            // unroll
+            for (var x = 0u; x < 4u; x++) {
+                rows[4u * i / POOL1][4u * i % POOL1 + x] = values[x];
+            }
         }
         var words: array<u32, 2>;
         var gradients: array<f32, 2u * POOL2>;

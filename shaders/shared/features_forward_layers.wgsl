@@ -76,12 +76,8 @@ fn conv1_forward(first_channel: u32, invocation: u32) {
     }
 }
 
-// Copies what conv1 left in workgroup memory to where the backward pass reads it.
-fn store_channels(n: u32, first_channel: u32, invocation: u32) {
-    for (var i = invocation; i < STAGED * POOL1 * POOL1; i += WORKGROUP) {
-        let value = scratch[staged(i / (POOL1 * POOL1), i % (POOL1 * POOL1))];
-        store_pool1(n, first_channel * POOL1 * POOL1 + i, value);
-    }
+// Stores where the maxima of the channels in workgroup memory stand.
+fn store_maxima1(n: u32, first_channel: u32, invocation: u32) {
     for (var row = invocation; row < STAGED * POOL1; row += WORKGROUP) {
         var packed = 0.0;
         // unroll
@@ -172,7 +168,8 @@ fn forward_features(n: u32, source: u32, invocation: u32) {
     for (var first_channel = 0u; first_channel < CHANNELS1; first_channel += STAGED) {
         conv1_forward(first_channel, invocation);
         workgroupBarrier();
-        store_channels(n, first_channel, invocation);
+        store_pool1(n, first_channel, invocation);
+        store_maxima1(n, first_channel, invocation);
         sums = conv2_forward(sums, corner, channel, first_channel + 4u * part);
         workgroupBarrier();
     }

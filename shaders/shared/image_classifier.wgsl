@@ -1,6 +1,6 @@
 // One image through the dense layers, the loss and back to its features, by one workgroup. The kernel binds
-// `parameters` as vec4s, `activations` and `deltas`, and has store_dfeatures. In `scratch` stand the features, the outputs of both
-// hidden layers, then the image's row of deltas, the logits, and from SUMS on sums on their way between invocations.
+// `parameters` as vec4s, `activations` and `deltas`, and has store_dfeatures. In `scratch` stand the features, the
+// outputs of both hidden layers, then the image's row of deltas, the logits, and from SUMS on sums to be exchanged.
 
 // Invocations that share the units of a row: each takes every SHARES-th vec4 of their inputs.
 const SHARES = 8u;
@@ -14,7 +14,7 @@ const UNITS_OF_SHARE = 8u;
 const SUMS = 1024u;
 const APART = 129u;
 
-fn parameter(index: u32) -> f32 {
+fn parameter_of(index: u32) -> f32 {
     return parameters[index / 4u][index % 4u];
 }
 
@@ -145,7 +145,7 @@ fn loss_gradient(class_index: u32, label: u32) {
 }
 
 // Stores the gradients of the features. Two halves of the units of fc1 are summed by different invocations.
-fn features_gradient(n: u32, invocation: u32) {
+fn gradient_of_features(n: u32, invocation: u32) {
     let width = FEATURES / 4u;
     let i = invocation % (WORKGROUP / 2u);
     let half = invocation / (WORKGROUP / 2u);
@@ -187,9 +187,9 @@ fn classify(n: u32, label: u32, invocation: u32) {
     for (var i = invocation; i < FEATURES; i += WORKGROUP) {
         scratch[i] = activations[n * width + i];
     }
-    let bias1 = parameter(FC1_BIAS + invocation % UNITS1);
-    let bias2 = parameter(FC2_BIAS + invocation % UNITS2);
-    let bias3 = parameter(FC3_BIAS + min(invocation, CLASSES - 1u));
+    let bias1 = parameter_of(FC1_BIAS + invocation % UNITS1);
+    let bias2 = parameter_of(FC2_BIAS + invocation % UNITS2);
+    let bias3 = parameter_of(FC3_BIAS + min(invocation, CLASSES - 1u));
     workgroupBarrier();
     fc1_shares(4u * row, share);
     let rows2 = fc2_rows(row, share);
@@ -227,7 +227,7 @@ fn classify(n: u32, label: u32, invocation: u32) {
     if invocation < UNITS2 {
         var sum = 0.0;
         for (var k = 0u; k < CLASSES; k++) {
-            sum += parameter(FC3_WEIGHT + k * UNITS2 + invocation) * scratch[at_deltas() + UNITS1 + UNITS2 + k];
+            sum += parameter_of(FC3_WEIGHT + k * UNITS2 + invocation) * scratch[at_deltas() + UNITS1 + UNITS2 + k];
         }
         let passed = scratch[at_hidden() + UNITS1 + invocation] > 0.0;
         scratch[at_deltas() + UNITS1 + invocation] = select(0.0, sum, passed);
@@ -246,5 +246,5 @@ fn classify(n: u32, label: u32, invocation: u32) {
     for (var i = invocation; i < UNITS1 + UNITS2 + CLASSES + 2u; i += WORKGROUP) {
         deltas[n * (UNITS1 + UNITS2 + CLASSES + 2u) + i] = scratch[at_deltas() + i];
     }
-    features_gradient(n, invocation);
+    gradient_of_features(n, invocation);
 }

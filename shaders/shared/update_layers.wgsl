@@ -27,7 +27,7 @@ fn add_outer(before: mat4x4<f32>, delta: vec4<f32>, input: vec4<f32>) -> mat4x4<
 }
 
 // As load_inputs, of the deltas; beyond the batch 0.
-fn load_deltas(first: u32, i: u32) -> array<vec4<f32>, AHEAD> {
+fn deltas_of_batch(first: u32, i: u32) -> array<vec4<f32>, AHEAD> {
     var values: array<vec4<f32>, AHEAD>;
     // unroll
     for (var k = 0u; k < AHEAD; k++) {
@@ -43,7 +43,7 @@ fn dense_sums(of_features: bool, delta: u32, input: u32, part: u32) -> mat4x4<f3
     var products = mat4x4<f32>();
     for (var first = part; first < step.batch; first += AHEAD * PARTS) {
         // In this order: some compilers load what stands last one by one.
-        let factors = load_deltas(first, delta);
+        let factors = deltas_of_batch(first, delta);
         let inputs = load_inputs(of_features, first, input);
         // unroll
         for (var k = 0u; k < AHEAD; k++) {

@@ -38,8 +38,12 @@ impl KernelInputs<'_> {
         let values = argmax.iter().zip(&found.near_ties).map(|(place, ignored)| f64::from(place & !ignored)).collect();
         let targets = targets.into_iter().map(f64::from).collect();
         let ignored_bits = found.near_ties;
+        let pool1 = match self.dispatch.kernel.stores_16_bits("pool1") {
+            true => Element::F16Pair,
+            false => Element::F32,
+        };
         vec![
-            self.written("pool1", 0, found.y1),
+            Expected { element: pool1, ..self.written("pool1", 0, found.y1) },
             Expected { element: Element::U32, ignored_bits, ..self.written("argmax", 0, values) },
             self.written("features", 0, found.features),
             Expected { element: Element::U32, ..self.written("targets", 0, targets) },
@@ -110,7 +114,7 @@ impl KernelInputs<'_> {
     pub(in crate::kernels) fn features_backward(&self) -> Vec<Expected> {
         let [pool1, pool2] = ["pool1", "pool2"].map(|name| self.model.layer(name).output.elements());
         let (pixels, _) = self.pixels();
-        let (y1, dfeatures) = (self.batch("pool1", pool1), self.batch("dfeatures", pool2));
+        let (y1, dfeatures) = (self.pool1(pool1), self.batch("dfeatures", pool2));
         let [pool1, pool2] = ["pool1", "pool2"].map(|name| self.model.layer(name).output);
         let rows = pool1.channels * pool1.height + pool2.channels * pool2.height;
         let argmax = self.unpacked_argmax(self.words("argmax", 0..self.images() * rows));

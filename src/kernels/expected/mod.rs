@@ -27,6 +27,11 @@ pub struct Expected {
     pub ignored_bits: Vec<u32>,
 }
 
+/// The two 16-bit numbers of a word, as shaders unpack them.
+pub fn f16_pair(word: u32) -> [f32; 2] {
+    [word as u16, (word >> 16) as u16].map(|bits| half::f16::from_bits(bits).to_f32())
+}
+
 /// A dispatch with the contents of its buffers before it runs.
 pub struct KernelInputs<'a> {
     /// The dispatch.
@@ -152,6 +157,15 @@ impl KernelInputs<'_> {
     fn left(&self, binding: &str, per_image: usize) -> Vec<f64> {
         let words = &self.after[self.buffer(binding)][..self.step.batch as usize * per_image];
         words.iter().map(|&word| f64::from(f32::from_bits(word))).collect()
+    }
+
+    /// The values of pool1, `per_image` for each of the batch's images, in 32 or 16 bits.
+    fn pool1(&self, per_image: usize) -> Vec<f64> {
+        if self.dispatch.kernel.stores_16_bits("pool1") {
+            let words = self.words("pool1", 0..self.step.batch as usize * per_image / 2);
+            return words.iter().flat_map(|&word| f16_pair(word)).map(f64::from).collect();
+        }
+        self.batch("pool1", per_image)
     }
 
     fn targets(&self) -> Vec<u8> {
