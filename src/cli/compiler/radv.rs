@@ -128,7 +128,9 @@ pub fn unknown(family: &str, answer: &Answer) -> String {
              {PREFIX}FAMILY from {list}, of which it may lack others too"
         );
     }
-    let like = nearest(family, FAMILIES).map(|name| format!("; the nearest is {name}")).unwrap_or_default();
+    let begins = |name: &&str| !family.is_empty() && name.starts_with(family);
+    let like = FAMILIES.into_iter().find(begins).or_else(|| nearest(family, FAMILIES));
+    let like = like.map(|name| format!("; the nearest is {name}")).unwrap_or_default();
     format!(
         "RADV knows no family {family:?}{like}: choose --adapter {PREFIX}FAMILY from {list}, of which the installed \
          version may lack some"
