@@ -32,8 +32,12 @@ async fn every_kernel_agrees_with_the_reference() {
     let adapters = Adapters::find(Some("webgpu")).await.expect("the browser can be asked");
     let gpu = open(&adapters).await;
     let config = training_config();
-    for row in PLANS.iter().filter(|row| row.base.is_none()) {
+    for row in &PLANS {
         let plan = Choice::shipped(row).make(&config.model, &config.training, config.seed);
+        // A browser's adapter offers none to wgpu.
+        if plan.needs_subgroups() {
+            continue;
+        }
         let pipelines = Pipelines::compile(&gpu, &plan).await.expect("every kernel compiles");
         for batch in [1, 3, 17, 96, 128] {
             let failure = check::check_batch(&gpu, &pipelines, &plan, &config, batch).await.expect("the check runs");
@@ -47,8 +51,12 @@ async fn five_training_steps_agree_with_the_reference() {
     let adapters = Adapters::find(Some("webgpu")).await.expect("the browser can be asked");
     let gpu = open(&adapters).await;
     let config = training_config();
-    for row in PLANS.iter().filter(|row| row.base.is_none()) {
+    for row in &PLANS {
         let plan = Choice::shipped(row).make(&config.model, &config.training, config.seed);
+        // A browser's adapter offers none to wgpu.
+        if plan.needs_subgroups() {
+            continue;
+        }
         let pipelines = Pipelines::compile(&gpu, &plan).await.expect("every kernel compiles");
         let report = check::check(&gpu, &pipelines, &plan, &config).await.expect("the check runs");
         assert_eq!(report.failure, "", "{}", row.name);

@@ -2,6 +2,7 @@
 
 use super::stopping::QUICK_TRAIN_S;
 use crate::data::{Identity, idx};
+use crate::kernels::plan_named;
 use crate::model::{DROPOUT_RATE, Training};
 use crate::result::{Measured, RunResult, Settings, Status};
 
@@ -25,6 +26,9 @@ pub fn differences_from_standard(settings: &Settings, identity: Identity) -> Vec
     };
     note(identity == Identity::Synthetic, "synthetic digits instead of MNIST".into());
     note(identity == Identity::Other, "other data than MNIST".into());
+    if let Some(phrase) = plan_named(&settings.plan.value).ok().and_then(|choice| choice.row.non_standard) {
+        note(true, phrase.to_owned());
+    }
     let epochs = settings.epochs.value;
     let counted = if epochs == 1 { "1 epoch".to_owned() } else { format!("{epochs} epochs") };
     let quick = settings.quick.value;
@@ -146,6 +150,9 @@ mod tests {
         assert_eq!(differences_from_standard(&changed, Identity::Mnist).len(), 7);
         assert_eq!(differences_from_standard(&changed, Identity::Synthetic).len(), 8);
         assert_eq!(differences_from_standard(&standard_settings(), Identity::Other).len(), 1);
+        let half = Settings { plan: Setting::new("fused_f16".into(), option), ..standard_settings() };
+        let phrases = differences_from_standard(&half, Identity::Mnist);
+        assert!(phrases.len() == 1 && phrases[0].starts_with("16-bit storage"), "{phrases:?}");
         assert_eq!(difference_in_images(60_000, 10_000), None);
         assert!(difference_in_images(600, 100).is_some_and(|phrase| phrase.starts_with("600 training and 100 test")));
     }

@@ -7,7 +7,8 @@ use crate::error::{Error, Result};
 use crate::gpu::{Gpu, Pipelines};
 use crate::kernels::plan::inputs;
 use crate::kernels::{
-    Access, Contents, Dispatch, Element, Expected, KernelInputs, Plan, Tolerance, TrainingKernel, training_kernel,
+    Access, Contents, Dispatch, Element, Expected, KernelInputs, Plan, Tolerance, TrainingKernel, f16_pair,
+    training_kernel,
 };
 use crate::model::{CLASSES, IMAGE_PIXELS, Model, Training};
 use crate::reference::{self, Network};
@@ -23,6 +24,9 @@ pub(crate) const BATCH: u32 = 17;
 pub(crate) const LAST_BATCH: u32 = 6;
 /// Training steps compared with the reference; the last is a smaller batch.
 pub(crate) const STEPS: u32 = 5;
+/// The largest error of rounding to 16 bits, relative to the value: half a unit in the last of 11 binary digits. Below
+/// 2^-14 it is at most 2^-25, which the absolute part of a tolerance covers.
+const F16_ROUNDING: f64 = 1.0 / 2048.0;
 /// Maximum number of trainings to compare until one agrees. Rounding may decide a near tie of a maximum or a ReLU
 /// differently from the reference, after which the two trainings diverge although both are correct; a defect makes them
 /// diverge every time.
@@ -229,8 +233,9 @@ impl Checker<'_> {
             self.gpu.wait(trainer.submit_dispatch(index, step_index)?).await?;
             let after = self.contents(trainer, dispatch, |access| access == Access::Write).await?;
             let row = row_of_kernel(dispatch)?;
-            let (model, step, contents) = (&self.config.model, &step, &before);
-            let expected = (row.reference)(&KernelInputs { dispatch, model, step, contents });
+            let (model, step) = (&self.config.model, &step);
+            let inputs = KernelInputs { dispatch, model, step, contents: &before, after: &after };
+            let expected = (row.reference)(&inputs);
             rows.push(self.compare(dispatch, row.tolerance, &expected, (&before, &after)));
         }
         Ok(rows)
@@ -291,24 +296,31 @@ fn row_of_kernel(dispatch: &Dispatch) -> Result<&'static TrainingKernel> {
 /// Compares the expected part of a buffer by value within `tolerance`, and the rest with its previous bits.
 fn compare_buffer(expected: Option<&Expected>, before: &[u32], after: &[u32], tolerance: Tolerance) -> Comparison {
     let (first, values) = expected.map_or((0, &[][..]), |expected| (expected.first, &expected.values[..]));
-    let end = first + values.len();
-    let as_float = |word: &u32| match expected.map(|expected| expected.element) {
-        Some(Element::U32) => *word as f32,
-        _ => f32::from_bits(*word),
+    let element = expected.map_or(Element::F32, |expected| expected.element);
+    let in_word = if element == Element::F16Pair { 2 } else { 1 };
+    let end = first + values.len() / in_word;
+    let as_floats = |word: u32| match element {
+        Element::U32 => vec![word as f32],
+        Element::F32 => vec![f32::from_bits(word)],
+        Element::F16Pair => f16_pair(word).to_vec(),
     };
     // Mask the bits that rounding decides.
     let masked = |(index, word): (usize, &u32)| {
         word & !expected.and_then(|expected| expected.ignored_bits.get(index)).copied().unwrap_or(0)
     };
-    let written: Vec<f32> = after[first..end].iter().enumerate().map(masked).map(|word| as_float(&word)).collect();
+    let written: Vec<f32> = after[first..end].iter().enumerate().map(masked).flat_map(as_floats).collect();
+    let tolerance = match element {
+        Element::F16Pair => Tolerance { relative: tolerance.relative + F16_ROUNDING, ..tolerance },
+        _ => tolerance,
+    };
     let compared = tolerance::compare(&written, values, tolerance);
-    let compared = Comparison { worst_index: first + compared.worst_index, ..compared };
+    let compared = Comparison { worst_index: first + compared.worst_index / in_word, ..compared };
     let outside = (0..first).chain(end..after.len()).find(|&index| before[index] != after[index]);
     match outside {
         Some(index) if compared.passed => Comparison {
             worst_index: index,
-            gpu: f64::from(as_float(&after[index])),
-            reference: f64::from(as_float(&before[index])),
+            gpu: f64::from(as_floats(after[index])[0]),
+            reference: f64::from(as_floats(before[index])[0]),
             passed: false,
             ..compared
         },

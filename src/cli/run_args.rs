@@ -55,8 +55,9 @@ pub struct RunArgs {
     /// Use the training images in the order of the files
     #[arg(long, help_heading = "Task")]
     pub no_shuffle: bool,
-    /// Kernels of a step: auto (the fastest, found by measurement), layered, fused, fused_subgroups or fused_lanes;
-    /// sizes of a fused one may follow, as in fused:images=1 [default: auto]
+    /// Kernels of a step: auto (the fastest, found by measurement), layered, fused, fused_subgroups, fused_image,
+    /// fused_f16 (16-bit storage, non-standard) or fused_lanes; sizes of a fused one may follow, as in
+    /// fused:images=1 [default: auto]
     #[arg(long, help_heading = "Plan", value_name = "NAME", value_parser = plan)]
     pub plan: Option<String>,
     /// Use the default plan of this kind of adapter instead of measuring which is fastest

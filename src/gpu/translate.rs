@@ -28,7 +28,9 @@ impl Translation {
     pub fn of(kernel: &Kernel, constants: &[(&str, f64)]) -> Result<Self, String> {
         let wgsl = kernel.wgsl();
         let module = naga::front::wgsl::parse_str(&wgsl).map_err(|error| error.emit_to_string(&wgsl))?;
-        let capabilities = if kernel.needs_subgroups() { Capabilities::SUBGROUP } else { Capabilities::empty() };
+        // WGSL has the functions that pack 16-bit numbers without any extension.
+        let mut capabilities = Capabilities::SHADER_FLOAT16_IN_FLOAT32;
+        capabilities.set(Capabilities::SUBGROUP, kernel.needs_subgroups());
         let info = Validator::new(ValidationFlags::all(), capabilities).validate(&module);
         let info = info.map_err(|error| error.emit_to_string(&wgsl))?;
         let constants = constants.iter().map(|(name, value)| ((*name).to_owned(), *value)).collect();

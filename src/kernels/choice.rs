@@ -1,7 +1,7 @@
 //! The table of plans, and the choice of a plan with values of its parameters.
 
 use super::plan::{Parameter, Plan};
-use super::{fused, layered};
+use super::{fused, fused_image, layered};
 use crate::error::{Error, Result};
 use crate::model::{Model, Training};
 use std::fmt;
@@ -19,8 +19,10 @@ pub struct PlanRow {
     pub make: MakePlan,
     /// Parameters that `gpubench tune` varies.
     pub parameters: &'static [Parameter],
-    /// The plan that this one is a variant of, with fewer requirements on the adapter.
+    /// The plan that this one is a variant of: searches time it only where that one is fast.
     pub base: Option<&'static str>,
+    /// How what it computes differs from the pinned task, in words; a search never chooses such a plan.
+    pub non_standard: Option<&'static str>,
 }
 
 /// A plan with a value for each of its parameters. Displays as the plan's name, followed by a colon and the values that
@@ -36,7 +38,7 @@ pub struct Choice {
 impl Choice {
     /// The plan with its shipped values.
     pub fn shipped(row: &'static PlanRow) -> Self {
-        Self { row, values: row.parameters.iter().map(|parameter| parameter.shipped).collect() }
+        Self { row, values: shipped(row.parameters) }
     }
 
     /// Its parameters: name and value.
@@ -111,22 +113,43 @@ pub fn plan_named(text: &str) -> Result<Choice> {
     Ok(choice)
 }
 
+/// The shipped value of each parameter.
+fn shipped(parameters: &[Parameter]) -> Vec<u32> {
+    parameters.iter().map(|parameter| parameter.shipped).collect()
+}
+
 /// All plans.
-pub static PLANS: [PlanRow; 4] = [
+pub static PLANS: [PlanRow; 6] = [
     PlanRow {
         name: layered::NAME,
         make: |model, training, seed, _| layered::layered(model, training, seed),
         parameters: &[],
         base: None,
+        non_standard: None,
     },
-    PlanRow { name: fused::NAME, make: fused::fused, parameters: &fused::PARAMETERS, base: None },
+    PlanRow { name: fused::NAME, make: fused::fused, parameters: &fused::PARAMETERS, base: None, non_standard: None },
     PlanRow {
         name: fused::SUBGROUPS,
         make: fused::fused_subgroups,
         parameters: &fused::PARAMETERS,
         base: Some(fused::NAME),
+        non_standard: None,
     },
-    PlanRow { name: fused::LANES, make: fused::fused_lanes, parameters: &[], base: None },
+    PlanRow {
+        name: fused_image::NAME,
+        make: fused_image::fused_image,
+        parameters: &[],
+        base: Some(fused::NAME),
+        non_standard: None,
+    },
+    PlanRow {
+        name: fused::F16,
+        make: |model, training, seed, _| fused::fused_f16(model, training, seed, &shipped(&fused::PARAMETERS)),
+        parameters: &[],
+        base: Some(fused::NAME),
+        non_standard: Some("16-bit storage of pool1 for the backward pass"),
+    },
+    PlanRow { name: fused::LANES, make: fused::fused_lanes, parameters: &[], base: None, non_standard: None },
 ];
 
 /// Every plan with its shipped values, then every choice that differs from them in one parameter; tests cover these.

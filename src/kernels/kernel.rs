@@ -69,6 +69,12 @@ impl Kernel {
         std::iter::once(self.source).chain(self.shared.iter().copied()).any(|text| text.contains("subgroupShuffle"))
     }
 
+    /// Whether what is bound to `binding` holds two 16-bit numbers to a word.
+    pub fn stores_16_bits(&self, binding: &str) -> bool {
+        let packs = ["pack2x16float", "unpack2x16float"].iter().any(|function| self.source.contains(function));
+        packs && self.source.lines().any(|line| line.contains("@binding") && line.contains(&format!(" {binding}:")))
+    }
+
     /// The size of the tile called `name`.
     ///
     /// # Panics

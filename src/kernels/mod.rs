@@ -4,6 +4,7 @@
 mod choice;
 pub mod expected;
 pub mod fused;
+pub mod fused_image;
 pub mod kernel;
 pub mod layered;
 pub mod peaks;
@@ -12,7 +13,7 @@ pub mod table;
 mod unroll;
 
 pub use choice::{Choice, MakePlan, PLANS, PlanRow, all_choices, plan_named};
-pub use expected::{Contents, Expected, KernelInputs};
+pub use expected::{Contents, Expected, KernelInputs, f16_pair};
 pub use kernel::{Access, Binding, Kernel, Step};
 pub use plan::{Amount, BufferSpec, Dispatch, Element, Grid, Parameter, Plan};
 pub use table::{KERNELS, Pass, TRAINING_KERNELS, Tolerance, TrainingKernel, shader_hash, training_kernel};

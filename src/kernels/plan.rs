@@ -51,6 +51,8 @@ pub enum Element {
     F32,
     /// 32-bit unsigned integers.
     U32,
+    /// 16-bit floating-point numbers, two to a word.
+    F16Pair,
 }
 
 /// A buffer of a plan.
@@ -60,7 +62,7 @@ pub struct BufferSpec {
     pub name: String,
     /// Element type.
     pub element: Element,
-    /// Number of 32-bit elements.
+    /// Number of 32-bit words.
     pub length: Amount,
 }
 

@@ -10,12 +10,19 @@ const DROPOUT: &str = include_str!("../../shaders/shared/dropout.wgsl");
 const IMAGE: &str = include_str!("../../shaders/shared/image.wgsl");
 const RELU_MAX_POOL: &str = include_str!("../../shaders/shared/relu_max_pool.wgsl");
 const DOT4: &str = include_str!("../../shaders/shared/dot4.wgsl");
+const PLANE_SIZES: &str = include_str!("../../shaders/shared/plane_sizes.wgsl");
+const FEATURES_FORWARD_BUFFERS: &str = include_str!("../../shaders/shared/features_forward_buffers.wgsl");
+const FEATURES_BACKWARD_BUFFERS: &str = include_str!("../../shaders/shared/features_backward_buffers.wgsl");
+const FEATURES_FORWARD_LAYERS: &str = include_str!("../../shaders/shared/features_forward_layers.wgsl");
+const FEATURES_BACKWARD_LAYERS: &str = include_str!("../../shaders/shared/features_backward_layers.wgsl");
+const IMAGE_CLASSIFIER: &str = include_str!("../../shaders/shared/image_classifier.wgsl");
 const ROWS: &str = include_str!("../../shaders/shared/rows.wgsl");
 const CLASSIFIER: &str = include_str!("../../shaders/shared/classifier.wgsl");
 const CLASSIFIER_LAYERS: &str = include_str!("../../shaders/shared/classifier_layers.wgsl");
 const CONV2_GRADIENTS: &str = include_str!("../../shaders/shared/conv2_gradients.wgsl");
 const DENSE_IMAGES: &str = include_str!("../../shaders/shared/dense_images.wgsl");
 const DENSE_UPDATE: &str = include_str!("../../shaders/shared/dense_update.wgsl");
+const UPDATE_LAYERS: &str = include_str!("../../shaders/shared/update_layers.wgsl");
 
 macro_rules! kernel {
     (
@@ -101,11 +108,13 @@ kernel!(SGD_UPDATE = "sgd_update" (gradients: Read, velocities: Write, parameter
 kernel!(FEATURES_FORWARD = "features_forward"
     (images: Read, labels: Read, order: Read, parameters: Read, pool1: Write, argmax: Write, features: Write,
         targets: Write),
-    shared [IMAGE, DOT4, RELU_MAX_POOL, DROPOUT, THREEFRY],
+    shared [PLANE_SIZES, FEATURES_FORWARD_BUFFERS, FEATURES_FORWARD_LAYERS, IMAGE, DOT4, RELU_MAX_POOL, DROPOUT,
+        THREEFRY],
     constants [CHANNELS1, CHANNELS2, CONV1_WEIGHT, CONV1_BIAS, CONV2_WEIGHT, CONV2_BIAS,
         KEY_LOW, KEY_HIGH, THRESHOLD, SCALE],
     tile [SIDE = 28, KERNEL1 = 4, POOL1 = 12, KERNEL2 = 3, POOL2 = 5, BLOCK1 = 3, BLOCKS1 = 4, BLOCK2 = 5, BLOCKS2 = 2,
         STAGED = 16, PARTS = 4]);
+variant!(FEATURES_FORWARD_F16 = "features_forward_f16" of FEATURES_FORWARD);
 kernel!(FEATURES_FORWARD_LANES = "features_forward_lanes"
     (images: Read, labels: Read, order: Read, convolutions: Uniform, pool1: Write, argmax: Write, features: Write,
         targets: Write),
@@ -128,18 +137,36 @@ kernel!(CLASSIFIER_FORWARD_BACKWARD_LANES = "classifier_forward_backward_lanes"
     tile [IMAGES = 8, CARRIED = 4, CARRIED2 = 2]);
 kernel!(FEATURES_BACKWARD = "features_backward"
     (images: Read, order: Read, parameters: Read, pool1: Read, argmax: Read, dfeatures: Read, partial: Write),
-    shared [CONV2_GRADIENTS],
+    shared [PLANE_SIZES, FEATURES_BACKWARD_BUFFERS, FEATURES_BACKWARD_LAYERS, CONV2_GRADIENTS],
     constants [CHANNELS1, CHANNELS2, CONV2_WEIGHT, PARTIAL],
     tile [SIDE = 28, KERNEL1 = 4, POOL1 = 12, KERNEL2 = 3, POOL2 = 5, GROUP = 8, QUARTERS = 4, HALF = 8]);
+variant!(FEATURES_BACKWARD_F16 = "features_backward_f16" of FEATURES_BACKWARD);
 kernel!(FEATURES_BACKWARD_LANES = "features_backward_lanes"
     (images: Read, order: Read, convolutions: Uniform, pool1: Read, argmax: Read, dfeatures: Read, partial: Write),
     shared [ROWS],
     constants [CHANNELS1, CHANNELS2, CONV2_WEIGHT, PARTIAL],
     tile [SIDE = 28, KERNEL1 = 4, POOL1 = 12, KERNEL2 = 3, POOL2 = 5, CONVOLUTIONS = 1292]);
+kernel!(IMAGE_FORWARD_BACKWARD = "image_forward_backward"
+    (images: Read, labels: Read, order: Read, parameters: Read, state: Write, activations: Write, deltas: Write,
+        partial: Write),
+    shared [PLANE_SIZES, FEATURES_FORWARD_LAYERS, IMAGE_CLASSIFIER, FEATURES_BACKWARD_LAYERS, CONV2_GRADIENTS, IMAGE,
+        DOT4, RELU_MAX_POOL, DROPOUT, THREEFRY],
+    constants [CHANNELS1, CHANNELS2, CONV1_WEIGHT, CONV1_BIAS, CONV2_WEIGHT, CONV2_BIAS, KEY_LOW, KEY_HIGH, THRESHOLD,
+        SCALE, FEATURES, UNITS1, UNITS2, CLASSES, FC1_WEIGHT, FC1_BIAS, FC2_WEIGHT, FC2_BIAS, FC3_WEIGHT, FC3_BIAS,
+        PARTIAL],
+    tile [SIDE = 28, KERNEL1 = 4, POOL1 = 12, KERNEL2 = 3, POOL2 = 5, BLOCK1 = 3, BLOCKS1 = 4, BLOCK2 = 5, BLOCKS2 = 2,
+        STAGED = 16, PARTS = 4, SHARES = 8, TOGETHER = 4, COLUMNS = 16, SHARE2 = 4, UNITS_OF_SHARE = 8, SUMS = 1024,
+        APART = 129, GROUP = 8, QUARTERS = 4, HALF = 8]);
 kernel!(GRADIENT_UPDATE = "gradient_update"
     (features: Read, hidden: Read, deltas: Read, outcome: Read, partial: Read, metrics: Write, velocities: Write,
         parameters: Write),
-    shared [DENSE_UPDATE],
+    shared [UPDATE_LAYERS, DENSE_UPDATE],
+    constants [FEATURES, UNITS1, UNITS2, CLASSES, FC1_WEIGHT, FC1_BIAS, FC2_WEIGHT, FC2_BIAS, FC3_WEIGHT, FC3_BIAS,
+        CONV1, CONV2, MOMENTUM, INPUTS],
+    tile [PARTS = 8, AHEAD = 8, VECTORS = 16, RUNNING = 4]);
+kernel!(GRADIENT_UPDATE_IMAGE = "gradient_update_image"
+    (activations: Read, deltas: Read, partial: Read, metrics: Write, velocities: Write, parameters: Write),
+    shared [UPDATE_LAYERS, DENSE_UPDATE],
     constants [FEATURES, UNITS1, UNITS2, CLASSES, FC1_WEIGHT, FC1_BIAS, FC2_WEIGHT, FC2_BIAS, FC3_WEIGHT, FC3_BIAS,
         CONV1, CONV2, MOMENTUM, INPUTS],
     tile [PARTS = 8, AHEAD = 8, VECTORS = 16, RUNNING = 4]);
@@ -227,13 +254,17 @@ training_kernels! {
     CONV_BACKWARD_BIAS: Backward, (1e-6, 2e-6), conv_backward_bias;
     SGD_UPDATE: Update, (1e-8, 5e-7), sgd_update;
     FEATURES_FORWARD: Forward, (6e-6, 4e-6), features_forward;
+    FEATURES_FORWARD_F16: Forward, (6e-6, 4e-6), features_forward;
     FEATURES_FORWARD_LANES: Forward, (6e-6, 4e-6), features_forward;
     CLASSIFIER_FORWARD_BACKWARD: ForwardBackward, (6e-6, 1e-5), classifier_forward_backward;
     CLASSIFIER_FORWARD_BACKWARD_SUBGROUPS: ForwardBackward, (6e-6, 1e-5), classifier_forward_backward;
     CLASSIFIER_FORWARD_BACKWARD_LANES: ForwardBackward, (6e-6, 1e-5), classifier_forward_backward;
     FEATURES_BACKWARD: Backward, (1e-6, 4e-6), features_backward;
+    FEATURES_BACKWARD_F16: Backward, (1e-6, 4e-6), features_backward;
     FEATURES_BACKWARD_LANES: Backward, (1e-6, 4e-6), features_backward;
+    IMAGE_FORWARD_BACKWARD: ForwardBackward, (6e-6, 1e-5), image_forward_backward;
     GRADIENT_UPDATE: Update, (1e-6, 2e-6), gradient_update;
+    GRADIENT_UPDATE_IMAGE: Update, (1e-6, 2e-6), gradient_update;
     GRADIENT_UPDATE_LANES: Update, (1e-6, 2e-6), gradient_update;
 }
 

@@ -22,7 +22,11 @@ fn impossible_options_are_refused() {
     refused(&["--dropout", "1"], 2, &["below 1"]);
     refused(&["peaks", "--json", "--explain"], 2, &["--explain"]);
     refused(&["--colour"], 2, &["--colour"]);
-    refused(&["--plan", "magic"], 2, &["there is no plan magic", "layered, fused, fused_subgroups, fused_lanes"]);
+    refused(
+        &["--plan", "magic"],
+        2,
+        &["there is no plan magic", "layered, fused, fused_subgroups, fused_image, fused_f16, fused_lanes"],
+    );
     refused(&["--backend", "glide"], 2, &["unknown backend 'glide'", "--backend or WGPU_BACKEND"]);
 }
 

@@ -73,7 +73,7 @@ pub async fn tune(
 ) -> Result<Tuning> {
     let start = Instant::now();
     let dataset = check::random_dataset((BATCHES * config.training.batch) as usize, config.seed);
-    let choices: Vec<Choice> = PLANS.iter().map(Choice::shipped).collect();
+    let choices: Vec<Choice> = PLANS.iter().filter(|row| row.non_standard.is_none()).map(Choice::shipped).collect();
     let plans = choices.iter().map(|choice| choice.make(&config.model, &config.training, config.seed));
     let needs = plans.map(|plan| config.needs(&plan, &dataset)).max_by_key(|needs| needs.largest_binding_bytes);
     let needs = Needs { subgroups: adapter.subgroups, ..needs.unwrap_or_default() };

@@ -7,7 +7,6 @@ use super::protocol::Request;
 use crate::cli::doctor;
 use crate::cli::nearest::nearest;
 use crate::cli::system::System;
-use crate::cli::terminal;
 use crate::error::{Error, Result};
 use crate::gpu::adapter::NULL_DEVICE as PREFIX;
 use std::path::PathBuf;
@@ -77,6 +76,9 @@ const FAMILIES: [&str; 60] = [
     "gfx1201",
 ];
 
+/// A family that every version of RADV with null devices knows.
+const KNOWN_TO_ALL: &str = "polaris10";
+
 /// The family that a request for an adapter names: `navi21` in `radv:navi21`.
 pub fn family_of(request: &str) -> Option<&str> {
     let (prefix, family) = request.trim().split_at_checked(PREFIX.len())?;
@@ -112,39 +114,37 @@ fn driver_files() -> Vec<PathBuf> {
     doctor::drivers_of(&System::this(), "vulkan_radeon")
 }
 
-/// The sentence on a family that RADV made no device of, with the families that it knows.
+/// The sentence on a family that RADV made no device of, with the nearest names. One more process tells whether RADV
+/// makes devices at all: asking for every family would take one for each.
 pub fn unknown(family: &str, answer: &Answer) -> String {
-    terminal::message(&format!("RADV makes no device of {family:?}: looking for the families that it knows"));
-    let known = known_families();
-    let like = nearest(family, known.iter().copied()).map(|name| format!("; the nearest is {name}"));
-    let list = known.join(", ");
-    match known.is_empty() {
-        true => format!(
-            "RADV makes no device of any family ({})",
-            answer.unavailable.as_deref().unwrap_or("it gives no reason")
-        ),
-        false => format!(
-            "RADV knows no family {family:?}{}: choose --adapter {PREFIX}FAMILY from {list}",
-            like.unwrap_or_default()
-        ),
+    if !makes_a_device(KNOWN_TO_ALL) {
+        let reason = answer.unavailable.as_deref().unwrap_or("it gives no reason");
+        return format!("RADV makes no device of any family ({reason})");
     }
+    let list = FAMILIES.join(", ");
+    if FAMILIES.contains(&family) {
+        return format!(
+            "the installed RADV makes no device of the family {family}: update Mesa, or choose --adapter \
+             {PREFIX}FAMILY from {list}, of which it may lack others too"
+        );
+    }
+    let begins = |name: &&str| !family.is_empty() && name.starts_with(family);
+    let like = FAMILIES.into_iter().find(begins).or_else(|| nearest(family, FAMILIES));
+    let like = like.map(|name| format!("; the nearest is {name}")).unwrap_or_default();
+    format!(
+        "RADV knows no family {family:?}{like}: choose --adapter {PREFIX}FAMILY from {list}, of which the installed \
+         version may lack some"
+    )
 }
 
-/// The families that the installed Mesa makes a device of; none where RADV is not installed. Each costs a process,
-/// since Mesa ends that of a family which it does not know.
-fn known_families() -> Vec<&'static str> {
+/// Whether the installed Mesa makes a device of `family`. Mesa ends the process if it does not know it.
+fn makes_a_device(family: &str) -> bool {
     let files = driver_files();
-    if files.is_empty() {
-        return Vec::new();
-    }
-    let is_known = |family: &&str| {
-        let command = || {
-            let mut command = own()?;
-            set_up_with(&mut command, &files, family);
-            Ok(command)
-        };
-        let request = Request { device: None, kernels: Vec::new(), texts: false };
-        ask(&command, request, LIMIT).is_ok_and(|answer| answer.device.is_some())
+    let command = || {
+        let mut command = own()?;
+        set_up_with(&mut command, &files, family);
+        Ok(command)
     };
-    FAMILIES.into_iter().filter(is_known).collect()
+    let request = Request { device: None, kernels: Vec::new(), texts: false };
+    !files.is_empty() && ask(&command, request, LIMIT).is_ok_and(|answer| answer.device.is_some())
 }

@@ -8,6 +8,7 @@ use std::collections::BTreeMap;
 use std::ops::Range;
 
 mod fused;
+mod image;
 
 /// The contents of a dispatch's buffers by name, as 32-bit words.
 pub type Contents = BTreeMap<String, Vec<u32>>;
@@ -26,6 +27,11 @@ pub struct Expected {
     pub ignored_bits: Vec<u32>,
 }
 
+/// The two 16-bit numbers of a word, as shaders unpack them.
+pub fn f16_pair(word: u32) -> [f32; 2] {
+    [word as u16, (word >> 16) as u16].map(|bits| half::f16::from_bits(bits).to_f32())
+}
+
 /// A dispatch with the contents of its buffers before it runs.
 pub struct KernelInputs<'a> {
     /// The dispatch.
@@ -36,6 +42,9 @@ pub struct KernelInputs<'a> {
     pub step: &'a Step,
     /// The contents of its buffers.
     pub contents: &'a Contents,
+    /// The contents of those that it writes, afterwards: where rounding decides between two values, the reference
+    /// follows the kernel's choice in what depends on it.
+    pub after: &'a Contents,
 }
 
 /// The reference's results, one method for each kernel, of the same name.
@@ -142,6 +151,21 @@ impl KernelInputs<'_> {
     /// The values of the batch's images, `per_image` each.
     fn batch(&self, binding: &str, per_image: usize) -> Vec<f64> {
         self.floats(binding, 0..self.step.batch as usize * per_image)
+    }
+
+    /// What the dispatch left of the batch's images in the buffer bound to `binding`, `per_image` values each.
+    fn left(&self, binding: &str, per_image: usize) -> Vec<f64> {
+        let words = &self.after[self.buffer(binding)][..self.step.batch as usize * per_image];
+        words.iter().map(|&word| f64::from(f32::from_bits(word))).collect()
+    }
+
+    /// The values of pool1, `per_image` for each of the batch's images, in 32 or 16 bits.
+    fn pool1(&self, per_image: usize) -> Vec<f64> {
+        if self.dispatch.kernel.stores_16_bits("pool1") {
+            let words = self.words("pool1", 0..self.step.batch as usize * per_image / 2);
+            return words.iter().flat_map(|&word| f16_pair(word)).map(f64::from).collect();
+        }
+        self.batch("pool1", per_image)
     }
 
     fn targets(&self) -> Vec<u8> {

@@ -6,15 +6,19 @@ use gpubench::kernels::{Access, Dispatch, Plan, all_choices};
 use gpubench::model::{DROPOUT_RATE, IMAGE_PIXELS, Model, Operation, Training};
 
 /// The kernels that are proved here.
-pub const KERNELS: [&str; 9] = [
+pub const KERNELS: [&str; 13] = [
     "features_forward",
+    "features_forward_f16",
     "features_forward_lanes",
     "classifier_forward_backward",
     "classifier_forward_backward_subgroups",
     "classifier_forward_backward_lanes",
     "features_backward",
+    "features_backward_f16",
     "features_backward_lanes",
+    "image_forward_backward",
     "gradient_update",
+    "gradient_update_image",
     "gradient_update_lanes",
 ];
 
@@ -56,22 +60,23 @@ fn dense(model: &Model) -> (u64, u64) {
 fn flop(model: &Model, plan: &Plan, dispatch: &Dispatch, n: u64) -> u64 {
     let (dense_macs, dense_biases) = dense(model);
     let length = |name: &str| plan.buffers.iter().find(|buffer| buffer.name == name).expect(name).length.at(1);
+    let forward = 2 * n * (convolution_macs(model, "conv1", "pool1", 4) + convolution_macs(model, "conv2", "pool2", 4));
+    let backward = || {
+        // The weights' gradients make a product where a maximum stood; that of conv2's input one for every weight and
+        // position.
+        let weights = convolution_macs(model, "conv1", "pool1", 1) + convolution_macs(model, "conv2", "pool2", 1);
+        let mut input = 0;
+        for _position in 0..model.layer("pool1").output.positions() {
+            input += model.parameter("conv2.weight").elements() as u64;
+        }
+        2 * n * (weights + input)
+    };
     match dispatch.kernel.name {
-        "features_forward" | "features_forward_lanes" => {
-            2 * n * (convolution_macs(model, "conv1", "pool1", 4) + convolution_macs(model, "conv2", "pool2", 4))
-        }
+        name if name.starts_with("features_forward") => forward,
         name if name.starts_with("classifier_forward_backward") => 2 * n * 2 * dense_macs,
-        "features_backward" | "features_backward_lanes" => {
-            // The weights' gradients make a product where a maximum stood; that of conv2's input one for every weight
-            // and position.
-            let weights = convolution_macs(model, "conv1", "pool1", 1) + convolution_macs(model, "conv2", "pool2", 1);
-            let mut input = 0;
-            for _position in 0..model.layer("pool1").output.positions() {
-                input += model.parameter("conv2.weight").elements() as u64;
-            }
-            2 * n * (weights + input)
-        }
-        "gradient_update" | "gradient_update_lanes" => {
+        name if name.starts_with("features_backward") => backward(),
+        "image_forward_backward" => forward + 2 * n * 2 * dense_macs + backward(),
+        "gradient_update" | "gradient_update_image" | "gradient_update_lanes" => {
             let partial =
                 dispatch.buffers.iter().find(|name| name.contains("partial")).expect("it adds partial sums up");
             n * (2 * dense_macs + dense_biases + length(partial)) + 4 * model.parameter_count() as u64
@@ -83,10 +88,10 @@ fn flop(model: &Model, plan: &Plan, dispatch: &Dispatch, n: u64) -> u64 {
 /// Bytes of a dispatch for `n` images: each bound buffer once, what is read and written twice.
 fn bytes(model: &Model, plan: &Plan, dispatch: &Dispatch, n: u32) -> u64 {
     let layers: &[&str] = match dispatch.kernel.name {
-        "features_forward" | "features_forward_lanes" => &["conv1", "conv2"],
+        name if name.starts_with("features_forward") => &["conv1", "conv2"],
         name if name.starts_with("classifier_forward_backward") => &["fc1", "fc2", "fc3"],
         // Of conv2 only the weight is read on the way back.
-        "features_backward" | "features_backward_lanes" => &["conv2.weight"],
+        name if name.starts_with("features_backward") => &["conv2.weight"],
         _ => &["conv1", "conv2", "fc1", "fc2", "fc3"],
     };
     let parameters =

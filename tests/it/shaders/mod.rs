@@ -25,7 +25,8 @@ fn all() -> impl Iterator<Item = &'static Kernel> {
 }
 
 fn validator(kernel: &Kernel) -> Validator {
-    let mut capabilities = Capabilities::empty();
+    // naga's name for packing 16-bit numbers, which WebGPU has without a feature.
+    let mut capabilities = Capabilities::SHADER_FLOAT16_IN_FLOAT32;
     capabilities.set(Capabilities::SHADER_FLOAT16, needs_f16(kernel));
     capabilities.set(Capabilities::SUBGROUP, kernel.needs_subgroups());
     Validator::new(ValidationFlags::all(), capabilities)
@@ -91,7 +92,7 @@ fn only_the_kernel_of_16_bit_numbers_needs_a_capability() {
 fn only_plans_beside_a_baseline_need_subgroups() {
     for plan in plans() {
         let row = PLANS.iter().find(|row| row.name == plan.name).unwrap();
-        assert_eq!(plan.needs_subgroups(), row.base.is_some(), "{}", plan.name);
+        assert!(!plan.needs_subgroups() || row.base.is_some(), "{}", plan.name);
     }
     for kernel in all().filter(|kernel| kernel.needs_subgroups()) {
         let without = Validator::new(ValidationFlags::all(), Capabilities::empty()).validate(&parse(kernel));
@@ -204,7 +205,10 @@ fn tile_sizes_agree_with_the_table() {
                 ref other => panic!("{}: {name} is {other:?}, not a number", kernel.name),
             }
         }
-        let rows: Vec<(String, u32)> = kernel.tile.iter().map(|(name, size)| ((*name).to_owned(), *size)).collect();
+        let mut rows: Vec<(String, u32)> = kernel.tile.iter().map(|(name, size)| ((*name).to_owned(), *size)).collect();
+        // naga lists a constant after those that it is made of.
+        found.sort_unstable();
+        rows.sort_unstable();
         assert_eq!(found, rows, "{}", kernel.name);
     }
 }
@@ -226,7 +230,9 @@ fn sizes_of_planes_and_kernels_in_the_table_are_those_of_the_model() {
         ("KERNEL2", kernel_of("conv2")),
         ("POOL2", width("pool2")),
     ];
-    for kernel in KERNELS.iter().filter(|kernel| kernel.name.starts_with("features_")) {
+    for kernel in
+        KERNELS.iter().filter(|kernel| kernel.name.starts_with("features_") || kernel.name.starts_with("image_"))
+    {
         for (name, size) in sizes {
             assert_eq!(kernel.tile_size(name) as usize, size, "{}: {name}", kernel.name);
         }
