@@ -31,6 +31,9 @@ pub use rounds::add_round;
 pub use run::{TrainedRun, run, train_first};
 pub use search::{SWEEP_NOT_REACHED, Sizes, SweepJob, shipped_plan, sweep, tune, tuning_subject};
 pub use stopping::{QUICK_RUN_S, QUICK_TRAIN_S, quick_deadline};
-pub use target::{AdapterTarget, DataParallelTarget, Device, OpenedDataParallel, OpenedDevice, Split};
+pub use target::{
+    AdapterTarget, DataParallelTarget, Device, HostMember, HostTrainer, OpenedDataParallel, OpenedDevice,
+    OpenedHostMember, Place, Split,
+};
 pub use validate::{ACCEPTED_TEST_ERROR_PCT, difference_in_images, differences_from_standard, validate};
 pub use verify::{Finding, verify};

@@ -1,14 +1,15 @@
-//! `gpubench --adapters A,B`: data-parallel training on several devices.
+//! `gpubench --adapters A,B`: data-parallel training on several devices, the host's cores among them.
 
 use super::flags::AUTO;
 use super::run_args::{DataParallelArgs, RunArgs, Sync};
 use super::subject::{Subject, Trainable};
-use super::terminal;
-use crate::bench::{self, DataParallelTarget, Device, Split};
+use super::{cpu, no_gpu, terminal};
+use crate::bench::{self, DataParallelTarget, Device, Place, Split};
 use crate::error::{Error, Result};
-use crate::gpu::{AdapterInfo, Adapters, adapter};
+use crate::gpu::{Adapters, adapter};
 use crate::result::{Adapter, Measured, Origin, Setting, Settings, Synchronisation, no_peaks, no_tuning};
 use crate::telemetry::MachineProbe;
+use std::rc::Rc;
 
 /// The devices of a data-parallel training as the subject of a run.
 ///
@@ -16,11 +17,11 @@ use crate::telemetry::MachineProbe;
 /// [`Error::Usage`] if the options contradict each other, [`Error::Adapter`] if a named adapter does not exist.
 pub fn subject<'a>(args: &RunArgs, adapters: &'a Adapters, mut settings: Settings) -> Result<Subject<'a>> {
     let options = &args.data_parallel;
-    let devices = devices(&choose(adapters, options)?, options, &settings.plan.value)?;
+    let devices = devices(&choose(adapters, options, args.cpu.threads)?, options, &settings.plan.value)?;
     for device in &devices {
         terminal::message(&format!("device: {}, part {}, plan {}", device.name, device.weight, device.plan));
     }
-    if devices.iter().any(|device| device.adapter.software) {
+    if has_software(&devices) {
         terminal::message("  (times of a software adapter say nothing about a GPU)");
     }
     let requested = options.adapters.iter().flatten().cloned().collect::<Vec<_>>().join(",");
@@ -34,7 +35,7 @@ pub fn subject<'a>(args: &RunArgs, adapters: &'a Adapters, mut settings: Setting
         Some(Sync::Step) | None => Synchronisation::Step,
     };
     Ok(Subject {
-        adapter: described(&name, &devices),
+        adapter: described(&name, &devices)?,
         name,
         settings,
         adapter_s: 0.0,
@@ -42,42 +43,46 @@ pub fn subject<'a>(args: &RunArgs, adapters: &'a Adapters, mut settings: Setting
         tune_s: Measured::missing("the plans were named, or are those shipped"),
         peaks: no_peaks(),
         peaks_s: Measured::missing("no peaks are measured of several devices"),
-        probe: MachineProbe::new(&devices.iter().map(|device| device.adapter).collect::<Vec<_>>()),
+        probe: MachineProbe::new(&devices.iter().filter_map(Device::adapter).collect::<Vec<_>>()),
         trainable: Trainable::DataParallel(DataParallelTarget { adapters, devices, sync, checked: args.checked }),
     })
 }
 
-/// The named adapters, each once.
-fn choose<'a>(adapters: &'a Adapters, options: &DataParallelArgs) -> Result<Vec<&'a AdapterInfo>> {
-    let mut chosen: Vec<&AdapterInfo> = Vec::new();
+/// The named adapters and the host's cores, each once.
+fn choose<'a>(adapters: &'a Adapters, options: &DataParallelArgs, threads: Option<usize>) -> Result<Vec<Place<'a>>> {
+    let names_host = |request: &String| request.trim().eq_ignore_ascii_case(cpu::NAME);
+    if threads.is_some() && !options.adapters.iter().flatten().any(names_host) {
+        return Err(Error::Usage("--threads is for the host's cores: add cpu to --adapters".into()));
+    }
+    let mut chosen: Vec<Place<'a>> = Vec::new();
     for request in options.adapters.iter().flatten() {
         if request.trim().is_empty() {
             return Err(Error::Usage(
                 "--adapters has an empty name: give names with commas between, such as 0,1".into(),
             ));
         }
-        if request.trim().eq_ignore_ascii_case("cpu") {
-            return Err(Error::Usage(
-                "the CPU target trains by itself: name adapters of `gpubench list` in --adapters, or use --adapter cpu"
-                    .into(),
-            ));
-        }
-        let adapter = adapter::choose(adapters.infos(), Some(request))?;
-        if chosen.iter().any(|other| other.index == adapter.index) {
+        let place = if names_host(request) {
+            Place::Host(Rc::new(cpu::target(threads)?))
+        } else if adapters.infos().is_empty() {
+            return Err(no_gpu::none_found());
+        } else {
+            Place::Adapter(adapter::choose(adapters.infos(), Some(request))?)
+        };
+        if chosen.iter().any(|other| is_same(other, &place)) {
             return Err(Error::Usage(format!(
-                "--adapters names {} twice: name each adapter once; --logical-devices 2 opens two devices on one",
-                adapter.name
+                "--adapters names {} twice: name each once; --logical-devices 2 opens two devices on one",
+                name_of(&place)
             )));
         }
-        chosen.push(adapter);
+        chosen.push(place);
     }
     Ok(chosen)
 }
 
-/// The devices to open on `adapters`, with their weights and plans.
-fn devices<'a>(adapters: &[&'a AdapterInfo], options: &DataParallelArgs, plan: &str) -> Result<Vec<Device<'a>>> {
+/// The devices to open at `places`, with their weights and plans.
+fn devices<'a>(places: &[Place<'a>], options: &DataParallelArgs, plan: &str) -> Result<Vec<Device<'a>>> {
     let each = options.logical_devices.unwrap_or(1);
-    let count = adapters.len() * each as usize;
+    let count = places.len() * each as usize;
     if count < 2 {
         return Err(Error::Usage(
             "a single device cannot share a batch: name several --adapters, or add --logical-devices 2".into(),
@@ -93,27 +98,53 @@ fn devices<'a>(adapters: &[&'a AdapterInfo], options: &DataParallelArgs, plan: &
         }
         None => vec![1; count],
     };
-    let name = |adapter: &AdapterInfo, number: u32| match (
-        each,
-        adapters.iter().filter(|one| one.name == adapter.name).count(),
-    ) {
-        (1, 1) => adapter.name.clone(),
-        (1, _) => format!("{} ({})", adapter.name, adapter.index),
-        (_, 1) => format!("{} #{}", adapter.name, number + 1),
-        (_, _) => format!("{} ({}) #{}", adapter.name, adapter.index, number + 1),
+    let name = |place: &Place<'_>, number: u32| {
+        let namesakes = places.iter().filter(|one| name_of(one) == name_of(place)).count();
+        let index = match place {
+            Place::Adapter(adapter) if namesakes > 1 => format!(" ({})", adapter.index),
+            _ => String::new(),
+        };
+        let number = if each == 1 { String::new() } else { format!(" #{}", number + 1) };
+        format!("{}{index}{number}", name_of(place))
     };
-    let opened = adapters.iter().flat_map(|adapter| (0..each).map(move |number| (*adapter, number)));
-    let device = |((adapter, number), weight): ((&'a AdapterInfo, u32), u32)| Device {
-        adapter,
-        name: name(adapter, number),
-        plan: if plan == AUTO { bench::shipped_plan(adapter).to_owned() } else { plan.to_owned() },
+    let opened = places.iter().flat_map(|place| (0..each).map(move |number| (place, number)));
+    let device = |((place, number), weight): ((&Place<'a>, u32), u32)| Device {
+        place: place.clone(),
+        name: name(place, number),
+        plan: match place {
+            Place::Host(host) => host.plan().to_owned(),
+            Place::Adapter(adapter) if plan == AUTO => bench::shipped_plan(adapter).to_owned(),
+            Place::Adapter(_) => plan.to_owned(),
+        },
         weight,
     };
     Ok(opened.zip(weights).map(device).collect())
 }
 
-/// The devices described as one adapter, for the result.
-fn described(label: &str, devices: &[Device<'_>]) -> Adapter {
-    let software = devices.iter().any(|device| device.adapter.software);
-    Adapter { name: label.to_owned(), software, ..bench::describe_adapter(devices[0].adapter) }
+fn is_same(one: &Place<'_>, other: &Place<'_>) -> bool {
+    match (one, other) {
+        (Place::Adapter(one), Place::Adapter(other)) => one.index == other.index,
+        (Place::Host(_), Place::Host(_)) => true,
+        _ => false,
+    }
+}
+
+fn name_of<'a>(place: &'a Place<'_>) -> &'a str {
+    match place {
+        Place::Adapter(adapter) => &adapter.name,
+        Place::Host(host) => host.name(),
+    }
+}
+
+fn has_software(devices: &[Device<'_>]) -> bool {
+    devices.iter().filter_map(Device::adapter).any(|adapter| adapter.software)
+}
+
+/// The devices described as one adapter, for the result: as the first adapter among them, else as the host's cores.
+fn described(label: &str, devices: &[Device<'_>]) -> Result<Adapter> {
+    let first = match devices.iter().find_map(Device::adapter) {
+        Some(adapter) => bench::describe_adapter(adapter),
+        None => cpu::target(None)?.describe(),
+    };
+    Ok(Adapter { name: label.to_owned(), software: has_software(devices), ..first })
 }

@@ -142,7 +142,8 @@ fn dropout_rate(text: &str) -> Result<f32, String> {
 /// Options of a data-parallel run.
 #[derive(Debug, Clone, Default, Args)]
 pub struct DataParallelArgs {
-    /// Train on several adapters together, each on its part of every batch; named as for --adapter, with commas between
+    /// Train on several adapters together, each on its part of every batch; named as for --adapter, cpu among them, with
+    /// commas between
     #[arg(
         long,
         help_heading = "Several devices",
@@ -174,7 +175,7 @@ pub enum Sync {
 /// Options of the CPU target.
 #[derive(Debug, Clone, Default, Args)]
 pub struct CpuArgs {
-    /// Threads of --adapter cpu [default: as many as there are cores]
+    /// Threads of the CPU target [default: as many as there are cores]
     #[arg(long, help_heading = "Device", value_name = "N")]
     pub threads: Option<usize>,
 }

@@ -4,7 +4,7 @@ use super::flags::AUTO;
 use super::pipeline_cache::PipelineCacheGuard;
 use super::run_args::RunArgs;
 use super::{peaks, terminal, tune};
-use crate::bench::{self, AdapterTarget, DataParallelTarget, ProfileOptions};
+use crate::bench::{self, AdapterTarget, DataParallelTarget, Device, ProfileOptions};
 use crate::cpu::CpuTarget;
 use crate::error::{Error, Result};
 use crate::gpu::{AdapterInfo, Adapters};
@@ -87,7 +87,7 @@ impl<'a> Subject<'a> {
             Trainable::Adapter(target) => vec![args.pipelines.guard(target.adapters, target.adapter)],
             Trainable::Cpu(_) => Vec::new(),
             Trainable::DataParallel(target) => {
-                let mut adapters: Vec<&AdapterInfo> = target.devices.iter().map(|device| device.adapter).collect();
+                let mut adapters: Vec<&AdapterInfo> = target.devices.iter().filter_map(Device::adapter).collect();
                 adapters.sort_by_key(|adapter| adapter.index);
                 adapters.dedup_by_key(|adapter| adapter.index);
                 adapters.into_iter().map(|adapter| args.pipelines.guard(target.adapters, adapter)).collect()

@@ -51,7 +51,7 @@ const RULES: &[OptionRule] = rules! {
     "--sync" |args| args.data_parallel.sync.is_some() => [Adapter: SHARES, Cpu: SHARES, All: SHARES];
     "--logical-devices" |args| args.data_parallel.logical_devices.is_some()
         => [Adapter: SHARES, Cpu: SHARES, All: SHARES];
-    "--threads" |args| args.cpu.threads.is_some() => [Adapter: OF_CORES, DataParallel: OF_CORES];
+    "--threads" |args| args.cpu.threads.is_some() => [Adapter: OF_CORES];
     "--profile" |args| args.profile
         => [Cpu: NOT_PROFILED_ON_CPU, DataParallel: NOT_PROFILED_TOGETHER, All: OF_ONE_DEVICE];
     "--trace" |args| args.trace.is_some()
@@ -108,9 +108,7 @@ impl Target {
         }
         let adapters = find_adapters(&settings.backend.value)?;
         expect_threads()?;
-        if adapters.infos().is_empty()
-            && (self == Target::DataParallel || (self == Target::Adapter && requested(settings)))
-        {
+        if adapters.infos().is_empty() && self == Target::Adapter && requested(settings) {
             return Err(no_gpu::none_found());
         }
         Ok(Some(adapters))

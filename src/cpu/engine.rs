@@ -16,9 +16,6 @@ use web_time::Instant;
 /// Returns a future that is awaited after each chunk of steps, for a thread that has events to handle too.
 pub type Pause = fn() -> Pin<Box<dyn Future<Output = ()>>>;
 
-/// Test images of one evaluation chunk, after which progress is reported.
-const EVALUATED_AT_ONCE: u32 = 2000;
-
 /// Trainings on the host's cores.
 pub(super) struct CpuEngine<'a> {
     threads: &'a CpuThreads,
@@ -73,7 +70,9 @@ impl TrainingEngine for CpuEngine<'_> {
         let last = (trainer.steps_per_epoch() - 1) as usize * batch;
         trainer.training_steps(&self.order[..batch], 0);
         trainer.training_steps(&self.order[last..], 1);
-        trainer.evaluate(0..trainer.test_images().min(EVALUATED_AT_ONCE));
+        if let Some(part) = trainer.evaluation_parts().next() {
+            trainer.evaluate(part);
+        }
         Ok(())
     }
 
@@ -115,12 +114,9 @@ impl TrainingEngine for CpuEngine<'_> {
     async fn evaluate(&mut self, report: &mut dyn FnMut(StepChunk) -> ControlFlow<()>) -> Result<Metrics> {
         let trainer = require_started(self.trainer.as_ref())?;
         let mut sums = Vec::new();
-        for first in (0..trainer.test_images()).step_by(EVALUATED_AT_ONCE as usize) {
-            let start = Instant::now();
-            sums.push(trainer.evaluate(first..trainer.test_images().min(first + EVALUATED_AT_ONCE)));
-            let batch = self.config.training.batch;
-            let steps = EVALUATED_AT_ONCE.div_ceil(batch);
-            let chunk = StepChunk { first: first / batch, steps, duration_s: start.elapsed().as_secs_f64() };
+        for part in trainer.evaluation_parts() {
+            let (metrics, chunk) = trainer.evaluate_part(part);
+            sums.push(metrics);
             if report(chunk).is_break() {
                 return Err(Error::Interrupted);
             }

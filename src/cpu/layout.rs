@@ -163,9 +163,14 @@ impl Parameters {
     /// The values of `flat`, which is in the order of the model.
     pub fn from_flat(sizes: &Sizes, flat: &[f32]) -> Self {
         let mut parameters = Self::zeros(sizes);
-        let mut values = flat.iter().copied();
-        parameters.visit(sizes, |value| *value = values.next().unwrap_or(f32::NAN));
+        parameters.copy_from_flat(sizes, flat);
         parameters
+    }
+
+    /// Takes the values of `flat`, which is in the order of the model; padding stays as it is.
+    pub fn copy_from_flat(&mut self, sizes: &Sizes, flat: &[f32]) {
+        let mut values = flat.iter().copied();
+        self.visit(sizes, |value| *value = values.next().unwrap_or(f32::NAN));
     }
 
     /// The values in the order of the model.
@@ -211,22 +216,25 @@ pub struct ForwardWeights {
 impl ForwardWeights {
     /// The weights of `parameters`.
     pub fn of(sizes: &Sizes, parameters: &Parameters) -> Self {
-        let dense = |layer: usize| {
-            let dense = &parameters.dense[layer];
-            let row = blocks(dense.inputs);
-            let mut copy = vec![ZERO; blocks(dense.outputs) * row * LANES];
-            for (rows, copy) in dense.weight.chunks_exact(LANES * row).zip(copy.chunks_exact_mut(LANES * row)) {
-                transpose_rows(rows, copy);
-            }
-            copy
-        };
+        let dense = |dense: &DenseParameters| vec![ZERO; blocks(dense.outputs) * blocks(dense.inputs) * LANES];
         let mut forward = Self {
             conv1: vec![[ZERO; TAPS1]; sizes.blocks1()],
             conv2: vec![[[[ZERO; 3]; LANES]; 3]; sizes.blocks2() * sizes.blocks1()],
-            dense: std::array::from_fn(dense),
+            dense: parameters.dense.each_ref().map(dense),
         };
-        copy_convolutions(&mut forward.conv1, &mut forward.conv2, sizes, &parameters.conv);
+        forward.copy_from(sizes, parameters);
         forward
+    }
+
+    /// Takes the weights of `parameters`.
+    pub fn copy_from(&mut self, sizes: &Sizes, parameters: &Parameters) {
+        for (dense, copy) in parameters.dense.iter().zip(&mut self.dense) {
+            let block = LANES * blocks(dense.inputs);
+            for (rows, copy) in dense.weight.chunks_exact(block).zip(copy.chunks_exact_mut(block)) {
+                transpose_rows(rows, copy);
+            }
+        }
+        copy_convolutions(&mut self.conv1, &mut self.conv2, sizes, &parameters.conv);
     }
 }
 

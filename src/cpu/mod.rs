@@ -24,6 +24,7 @@ mod engine;
 mod features_backward;
 mod features_forward;
 mod layout;
+mod member;
 mod simd;
 mod target;
 mod trace;

@@ -5,7 +5,7 @@ use super::engine::{CpuEngine, Pause};
 use super::simd::SimdLevel;
 use super::trainer::CpuThreads;
 use crate::bench::training_target::{LastTraining, OpenedTarget, TrainingEngine, TrainingTarget};
-use crate::bench::{Job, Observer, ProfileOptions};
+use crate::bench::{Job, Observer, OpenedHostMember as _, ProfileOptions};
 use crate::check::Report;
 use crate::error::{Error, Result};
 use crate::result::{Adapter, AdapterKind, Measured, RunResult, Timeline, TimestampGrade};
@@ -100,8 +100,7 @@ impl TrainingTarget for CpuTarget {
         let threads = CpuThreads::start(self.threads, SimdLevel::detect())?;
         result.phases.device_s = start.elapsed().as_secs_f64().into();
         result.phases.compile_s = Measured::missing("the kernels are part of the program");
-        result.plan.tuning.insert("threads".to_owned(), self.threads.to_string());
-        result.plan.tuning.insert("simd".to_owned(), threads.level().name().to_owned());
+        result.plan.tuning.extend(threads.tuning().into_iter().map(|(name, value)| (name.to_owned(), value)));
         result.warnings.extend(self.oversubscription_warning());
         Ok(OpenedCpu { target: self, threads, config: config.clone() })
     }

@@ -4,14 +4,20 @@ use super::chunk::{Chunk, Network, Scratch};
 use super::layout::{CHUNK_IMAGES, ForwardWeights, Parameters, Sizes};
 use super::simd::SimdLevel;
 use super::update::{SgdStep, update};
+use crate::bench::StepChunk;
 use crate::data::{Dataset, Split};
 use crate::error::{Error, Result};
 use crate::rng::{Stream, stream_key};
-use crate::trainer::{Metrics, TrainingConfig};
+use crate::trainer::{Metrics, Share, TrainingConfig};
 use rayon::prelude::*;
 use rayon::{ThreadPool, ThreadPoolBuildError, ThreadPoolBuilder};
 use std::error::Error as _;
+use std::ops::Range;
 use std::sync::{Mutex, MutexGuard, PoisonError};
+use web_time::Instant;
+
+/// Test images that are classified between two reports of progress.
+const EVALUATED_AT_ONCE: u32 = 2000;
 
 /// Threads, and the instruction set that they use.
 #[derive(Debug)]
@@ -78,6 +84,7 @@ pub struct Trainer<'a> {
     dropout_key: [u32; 2],
     chunks: Vec<Chunk>,
     scratch: Vec<Mutex<Scratch>>,
+    share: Option<Share>,
 }
 
 impl<'a> Trainer<'a> {
@@ -106,7 +113,14 @@ impl<'a> Trainer<'a> {
             chunks: vec![Chunk::new(&sizes); (config.training.batch as usize).div_ceil(CHUNK_IMAGES)],
             scratch: (0..threads.threads()).map(|_| Mutex::new(Scratch::new(&sizes))).collect(),
             sizes,
+            share: None,
         })
+    }
+
+    /// Trains `share` of every batch: the config's batch is that of the share, and the order of an epoch is
+    /// [`Share::order`].
+    pub fn with_share(self, share: Share) -> Self {
+        Self { share: Some(share), ..self }
     }
 
     /// Starts anew in the same memory: copies the data and `parameters`, as [`Trainer::new`] does.
@@ -115,9 +129,19 @@ impl<'a> Trainer<'a> {
             own.images.clone_from(&given.images);
             own.labels.clone_from(&given.labels);
         }
-        self.parameters = Parameters::from_flat(&self.sizes, parameters);
-        self.forward = ForwardWeights::of(&self.sizes, &self.parameters);
+        self.set_parameters(parameters);
         self.velocities = Parameters::zeros(&self.sizes);
+    }
+
+    /// Replaces the parameters, which are in the order of the model.
+    pub fn set_parameters(&mut self, parameters: &[f32]) {
+        self.parameters.copy_from_flat(&self.sizes, parameters);
+        self.forward.copy_from(&self.sizes, &self.parameters);
+    }
+
+    /// Replaces the velocities, which are in the order of the model.
+    pub fn set_velocities(&mut self, velocities: &[f32]) {
+        self.velocities.copy_from_flat(&self.sizes, velocities);
     }
 
     /// The parameters in the order of the model.
@@ -137,22 +161,23 @@ impl<'a> Trainer<'a> {
 
     /// Steps in an epoch.
     pub fn steps_per_epoch(&self) -> u32 {
-        self.config.steps_per_epoch(self.train.len())
+        self.share.map_or_else(|| self.config.steps_per_epoch(self.train.len()), |share| share.steps)
     }
 
     /// Trains on the training images at `indices`, one batch per step. `first_step` is the first step's number, from 0,
     /// which determines its learning rate and dropout mask. Returns the metrics of each step.
     pub fn training_steps(&mut self, indices: &[u32], first_step: u32) -> Vec<Metrics> {
-        let Self { threads, config, train, sizes, parameters, velocities, forward, chunks, scratch, .. } = self;
+        let Self { threads, config, train, sizes, parameters, velocities, forward, chunks, scratch, share, .. } = self;
         let (level, dropout_key) = (threads.level, self.dropout_key);
         threads.install(|| {
             let step = |(indices, step): (&[u32], u32)| {
                 let network = Network { level, sizes, parameters, forward, dropout_key };
+                let before = share.map_or(0, |share| share.part(step % share.steps).before as usize);
                 let chunks = &mut chunks[..indices.len().div_ceil(CHUNK_IMAGES)];
                 let work = chunks.par_iter_mut().zip(indices.par_chunks(CHUNK_IMAGES)).enumerate().with_max_len(1);
                 work.for_each(|(index, (chunk, images))| {
                     let scratch = &mut thread_scratch(scratch);
-                    chunk.forward(network, scratch, train, images, Some((step, index * CHUNK_IMAGES)));
+                    chunk.forward(network, scratch, train, images, Some((step, before + index * CHUNK_IMAGES)));
                     chunk.backward(network, scratch, indices.len());
                 });
                 let training = &config.training;
@@ -165,7 +190,7 @@ impl<'a> Trainer<'a> {
     }
 
     /// Classifies the test images `images`, without dropout.
-    pub fn evaluate(&self, images: std::ops::Range<u32>) -> Metrics {
+    pub fn evaluate(&self, images: Range<u32>) -> Metrics {
         let network = self.network();
         let indices: Vec<u32> = images.collect();
         let evaluate = |chunk: &mut Chunk, images: &[u32]| {
@@ -178,9 +203,18 @@ impl<'a> Trainer<'a> {
         metrics.into_iter().sum()
     }
 
-    /// The number of test images.
-    pub fn test_images(&self) -> u32 {
-        self.test.len() as u32
+    /// The parts of the test images that are classified between two reports of progress.
+    pub(super) fn evaluation_parts(&self) -> impl Iterator<Item = Range<u32>> + use<> {
+        let images = self.test.len() as u32;
+        (0..images).step_by(EVALUATED_AT_ONCE as usize).map(move |first| first..images.min(first + EVALUATED_AT_ONCE))
+    }
+
+    /// Classifies one of [`Trainer::evaluation_parts`]; also returns its time, in steps of the size of a batch.
+    pub(super) fn evaluate_part(&self, images: Range<u32>) -> (Metrics, StepChunk) {
+        let (start, batch) = (Instant::now(), self.config.training.batch);
+        let (first, steps) = (images.start / batch, EVALUATED_AT_ONCE.div_ceil(batch));
+        let metrics = self.evaluate(images);
+        (metrics, StepChunk { first, steps, duration_s: start.elapsed().as_secs_f64() })
     }
 
     /// Runs the training images at `indices`, the batch of step `step`, forward and backward on this thread, and calls

@@ -5,8 +5,11 @@ use crate::common::training::{Silent, begun, job, with_batch};
 use crate::common::trials::{AdapterTest, Outcome, with_each};
 use gpubench::bench::host_timeline::{Activity, HostTimeline};
 use gpubench::bench::training_target::{OpenedTarget, TrainingEngine, TrainingTarget};
-use gpubench::bench::{self, DataParallelTarget, Device, Job, Observer, OpenedDataParallel, Progress, StepChunk};
+use gpubench::bench::{
+    self, DataParallelTarget, Device, Job, Observer, OpenedDataParallel, Place, Progress, StepChunk,
+};
 use gpubench::check::tolerance;
+use gpubench::cpu::CpuTarget;
 use gpubench::data::Dataset;
 use gpubench::gpu::{Adapters, Gpu, Pipelines};
 use gpubench::kernels::{PLANS, plan_named};
@@ -16,6 +19,7 @@ use gpubench::trainer::{Stage, Trainer, TrainingConfig};
 use gpubench::{Error, Result};
 use libtest_mimic::Trial;
 use std::ops::ControlFlow;
+use std::rc::Rc;
 use std::sync::{Arc, Mutex};
 use web_time::Instant;
 
@@ -45,12 +49,19 @@ fn target<'a>(
     sync: Synchronisation,
 ) -> DataParallelTarget<'a> {
     let device = |(number, &weight): (usize, &u32)| Device {
-        adapter: &adapters.infos()[index],
+        place: Place::Adapter(&adapters.infos()[index]),
         name: format!("device {}", number + 1),
         plan: plan.to_owned(),
         weight,
     };
     DataParallelTarget { adapters, devices: weights.iter().enumerate().map(device).collect(), sync, checked: false }
+}
+
+/// The same, with the host's cores as one device more.
+fn with_host<'a>(target: DataParallelTarget<'a>, weight: u32) -> DataParallelTarget<'a> {
+    let host = Rc::new(CpuTarget::new("the host".to_owned(), Some(2)).expect("two threads can train"));
+    let host = Device { place: Place::Host(host), name: "the host".to_owned(), plan: "cpu".to_owned(), weight };
+    DataParallelTarget { devices: target.devices.into_iter().chain([host]).collect(), ..target }
 }
 
 fn keep_on(_: StepChunk) -> ControlFlow<()> {
@@ -109,7 +120,7 @@ fn the_first_steps_are_those_of_one_device(adapters: &Adapters, index: usize) ->
         let has_subgroups = adapters.infos()[index].subgroups;
         for plan in PLANS.iter().map(|row| row.name).filter(|name| has_subgroups || !name.contains("subgroups")) {
             let (losses, parameters) = alone(adapters, index, plan, &config, &dataset, 4).await?;
-            let target = target(adapters, index, plan, &[3, 1, 2], Synchronisation::Step);
+            let target = with_host(target(adapters, index, plan, &[3, 1], Synchronisation::Step), 2);
             let (found, moved, _) = together(&target, &config, &dataset, 4).await?;
             let compared = tolerance::compare(&found, &wide(&losses), tolerance::STEP_LOSS);
             assert!(compared.passed, "{plan}: {compared:?}");
@@ -141,7 +152,7 @@ fn a_run_tells_who_trained_what(adapters: &Adapters, index: usize) -> Outcome {
     let plan = bench::shipped_plan(&adapters.infos()[index]);
     for sync in [Synchronisation::Step, Synchronisation::Epoch] {
         let mut result = result(&dataset);
-        let target = target(adapters, index, plan, &[2, 1], sync);
+        let target = with_host(target(adapters, index, plan, &[2], sync), 1);
         let finished = pollster::block_on(bench::run(&target, &job(&dataset), &mut result, &mut Silent))?;
         assert!(finished.parameters.iter().all(|value| value.is_finite()));
         let parallel = result.parallel.value().ok_or("nothing is told")?;
@@ -187,7 +198,8 @@ impl TrainingTarget for Failing<'_> {
         observer: &mut dyn Observer,
     ) -> Result<OpenedDataParallel<'_>> {
         let opened = self.target.open(job, config, result, observer).await?;
-        *self.ending.lock().expect("nobody panicked") = Some(Box::new(opened.devices[1].gpu().destroyer()));
+        *self.ending.lock().expect("nobody panicked") =
+            opened.devices[1].gpu().map(|gpu| Box::new(gpu.destroyer()) as Box<dyn Fn()>);
         Ok(opened)
     }
 }

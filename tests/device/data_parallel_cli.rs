@@ -11,11 +11,12 @@ use std::sync::Arc;
 use tempfile::TempDir;
 
 fn wrong_wishes_are_refused() {
-    let cases: [(&[&str], &str); 11] = [
-        (&["--adapters", "0,0"], "twice: name each adapter once"),
+    let cases: [(&[&str], &str); 12] = [
+        (&["--adapters", "0,0"], "twice: name each once"),
         (&["--adapters", "0"], "cannot share a batch"),
         (&["--adapters", "0,"], "empty name"),
-        (&["--adapters", "cpu,0"], "trains by itself"),
+        (&["--adapters", "0,cpu,CPU"], "twice: name each once"),
+        (&["--adapters", "0", "--logical-devices", "2", "--threads", "2"], "add cpu to --adapters"),
         (&["--adapters", "0", "--adapter", "0"], "cannot be used with"),
         (&["--adapters", "0", "--logical-devices", "0"], "1..=16"),
         (&["--adapters", "0", "--logical-devices", "2", "--split", "1:2:3"], "3 parts for 2 devices"),

@@ -49,6 +49,33 @@ fn threads_change_the_time_alone() {
     assert_eq!(alone.repeats[0].epochs[0].train_loss, both.repeats[0].epochs[0].train_loss);
 }
 
+/// Losses and the digest of the parameters of two members that share the host's cores.
+fn shared(arguments: &[&str]) -> (Vec<f64>, String) {
+    let folder = TempDir::new().unwrap();
+    let mut command = program(folder.path());
+    let base = ["--adapters", "cpu", "--logical-devices", "2", "--data", "synthetic", "--steps", "3", "--json"];
+    let (stdout, _) = outcome_of(command.args(base).args(arguments), 0);
+    let result = RunResult::from_json(&stdout).unwrap();
+    assert_eq!((result.plan.name.as_str(), result.environment.adapter.backend.as_str()), ("cpu", "cpu"));
+    let members = &result.parallel.value().unwrap().members;
+    assert!(members.iter().all(|member| member.plan == "cpu" && member.alone_step_s.value().is_some()), "{members:?}");
+    assert!(members[1].name.ends_with(" #2"), "{members:?}");
+    let repeat = &result.repeats[0];
+    (repeat.epochs[0].loss_curve.clone(), repeat.parameters_sha256.value().unwrap().clone())
+}
+
+#[test]
+fn the_hosts_cores_can_be_members_of_a_shared_training() {
+    let (alone, _) = short("1");
+    let (losses, digest) = shared(&["--split", "3:1", "--threads", "1"]);
+    for (shared, alone) in losses.iter().zip(&alone.repeats[0].epochs[0].loss_curve) {
+        assert!((shared - alone).abs() < 1e-4 * alone, "{shared} {alone}");
+    }
+    assert_eq!(losses.len(), 3);
+    assert_eq!(shared(&["--split", "3:1", "--threads", "2"]), (losses, digest));
+    shared(&["--sync", "epoch"]);
+}
+
 #[test]
 fn more_threads_than_cores_are_allowed_with_a_note() {
     let many = (cores() + 1).to_string();
@@ -108,7 +135,7 @@ fn impossible_threads_are_refused() {
     refused(&["--adapter", "cpu", "--threads", "0"], 2, &["choose --threads 1 or more"]);
     refused(&["--adapter", "cpu", "--threads", "many"], 2, &["--threads"]);
     refused(&["--adapter", "0", "--threads", "2"], 2, &["--threads is for the host's cores: add --adapter cpu"]);
-    refused(&["--adapters", "0,1", "--threads", "2"], 2, &["add --adapter cpu"]);
+    refused(&["--adapters", "0,1", "--threads", "2"], 2, &["add cpu to --adapters"]);
 }
 
 #[test]

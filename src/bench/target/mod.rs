@@ -1,8 +1,11 @@
-//! Training targets of the GPU API: one adapter, or several devices in parallel.
+//! Training targets of the GPU API: one adapter, or several devices in parallel, the host's cores among them.
 
 mod adapter;
 mod data_parallel;
 
 pub use adapter::AdapterTarget;
 pub(super) use data_parallel::record_scaling;
-pub use data_parallel::{DataParallelTarget, Device, OpenedDataParallel, OpenedDevice, Split};
+pub use data_parallel::{
+    DataParallelTarget, Device, HostMember, HostTrainer, OpenedDataParallel, OpenedDevice, OpenedHostMember, Place,
+    Split,
+};

@@ -1,15 +1,15 @@
 //! The engine of one data-parallel training.
 
 use super::device::OpenedDevice;
+use super::worker::{Held, Worker};
 use crate::bench::host_timeline::{Activity, HostTimeline};
-use crate::bench::pacing::{StepChunk, SubmissionPacer, submit_paced};
+use crate::bench::pacing::{StepChunk, SubmissionPacer};
 use crate::bench::training_target::{TrainingEngine, require_started};
 use crate::data::Dataset;
 use crate::error::{Error, Result};
-use crate::gpu::{CommandCounts, Staging, Submission};
-use crate::kernels::plan::inputs;
+use crate::gpu::CommandCounts;
 use crate::result::{Measured, Synchronisation};
-use crate::trainer::{Metrics, Stage, Trainer, TrainingConfig};
+use crate::trainer::{Metrics, TrainingConfig};
 use std::ops::{ControlFlow, Range};
 use web_time::Instant;
 
@@ -29,13 +29,6 @@ pub(super) struct DataParallelEngine<'a> {
     commands_before: Vec<CommandCounts>,
 }
 
-/// A device with its training state.
-struct Worker<'a> {
-    device: &'a OpenedDevice,
-    trainer: Trainer<'a>,
-    staging: Staging,
-}
-
 impl<'a> DataParallelEngine<'a> {
     pub(super) fn new(devices: &'a [OpenedDevice], config: &'a TrainingConfig, sync: Synchronisation) -> Self {
         Self {
@@ -53,34 +46,29 @@ impl<'a> DataParallelEngine<'a> {
     }
 
     fn batch_of(&self, step: u32) -> u32 {
-        self.workers.iter().map(|worker| worker.device.share.part(step).images).sum()
+        self.workers.iter().map(|worker| worker.share().part(step).images).sum()
     }
 
-    /// Trains one step: gradients on the devices, their mean and the update on the host.
+    /// Trains one step: gradients on the members, their mean and the update on the host.
     async fn step(&mut self, step: u32, host_timeline: &mut HostTimeline) -> Result<()> {
+        let batch = self.batch_of(step);
+        let learning_rate = self.config.training.learning_rate_at(self.epoch * self.workers[0].share().steps + step);
         let mut pending = Vec::new();
         for worker in &self.workers {
             let interval = host_timeline.begin();
-            worker.write_parameters(&self.parameters);
+            worker.write(Held::Parameters, &self.parameters);
             host_timeline.end(interval, Activity::Exchange, false, Some(step));
-            let submission = worker.submit(step..step + 1, !pending.is_empty(), host_timeline)?;
-            let readback = worker.staging.read(&worker.device.gpu, worker.trainer.buffers(), inputs::VELOCITIES);
-            pending.push((submission, readback));
+            pending.push(worker.start(step..step + 1, Some(Held::Velocities), !pending.is_empty(), host_timeline)?);
         }
-        let batch = self.batch_of(step);
-        let learning_rate =
-            self.config.training.learning_rate_at(self.epoch * self.workers[0].device.share.steps + step);
+        for worker in &self.workers {
+            worker.compute(step..step + 1, host_timeline);
+        }
         self.gradient.fill(0.0);
-        for (worker, (submission, readback)) in self.workers.iter().zip(pending) {
-            worker.wait(submission, step, host_timeline).await?;
+        for (worker, mut started) in self.workers.iter().zip(pending) {
+            worker.wait(&mut started, step, host_timeline).await?;
             let interval = host_timeline.begin();
-            let weight = worker.device.share.part(step).images as f32 / batch as f32;
-            readback
-                .finish(&worker.device.gpu, |bytes| {
-                    add_weighted(&mut self.gradient, weight, bytemuck::cast_slice(bytes))
-                })
-                .await
-                .map_err(|error| worker.device.with_device_name(error))?;
+            let weight = worker.share().part(step).images as f32 / batch as f32;
+            worker.add_started(started, Held::Velocities, weight, &mut self.gradient).await?;
             host_timeline.end(interval, Activity::Exchange, true, Some(step));
         }
         let interval = host_timeline.begin();
@@ -95,71 +83,37 @@ impl<'a> DataParallelEngine<'a> {
         Ok(())
     }
 
-    /// Trains `steps` on every device independently.
+    /// Trains `steps` on every member independently.
     async fn local_steps(&mut self, steps: Range<u32>, host_timeline: &mut HostTimeline) -> Result<()> {
         let mut pending = Vec::new();
         for worker in &self.workers {
-            pending.push(worker.submit(steps.clone(), !pending.is_empty(), host_timeline)?);
+            pending.push(worker.start(steps.clone(), None, !pending.is_empty(), host_timeline)?);
         }
-        for (worker, submission) in self.workers.iter().zip(pending) {
-            worker.wait(submission, steps.start, host_timeline).await?;
+        for worker in &self.workers {
+            worker.compute(steps.clone(), host_timeline);
+        }
+        for (worker, mut started) in self.workers.iter().zip(pending) {
+            worker.wait(&mut started, steps.start, host_timeline).await?;
         }
         Ok(())
     }
 
-    /// Averages the devices' parameters and velocities, and uploads the means to every device.
+    /// Averages the members' parameters and velocities, and passes the means to every member.
     async fn average_parameters(&mut self, host_timeline: &mut HostTimeline) -> Result<()> {
         let interval = host_timeline.begin();
-        let images: f32 = self.workers.iter().map(|worker| worker.device.share.images() as f32).sum();
-        for (name, mean) in [(inputs::PARAMETERS, &mut self.parameters), (inputs::VELOCITIES, &mut self.velocities)] {
+        let images: f32 = self.workers.iter().map(|worker| worker.share().images() as f32).sum();
+        for (held, mean) in [(Held::Parameters, &mut self.parameters), (Held::Velocities, &mut self.velocities)] {
             mean.fill(0.0);
             for worker in &self.workers {
-                let weight = worker.device.share.images() as f32 / images;
-                let readback = worker.staging.read(&worker.device.gpu, worker.trainer.buffers(), name);
-                let add = |bytes: &[u8]| add_weighted(mean, weight, bytemuck::cast_slice(bytes));
-                readback
-                    .finish(&worker.device.gpu, add)
-                    .await
-                    .map_err(|error| worker.device.with_device_name(error))?;
+                worker.add(held, worker.share().images() as f32 / images, mean).await?;
             }
         }
         for worker in &self.workers {
-            worker.write_parameters(&self.parameters);
-            worker.trainer.buffers().write(&worker.device.gpu, inputs::VELOCITIES, &self.velocities);
+            worker.write(Held::Parameters, &self.parameters);
+            worker.write(Held::Velocities, &self.velocities);
         }
         host_timeline.end(interval, Activity::Exchange, false, None);
         Ok(())
-    }
-}
-
-impl Worker<'_> {
-    fn write_parameters(&self, parameters: &[f32]) {
-        self.trainer.buffers().write(&self.device.gpu, inputs::PARAMETERS, parameters);
-    }
-
-    fn submit(&self, steps: Range<u32>, in_flight: bool, host_timeline: &mut HostTimeline) -> Result<Submission> {
-        let first = Some(steps.start);
-        let interval = host_timeline.begin();
-        let encoded = self.trainer.encode(Stage::Training, steps)?;
-        host_timeline.end(interval, Activity::Encode, in_flight, first);
-        let interval = host_timeline.begin();
-        let submission = self.device.gpu.submit_encoded(encoded);
-        host_timeline.end(interval, Activity::Submit, true, first);
-        Ok(submission)
-    }
-
-    async fn wait(&self, submission: Submission, first: u32, host_timeline: &mut HostTimeline) -> Result<()> {
-        let interval = host_timeline.begin();
-        self.device.gpu.wait(submission).await.map_err(|error| self.device.with_device_name(error))?;
-        host_timeline.end(interval, Activity::Wait, true, Some(first));
-        Ok(())
-    }
-}
-
-/// Adds `weight` times `values` to `sum`.
-fn add_weighted(sum: &mut [f32], weight: f32, values: &[f32]) {
-    for (sum, value) in sum.iter_mut().zip(values) {
-        *sum += weight * value;
     }
 }
 
@@ -169,20 +123,15 @@ impl TrainingEngine for DataParallelEngine<'_> {
         self.velocities = vec![0.0; parameters.len()];
         self.gradient = vec![0.0; parameters.len()];
         self.pacer = SubmissionPacer::default();
-        self.commands_before = self.devices.iter().map(|device| device.gpu.commands()).collect();
+        self.commands_before = self.devices.iter().map(OpenedDevice::commands).collect();
         let interval = host_timeline.begin();
         for device in &self.devices[self.workers.len()..] {
-            let OpenedDevice { gpu, pipelines, plan, config, share, .. } = device;
-            let trainer = Trainer::prepare(gpu, pipelines, plan, config, dataset).await;
-            let trainer = trainer.map_err(|error| device.with_device_name(error))?.with_share(*share);
-            self.workers.push(Worker { device, trainer, staging: Staging::new(gpu, size_of_val(parameters) as u64) });
+            self.workers.push(Worker::prepare(device, dataset, parameters).await?);
         }
         host_timeline.end(interval, Activity::Prepare, false, None);
         let interval = host_timeline.begin();
-        for Worker { device, trainer, .. } in &self.workers {
-            trainer.upload(dataset, parameters);
-            let uploaded = device.gpu.wait(device.gpu.submit(device.gpu.record())).await;
-            uploaded.map_err(|error| device.with_device_name(error))?;
+        for worker in &self.workers {
+            worker.upload(dataset, parameters).await?;
         }
         host_timeline.end(interval, Activity::Upload, false, None);
         Ok(())
@@ -190,19 +139,19 @@ impl TrainingEngine for DataParallelEngine<'_> {
 
     async fn begin_epoch(&mut self, epoch: u32, host_timeline: &mut HostTimeline) -> Result<()> {
         self.epoch = epoch;
-        let images = self.workers.iter().map(|worker| worker.device.share.images()).sum();
+        let images = self.workers.iter().map(|worker| worker.share().images()).sum();
         let order = host_timeline.time(Activity::Shuffle, || self.config.order(epoch, images));
         for worker in &mut self.workers {
             let own =
-                host_timeline.time(Activity::Shuffle, || worker.device.share.order(&order, self.config.training.batch));
-            host_timeline.time(Activity::Upload, || worker.trainer.begin_epoch_in_order(epoch, &own));
+                host_timeline.time(Activity::Shuffle, || worker.share().order(&order, self.config.training.batch));
+            host_timeline.time(Activity::Upload, || worker.begin_epoch(epoch, &own));
         }
         Ok(())
     }
 
     async fn warm_up(&mut self) -> Result<()> {
         let mut unused = HostTimeline::new(Instant::now());
-        let last = require_started(self.workers.first())?.device.share.steps - 1;
+        let last = require_started(self.workers.first())?.share().steps - 1;
         for step in [0, last] {
             match self.sync {
                 Synchronisation::Step => self.step(step, &mut unused).await?,
@@ -212,12 +161,7 @@ impl TrainingEngine for DataParallelEngine<'_> {
         if self.sync == Synchronisation::Epoch {
             self.average_parameters(&mut unused).await?;
         }
-        let worker = &self.workers[0];
-        let evaluated = async {
-            worker.trainer.run_first_and_last(Stage::Evaluation).await?;
-            worker.trainer.evaluation_metrics().await.map(drop)
-        };
-        evaluated.await.map_err(|error| worker.device.with_device_name(error))?;
+        self.workers[0].warm_evaluation_up().await?;
         self.step_metrics(1).await.map(drop)
     }
 
@@ -260,9 +204,7 @@ impl TrainingEngine for DataParallelEngine<'_> {
     async fn step_metrics(&mut self, steps: u32) -> Result<Vec<Metrics>> {
         let mut sums = vec![Metrics::default(); steps as usize];
         for worker in &self.workers {
-            let own =
-                worker.trainer.step_metrics(steps).await.map_err(|error| worker.device.with_device_name(error))?;
-            for (sum, own) in sums.iter_mut().zip(own) {
+            for (sum, own) in sums.iter_mut().zip(worker.step_metrics(steps).await?) {
                 *sum = [*sum, own].into_iter().sum();
             }
         }
@@ -271,21 +213,8 @@ impl TrainingEngine for DataParallelEngine<'_> {
 
     async fn evaluate(&mut self, report: &mut dyn FnMut(StepChunk) -> ControlFlow<()>) -> Result<Metrics> {
         let worker = require_started(self.workers.first())?;
-        worker.write_parameters(&self.parameters);
-        let encode = |range| worker.trainer.encode(Stage::Evaluation, range);
-        let mut unused = HostTimeline::new(Instant::now());
-        let mut pacer = SubmissionPacer::default();
-        let driven = submit_paced(
-            &worker.device.gpu,
-            0..worker.trainer.evaluation_batches(),
-            &mut pacer,
-            &mut unused,
-            encode,
-            report,
-        )
-        .await;
-        driven.map_err(|error| worker.device.with_device_name(error))?;
-        worker.trainer.evaluation_metrics().await.map_err(|error| worker.device.with_device_name(error))
+        worker.write(Held::Parameters, &self.parameters);
+        worker.evaluate(report).await
     }
 
     async fn parameters(&mut self) -> Result<Vec<f32>> {
@@ -293,12 +222,12 @@ impl TrainingEngine for DataParallelEngine<'_> {
     }
 
     fn buffer_bytes(&self) -> Measured<u64> {
-        Measured::Value(self.workers.iter().map(|worker| worker.trainer.buffers().total_bytes()).sum())
+        Measured::Value(self.workers.iter().map(Worker::buffer_bytes).sum())
     }
 
     fn commands(&self) -> Measured<CommandCounts> {
-        let counts =
-            self.devices.iter().zip(&self.commands_before).map(|(device, before)| device.gpu.commands() - *before);
+        let counts = self.devices.iter().zip(&self.commands_before);
+        let counts = counts.map(|(device, before)| device.commands() - *before);
         Measured::Value(counts.sum())
     }
 }

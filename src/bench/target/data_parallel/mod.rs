@@ -1,15 +1,19 @@
-//! Data-parallel training: each device trains on its part of every batch, and the host averages.
+//! Data-parallel training: each member, an adapter or the host's cores, trains on its part of every batch, and the host
+//! averages.
 //!
-//! With [`Synchronisation::Step`] every device computes the gradients of its part, the host averages them and updates
-//! the parameters: the same mathematics as on one device. With momentum 0 and a learning rate of -1 a device's
+//! With [`Synchronisation::Step`] every member computes the gradients of its part, the host averages them and updates
+//! the parameters: the same mathematics as on one device. With momentum 0 and a learning rate of -1 a member's
 //! velocities equal its gradients, so that every plan can be used unchanged. With [`Synchronisation::Epoch`] every
-//! device trains independently, and the parameters and velocities are averaged at the end of an epoch.
+//! member trains independently, and the parameters and velocities are averaged at the end of an epoch.
 
 mod device;
 mod engine;
+mod host_member;
 mod split;
+mod worker;
 
-pub use device::OpenedDevice;
+pub use device::{Device, OpenedDevice, Place};
+pub use host_member::{HostMember, HostTrainer, OpenedHostMember};
 pub use split::{Split, shares};
 
 use crate::bench::describe;
@@ -29,11 +33,14 @@ use crate::model::Training;
 use crate::result::{self, Measured, Outcome, Parallel, RunResult, Synchronisation, Timeline};
 use crate::stats;
 use crate::trainer::{Share, TrainingConfig};
+use device::Trains;
 use engine::DataParallelEngine;
 use web_time::Instant;
 
 /// Seconds for which each device is timed alone.
 const ALONE_S: f64 = 0.5;
+/// Reason for the missing time of a member alone.
+const CHECK_FAILED: &str = "its check failed";
 
 /// A data-parallel training target.
 pub struct DataParallelTarget<'a> {
@@ -45,19 +52,6 @@ pub struct DataParallelTarget<'a> {
     pub sync: Synchronisation,
     /// Whether shaders check indices and bound loops at run time.
     pub checked: bool,
-}
-
-/// One device of a data-parallel target.
-#[derive(Debug, Clone)]
-pub struct Device<'a> {
-    /// Its adapter; several devices may be opened on one.
-    pub adapter: &'a AdapterInfo,
-    /// Display name, unique among the devices.
-    pub name: String,
-    /// Name of its plan.
-    pub plan: String,
-    /// Its part of a batch, relative to the other devices' weights.
-    pub weight: u32,
 }
 
 /// An opened data-parallel target, with compiled kernels.
@@ -94,17 +88,28 @@ impl TrainingTarget for DataParallelTarget<'_> {
         let (mut device_s, mut compile_s) = (0.0, 0.0);
         for (device, share) in self.devices.iter().zip(shares) {
             observer.phase(&format!("opening {}", device.name));
-            let start = Instant::now();
-            let (gpu, full_plan) = self.open_device(device, config, job.dataset).await?;
-            device_s += start.elapsed().as_secs_f64();
-            let start = Instant::now();
             let own = device_config(config, share, self.sync);
-            let plan = plan_named(&device.plan)?.make(&own.model, &own.training, own.seed);
-            let pipelines = Pipelines::compile(&gpu, &plan).await?;
-            compile_s += start.elapsed().as_secs_f64();
+            let (trains, full_plan) = match &device.place {
+                Place::Adapter(adapter) => {
+                    let start = Instant::now();
+                    let (gpu, full_plan) = self.open_adapter(adapter, &device.plan, config, job.dataset).await?;
+                    device_s += start.elapsed().as_secs_f64();
+                    let start = Instant::now();
+                    let plan = plan_named(&device.plan)?.make(&own.model, &own.training, own.seed);
+                    let pipelines = Pipelines::compile(&gpu, &plan).await?;
+                    compile_s += start.elapsed().as_secs_f64();
+                    (Trains::Adapter { gpu: Box::new(gpu), pipelines, plan }, Some(full_plan))
+                }
+                Place::Host(host) => {
+                    let start = Instant::now();
+                    let host = host.open()?;
+                    device_s += start.elapsed().as_secs_f64();
+                    (Trains::Host(host), None)
+                }
+            };
             observer.phase(&format!("checking {} against the reference", device.name));
-            let ready = OpenedDevice { name: device.name.clone(), gpu, pipelines, plan, config: own, share };
-            let alone_step_s = opened.check_and_time(&ready, &full_plan, job.dataset, observer).await?;
+            let ready = OpenedDevice { name: device.name.clone(), trains, config: own, share };
+            let alone_step_s = opened.check_and_time(&ready, full_plan.as_ref(), job.dataset, observer).await?;
             members.push(result::Member {
                 name: device.name.clone(),
                 plan: device.plan.clone(),
@@ -131,51 +136,84 @@ fn device_config(config: &TrainingConfig, share: Share, sync: Synchronisation) -
 }
 
 impl DataParallelTarget<'_> {
-    /// Opens a device, and makes the plan with which it trains full batches alone.
-    async fn open_device(
+    /// Opens an adapter, and makes the plan with which it trains full batches alone.
+    async fn open_adapter(
         &self,
-        device: &Device<'_>,
+        adapter: &AdapterInfo,
+        plan: &str,
         config: &TrainingConfig,
         dataset: &Dataset,
     ) -> Result<(Gpu, Plan)> {
-        let plan = plan_named(&device.plan)?.make(&config.model, &config.training, config.seed);
+        let plan = plan_named(plan)?.make(&config.model, &config.training, config.seed);
         let needs = Needs { checked: self.checked, ..config.needs(&plan, dataset) };
-        Ok((Gpu::open(self.adapters, device.adapter, needs).await?, plan))
+        Ok((Gpu::open(self.adapters, adapter, needs).await?, plan))
     }
 }
 
 impl OpenedDataParallel<'_> {
     /// Compares the kernels and training steps of `device` with the reference, and times a step on it alone if they
-    /// agree.
+    /// agree; `full_plan` is an adapter's plan for whole batches.
     async fn check_and_time(
         &mut self,
         device: &OpenedDevice,
-        full_plan: &Plan,
+        full_plan: Option<&Plan>,
         dataset: &Dataset,
         observer: &mut dyn Observer,
     ) -> Result<Measured<f64>> {
-        let gpu = &device.gpu;
-        let pipelines = Pipelines::compile(gpu, full_plan).await?;
-        let report = check::check(gpu, &pipelines, full_plan, &self.config).await?;
+        let timing = format!("timing {} alone", device.name);
+        let samples_s = match (&device.trains, full_plan) {
+            (Trains::Adapter { gpu, .. }, Some(plan)) => {
+                let pipelines = Pipelines::compile(gpu, plan).await?;
+                if !self.passes(check::check(gpu, &pipelines, plan, &self.config).await?) {
+                    return Ok(Measured::missing(CHECK_FAILED));
+                }
+                observer.phase(&timing);
+                let prepared = PreparedPlan { gpu, pipelines: &pipelines, plan, config: &self.config };
+                let (mut pacer, mut samples_s) = (SubmissionPacer::default(), Vec::new());
+                time_steps(&prepared, dataset, ALONE_S, &mut pacer, &mut samples_s, observer).await?;
+                samples_s
+            }
+            (Trains::Host(host), _) => {
+                if !self.passes(host.check(&self.config, &device.name)?) {
+                    return Ok(Measured::missing(CHECK_FAILED));
+                }
+                observer.phase(&timing);
+                time_host_steps(host.as_ref(), &self.config, dataset, observer)?
+            }
+            (Trains::Adapter { .. }, None) => Vec::new(),
+        };
+        Ok(Measured::or_missing(stats::median(&samples_s), "no step was timed"))
+    }
+
+    /// Adds a member's report to that of the target; returns whether it passed.
+    fn passes(&mut self, report: check::Report) -> bool {
         let passed = report.check.outcome == Outcome::Passed;
         self.check.merge(report);
-        if !passed {
-            return Ok(Measured::missing("its check failed"));
-        }
-        observer.phase(&format!("timing {} alone", device.name));
-        let prepared = PreparedPlan { gpu, pipelines: &pipelines, plan: full_plan, config: &self.config };
-        let (mut pacer, mut samples_s) = (SubmissionPacer::default(), Vec::new());
-        time_steps(&prepared, dataset, ALONE_S, &mut pacer, &mut samples_s, observer).await?;
-        Ok(Measured::or_missing(stats::median(&samples_s), "no step was timed"))
+        passed
     }
 
     /// Describes the devices and their exchanges in `result`.
     fn describe(&self, result: &mut RunResult, members: Vec<result::Member>, dataset: &Dataset) -> Result<()> {
-        let first = &self.devices[0];
-        describe::device(result, &first.gpu, &first.plan, first.share.whole.images)?;
-        let mut caches: Vec<String> = self.devices.iter().map(|device| device.gpu.pipeline_cache()).collect();
+        let adapters = self.devices.iter().filter_map(|device| match &device.trains {
+            Trains::Adapter { gpu, plan, .. } => Some((gpu, plan, device.share.whole.images)),
+            Trains::Host(_) => None,
+        });
+        let mut caches = Vec::new();
+        for (index, (gpu, plan, images)) in adapters.enumerate() {
+            if index == 0 {
+                describe::device(result, gpu, plan, images)?;
+            }
+            caches.push(gpu.pipeline_cache());
+        }
+        for device in &self.devices {
+            if let Trains::Host(host) = &device.trains {
+                result.plan.tuning.extend(host.tuning().into_iter().map(|(name, value)| (name.to_owned(), value)));
+            }
+        }
         caches.dedup();
-        result.plan.tuning.insert("pipeline_cache".to_owned(), caches.join(" + "));
+        if !caches.is_empty() {
+            result.plan.tuning.insert("pipeline_cache".to_owned(), caches.join(" + "));
+        }
         let steps = self.config.steps_per_epoch(dataset.train.len());
         if self.target.sync == Synchronisation::Epoch {
             result.standard = false;
@@ -218,6 +256,32 @@ impl OpenedTarget for OpenedDataParallel<'_> {
     ) -> Result<Timeline> {
         Err(Error::Usage("several devices cannot be profiled together: profile each of them alone".into()))
     }
+}
+
+/// Seconds of single steps of whole batches on the host alone, for [`ALONE_S`] seconds after one that warms it up.
+fn time_host_steps(
+    host: &dyn OpenedHostMember,
+    config: &TrainingConfig,
+    dataset: &Dataset,
+    observer: &dyn Observer,
+) -> Result<Vec<f64>> {
+    let mut trainer = host.trainer(config, None, dataset, &config.model.initial_parameters(config.seed))?;
+    trainer.begin_epoch(0, &config.order(0, dataset.train.len()));
+    let full = (dataset.train.len() as u32 / config.training.batch).max(1);
+    trainer.steps(0..1);
+    let (start, mut samples_s) = (Instant::now(), Vec::new());
+    for step in 1.. {
+        if start.elapsed().as_secs_f64() >= ALONE_S {
+            break;
+        }
+        if observer.stop_requested() {
+            return Err(Error::Interrupted);
+        }
+        let (began, step) = (Instant::now(), step % full);
+        trainer.steps(step..step + 1);
+        samples_s.push(began.elapsed().as_secs_f64());
+    }
+    Ok(samples_s)
 }
 
 /// Records the efficiency of a data-parallel training of `steps` steps in `train_s` seconds, of which exchanges took
