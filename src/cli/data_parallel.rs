@@ -9,7 +9,7 @@ use crate::error::{Error, Result};
 use crate::gpu::{Adapters, adapter};
 use crate::result::{Adapter, Measured, Origin, Setting, Settings, Synchronisation, no_peaks, no_tuning};
 use crate::telemetry::MachineProbe;
-use std::rc::Rc;
+use std::sync::Arc;
 
 /// The devices of a data-parallel training as the subject of a run.
 ///
@@ -62,7 +62,7 @@ fn choose<'a>(adapters: &'a Adapters, options: &DataParallelArgs, threads: Optio
             ));
         }
         let place = if names_host(request) {
-            Place::Host(Rc::new(cpu::target(threads)?))
+            Place::Host(Arc::new(cpu::target(threads)?))
         } else if adapters.infos().is_empty() {
             return Err(no_gpu::none_found());
         } else {

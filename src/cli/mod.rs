@@ -275,7 +275,13 @@ fn run_verb() -> Result<u8> {
     interrupt::listen(match &cli.verb {
         None
         | Some(
-            Verb::Run(_) | Verb::Ab(_) | Verb::Profile(_) | Verb::Peaks(_) | Verb::Tune(_) | Verb::Sweep(_) | Verb::Frameworks(_),
+            Verb::Run(_)
+            | Verb::Ab(_)
+            | Verb::Profile(_)
+            | Verb::Peaks(_)
+            | Verb::Tune(_)
+            | Verb::Sweep(_)
+            | Verb::Frameworks(_),
         ) => interrupt::PATIENCE,
         Some(_) => Duration::ZERO,
     });

@@ -19,7 +19,6 @@ use gpubench::trainer::{Stage, Trainer, TrainingConfig};
 use gpubench::{Error, Result};
 use libtest_mimic::Trial;
 use std::ops::ControlFlow;
-use std::rc::Rc;
 use std::sync::{Arc, Mutex};
 use web_time::Instant;
 
@@ -59,7 +58,7 @@ fn target<'a>(
 
 /// The same, with the host's cores as one device more.
 fn with_host<'a>(target: DataParallelTarget<'a>, weight: u32) -> DataParallelTarget<'a> {
-    let host = Rc::new(CpuTarget::new("the host".to_owned(), Some(2)).expect("two threads can train"));
+    let host = Arc::new(CpuTarget::new("the host".to_owned(), Some(2)).expect("two threads can train"));
     let host = Device { place: Place::Host(host), name: "the host".to_owned(), plan: "cpu".to_owned(), weight };
     DataParallelTarget { devices: target.devices.into_iter().chain([host]).collect(), ..target }
 }

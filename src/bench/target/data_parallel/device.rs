@@ -5,7 +5,7 @@ use crate::error::Error;
 use crate::gpu::{AdapterInfo, CommandCounts, Gpu, Pipelines};
 use crate::kernels::Plan;
 use crate::trainer::{Share, TrainingConfig};
-use std::rc::Rc;
+use std::sync::Arc;
 
 /// One member of a data-parallel target.
 #[derive(Clone)]
@@ -26,7 +26,7 @@ pub enum Place<'a> {
     /// On an adapter; several members may train on one.
     Adapter(&'a AdapterInfo),
     /// On the host.
-    Host(Rc<dyn HostMember>),
+    Host(Arc<dyn HostMember>),
 }
 
 impl<'a> Device<'a> {

@@ -8,7 +8,7 @@ use crate::trainer::{Metrics, Share, TrainingConfig};
 use std::ops::{ControlFlow, Range};
 
 /// What on the host can train a part of every batch.
-pub trait HostMember {
+pub trait HostMember: Send + Sync {
     /// Name for people.
     fn name(&self) -> &str;
 
