@@ -142,8 +142,7 @@ fn dropout_rate(text: &str) -> Result<f32, String> {
 /// Options of a data-parallel run.
 #[derive(Debug, Clone, Default, Args)]
 pub struct DataParallelArgs {
-    /// Train on several adapters together, each on its part of every batch; named as for --adapter, cpu among them, with
-    /// commas between
+    /// Train on several devices together, each on its part of every batch; named as for --adapter, commas between
     #[arg(
         long,
         help_heading = "Several devices",

@@ -65,7 +65,7 @@ const ROOMS: &[Room] = &rooms! {
     ] "the protocol; what can train (`target/`), profiles, searches by measurement"
     "cpu" [
         "simd" "dropout" "layout" "dense" "features_forward" "features_backward" "chunk" "update" "trainer" "engine"
-        "trace" "check" "target" "mod"
+        "trace" "check" "target" "member" "mod"
     ] "the network on the host's cores: SIMD kernels, their trainer, check and target"
     "telemetry" [
         "usage" "host" "sensor" "accumulator" "environment" "nvml" "sysfs" "energy" "powercap" "sampler" "probe" "mod"
