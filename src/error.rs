@@ -29,8 +29,8 @@ pub enum Error {
     /// A comparison came to what `--fail-on` names (exit code 10).
     #[error("{0}")]
     Gate(String),
-    /// Another program that was run, of a comparison in turns or a framework, could not be set up, crashed, hung or gave
-    /// no figures (exit code 11).
+    /// Another program, a framework or a side of a comparison in turns, could not be set up, crashed, hung or gave no
+    /// figures (exit code 11).
     #[error("{0}")]
     Program(String),
     /// A result file was changed, or its figures contradict each other (exit code 12).
