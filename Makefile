@@ -41,13 +41,13 @@ test:
 	@# Debug builds of wgpu load the validation layer where it is installed, which has tests of its own here and slows all others.
 	@WGPU_VALIDATION=0 WGPU_DEBUG=0 $(STEP) "test: all tests" .ci/leaves-nothing cargo test --locked --no-fail-fast
 
-# What `wasm-pack build --target web --profile browser` makes, without wasm-pack.
+# What `wasm-pack build --target web --profile browser` makes, without wasm-pack and without names of functions.
 web:
 	@.ci/setup web
 	@echo "build: the page (some minutes the first time)"
 	@rm -rf $(PAGE) && mkdir -p $(PAGE)
 	@cargo build --locked --quiet --lib --target $(WASM) --profile browser
-	@wasm-bindgen --target web --no-typescript --out-dir $(PAGE)/pkg --out-name gpubench target/$(WASM)/browser/gpubench.wasm
+	@wasm-bindgen --target web --no-typescript --remove-name-section --remove-producers-section --out-dir $(PAGE)/pkg --out-name gpubench target/$(WASM)/browser/gpubench.wasm
 	@cp web/*.html web/*.css web/*.js $(PAGE)/
 	@.ci/page-size $(PAGE)/pkg/gpubench_bg.wasm
 
