@@ -2,7 +2,7 @@
 // The views of the site: a leaderboard, devices, a comparison of two results, the browser tax. All text from results
 // goes through textContent; addresses hold numbers of rows and names of devices only.
 
-const SHOWN_AT_ONCE = 100;
+const SHOWN_AT_ONCE = 50;
 const KINDS = { gpu: "GPUs", cpu: "CPUs", software: "software adapters" };
 const VIEWS = { board: "Leaderboard", devices: "Devices", compare: "Compare two", tax: "Browser tax" };
 
