@@ -21,7 +21,7 @@ struct Noise {
     hiccups: f64,
 }
 
-/// An idle machine; the CPU target on two shared virtual cores, as it was measured; a machine that is at work besides.
+/// Assumed, not fitted to measurements: an idle machine; shared virtual cores; a machine that is at work besides.
 const NOISES: [Noise; 3] = [
     Noise { scatter: 0.004, wander: 0.002, hiccups: 0.01 },
     Noise { scatter: 0.010, wander: 0.010, hiccups: 0.05 },
