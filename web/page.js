@@ -356,6 +356,12 @@ if (seen) {
   }
   const opened = await openLink();
   if (valid && !opened && problems.length === 0 && address.get("autostart") === "1") {
-    start(address.get("quick") !== "0" && !address.has("epochs"));
+    // Another site's link does not decide what this device computes.
+    if (document.referrer !== "" && new URL(document.referrer).origin !== location.origin) {
+      const todo = "Press the button to run with these settings.";
+      problem({ title: "A link of another site asks for a run", text: "It has not begun.", todo });
+    } else {
+      start(address.get("quick") !== "0" && !address.has("epochs"));
+    }
   }
 }

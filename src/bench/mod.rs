@@ -28,7 +28,7 @@ pub use observer::{Observer, Progress, Snapshot};
 pub use pacing::{StepChunk, SubmissionPacer};
 pub use profile_options::{PROFILED_STEPS, ProfileOptions, STEPS_BEFORE, profile_cost_s};
 pub use rounds::add_round;
-pub use run::{TrainedRun, run, train_first};
+pub use run::{TrainedRun, record_failure, run, train_first};
 pub use search::{SWEEP_NOT_REACHED, Sizes, SweepJob, shipped_plan, sweep, tune, tuning_subject};
 pub use stopping::{QUICK_RUN_S, QUICK_TRAIN_S, quick_deadline};
 pub use target::{

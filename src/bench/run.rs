@@ -57,11 +57,16 @@ pub async fn train_first<'a, T: TrainingTarget>(
 /// Records how a run ended.
 fn end<T>(outcome: Result<T>, result: &mut RunResult, observer: &mut dyn Observer) -> Result<T> {
     if let Err(error) = &outcome {
-        result.status = if *error == Error::Interrupted { Status::Partial } else { Status::Failed };
-        result.reasons = vec![error.to_string()];
+        record_failure(error, result);
     }
     observer.checkpoint(result)?;
     outcome
+}
+
+/// Records that an error ended a run.
+pub fn record_failure(error: &Error, result: &mut RunResult) {
+    result.status = if *error == Error::Interrupted { Status::Partial } else { Status::Failed };
+    result.reasons = vec![error.to_string()];
 }
 
 async fn check_and_train<'a, T: TrainingTarget>(

@@ -4,9 +4,9 @@ use super::output::ResultFile;
 use super::progress::TerminalObserver;
 use super::run_args::RunArgs;
 use super::session::{EXIT_INVALID, Session, announce};
-use super::subject::{Subject, Trainable, with_target};
+use super::subject::{Subject, Trainable};
 use super::{cpu, terminal};
-use crate::bench::{self, Job};
+use crate::bench::Job;
 use crate::error::{Error, Result};
 use crate::gpu::Adapters;
 use crate::result::{Measured, RunResult, Settings, Status, no_tuning};
@@ -100,9 +100,7 @@ impl<'a> DeviceRun<'a> {
         let _pipeline_caches = self.subject.pipeline_cache_guards(args);
         let mut result = session.result(&self.subject);
         let job = Job { deadline: None, ..session.job(&self.subject, None) };
-        let outcome = pollster::block_on(async {
-            with_target!(&self.subject.trainable, |target| bench::run(target, &job, &mut result, &mut observer).await)
-        });
+        let outcome = self.subject.trainable.run(&job, &mut result, &mut observer);
         clear_shared_figures(&mut result);
         let result = observer.with_previous(&result);
         let mut file = observer.finish();

@@ -1,6 +1,6 @@
 //! The cache of measurements of adapters: one file for each kind, adapter and backend in the user's cache folder.
 
-use super::{dataset, output, terminal};
+use super::{dataset, input, output, terminal};
 use crate::error::{Error, Result};
 use crate::result::Subject;
 use std::io::ErrorKind;
@@ -57,10 +57,12 @@ pub fn file(folder: &Path, subject: &Subject) -> PathBuf {
 /// Looks up the entry of `subject` in `folder`.
 pub fn read<T: CacheEntry>(folder: &Path, subject: &Subject) -> Lookup<T> {
     let (path, kind, again) = (file(folder, subject), T::FOLDER, "measured again");
-    let text = match std::fs::read_to_string(&path) {
+    if std::fs::symlink_metadata(&path).is_err_and(|error| error.kind() == ErrorKind::NotFound) {
+        return Lookup::Miss;
+    }
+    let text = match input::text(&path, input::RESULT_LIMIT_BYTES) {
         Ok(text) => text,
-        Err(error) if error.kind() == ErrorKind::NotFound => return Lookup::Miss,
-        Err(error) => return Lookup::Rejected(format!("{} cannot be read ({error}): {again}", path.display())),
+        Err(why) => return Lookup::Rejected(format!("{} cannot be read ({why}): {again}", path.display())),
     };
     match T::from_json(&text) {
         Ok(entry) => match entry.subject().difference(subject) {
@@ -89,6 +91,7 @@ pub fn read_or_warn<T: CacheEntry>(folder: Option<&Path>, subject: &Subject) -> 
 /// [`Error::Output`] if the folder cannot be written; it is then unchanged.
 pub fn write<T: CacheEntry>(folder: &Path, entry: &T) -> Result<()> {
     std::fs::create_dir_all(folder).map_err(|error| Error::Output(format!("{} ({error})", folder.display())))?;
+    output::remove_abandoned(folder);
     output::replace(&file(folder, entry.subject()), entry.to_json()?.as_bytes())
 }
 

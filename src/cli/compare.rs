@@ -1,7 +1,7 @@
 //! `gpubench compare`: results side by side, with verdicts, and a gate for continuous integration.
 
 use super::gate::{self, Gate};
-use super::output::{expect_writable, replace};
+use super::output::{expect_outputs, replace};
 use super::result_files::{self, results_in};
 use super::{baselines, input, terminal};
 use crate::error::{Error, Result};
@@ -80,11 +80,12 @@ type Runs<'a> = Vec<&'a RunResult>;
 pub fn compare(args: &CompareArgs) -> Result<()> {
     let margin = args.margin.unwrap_or(crate::verdict::DEFAULT_MARGIN);
     validate(args, margin)?;
-    args.html.as_deref().map_or(Ok(()), expect_writable)?;
     let mut unread = 0;
     let base = args.baseline.as_deref().map(baselines::existing).transpose()?;
-    let paths = base.iter().chain(&args.results);
-    let named = paths.map(|path| read(path, &mut unread)).collect::<Result<Vec<_>>>()?;
+    let paths: Vec<&PathBuf> = base.iter().chain(&args.results).collect();
+    let inputs: Vec<&Path> = paths.iter().map(|path| path.as_path()).collect();
+    expect_outputs(&[("--html", args.html.as_deref())], &inputs)?;
+    let named = paths.into_iter().map(|path| read(path, &mut unread)).collect::<Result<Vec<_>>>()?;
     if let [first, others @ ..] = named.as_slice()
         && !others.is_empty()
     {

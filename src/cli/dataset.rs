@@ -13,6 +13,7 @@ use mnist::{Mnist, MnistBuilder};
 
 use super::interrupt::Unfinished;
 use super::locate::{Located, find, locate};
+use super::output::is_abandoned;
 use crate::data::idx::{self, FILES, Facts, IdxFile};
 use crate::data::{Dataset, Split, gzip, synthetic};
 use crate::error::{Error, Result};
@@ -20,6 +21,10 @@ use crate::model::{CLASSES, IMAGE_PIXELS};
 
 /// The environment variable that `--data auto` consults first; takes the same values as `--data`.
 pub const DATA_VARIABLE: &str = "GPUBENCH_DATA";
+/// How the names of folders with working copies begin, in the folder for temporary files.
+const COPIES_PREFIX: &str = "gpubench-data-";
+/// The file in such a folder that is locked while it is used.
+const COPIES_LOCK: &str = "lock";
 
 /// A value of `--data`.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
@@ -216,10 +221,14 @@ pub fn read(path: &Path, file: &IdxFile) -> Result<Vec<u8>> {
 pub fn load_folder(folder: &Path) -> Result<Dataset> {
     let Located { set, folder, paths } = locate(folder)?;
     let source = folder.display().to_string();
-    let create = || tempfile::Builder::new().prefix("gpubench-data-").tempdir();
+    remove_abandoned_copies();
+    let create = || tempfile::Builder::new().prefix(COPIES_PREFIX).tempdir();
     // In this order, so that the mark stays until the folder is gone.
     let (_unfinished, copies) =
         Unfinished::create(create, |copies| copies.path().to_owned()).map_err(|error| no_copies(&error))?;
+    // Locked as long as the copies are needed. Where files cannot be locked, those of a killed program stay.
+    let lock = File::create(copies.path().join(COPIES_LOCK)).map_err(|error| no_copies(&error))?;
+    let _ = lock.try_lock();
     let shown = paths.clone().map(|path| path.display().to_string());
     let mut facts = FILES.map(|_| Facts { items: 0, sha256: String::new() });
     for (index, file) in set.files.iter().enumerate() {
@@ -243,6 +252,19 @@ pub fn load_folder(folder: &Path) -> Result<Dataset> {
         train: Split { images: parsed.trn_img, labels: parsed.trn_lbl },
         test: Split { images: parsed.tst_img, labels: parsed.tst_lbl },
     })
+}
+
+/// Removes working copies of programs that were killed.
+fn remove_abandoned_copies() {
+    let Ok(entries) = std::fs::read_dir(std::env::temp_dir()) else { return };
+    for entry in entries.flatten() {
+        let path = entry.path();
+        let named = entry.file_name().to_str().is_some_and(|name| name.starts_with(COPIES_PREFIX));
+        if named && is_abandoned(&path, &path.join(COPIES_LOCK)) {
+            // Another user's, or gone already.
+            let _ = std::fs::remove_dir_all(path);
+        }
+    }
 }
 
 /// Parses checked, decompressed files with the `mnist` crate.

@@ -1,6 +1,6 @@
 //! Options shared by several verbs, and the choice of an adapter from them.
 
-use super::{interrupt, no_gpu, terminal};
+use super::{interrupt, no_gpu, panics, terminal};
 use crate::cpu::NAME;
 use crate::error::{Error, Result};
 use crate::gpu::{AdapterInfo, Adapters, Gpu, Needs, adapter};
@@ -93,7 +93,7 @@ pub fn request_is(request: &Measured<String>, name: &str) -> bool {
 /// # Errors
 /// [`Error::Usage`] if there is no such backend, [`Error::Interrupted`] if a signal stopped it.
 pub fn find_adapters(backend: &Measured<String>) -> Result<Adapters> {
-    let adapters = pollster::block_on(Adapters::find(backend.value().map(String::as_str)))?;
+    let adapters = panics::block_on(Adapters::find(backend.value().map(String::as_str)))?;
     interrupt::expect_none()?;
     Ok(adapters.stopped_by(interrupt::flag()))
 }
@@ -123,7 +123,7 @@ pub fn expect_threads() -> Result<()> {
 /// [`Error::Interrupted`] if a signal stopped it.
 pub fn first_that_opens(adapters: &Adapters, wanted: impl Fn(&AdapterInfo) -> bool) -> Result<Option<&AdapterInfo>> {
     for adapter in adapters.infos().iter().filter(|adapter| wanted(adapter)) {
-        match pollster::block_on(Gpu::open(adapters, adapter, Needs::default())) {
+        match panics::block_on(Gpu::open(adapters, adapter, Needs::default())) {
             Ok(_) => return Ok(Some(adapter)),
             Err(error) => terminal::message(&format!("note: {error}; going on without it")),
         }

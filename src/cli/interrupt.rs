@@ -57,6 +57,11 @@ pub fn expect_none() -> Result<()> {
     if requested() { Err(Error::Interrupted) } else { Ok(()) }
 }
 
+/// The results that are worth keeping, as far as they can be known in the middle of a failure.
+pub fn kept() -> Vec<PathBuf> {
+    FILES.try_lock().map(|files| files.kept.clone()).unwrap_or_default()
+}
+
 /// The exit code and the message of a program that was stopped.
 pub fn outcome() -> (u8, &'static str) {
     (CODE.load(Ordering::Relaxed), files().words())
@@ -143,6 +148,7 @@ fn stop(patience: Duration, mut pending: impl FnMut() -> bool, exit: impl Fn(i32
 pub fn listen(patience: Duration) {
     use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM};
     use signal_hook::{iterator::Signals, low_level};
+    ignore_file_size_limit();
     let mut kinds = vec![SIGINT, SIGTERM];
     if !hangups_are_ignored() {
         kinds.push(SIGHUP);
@@ -159,6 +165,16 @@ pub fn listen(patience: Duration) {
     if std::thread::Builder::new().name("signals".to_owned()).spawn(hear).is_ok() {
         let _ = installed.recv();
     }
+}
+
+/// Makes a file that would outgrow `ulimit -f` an error of the write, which is reported, in place of a signal that ends
+/// the program.
+#[cfg(unix)]
+#[allow(unsafe_code, reason = "ignoring a signal runs no code of this program")]
+fn ignore_file_size_limit() {
+    use nix::sys::signal::{SigHandler, Signal, signal};
+    // SAFETY: an ignored signal runs no handler.
+    let _ = unsafe { signal(Signal::SIGXFSZ, SigHandler::SigIgn) };
 }
 
 /// Whether SIGHUP was ignored when the program started. It is left so, else with its default effect.

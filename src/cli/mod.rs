@@ -26,6 +26,7 @@ pub mod markdown_regions;
 mod nearest;
 mod no_gpu;
 pub mod output;
+mod panics;
 pub mod peaks;
 pub mod pipeline_cache;
 mod progress;
@@ -252,9 +253,10 @@ fn command() -> Command {
 
 /// Runs the program with the arguments of this process; returns its exit code.
 pub fn main() -> ExitCode {
+    panics::explain();
     // Only this program starts itself so; for people there is no such verb.
     let is_worker = std::env::args_os().nth(1).is_some_and(|first| first == compiler::VERB);
-    let outcome = if is_worker { compiler::compile_kernels().map(|()| 0) } else { run_verb() };
+    let outcome = if is_worker { compiler::compile_kernels().map(|()| 0) } else { panics::caught(run_verb) };
     match outcome {
         Ok(code) => ExitCode::from(code),
         Err(Error::Interrupted) => {

@@ -4,7 +4,7 @@ use super::cache::{self, CacheEntry};
 use super::flags::AdapterArgs;
 use super::pipeline_cache::PipelineCacheArgs;
 use super::progress::Ticker;
-use super::{interrupt, terminal};
+use super::{interrupt, panics, system, terminal};
 use crate::error::Result;
 use crate::gpu::{AdapterInfo, Adapters};
 use crate::report;
@@ -124,9 +124,9 @@ fn measured(adapters: &Adapters, adapter: &AdapterInfo) -> Result<Peaks> {
         if interrupt::requested() { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
     };
     let _ticker = Ticker::start(&bar, "peaks");
-    let outcome = pollster::block_on(crate::peaks::measure(adapters, adapter, &mut progress));
+    let outcome = panics::block_on(crate::peaks::measure(adapters, adapter, &mut progress));
     bar.finish_and_clear();
     let mut peaks = outcome?;
-    peaks.measured_utc = jiff::Timestamp::now().to_string();
+    peaks.measured_utc = system::utc_now().to_string();
     Ok(peaks)
 }

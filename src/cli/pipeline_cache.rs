@@ -1,13 +1,16 @@
 //! Pipeline caches as files in the user's cache folder, so that drivers need not compile pipelines again.
 
 use super::cache;
-use super::{dataset, output, terminal};
+use super::{dataset, input, output, terminal};
 use crate::bench;
 use crate::error::{Error, Result};
 use crate::gpu::{AdapterInfo, Adapters, PipelineCacheData};
 use clap::Args;
 use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
+
+/// The most bytes of a cache: that of all plans has some megabytes.
+const LIMIT_BYTES: u64 = 256 << 20;
 
 /// Whether to cache compiled pipelines.
 #[derive(Debug, Clone, Copy, Default, Args)]
@@ -38,13 +41,11 @@ pub fn file(folder: &Path, adapter: &AdapterInfo) -> PathBuf {
 pub fn read(folder: &Path, adapter: &AdapterInfo) -> Result<PipelineCacheData> {
     let path = file(folder, adapter);
     let refused = |reason: String| Error::Data(format!("{} is not used: {reason}", path.display()));
-    match std::fs::read(&path) {
-        Ok(bytes) => {
-            PipelineCacheData::from_bytes(&bytes, &subject(adapter)).map_err(|error| refused(error.to_string()))
-        }
-        Err(error) if error.kind() == ErrorKind::NotFound => Ok(PipelineCacheData::default()),
-        Err(error) => Err(refused(error.to_string())),
+    if std::fs::symlink_metadata(&path).is_err_and(|error| error.kind() == ErrorKind::NotFound) {
+        return Ok(PipelineCacheData::default());
     }
+    let bytes = input::bytes(&path, LIMIT_BYTES).map_err(refused)?;
+    PipelineCacheData::from_bytes(&bytes, &subject(adapter)).map_err(|error| refused(error.to_string()))
 }
 
 /// Writes `compiled` to `folder`, replacing the previous data of `adapter`.
@@ -53,6 +54,7 @@ pub fn read(folder: &Path, adapter: &AdapterInfo) -> Result<PipelineCacheData> {
 /// [`Error::Output`] if the folder cannot be written; it is then unchanged.
 pub fn write(folder: &Path, adapter: &AdapterInfo, compiled: &PipelineCacheData) -> Result<()> {
     std::fs::create_dir_all(folder).map_err(|error| Error::Output(format!("{} ({error})", folder.display())))?;
+    output::remove_abandoned(folder);
     output::replace(&file(folder, adapter), &compiled.to_bytes(&subject(adapter))?)
 }
 

@@ -1,7 +1,7 @@
 //! `gpubench report`: a stored result, shown again.
 
 use super::format::{Format, FormatArgs, json_lines};
-use super::output::{expect_writable, replace};
+use super::output::{expect_outputs, replace};
 use super::result_files::results_in;
 use super::terminal;
 use crate::error::{Error, Result};
@@ -31,9 +31,7 @@ pub struct ReportArgs {
 /// [`Error::Data`] if the file cannot be read or is no result; [`Error::Usage`] if a page of a list is asked for;
 /// [`Error::Output`] if the page cannot be written, which is found before the result is read.
 pub fn report(args: &ReportArgs) -> Result<()> {
-    if let Some(page) = &args.html {
-        expect_writable(page)?;
-    }
+    expect_outputs(&[("--html", args.html.as_deref())], &[&args.result])?;
     let results = results_in(&args.result)?;
     match (&args.html, results.as_slice()) {
         (Some(page), [result]) => write_html(page, result)?,

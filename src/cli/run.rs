@@ -5,7 +5,6 @@ use super::list::{self, ListArgs};
 use super::progress::TerminalObserver;
 use super::run_args::RunArgs;
 use super::session::Session;
-use super::subject::with_target;
 use super::target::Target;
 use crate::bench;
 use crate::error::Result;
@@ -41,9 +40,7 @@ pub fn run(args: &RunArgs) -> Result<u8> {
     let mut result = session.result(&subject);
     let job = session.job(&subject, subject.profile_options(args));
     let mut observer = TerminalObserver::new(file);
-    let outcome = pollster::block_on(async {
-        with_target!(&subject.trainable, |target| bench::run(target, &job, &mut result, &mut observer).await)
-    });
+    let outcome = subject.trainable.run(&job, &mut result, &mut observer);
     session.finish(observer.finish(), result, outcome, args)
 }
 

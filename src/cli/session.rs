@@ -1,17 +1,17 @@
 //! The frame of every run: reads and checks files before measuring, writes files after it.
 
 use super::compiler::AskDriver;
-use super::output::{ResultFile, expect_writable, replace};
+use super::output::{ResultFile, expect_outputs, replace};
 use super::report::write_html;
 use super::run_args::RunArgs;
 use super::subject::Subject;
-use super::{dataset, input, interrupt, terminal};
+use super::{dataset, input, interrupt, system, terminal};
 use crate::bench::{self, Finished, Job, ProfileOptions, Setup};
 use crate::data::{Dataset, synthetic};
 use crate::error::{Error, Result};
 use crate::model::Model;
 use crate::report;
-use crate::result::{Adapter, Origin, RunResult, Settings, Status};
+use crate::result::{Adapter, Origin, RunResult, Settings, Status, Timeline};
 use crate::telemetry::environment;
 use crate::weights;
 use std::path::Path;
@@ -36,9 +36,11 @@ impl Session {
     /// [`Error::Data`] or [`Error::Output`] for the first file that cannot be read or written.
     pub fn read(args: &RunArgs, started: Instant) -> Result<Self> {
         let init = args.init.as_deref().map(read_weights).transpose()?;
-        for path in [&args.save, &args.trace, &args.html].into_iter().flatten() {
-            expect_writable(path)?;
-        }
+        expect_outputs(
+            &[("--save", args.save.as_deref()), ("--trace", args.trace.as_deref()), ("--html", args.html.as_deref())],
+            // The weights to start from are in memory.
+            &[],
+        )?;
         let data_start = Instant::now();
         let (dataset, origin) = dataset::load(&args.data, synthetic::SEED)?;
         let data_s = data_start.elapsed().as_secs_f64();
@@ -74,7 +76,7 @@ impl Session {
             settings,
             environment: environment::environment(adapter),
             dataset: &self.dataset,
-            started_utc: jiff::Timestamp::now().to_string(),
+            started_utc: system::utc_before(self.started.elapsed()).to_string(),
             adapter_s,
             data_s: self.data_s,
         });
@@ -118,34 +120,42 @@ impl Session {
         result.summary.peak_host_memory_bytes = environment::peak_host_memory_bytes();
         let (written, format) = (file.write(&result), args.shown());
         let shows = outcome.is_ok() || !result.repeats.is_empty();
-        let shown = if shows { format.show(&result, file.is_kept().then(|| file.path())) } else { Ok(()) };
+        let shown = if shows { format.show(&result, file.kept()) } else { Ok(()) };
         // A card names the file; of a run that ended early stderr does too.
         if !(shows && shown.is_ok() && format.is_card() && outcome.is_ok()) {
             announce(&file);
         }
-        let Finished { parameters, timeline } = outcome?;
-        written?;
-        if let Some(page) = &args.html {
-            write_html(page, &result)?;
-        }
-        if let Some(trace) = &args.trace {
-            replace(trace, report::chrome_trace(&timeline, &result)?.as_bytes())?;
-            terminal::message(&format!("trace: {} (open it in ui.perfetto.dev or chrome://tracing)", trace.display()));
-        }
-        if let Some(save) = &args.save {
-            replace(save, &weights::to_safetensors(&Model::new(result.settings.dropout.value), &parameters)?)?;
-            terminal::message(&format!("weights: {}", save.display()));
-        }
-        shown?;
+        let finished = outcome?;
+        // One that cannot be written does not cost the others.
+        let outputs = [
+            written,
+            args.html.as_deref().map_or(Ok(()), |page| write_html(page, &result)),
+            args.trace.as_deref().map_or(Ok(()), |trace| write_trace(trace, &finished.timeline, &result)),
+            args.save.as_deref().map_or(Ok(()), |save| write_weights(save, &finished.parameters, &result)),
+            shown,
+        ];
+        outputs.into_iter().collect::<Result<()>>()?;
         Ok(if result.status == Status::Invalid { EXIT_INVALID } else { 0 })
     }
 }
 
 /// Prints the path of a result file on stderr, if it is kept.
 pub fn announce(file: &ResultFile) {
-    if file.is_kept() {
-        terminal::message(&format!("result: {}", file.path().display()));
+    if let Some(path) = file.kept() {
+        terminal::message(&format!("result: {}", path.display()));
     }
+}
+
+fn write_trace(path: &Path, timeline: &Timeline, result: &RunResult) -> Result<()> {
+    replace(path, report::chrome_trace(timeline, result)?.as_bytes())?;
+    terminal::message(&format!("trace: {} (open it in ui.perfetto.dev or chrome://tracing)", path.display()));
+    Ok(())
+}
+
+fn write_weights(path: &Path, parameters: &[f32], result: &RunResult) -> Result<()> {
+    replace(path, &weights::to_safetensors(&Model::new(result.settings.dropout.value), parameters)?)?;
+    terminal::message(&format!("weights: {}", path.display()));
+    Ok(())
 }
 
 fn read_weights(path: &Path) -> Result<Vec<f32>> {

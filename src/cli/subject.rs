@@ -3,13 +3,13 @@
 use super::flags::AUTO;
 use super::pipeline_cache::PipelineCacheGuard;
 use super::run_args::RunArgs;
-use super::{peaks, terminal, tune};
-use crate::bench::{self, AdapterTarget, DataParallelTarget, Device, ProfileOptions};
+use super::{panics, peaks, terminal, tune};
+use crate::bench::{self, AdapterTarget, DataParallelTarget, Device, Finished, Job, Observer, ProfileOptions};
 use crate::cpu::CpuTarget;
 use crate::error::{Error, Result};
 use crate::gpu::{AdapterInfo, Adapters};
 use crate::kernels::{layered, plan_named};
-use crate::result::{Adapter, Measured, Peaks, Settings, Tuning, no_peaks, no_tuning};
+use crate::result::{Adapter, Measured, Peaks, RunResult, Settings, Tuning, no_peaks, no_tuning};
 use crate::telemetry::MachineProbe;
 use web_time::Instant;
 
@@ -26,17 +26,23 @@ pub enum Trainable<'a> {
     DataParallel(DataParallelTarget<'a>),
 }
 
-/// Evaluates `$body` with `$target` bound to the target inside a [`Trainable`], whose type depends on the variant.
-macro_rules! with_target {
-    ($trainable:expr, |$target:ident| $body:expr) => {
-        match $trainable {
-            $crate::cli::subject::Trainable::Adapter($target) => $body,
-            $crate::cli::subject::Trainable::Cpu($target) => $body,
-            $crate::cli::subject::Trainable::DataParallel($target) => $body,
+impl Trainable<'_> {
+    /// Runs the protocol on the target, and records in `result` how it ended.
+    ///
+    /// # Errors
+    /// As [`bench::run`], and where the graphics library panics.
+    pub fn run(&self, job: &Job<'_>, result: &mut RunResult, observer: &mut dyn Observer) -> Result<Finished> {
+        let outcome = match self {
+            Self::Adapter(target) => panics::block_on(bench::run(target, job, result, observer)),
+            Self::Cpu(target) => panics::block_on(bench::run(target, job, result, observer)),
+            Self::DataParallel(target) => panics::block_on(bench::run(target, job, result, observer)),
+        };
+        if let Err(error) = &outcome {
+            bench::record_failure(error, result);
         }
-    };
+        outcome
+    }
 }
-pub(super) use with_target;
 
 /// The subject of a run.
 pub struct Subject<'a> {

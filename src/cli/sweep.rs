@@ -9,7 +9,7 @@ use super::progress::TerminalObserver;
 use super::run_args::{RunArgs, plan};
 use super::session::{Session, announce};
 use super::subject::Subject;
-use super::terminal;
+use super::{panics, terminal};
 use crate::bench::{self, Observer, Progress, Sizes, SweepJob};
 use crate::error::Result;
 use crate::kernels::{layered, plan_named};
@@ -165,7 +165,7 @@ pub fn sweep(args: &SweepArgs) -> Result<u8> {
 /// Runs the sweep and shows its rows, even if it ended early after timing some size.
 fn measure(job: &SweepJob<'_>, result: &mut RunResult, file: ResultFile, format: &FormatArgs) -> Result<()> {
     let mut observer = SweepObserver { inner: TerminalObserver::new(file), reported: Vec::new() };
-    let outcome = pollster::block_on(bench::sweep(job, result, &mut observer));
+    let outcome = panics::block_on(bench::sweep(job, result, &mut observer));
     let mut file = observer.inner.finish();
     result.summary.peak_host_memory_bytes = environment::peak_host_memory_bytes();
     let written = file.write(result);

@@ -1,9 +1,11 @@
-//! What a system tells of its GPUs: files below a root folder, and the environment.
+//! What a system tells of its GPUs: files below a root folder, and the environment; and of the time.
 
+use jiff::Timestamp;
 use std::collections::BTreeMap;
 use std::fs::{self, OpenOptions};
 use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
+use std::time::{Duration, SystemTime};
 
 /// Variables by which the Vulkan loader leaves drivers out.
 pub const LOADER_VARIABLES: [&str; 4] =
@@ -12,6 +14,16 @@ pub const LOADER_VARIABLES: [&str; 4] =
 const MAKERS: [(&str, &str); 3] = [("0x10de", "NVIDIA"), ("0x1002", "AMD"), ("0x8086", "Intel")];
 /// Kernel drivers that keep a device for a virtual machine.
 pub const PASSED_ON: [&str; 2] = ["vfio-pci", "pci-stub"];
+
+/// The time of the system's clock; of one that is set to a year beyond 9999, the last before it.
+pub fn utc_now() -> Timestamp {
+    Timestamp::try_from(SystemTime::now()).unwrap_or(Timestamp::MAX)
+}
+
+/// The time `elapsed` ago.
+pub fn utc_before(elapsed: Duration) -> Timestamp {
+    utc_now().saturating_sub(elapsed).unwrap_or(Timestamp::MIN)
+}
 
 /// A system: this one, or a stand-in for tests.
 pub struct System {

@@ -3,13 +3,17 @@
 use super::markdown_regions::{self, Region};
 use super::output::{replace, results_folder};
 use super::result_files::{self, Collected};
-use super::terminal;
+use super::{input, terminal};
 use crate::error::{Error, Result};
+use crate::escape;
 use crate::report::{self, TableView, Tables};
 use crate::result::Status;
 use clap::Args;
 use std::fs;
 use std::path::{Path, PathBuf};
+
+/// The most bytes of a Markdown file.
+const PAGE_LIMIT_BYTES: u64 = 16 << 20;
 
 /// Options of `gpubench table`.
 #[derive(Debug, Args)]
@@ -135,12 +139,20 @@ fn print(args: &TableArgs, tables: &Tables<'_>, collected: &Collected) -> Result
 fn between(results: &[PathBuf], tables: &Tables<'_>, region: &Region) -> String {
     let results = named(results);
     let markdown = tables.markdown(&region.parts);
-    format!("\n{markdown}\nMade by `gpubench table{results} --frame {} --format markdown`.\n\n", region.name)
+    let command = code_span(&format!("gpubench table{results} --frame {} --format markdown", region.name));
+    format!("\n{markdown}\nMade by {command}.\n\n")
+}
+
+/// A text as Markdown's code, whatever it holds.
+fn code_span(text: &str) -> String {
+    let longest = text.split(|letter| letter != '`').map(str::len).max().unwrap_or(0);
+    let (fence, gap) = ("`".repeat(longest + 1), if longest > 0 { " " } else { "" });
+    format!("{fence}{gap}{text}{gap}{fence}")
 }
 
 /// Results as arguments of a command.
 fn named(results: &[PathBuf]) -> String {
-    let quoted = |path: &PathBuf| match path.display().to_string() {
+    let quoted = |path: &PathBuf| match escape::line(&path.to_string_lossy()) {
         path if path.contains(char::is_whitespace) => format!(" '{path}'"),
         path => format!(" {path}"),
     };
@@ -157,7 +169,8 @@ struct Page {
 impl Page {
     fn read(path: &Path) -> Result<Self> {
         let wrong = |error: &dyn std::fmt::Display| Error::Data(format!("{}: {error}", path.display()));
-        let text = fs::read_to_string(path).map_err(|error| wrong(&format!("it cannot be read ({error})")))?;
+        let bytes = input::bytes(path, PAGE_LIMIT_BYTES).map_err(|why| wrong(&format!("it cannot be read ({why})")))?;
+        let text = String::from_utf8(bytes).map_err(|error| wrong(&format!("it is no text in UTF-8 ({error})")))?;
         let regions = markdown_regions::find(&text).map_err(|error| wrong(&error))?;
         Ok(Self { path: path.to_owned(), text, regions })
     }

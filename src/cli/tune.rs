@@ -4,10 +4,11 @@ use super::cache::{self, CacheEntry};
 use super::flags::AdapterArgs;
 use super::pipeline_cache::PipelineCacheArgs;
 use super::progress::Ticker;
-use super::{interrupt, terminal};
+use super::{interrupt, panics, system, terminal};
 use crate::bench::{self, Observer, Progress};
 use crate::error::{Error, Result};
 use crate::gpu::{AdapterInfo, Adapters};
+use crate::kernels::plan_named;
 use crate::model::{DROPOUT_RATE, Model, Training};
 use crate::report;
 use crate::result::{RunResult, Subject, Tuning};
@@ -40,7 +41,13 @@ impl CacheEntry for Tuning {
     }
 
     fn from_json(text: &str) -> Result<Self> {
-        Tuning::from_json(text)
+        let tuning = Tuning::from_json(text)?;
+        // One that another version of the program had would end every run that chooses it.
+        tuning.candidates.iter().try_for_each(|candidate| {
+            let known = plan_named(&candidate.plan).map(drop);
+            known.map_err(|_| Error::Data(format!("there is no plan {:?}", candidate.plan)))
+        })?;
+        Ok(tuning)
     }
 
     fn to_json(&self) -> Result<String> {
@@ -103,9 +110,9 @@ fn measured(adapters: &Adapters, adapter: &AdapterInfo, batch: u32) -> Result<Tu
     }
     let _ticker = Ticker::start(&bar, "tuning");
     let mut observer = TuneObserver { bar };
-    let outcome = pollster::block_on(bench::tune(adapters, adapter, &config, &mut observer));
+    let outcome = panics::block_on(bench::tune(adapters, adapter, &config, &mut observer));
     observer.bar.finish_and_clear();
-    let tuning = Tuning { measured_utc: jiff::Timestamp::now().to_string(), ..outcome? };
+    let tuning = Tuning { measured_utc: system::utc_now().to_string(), ..outcome? };
     match tuning.best() {
         Some(_) => Ok(tuning),
         None => {

@@ -3,7 +3,7 @@
 use super::check;
 use super::engine::{CpuEngine, Pause};
 use super::simd::SimdLevel;
-use super::trainer::CpuThreads;
+use super::trainer::{CpuThreads, MOST_THREADS};
 use crate::bench::training_target::{LastTraining, OpenedTarget, TrainingEngine, TrainingTarget};
 use crate::bench::{Job, Observer, OpenedHostMember as _, ProfileOptions};
 use crate::check::Report;
@@ -41,13 +41,10 @@ impl CpuTarget {
     /// A target of `threads` threads, by default as many as there are cores; `name` is the name of the processor.
     ///
     /// # Errors
-    /// [`Error::Usage`] for 0 threads.
+    /// [`Error::Usage`] as [`CpuThreads::expect`].
     pub fn new(name: String, threads: Option<usize>) -> Result<Self> {
-        let cores = std::thread::available_parallelism().map_or(1, std::num::NonZero::get);
-        if threads == Some(0) {
-            let advice = format!("choose --threads 1 or more; without it all {cores} cores are used");
-            return Err(Error::Usage(format!("0 threads train nothing: {advice}")));
-        }
+        let cores = std::thread::available_parallelism().map_or(1, std::num::NonZero::get).min(MOST_THREADS);
+        threads.map_or(Ok(()), CpuThreads::expect)?;
         let pause: Pause = || Box::pin(std::future::ready(()));
         Ok(Self { name, threads: threads.unwrap_or(cores), cores, pause })
     }

@@ -19,6 +19,9 @@ use web_time::Instant;
 /// Test images that are classified between two reports of progress.
 const EVALUATED_AT_ONCE: u32 = 2000;
 
+/// The most threads of a training: a batch of 128 images has 16 parts, and no host has more cores.
+pub const MOST_THREADS: usize = 1024;
+
 /// Threads, and the instruction set that they use.
 #[derive(Debug)]
 pub struct CpuThreads {
@@ -31,11 +34,9 @@ impl CpuThreads {
     /// Starts `threads` threads.
     ///
     /// # Errors
-    /// [`Error::Usage`] for none, [`Error::Device`] if the system refuses them; one thread is always available.
+    /// As [`Self::expect`]; [`Error::Device`] if the system refuses them; one thread is always available.
     pub fn start(threads: usize, level: SimdLevel) -> Result<Self> {
-        if threads == 0 {
-            return Err(Error::Usage("0 threads train nothing: choose --threads 1 or more".into()));
-        }
+        Self::expect(threads)?;
         let pool = ThreadPoolBuilder::new().num_threads(threads).thread_name(|index| format!("cpu-{index}")).build();
         let pool = match pool {
             Ok(pool) => Some(pool),
@@ -44,6 +45,19 @@ impl CpuThreads {
             Err(error) => return Err(Error::Device(format!("{threads} threads cannot be started: {error}"))),
         };
         Ok(Self { level, pool })
+    }
+
+    /// Whether a training can have so many threads, before any is started.
+    ///
+    /// # Errors
+    /// [`Error::Usage`] for none or more than [`MOST_THREADS`].
+    pub fn expect(threads: usize) -> Result<()> {
+        if (1..=MOST_THREADS).contains(&threads) {
+            return Ok(());
+        }
+        Err(Error::Usage(format!(
+            "{threads} threads cannot train: choose --threads from 1 to {MOST_THREADS}, or leave it out for one on each core"
+        )))
     }
 
     /// The number of threads.

@@ -125,8 +125,10 @@ impl Readback<'_> {
     /// # Errors
     /// [`Error::Device`] if the device failed.
     pub async fn finish<T>(self, gpu: &Gpu, take: impl FnOnce(&[u8]) -> T) -> Result<T> {
-        platform::poll(&gpu.device)?;
         let failed = |words: String| Error::Device(format!("reading {} back failed: {words}", self.name));
+        let polled = platform::poll(&gpu.device);
+        // What the device reported tells more than that reading failed.
+        gpu.health().and(polled)?;
         match self.mapped.await {
             Ok(Ok(())) => {}
             Ok(Err(error)) => return Err(failed(error.to_string())),

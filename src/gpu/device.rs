@@ -238,8 +238,9 @@ impl Gpu {
     /// # Errors
     /// [`Error::Device`] if the device failed.
     pub async fn wait(&self, submission: Submission) -> Result<()> {
-        platform::wait_for_submission(&self.device, submission.index, submission.done).await?;
-        self.health()
+        let waited = platform::wait_for_submission(&self.device, submission.index, submission.done).await;
+        // What the device reported tells more than that waiting for it failed.
+        self.health().and(waited)
     }
 
     /// Runs `create`, which creates something on the device; returns the device's error in words if there is one.

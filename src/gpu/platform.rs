@@ -48,8 +48,18 @@ pub async fn wait_for_submission(
     index: wgpu::SubmissionIndex,
     _done: futures_channel::oneshot::Receiver<()>,
 ) -> Result<()> {
-    let poll = wgpu::PollType::Wait { submission_index: Some(index), timeout: None };
-    device.poll(poll).map(|_| ()).map_err(|error| Error::Device(format!("waiting for the device failed: {error}")))
+    polled(device, wgpu::PollType::Wait { submission_index: Some(index), timeout: None })
+}
+
+/// Polls a device. wgpu panics if it is lost meanwhile, which is an error like others here.
+#[cfg(not(target_arch = "wasm32"))]
+fn polled(device: &wgpu::Device, poll: wgpu::PollType) -> Result<()> {
+    use std::panic::{AssertUnwindSafe, catch_unwind};
+    let failed = |words: &dyn std::fmt::Display| Error::Device(format!("waiting for the device failed: {words}"));
+    match catch_unwind(AssertUnwindSafe(|| device.poll(poll))) {
+        Ok(outcome) => outcome.map(drop).map_err(|error| failed(&error)),
+        Err(_) => Err(failed(&"it was lost; restart, and look at the driver's log")),
+    }
 }
 
 /// Awaits the browser's callback for the submission.
@@ -65,8 +75,7 @@ pub async fn wait_for_submission(
 /// Waits for all submitted work and runs the callbacks that are due.
 #[cfg(not(target_arch = "wasm32"))]
 pub fn poll(device: &wgpu::Device) -> Result<()> {
-    let poll = wgpu::PollType::wait_indefinitely();
-    device.poll(poll).map(|_| ()).map_err(|error| Error::Device(format!("waiting for the device failed: {error}")))
+    polled(device, wgpu::PollType::wait_indefinitely())
 }
 
 /// Browsers run callbacks by themselves.

@@ -18,11 +18,19 @@ pub fn environment(adapter: Adapter) -> Environment {
         cpu: Cpu {
             name: processor(),
             physical_cores: reported(System::physical_core_count()).map(cores),
-            logical_cores: reported(system.as_ref().map(|system| cores(system.cpus().len()))),
-            memory_bytes: reported(system.as_ref().map(System::total_memory)),
+            logical_cores: counted(reported(system.as_ref().map(|system| cores(system.cpus().len())))),
+            memory_bytes: counted(reported(system.as_ref().map(System::total_memory))),
         },
         tool: describe_tool(),
     }
+}
+
+/// A count of what every machine has: 0 stands for one that could not be read, as where `/proc` is hidden.
+fn counted<T: PartialEq + Default + Copy>(count: Measured<T>) -> Measured<T> {
+    count.and_then(|&count| {
+        let read = (count != T::default()).then_some(count);
+        Measured::or_missing(read, "the operating system does not report it")
+    })
 }
 
 /// The name of the processor.

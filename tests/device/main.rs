@@ -10,6 +10,7 @@ mod common;
 mod compilers;
 mod data_parallel;
 mod data_parallel_cli;
+mod faults;
 mod first_contact;
 mod indices;
 mod kernels;
@@ -34,7 +35,7 @@ use std::sync::Arc;
 type File = (&'static str, fn(&Arc<Adapters>) -> Vec<Trial>);
 
 /// Tests that may run beside each other.
-const SIDE_BY_SIDE: [File; 14] = [
+const SIDE_BY_SIDE: [File; 15] = [
     ("kernels", kernels::trials),
     ("indices", indices::trials),
     ("data_parallel", data_parallel::trials),
@@ -49,6 +50,7 @@ const SIDE_BY_SIDE: [File; 14] = [
     ("compilers", compilers::trials),
     ("languages", languages::trials),
     ("versus", versus::trials),
+    ("faults", faults::trials),
 ];
 
 /// Tests whose measurements nothing may disturb.

@@ -132,7 +132,9 @@ fn a_page_of_a_run_needs_no_profile() {
 
 #[test]
 fn impossible_threads_are_refused() {
-    refused(&["--adapter", "cpu", "--threads", "0"], 2, &["choose --threads 1 or more"]);
+    for threads in ["0", "1025", "4294967296", "18446744073709551615"] {
+        refused(&["--adapter", "cpu", "--threads", threads], 2, &["choose --threads from 1 to 1024"]);
+    }
     refused(&["--adapter", "cpu", "--threads", "many"], 2, &["--threads"]);
     refused(&["--adapter", "0", "--threads", "2"], 2, &["--threads is for the host's cores: add --adapter cpu"]);
     refused(&["--adapters", "0,1", "--threads", "2"], 2, &["add cpu to --adapters"]);

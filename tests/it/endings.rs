@@ -2,9 +2,10 @@
 
 #![cfg(unix)]
 
+use crate::common::names_in;
 use crate::common::process::{DIGITS, only_result, outcome_of, program, results, signalled, through};
 use crate::data::{folder_with, full_size};
-use gpubench::result::Status;
+use gpubench::result::{RunResult, Status};
 use std::fs;
 use std::path::Path;
 use std::process::{Command, Stdio};
@@ -45,6 +46,31 @@ fn each_signal_is_acknowledged_and_ends_a_training_with_its_partial_result() {
         let told = format!("result: {}", results(folder.path())[0].display());
         assert!(has(&ended.lines, &told), "{signal}: {:?}", ended.lines);
     }
+}
+
+/// What cannot be answered: the result is there whole or not at all, and the next run removes what was left.
+#[test]
+fn a_run_that_is_killed_leaves_no_empty_result() {
+    let (folder, data) = (TempDir::new().unwrap(), folder_with(&full_size()));
+    for pause_ms in [60, 130, 200, 280, 370, 500, 700, 1000] {
+        let mut child =
+            long_run(folder.path(), data.path()).stderr(Stdio::null()).stdout(Stdio::null()).spawn().unwrap();
+        std::thread::sleep(Duration::from_millis(pause_ms));
+        child.kill().unwrap();
+        child.wait().unwrap();
+    }
+    // Old enough to be taken for what a killed program left.
+    let (made, temporary) = (folder.path().join("data/gpubench/results"), folder.path().join("tmp"));
+    let touch = "find . -exec touch -d '2 minutes ago' {} +";
+    assert!(Command::new("sh").args(["-c", touch]).current_dir(folder.path()).status().unwrap().success());
+    outcome_of(long_run(folder.path(), data.path()).args(["--steps", "1"]), 0);
+    for file in results(folder.path()) {
+        let text = fs::read_to_string(&file).unwrap();
+        assert!(RunResult::from_json(&text).is_ok(), "{}: {text}", file.display());
+    }
+    let hidden =
+        |folder: &Path| names_in(folder).into_iter().filter(|name| !name.ends_with(".json")).collect::<Vec<_>>();
+    assert_eq!((hidden(&made), hidden(&temporary)), (Vec::new(), Vec::new()));
 }
 
 #[test]

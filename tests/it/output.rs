@@ -22,7 +22,7 @@ fn a_result_is_rewritten_in_place_and_other_runs_keep_theirs() {
     first.write(&sample::gpu_run(1)).unwrap();
     second.write(&sample::gpu_run(2)).unwrap();
     first.write(&sample::gpu_run(3)).unwrap();
-    let paths = [first.path().to_owned(), second.path().to_owned()];
+    let paths = [first.kept().unwrap().to_owned(), second.kept().unwrap().to_owned()];
     drop((first, second));
     assert!(read(&paths[0]) == sample::gpu_run(3), "the last version stands in the first file");
     assert!(read(&paths[1]) == sample::gpu_run(2), "the second file is untouched");
@@ -38,7 +38,6 @@ fn a_result_is_rewritten_in_place_and_other_runs_keep_theirs() {
 fn a_run_that_ends_before_its_first_stage_leaves_nothing() {
     let folder = tempfile::tempdir().unwrap();
     let file = ResultFile::create(folder.path(), "adapter", 1).unwrap();
-    assert_eq!(names_in(folder.path()).len(), 1, "the name is taken from the start");
     drop(file);
     assert_eq!(names_in(folder.path()).len(), 0);
 }

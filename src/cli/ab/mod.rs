@@ -84,8 +84,8 @@ fn finish(mut trained: [Option<Trained>; 2], rounds: &Rounds, outcome: &Result<(
             result.reasons = vec![format!("the turns ended early: {error}")];
         }
         file.write(result)?;
-        if file.is_kept() {
-            terminal::message(&format!("result of side {}: {}", index + 1, file.path().display()));
+        if let Some(path) = file.kept() {
+            terminal::message(&format!("result of side {}: {}", index + 1, path.display()));
         }
     }
     Ok(trained)

@@ -2,10 +2,10 @@
 
 use super::rounds::{self, Limits, Rounds, Trainers};
 use super::sides::{Side, Sides, Trained};
-use crate::bench::{self, Job, Observer, Progress};
+use crate::bench::{Job, Observer, Progress};
 use crate::cli::output::ResultFile;
 use crate::cli::session::Session;
-use crate::cli::subject::{Subject, with_target};
+use crate::cli::subject::Subject;
 use crate::cli::target::Target;
 use crate::cli::{all, interrupt, terminal};
 use crate::error::{Error, Result};
@@ -59,7 +59,7 @@ pub fn run(
             match thread.join() {
                 Ok((file, mut result, ended)) => {
                     all::clear_shared_figures(&mut result);
-                    *place = (!result.repeats.is_empty() || file.is_kept()).then_some(Trained { file, result });
+                    *place = (!result.repeats.is_empty() || file.kept().is_some()).then_some(Trained { file, result });
                     // The error of the side, rather than that it could not be heard.
                     if let Err(error) = ended.as_ref()
                         && outcome.is_err()
@@ -108,9 +108,7 @@ fn train_side(
     let _pipeline_caches = subject.pipeline_cache_guards(&side.args);
     let mut result = unmeasured(&subject);
     let job = Job { deadline: None, ..session.job(&subject, None) };
-    let outcome = pollster::block_on(async {
-        with_target!(&subject.trainable, |target| bench::run(target, &job, &mut result, &mut observer).await)
-    });
+    let outcome = subject.trainable.run(&job, &mut result, &mut observer);
     (observer.file, result, outcome.map(|_| ()))
 }
 

@@ -9,7 +9,7 @@ use crate::bench;
 use crate::cli::flags::find_adapters;
 use crate::cli::output::{ResultFile, results_folder};
 use crate::cli::run_args::RunArgs;
-use crate::cli::{cpu, dataset, terminal};
+use crate::cli::{cpu, dataset, system, terminal};
 use crate::data::{Dataset, synthetic};
 use crate::error::{Error, Result};
 use crate::gpu::{AdapterInfo, Adapters};
@@ -164,7 +164,7 @@ fn initial(framework: &Framework, args: &RunArgs, dataset: &Dataset, adapter: Ad
         settings,
         environment: environment::environment(adapter),
         dataset,
-        started_utc: jiff::Timestamp::now().to_string(),
+        started_utc: system::utc_now().to_string(),
         adapter_s: 0.0,
         data_s: 0.0,
     });

@@ -71,7 +71,7 @@ const ROOMS: &[Room] = &rooms! {
         "usage" "host" "sensor" "accumulator" "environment" "nvml" "sysfs" "energy" "powercap" "sampler" "probe" "mod"
     ] "NVML, sysfs, powercap, procfs, and the sampler that reads them"
     "cli" [
-        "input" "markdown_regions" "nearest" "site" "stopping" "system" "terminal" "doctor" "explain" "format" "manual" "interrupt"
+        "input" "markdown_regions" "nearest" "site" "stopping" "system" "terminal" "doctor" "explain" "format" "manual" "interrupt" "panics"
         "compiler" "locate"
         "no_gpu" "output" "dataset" "flags" "kernels" "progress" "result_files" "serve" "cache" "baselines" "gate" "compare"
         "data" "report" "table" "verify" "pipeline_cache" "peaks" "run_args" "tune"

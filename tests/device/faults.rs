@@ -1,0 +1,137 @@
+//! Drivers that fail: a Vulkan layer lets each kind of call fail, from the first or from a later one on.
+
+use crate::common::named;
+use crate::common::process::{gpubench, outcome_of};
+use crate::common::trials::{Test, with_adapter};
+use gpubench::gpu::Adapters;
+use gpubench::result::{RunResult, Status};
+use libtest_mimic::Trial;
+use std::collections::BTreeMap;
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Output};
+use std::sync::{Arc, LazyLock};
+use tempfile::TempDir;
+
+const SOURCE: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/fixtures/fault_layer.rs");
+const OUT_OF_DEVICE_MEMORY: i32 = -2;
+const DEVICE_LOST: i32 = -4;
+
+/// Functions that a run cannot do without, and the answers by which each fails.
+const FAULTS: [(&str, i32); 14] = [
+    ("vkCreateDevice", OUT_OF_DEVICE_MEMORY),
+    ("vkQueueSubmit", DEVICE_LOST),
+    ("vkQueueSubmit", OUT_OF_DEVICE_MEMORY),
+    ("vkWaitSemaphores", DEVICE_LOST),
+    ("vkGetSemaphoreCounterValue", DEVICE_LOST),
+    ("vkAllocateMemory", OUT_OF_DEVICE_MEMORY),
+    ("vkMapMemory", OUT_OF_DEVICE_MEMORY),
+    ("vkCreateBuffer", OUT_OF_DEVICE_MEMORY),
+    ("vkCreateShaderModule", OUT_OF_DEVICE_MEMORY),
+    ("vkCreateComputePipelines", OUT_OF_DEVICE_MEMORY),
+    ("vkAllocateDescriptorSets", OUT_OF_DEVICE_MEMORY),
+    ("vkBeginCommandBuffer", OUT_OF_DEVICE_MEMORY),
+    ("vkCreateQueryPool", OUT_OF_DEVICE_MEMORY),
+    ("vkGetQueryPoolResults", DEVICE_LOST),
+];
+
+fn rustc() -> Command {
+    Command::new(std::env::var_os("RUSTC").unwrap_or_else(|| "rustc".into()))
+}
+
+/// The folder of the layer, built once.
+static LAYER: LazyLock<Result<PathBuf, String>> = LazyLock::new(|| {
+    let folder = PathBuf::from(env!("CARGO_TARGET_TMPDIR")).join("fault-layer");
+    fs::create_dir_all(&folder).map_err(|error| error.to_string())?;
+    let library = folder.join("libfault.so");
+    let mut rustc = rustc();
+    rustc
+        .args(["--edition", "2024", "--crate-type", "cdylib", "--crate-name", "fault", "-o"])
+        .arg(&library)
+        .arg(SOURCE);
+    let output = rustc.output().map_err(|error| format!("rustc cannot be started: {error}"))?;
+    if !output.status.success() {
+        return Err(String::from_utf8_lossy(&output.stderr).into_owned());
+    }
+    let manifest = serde_json::json!({
+        "file_format_version": "1.2.0",
+        "layer": {
+            "name": "VK_LAYER_GPUBENCH_fault",
+            "type": "GLOBAL",
+            "library_path": library,
+            "api_version": "1.3.0",
+            "implementation_version": "1",
+            "description": "lets calls fail",
+        }
+    });
+    fs::write(folder.join("fault.json"), manifest.to_string()).map_err(|error| error.to_string())?;
+    Ok(folder)
+});
+
+/// A run with a profile of few steps, through the layer.
+fn command(folder: &Path) -> Command {
+    let mut command = gpubench(folder);
+    command.env("VK_LAYER_PATH", LAYER.as_ref().unwrap()).env("VK_INSTANCE_LAYERS", "VK_LAYER_GPUBENCH_fault");
+    command.env("GPUBENCH_PLAN", "fused").args(["--backend", "vulkan", "--data", "synthetic:300+50"]);
+    command.args(["--no-pipeline-cache", "--batch", "64"]);
+    command
+}
+
+/// The number of calls of each function in a run that nothing disturbs.
+fn calls() -> BTreeMap<String, u64> {
+    let folder = TempDir::new().unwrap();
+    let counts = folder.path().join("counts");
+    outcome_of(command(folder.path()).env("GPUBENCH_FAULT_COUNTS", &counts), 0);
+    let line = |line: &str| {
+        let (name, count) = line.split_once(' ')?;
+        Some((name.to_owned(), count.parse().ok()?))
+    };
+    fs::read_to_string(counts).unwrap().lines().filter_map(line).collect()
+}
+
+/// What must hold however a driver fails, or what does not.
+fn wrong_with(output: &Output, folder: &Path) -> Option<String> {
+    let stderr = String::from_utf8_lossy(&output.stderr);
+    if !matches!(output.status.code(), Some(0 | 4 | 8)) || stderr.contains("panicked") || stderr.contains("defect") {
+        return Some(format!("{}: {stderr}", output.status));
+    }
+    let results = folder.join("data/gpubench/results");
+    for entry in fs::read_dir(results).into_iter().flatten() {
+        let path = entry.unwrap().path();
+        let result = fs::read_to_string(&path).ok().and_then(|text| RunResult::from_json(&text).ok());
+        let ended = result.is_some_and(|result| match output.status.code() {
+            Some(0) => result.status != Status::Partial,
+            _ => result.status == Status::Failed && !result.reasons.is_empty(),
+        });
+        if !ended {
+            return Some(format!("{} does not tell how the run ended: {stderr}", path.display()));
+        }
+    }
+    None
+}
+
+fn a_driver_that_fails_is_told_of_and_costs_no_result() {
+    let counts = calls();
+    let mut failures = Vec::new();
+    for (function, answer) in FAULTS {
+        let Some(&count) = counts.get(function) else { continue };
+        for call in [1, count / 2 + 1] {
+            let folder = TempDir::new().unwrap();
+            let fault = format!("{function}:{call}:{answer}");
+            let output = command(folder.path()).env("GPUBENCH_FAULT", &fault).output().unwrap();
+            failures.extend(wrong_with(&output, folder.path()).map(|wrong| format!("{fault}: {wrong}")));
+        }
+    }
+    assert!(failures.is_empty(), "{}", failures.join("\n"));
+    let called = FAULTS.iter().filter(|(function, _)| counts.contains_key(*function)).count();
+    assert!(called >= 8, "few of these functions are called at all: {counts:?}");
+}
+
+const TESTS: &[Test] = &named![a_driver_that_fails_is_told_of_and_costs_no_result];
+
+pub fn trials(adapters: &Arc<Adapters>) -> Vec<Trial> {
+    let vulkan = adapters.infos().iter().any(|adapter| adapter.backend == "vulkan");
+    let able = vulkan && cfg!(target_os = "linux") && rustc().arg("--version").output().is_ok();
+    let ignored = |trial: Trial| if able { trial } else { trial.with_ignored_flag(true) };
+    with_adapter(adapters, TESTS).into_iter().map(ignored).collect()
+}
