@@ -2,7 +2,9 @@
 
 mod account;
 pub mod compiler;
+mod convergence;
 mod describe;
+mod disturbance;
 pub mod host_timeline;
 mod job;
 mod observer;
@@ -35,5 +37,6 @@ pub use target::{
     AdapterTarget, DataParallelTarget, Device, HostMember, HostTrainer, OpenedDataParallel, OpenedDevice,
     OpenedHostMember, Place, Split,
 };
+pub use train::CURVE_PARTS;
 pub use validate::{ACCEPTED_TEST_ERROR_PCT, difference_in_images, differences_from_standard, validate};
 pub use verify::{Finding, verify};

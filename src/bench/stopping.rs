@@ -157,6 +157,7 @@ mod tests {
             init: none(),
             plan: Setting::default("layered".into()),
             quick: Setting::default(false),
+            strict: Setting::default(false),
             stopping: crate::result::StoppingRule {
                 target_ci_pct: given(target_ci_pct),
                 max_time_s: given(max_time_s),

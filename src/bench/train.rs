@@ -25,7 +25,7 @@ const SLOW_START_SHARE: f64 = 0.02;
 const SLOW_START_S: f64 = 0.02;
 
 /// Number of points in the loss curve of an epoch.
-const CURVE_PARTS: usize = 32;
+pub const CURVE_PARTS: usize = 32;
 
 /// Training images processed by the steps of `repeat`, over all epochs.
 pub fn images_trained(repeat: &Repeat, config: &TrainingConfig, train_images: u32) -> u64 {

@@ -1,6 +1,7 @@
 //! Validity of a finished run, and its differences from the standard task.
 
 use super::stopping::QUICK_TRAIN_S;
+use super::{convergence, disturbance};
 use crate::data::{Identity, idx};
 use crate::kernels::plan_named;
 use crate::model::{DROPOUT_RATE, Training};
@@ -98,6 +99,10 @@ pub fn validate(result: &mut RunResult) {
     } else {
         result.summary.accepted_test_error_pct = Measured::missing("a non-standard run has no accepted range");
     }
+    let deviations = convergence::deviations(result);
+    result.warnings.retain(|warning| !deviations.contains(warning));
+    result.warnings.extend(deviations);
+    reasons.extend(disturbance::note(result));
     reasons.dedup();
     result.status = if reasons.is_empty() { Status::Complete } else { Status::Invalid };
     result.reasons = reasons;
@@ -124,6 +129,7 @@ mod tests {
             init: any(),
             plan: Setting::default("layered".into()),
             quick: Setting::default(false),
+            strict: Setting::default(false),
             stopping: StoppingRule::default(),
         }
     }

@@ -32,6 +32,7 @@ pub mod pipeline_cache;
 mod progress;
 mod publish;
 mod report;
+mod rerun;
 pub mod result_files;
 mod run;
 mod run_args;

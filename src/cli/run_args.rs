@@ -52,6 +52,9 @@ pub struct RunArgs {
     /// At most a minute: one epoch, cut short after half a minute of training, without a search for the fastest plan
     #[arg(long, help_heading = "Task")]
     pub quick: bool,
+    /// Stamp the run INVALID if other programs, throttling, clocks or drift disturbed it
+    #[arg(long, help_heading = "Repetition")]
+    pub strict: bool,
     /// Use the training images in the order of the files
     #[arg(long, help_heading = "Task")]
     pub no_shuffle: bool,
@@ -247,6 +250,7 @@ impl RunArgs {
                 Setting { value: Measured::Missing { .. }, .. } => Setting::default(AUTO.to_owned()),
             },
             quick: flag(self.quick, self.quick),
+            strict: flag(self.strict, self.strict),
             stopping: self.stopping.settings(),
         }
     }

@@ -1,11 +1,14 @@
 //! `gpubench verify`: whether result files are as they were written, and their figures follow from each other.
 
+use super::dataset::{self, DataSource};
+use super::rerun::{MOST_STEPS, rerun};
 use super::result_files::{documents, files_at};
 use super::{input, terminal};
 use crate::bench::{self, Finding};
+use crate::data::{Dataset, synthetic};
 use crate::error::{Error, Result};
 use crate::result::{RunResult, Seal, seal};
-use clap::Args;
+use clap::{Args, value_parser};
 use serde::Serialize;
 use std::path::{Path, PathBuf};
 
@@ -20,16 +23,28 @@ pub struct VerifyArgs {
     /// Result files, lists of results, or folders of them; - is standard input
     #[arg(value_name = "FILE or FOLDER", required = true)]
     pub results: Vec<PathBuf>,
+    /// Train the first N steps of each result again on the host's cores, and compare the losses that it holds
+    #[arg(long, value_name = "N", value_parser = value_parser!(u32).range(1..=MOST_STEPS))]
+    pub rerun: Option<u32>,
+    /// Data for --rerun, as for a run
+    #[arg(long, value_name = "WHAT", default_value = "auto", requires = "rerun")]
+    pub data: DataSource,
     /// Print the findings as JSON
     #[arg(long)]
     pub json: bool,
 }
+
+/// Steps to train again, and the data.
+type Again = (u32, Dataset);
 
 /// What was found in one result.
 #[derive(Serialize)]
 struct Verified {
     file: String,
     digest: &'static str,
+    /// What training again came to, if it was asked for.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    rerun: Option<String>,
     findings: Vec<Found>,
 }
 
@@ -46,6 +61,10 @@ struct Found {
 /// [`Error::Verify`] if something is wrong with a result; else [`Error::Data`] if something that was named cannot be
 /// read.
 pub fn verify(args: &VerifyArgs) -> Result<()> {
+    let again = match args.rerun {
+        Some(steps) => Some((steps, dataset::load(&args.data, synthetic::SEED)?.0)),
+        None => None,
+    };
     let (mut verified, mut unread) = (Vec::new(), 0);
     for path in &args.results {
         let files = files_at(path).unwrap_or_else(|problem| {
@@ -54,7 +73,7 @@ pub fn verify(args: &VerifyArgs) -> Result<()> {
             Vec::new()
         });
         for file in files {
-            match of_file(&file) {
+            match of_file(&file, again.as_ref()) {
                 Ok(results) => verified.extend(results),
                 Err(problem) => {
                     terminal::message(&format!("not read: {}: {problem}", input::shown(&file)));
@@ -78,17 +97,19 @@ pub fn verify(args: &VerifyArgs) -> Result<()> {
 }
 
 /// Every value in a file; one that is no result is a finding.
-fn of_file(path: &Path) -> std::result::Result<Vec<Verified>, String> {
+fn of_file(path: &Path, again: Option<&Again>) -> std::result::Result<Vec<Verified>, String> {
     let text = input::text(path, input::RESULT_LIMIT_BYTES)?;
     let found = documents(&text)?;
     let shown = input::shown(path);
     let number = |index: usize| if found.len() == 1 { String::new() } else { format!("#{}", index + 1) };
-    let each =
-        found.iter().enumerate().map(|(index, document)| of_document(format!("{shown}{}", number(index)), document));
+    let each = found
+        .iter()
+        .enumerate()
+        .map(|(index, document)| of_document(format!("{shown}{}", number(index)), document, again));
     Ok(each.collect())
 }
 
-fn of_document(file: String, document: &str) -> Verified {
+fn of_document(file: String, document: &str, again: Option<&Again>) -> Verified {
     let (digest, broken) = match seal(document) {
         Seal::Intact => ("intact", None),
         Seal::Absent => ("absent", None),
@@ -96,11 +117,22 @@ fn of_document(file: String, document: &str) -> Verified {
     };
     let mut findings: Vec<Found> =
         broken.map(|words| Found { place: "digest".to_owned(), words: words.to_owned() }).into_iter().collect();
+    let mut trained_again = None;
     match RunResult::from_json(document) {
-        Ok(result) => findings.extend(bench::verify(&result).into_iter().map(Found::from)),
+        Ok(result) => {
+            findings.extend(bench::verify(&result).into_iter().map(Found::from));
+            match again.map(|(steps, dataset)| rerun(&result, dataset, *steps)) {
+                Some(Ok(rerun)) => {
+                    trained_again = Some(rerun.words);
+                    findings.extend(rerun.findings.into_iter().map(Found::from));
+                }
+                Some(Err(error)) => findings.push(Found { place: "rerun".to_owned(), words: error.to_string() }),
+                None => {}
+            }
+        }
         Err(error) => findings.push(Found { place: "schema".to_owned(), words: error.to_string() }),
     }
-    Verified { file, digest, findings }
+    Verified { file, digest, rerun: trained_again, findings }
 }
 
 impl From<Finding> for Found {
@@ -117,7 +149,8 @@ fn text(verified: &[Verified]) -> String {
         };
         let fine = one.findings.is_empty().then(|| format!("{}: {good}", one.file));
         let wrong = one.findings.iter().map(|found| format!("{}: {}: {}", one.file, found.place, found.words));
-        fine.into_iter().chain(wrong)
+        let again = one.rerun.iter().map(|words| format!("{}: {words}", one.file));
+        fine.into_iter().chain(again).chain(wrong)
     });
     lines.collect::<Vec<_>>().join("\n")
 }

@@ -37,7 +37,9 @@ pub(super) fn load(result: &RunResult) -> String {
         format!("; {voluntary} voluntary and {involuntary} involuntary context switches")
     });
     let cpus = or_reason(&summary.cpus_used, |cpus| fixed(*cpus, 2));
-    format!("{cpus} CPUs, busiest core {}{switches}; {gpu}", percent(&summary.busiest_cpu_pct))
+    let others = first_load(result).and_then(|load| load.other_cpus.value());
+    let others = others.map_or_else(String::new, |others| format!(" ({} by other programs)", fixed(*others, 2)));
+    format!("{cpus} CPUs{others}, busiest core {}{switches}; {gpu}", percent(&summary.busiest_cpu_pct))
 }
 
 fn memory(result: &RunResult) -> String {

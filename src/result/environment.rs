@@ -78,6 +78,11 @@ pub struct Adapter {
 }
 
 impl Adapter {
+    /// Whether it computes on the host's cores.
+    pub fn is_on_cores(&self) -> bool {
+        self.software || self.kind == AdapterKind::Cpu
+    }
+
     /// The name for people, which marks software adapters.
     pub fn label(&self) -> String {
         if self.software { format!("{} (software)", self.name) } else { self.name.clone() }

@@ -1,6 +1,7 @@
 //! The load of the machine during a timed training: cores, GPU, memory, energy.
 
 use super::measured::Measured;
+use super::missing::not_recorded;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
@@ -11,6 +12,9 @@ pub struct Load {
     pub window_s: f64,
     /// Mean number of cores in use by this process: the CPU time of all its threads, divided by the window.
     pub cpus_used: Measured<f64>,
+    /// Mean number of cores that other programs used, or that a hypervisor took away.
+    #[serde(default = "not_recorded::<f64>")]
+    pub other_cpus: Measured<f64>,
     /// Share of the window in which the machine's busiest core was busy with any process, in percent.
     pub busiest_cpu_pct: Measured<f64>,
     /// Voluntary context switches of this process.
@@ -107,6 +111,7 @@ impl Load {
         Self {
             window_s: 0.0,
             cpus_used: Measured::missing(reason),
+            other_cpus: Measured::missing(reason),
             busiest_cpu_pct: Measured::missing(reason),
             voluntary_switches: Measured::missing(reason),
             involuntary_switches: Measured::missing(reason),

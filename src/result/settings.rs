@@ -6,6 +6,10 @@ use super::stopping::StoppingRule;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+fn lenient() -> Setting<bool> {
+    Setting::default(false)
+}
+
 /// The settings of a run.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct Settings {
@@ -35,6 +39,9 @@ pub struct Settings {
     pub plan: Setting<String>,
     /// Whether a short run was requested.
     pub quick: Setting<bool>,
+    /// Whether a run that was disturbed is INVALID.
+    #[serde(default = "lenient")]
+    pub strict: Setting<bool>,
     /// Pauses between trainings, and the rule for when to stop.
     #[serde(default, rename = "steady")]
     pub stopping: StoppingRule,

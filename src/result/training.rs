@@ -49,6 +49,28 @@ impl Repeat {
         }
     }
 
+    /// Seconds of training until the error rate on the test images was at most `error_pct` for the first time, in
+    /// whole epochs.
+    pub fn seconds_to_error(&self, error_pct: f64) -> Measured<f64> {
+        if self.epochs.iter().all(|epoch| epoch.test_error_pct.value().is_none()) {
+            return Measured::missing("the error rates after each epoch are not known");
+        }
+        let reached = |epoch: &Epoch| epoch.test_error_pct.value().is_some_and(|error| *error <= error_pct);
+        let last = self.epochs.iter().position(reached);
+        let seconds = last.map(|last| self.epochs[..=last].iter().map(|epoch| epoch.train_s).sum());
+        Measured::or_missing(seconds, &format!("no epoch ended with {error_pct} % or less"))
+    }
+
+    /// Joules until then, in proportion to the time.
+    pub fn joules_to_error(&self, error_pct: f64) -> Measured<f64> {
+        self.seconds_to_error(error_pct).and_then(|seconds| {
+            self.train_s.and_then(|train_s| {
+                let energy = self.load.and_then(|load| load.energy.clone());
+                energy.map(|energy| energy.total_j * seconds / train_s)
+            })
+        })
+    }
+
     /// Steps that were done.
     pub fn steps(&self) -> u32 {
         self.samples.iter().map(|sample| sample.steps).sum()

@@ -9,10 +9,14 @@ use std::io::BufReader;
 use std::path::{Path, PathBuf};
 use web_time::Instant;
 
-/// The busy time and the total time of one core, in ticks of the kernel.
+const NO_TICK: &str = "the training was shorter than a tick of the kernel";
+
+/// The busy, the stolen and the total time of one core, in ticks of the kernel.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 struct CoreTicks {
     busy: u64,
+    /// Taken away by a hypervisor.
+    stolen: u64,
     all: u64,
 }
 
@@ -74,6 +78,7 @@ impl HostWindow {
                 let before = |index: usize| sum.get(index).copied().unwrap_or_default();
                 let cores = from.iter().zip(to).enumerate().map(|(index, (from, to))| CoreTicks {
                     busy: before(index).busy.saturating_add(to.busy.saturating_sub(from.busy)),
+                    stolen: before(index).stolen.saturating_add(to.stolen.saturating_sub(from.stolen)),
                     all: before(index).all.saturating_add(to.all.saturating_sub(from.all)),
                 });
                 cores.collect()
@@ -89,12 +94,25 @@ impl HostWindow {
         })
     }
 
+    /// Mean number of cores that were busy with other processes, or taken away by a hypervisor.
+    pub(super) fn other_cpus(&self) -> Measured<f64> {
+        self.cores.and_then(|cores| {
+            let counted: Vec<&CoreTicks> = cores.iter().filter(|core| core.all > 0).collect();
+            if counted.is_empty() {
+                return Measured::missing(NO_TICK);
+            }
+            let share = |core: &CoreTicks| (core.busy + core.stolen) as f64 / core.all as f64;
+            let all: f64 = counted.into_iter().map(share).sum();
+            self.cpus_used().map(|own| (all - own).max(0.0))
+        })
+    }
+
     /// Load of the busiest core, in percent.
     pub(super) fn busiest_cpu_pct(&self) -> Measured<f64> {
         self.cores.and_then(|cores| {
             let counted = cores.iter().filter(|core| core.all > 0);
             let busiest = counted.map(|core| 100.0 * core.busy as f64 / core.all as f64).reduce(f64::max);
-            Measured::or_missing(busiest, "the training was shorter than a tick of the kernel")
+            Measured::or_missing(busiest, NO_TICK)
         })
     }
 
@@ -139,7 +157,7 @@ fn ticks(time: &CpuTime) -> CoreTicks {
     let busy = busy.into_iter().flatten().fold(0, u64::saturating_add);
     // Time that a hypervisor steals counts as elapsed time of this core, but not as busy.
     let other = [Some(time.idle), time.iowait, time.steal].into_iter().flatten().fold(0, u64::saturating_add);
-    CoreTicks { busy, all: busy.saturating_add(other) }
+    CoreTicks { busy, stolen: time.steal.unwrap_or_default(), all: busy.saturating_add(other) }
 }
 
 /// CPU seconds of the calling thread.
@@ -187,6 +205,9 @@ mod tests {
         window.stop();
         // Core 0: 30 + 50 of 200 ticks; core 1: 50 + 90 of 200, of which 15 were stolen.
         assert_eq!(window.busiest_cpu_pct(), Measured::Value(70.0));
+        // Of 2 cores 80 + 140 + 15 of 400 ticks; this test itself uses next to nothing of them.
+        let own = *window.cpus_used().value().unwrap();
+        assert_eq!(window.other_cpus(), Measured::Value((0.4 + 0.775 - own).max(0.0)));
     }
 
     #[test]

@@ -92,6 +92,7 @@ impl Probe for MachineProbe {
         Measured::Value(Load {
             window_s,
             cpus_used: state.host.cpus_used(),
+            other_cpus: state.host.other_cpus(),
             busiest_cpu_pct: state.host.busiest_cpu_pct(),
             voluntary_switches,
             involuntary_switches,

@@ -23,7 +23,7 @@ pub struct TrainingConfig {
 impl TrainingConfig {
     /// Steps in an epoch over `images` images; the last batch may be smaller than the others.
     pub fn steps_per_epoch(&self, images: usize) -> u32 {
-        (images as u32).div_ceil(self.training.batch)
+        (images as u32).div_ceil(self.training.batch.max(1))
     }
 
     /// Images in batch `index` of `images` images: the last may be smaller than the others.

@@ -145,6 +145,7 @@ impl Request {
             init: Setting::default(Measured::missing("drawn from the seed")),
             plan: Setting::option_or(self.plan.clone().filter(|_| !self.on_cpu()), plan.to_owned()),
             quick: flag(self.quick, self.quick),
+            strict: Setting::default(false),
             stopping: StoppingRule::default(),
         }
     }

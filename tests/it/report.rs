@@ -3,7 +3,10 @@
 use crate::common::sample;
 use gpubench::data::Identity;
 use gpubench::report::{PublishedTable, TableView, Tables};
-use gpubench::report::{compare, compare_text, markdown, parse_published, published_rows, text};
+use gpubench::report::{
+    action_benchmark, card, compare, compare_runs, compare_text, comparisons_html, devices_text, headline, html,
+    markdown, parse_published, published_rows, text,
+};
 use gpubench::result::{KernelTime, Measured, Method, Profile, RunResult, SCHEMA_VERSION, Status};
 use std::collections::BTreeMap;
 
@@ -176,6 +179,19 @@ fn an_invalid_run_is_stamped_wherever_its_figures_stand_and_sets_no_best() {
     // The headline, the reason, the row, and why it is not compared.
     assert_eq!(report.matches("INVALID").count(), 4, "{report}");
     assert!(markdown(&result).contains("gpubench 0.1.0 layered INVALID"));
+    let other = sample::gpu_run(2);
+    for (name, output) in [
+        ("card", card(&result, None, 100)),
+        ("headline", headline(&result, 100)),
+        ("page", html(&result)),
+        ("comparison", compare_text(&result, &other, 100)),
+        ("page of a comparison", comparisons_html(&[compare_runs(vec![&result], vec![&other], 0.02)])),
+        ("devices", devices_text(std::slice::from_ref(&result), 100)),
+    ] {
+        assert!(output.contains("INVALID"), "{name}: {output}");
+    }
+    assert!(result.to_json_line().unwrap().contains("\"status\":\"invalid\""));
+    assert!(action_benchmark(&[&result]).is_err_and(|error| error.to_string().contains("INVALID")));
 }
 
 #[test]

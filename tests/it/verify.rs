@@ -1,7 +1,7 @@
 //! Result files that were changed are found, those that were not are not, and all have the form that the schema says.
 
-use crate::common::process::{outcome, refused};
-use crate::common::{ROOT, sample};
+use crate::common::process::{DIGITS, outcome, refused};
+use crate::common::{ROOT, names_in, sample};
 use gpubench::bench::verify;
 use gpubench::result::{Measured, RunResult, Seal, result_schema, seal};
 use serde_json::{Map, Value};
@@ -23,6 +23,29 @@ fn every_stored_result_passes() {
     let results = Path::new(ROOT).join("results");
     let (stdout, _) = outcome(folder.path(), &["verify", results.to_str().unwrap()], 0);
     assert_eq!(stdout.lines().count(), stored().len(), "{stdout}");
+}
+
+#[test]
+fn losses_can_be_computed_again_anywhere() {
+    let folder = TempDir::new().unwrap();
+    outcome(folder.path(), &["--adapter", "cpu", "--data", DIGITS, "--steps", "11", "--seed", "5", "-o", "."], 0);
+    let file = names_in(folder.path()).into_iter().find(|name| name.ends_with(".json")).unwrap();
+    let again = ["verify", "--rerun", "7", "--data", DIGITS, "--json", &file];
+    let (stdout, _) = outcome(folder.path(), &again, 0);
+    let told: Value = serde_json::from_str(&stdout).unwrap();
+    let words = told["results"][0]["rerun"].as_str().unwrap();
+    assert!(words.starts_with("7 steps trained again") && words.contains("7 mean losses within 0.00 %"), "{words}");
+
+    // Of another seed, with the digest that such a file would have.
+    let path = folder.path().join(&file);
+    let mut result = RunResult::from_json(&fs::read_to_string(&path).unwrap()).unwrap();
+    result.settings.seed.value = 6;
+    fs::write(&path, result.to_json().unwrap()).unwrap();
+    let (stdout, _) = outcome(folder.path(), &again, 12);
+    assert!(stdout.contains("repeats[0].epochs[0].loss_curve[0]"), "{stdout}");
+
+    let (stdout, _) = outcome(folder.path(), &["verify", "--rerun", "7", "--data", "synthetic:100+10", &file], 12);
+    assert!(stdout.contains("cannot be computed again: it was trained on"), "{stdout}");
 }
 
 /// Whether a byte of a document can be another: a digit or a letter, also within names and hashes.

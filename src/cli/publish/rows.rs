@@ -1,8 +1,9 @@
 //! What the site shows of each result: one row of the data that its script filters.
 
+use crate::bench;
 use crate::escape;
 use crate::report::published_rows;
-use crate::result::{AdapterKind, Measured, Outcome, RunResult, Status, Summary};
+use crate::result::{AdapterKind, Outcome, RunResult, Status};
 use serde::Serialize;
 
 /// A result, or a published figure, as the site's script reads it. A value that is missing is left out.
@@ -41,27 +42,10 @@ pub struct Row {
     kernels: Vec<(String, f64)>,
 }
 
-/// Whether a result holds what its own figures say: it is complete, the check passed, and the summary is what follows
-/// from the trainings.
+/// Whether a result is complete, its kernels passed their check, and `gpubench verify` finds nothing in its figures.
 pub fn verified(result: &RunResult) -> bool {
     let passed = result.check.value().is_some_and(|check| check.outcome == Outcome::Passed);
-    let times: Vec<f64> = result.repeats.iter().filter_map(|repeat| repeat.train_s.value().copied()).collect();
-    let median = crate::stats::median(&times).map_or_else(|| Measured::missing(""), Measured::Value);
-    let agrees = |one: &Measured<f64>, other: &Measured<f64>| match (one.value(), other.value()) {
-        (Some(one), Some(other)) => (one - other).abs() <= 1e-9 * one.abs(),
-        _ => false,
-    };
-    let images = result.repeats.first().map_or(0, |repeat| {
-        let (steps, epoch) = (u64::from(repeat.steps()), u64::from(result.steps_per_epoch().max(1)));
-        let rest = (steps % epoch) * u64::from(result.settings.batch.value);
-        steps / epoch * u64::from(result.data.train_images) + rest
-    });
-    let again = Summary::of(&result.repeats, images, result.model.training_macs);
-    result.status == Status::Complete
-        && passed
-        && agrees(&result.summary.train_s, &median)
-        && agrees(&result.summary.images_per_s, &again.images_per_s)
-        && agrees(&result.summary.test_error_pct, &again.test_error_pct)
+    result.status == Status::Complete && passed && bench::verify(result).is_empty()
 }
 
 /// The row of a result that lies in `file` of the site.

@@ -24,6 +24,14 @@ pub(super) const RESULT: &[Figure] = figures! {
         "Range in which the true median lies with at least 95 % probability, whatever the distribution.",
         "A pair of order statistics of the trainings' times; it takes 6 trainings or more (--repeat 6, --target-ci).",
         "Narrow, and apart from the interval of what it is compared with.";
+    "time to 1 %" ["time to 1 % [s]", "time_to_1pct_error_s"],
+        "Seconds of training until the error rate on the test images was at most 1.0 % for the first time.",
+        "The times of the epochs, added up to the first after which the evaluation gave 1.0 % or less.",
+        "Short; a tool may be fast for an epoch and need more of them.";
+    "energy to 1 %" ["energy to 1 % [J]", "energy_to_1pct_error_j"],
+        "Energy of the training until then, in joules.",
+        "The measured energy of the whole training, in proportion to the time.",
+        "Low, at the same error.";
     "error" ["test error", "test error %", "error_pct", "test_error_pct", "error rate"],
         "Share of the 10,000 test images whose largest output is not their label, in percent.",
         "After the last epoch, with dropout off; the median of the trainings.",

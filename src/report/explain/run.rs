@@ -74,6 +74,10 @@ pub(super) const LOAD: &[Figure] = figures! {
         "Largest memory of the process on the host; buffers of the training on the device.",
         "Resident memory by the system; the sizes of all created buffers.",
         "Far below what the machine has.";
+    "other programs" ["other_cpus"],
+        "Cores that other programs used during a training, or that a hypervisor took away.",
+        "The busy and stolen time of all cores by the system, without that of this program.",
+        "Below 0.15 where the cores train; a GPU needs one core for itself.";
     "sampling" ["readings"],
         "What reading the sensors cost.",
         "CPU time of the thread that reads them.",

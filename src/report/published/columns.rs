@@ -4,7 +4,7 @@ use super::group::{Group, ON_A_GPU, ON_THE_CPU};
 use super::history::{NOT_PUBLISHED, PUBLISHED_IN, PublishedRow, PublishedTable};
 use super::view::{Row, TableRows, TableView, nearest_published};
 use crate::report::numbers::{as_given, ratio, three_digits};
-use crate::result::{Measured, Parallel, RunResult};
+use crate::result::{Measured, Parallel, Repeat, RunResult};
 use crate::stats;
 
 /// The GPU whose times the generations are compared with.
@@ -75,7 +75,7 @@ const PLAIN: Column = Column {
 };
 
 /// Every column, in order.
-pub(super) const COLUMNS: [Column; 17] = [
+pub(super) const COLUMNS: [Column; 19] = [
     Column {
         key: "device",
         heading: "device",
@@ -230,6 +230,23 @@ pub(super) const COLUMNS: [Column; 17] = [
             Some(data) => Cell::Labelled(group.error_pct(), data.to_owned()),
         },
         write: |value, published| if published { format!("{value:.1}") } else { format!("{value:.2}") },
+        ..PLAIN
+    },
+    Column {
+        key: "time_to_1pct_error_s",
+        heading: "time to\n1 % [s]",
+        tables: &[BY_TOOL, GPU_AGAINST_CPU],
+        meaning: "time to 1 %: training until the test error was at most 1.0 % for the first time, in whole epochs.",
+        published: |_, _| Cell::Number(Measured::missing(NOT_PUBLISHED)),
+        ours: |group, _| Cell::Number(group.to_good_error(Repeat::seconds_to_error)),
+        ..PLAIN
+    },
+    Column {
+        key: "energy_to_1pct_error_j",
+        heading: "energy to\n1 % [J]",
+        tables: &[],
+        published: |_, _| Cell::Number(Measured::missing(NOT_PUBLISHED)),
+        ours: |group, _| Cell::Number(group.to_good_error(Repeat::joules_to_error)),
         ..PLAIN
     },
     Column {

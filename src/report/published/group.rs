@@ -12,6 +12,8 @@ use std::collections::BTreeSet;
 
 /// The key in a plan's tuning for the number of threads of a training on the host's CPU.
 const THREADS: &str = "threads";
+/// The error rate, in percent, that the published tools reached at worst.
+pub(super) const GOOD_ERROR_PCT: f64 = 1.0;
 /// Why a row of the CPU target has no load of a GPU.
 pub(super) const ON_THE_CPU: &str = "it computes on the CPU, without a GPU";
 /// Why a row of a GPU has no number of threads.
@@ -303,6 +305,20 @@ impl<'a> Group<'a> {
         let repeats = self.results().flat_map(|result| &result.repeats);
         let rates: Vec<f64> = repeats.filter_map(|repeat| repeat.final_test_error_pct.value()).copied().collect();
         stats::median(&rates).map_or_else(|| self.first().summary.test_error_pct.clone(), Measured::Value)
+    }
+
+    /// Median over the trainings of a figure about the way to [`GOOD_ERROR_PCT`] on MNIST.
+    pub fn to_good_error(&self, figure: impl Fn(&Repeat, f64) -> Measured<f64>) -> Measured<f64> {
+        if let Some(data) = self.other_data() {
+            return Measured::missing(data);
+        }
+        let figures: Vec<Measured<f64>> =
+            self.results().flat_map(|result| &result.repeats).map(|repeat| figure(repeat, GOOD_ERROR_PCT)).collect();
+        let values: Vec<f64> = figures.iter().filter_map(Measured::value).copied().collect();
+        // One training that did not get there makes the median of the others too good.
+        let missing = figures.into_iter().find(|figure| figure.value().is_none());
+        let median = || Measured::or_missing(stats::median(&values), "nothing was trained");
+        missing.unwrap_or_else(median)
     }
 
     /// What the error rate was measured on, if not on MNIST.

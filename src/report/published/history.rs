@@ -2,7 +2,7 @@
 //!
 //! `results/README.md` names its source and its caveats.
 
-use crate::result::{Adapter, AdapterKind, Measured};
+use crate::result::{Adapter, Measured};
 use crate::{Error, Result};
 use serde::{Deserialize, Deserializer};
 use std::sync::LazyLock;
@@ -49,7 +49,7 @@ impl PublishedTable {
 
 /// Whether an adapter computes on the CPU.
 pub(super) fn on_cpu(adapter: &Adapter) -> bool {
-    adapter.software || adapter.kind == AdapterKind::Cpu
+    adapter.is_on_cores()
 }
 
 /// Whether it is the CPU target, which computes without a driver.

@@ -113,6 +113,7 @@ fn load() -> Load {
     Load {
         window_s: 12.31,
         cpus_used: 1.04.into(),
+        other_cpus: 0.03.into(),
         busiest_cpu_pct: 97.2.into(),
         voluntary_switches: Measured::Value(4021),
         involuntary_switches: Measured::Value(37),
@@ -155,6 +156,7 @@ fn settings(repeats: u32) -> Settings {
         init: Setting::default(Measured::missing("drawn from the seed")),
         plan: Setting::default("layered".to_owned()),
         quick: Setting::default(false),
+        strict: Setting::default(false),
         stopping: StoppingRule::default(),
     }
 }

@@ -60,7 +60,8 @@ const ROOMS: &[Room] = &rooms! {
         "access_pattern" "measurement" "fixture" "session" "verify" "measure" "mod"
     ] "measured ceilings of an adapter"
     "bench" [
-        "compiler" "describe" "host_timeline" "observer" "prepared_plan" "probe" "profile_options" "stopping" "account" "pacing"
+        "compiler" "convergence" "describe" "disturbance" "host_timeline" "observer" "prepared_plan" "probe" "profile_options" "stopping"
+        "account" "pacing"
         "validate" "job" "step_time" "search" "training_target" "train" "verify" "profile" "target" "run" "rounds" "mod"
     ] "the protocol; what can train (`target/`), profiles, searches by measurement"
     "cpu" [
@@ -74,7 +75,7 @@ const ROOMS: &[Room] = &rooms! {
         "input" "markdown_regions" "nearest" "site" "stopping" "system" "terminal" "doctor" "explain" "format" "manual" "interrupt" "panics"
         "compiler" "locate"
         "no_gpu" "output" "dataset" "flags" "kernels" "progress" "result_files" "serve" "cache" "baselines" "gate" "compare"
-        "data" "report" "table" "verify" "pipeline_cache" "peaks" "run_args" "tune"
+        "data" "report" "table" "rerun" "verify" "pipeline_cache" "peaks" "run_args" "tune"
         "subject" "cpu" "data_parallel" "session" "frameworks" "all" "list" "sweep" "target" "run" "ab" "publish" "mod"
     ] "the terminal program: one file for each verb, with its arguments"
     "web" [
