@@ -39,7 +39,9 @@ async fn every_kernel_agrees_with_the_reference() {
             continue;
         }
         let pipelines = Pipelines::compile(&gpu, &plan).await.expect("every kernel compiles");
-        for batch in [1, 3, 17, 96, 128] {
+        // The reference takes most of the time: natively every plan is tried with every batch.
+        let batches: &[u32] = if row.name == "layered" { &[1, 3, 17, 96, 128] } else { &[3, 17] };
+        for &batch in batches {
             let failure = check::check_batch(&gpu, &pipelines, &plan, &config, batch).await.expect("the check runs");
             assert_eq!(failure, "", "{}, batch {batch}", row.name);
         }

@@ -10,6 +10,9 @@ pub(super) const GAP: u16 = 1;
 /// Long lists show this many of their first and of their last rows.
 const ROWS_AT_EACH_END: usize = 10;
 
+/// The most letters of a cell.
+const MOST_LETTERS: usize = 2000;
+
 /// Names with what there is to say about each.
 pub(super) type Facts = Vec<(&'static str, String)>;
 
@@ -38,8 +41,8 @@ impl Table {
     ) -> Self {
         let columns = headings.iter().enumerate().map(|(index, heading)| (*heading, index < text_columns)).collect();
         let mut notes = Notes::default();
-        let shown = |cells: Vec<String>| cells.iter().map(|cell| escape::line(cell).into_owned()).collect();
-        let rows = values.into_iter().map(|value| shown(cells(value, &mut notes))).collect();
+        let shown_all = |cells: Vec<String>| cells.iter().map(|cell| shown(cell)).collect();
+        let rows = values.into_iter().map(|value| shown_all(cells(value, &mut notes))).collect();
         Self { columns, rows, emphasised: 0, notes }
     }
 
@@ -65,7 +68,7 @@ impl Table {
             .set_content_arrangement(ContentArrangement::Dynamic)
             .set_width(width)
             .set_header(self.columns.iter().map(|(heading, _)| Cell::new(heading)))
-            .add_rows(self.rows.iter().map(|row| row.iter().map(|cell| escape::lines(cell).into_owned())));
+            .add_rows(self.rows.iter().map(|row| row.iter().map(|cell| limited(&escape::lines(cell)))));
         set_gap(&mut grid, |column| self.columns[column].1, gap);
         trimmed(&grid)
     }
@@ -76,14 +79,28 @@ impl Table {
     }
 }
 
+/// A cell on one line, without hidden characters.
+fn shown(cell: &str) -> String {
+    limited(&escape::line(cell))
+}
+
+/// A text that is no longer than people read: breaking it into lines takes a time that grows with the square of its
+/// length.
+fn limited(text: &str) -> String {
+    match text.char_indices().nth(MOST_LETTERS) {
+        Some((end, _)) => format!("{}…", &text[..end]),
+        None => text.to_owned(),
+    }
+}
+
 /// Rows of text without a heading; cells that need several lines are wrapped within their column.
 fn list(rows: impl IntoIterator<Item = Vec<String>>, width: u16) -> String {
     let mut grid = Grid::new();
-    let shown = |row: Vec<String>| row.iter().map(|cell| escape::line(cell).into_owned()).collect::<Vec<_>>();
+    let shown_all = |row: Vec<String>| row.iter().map(|cell| shown(cell)).collect::<Vec<_>>();
     grid.load_style(NOTHING)
         .set_content_arrangement(ContentArrangement::Dynamic)
         .set_width(width)
-        .add_rows(rows.into_iter().map(shown));
+        .add_rows(rows.into_iter().map(shown_all));
     set_gap(&mut grid, |_| true, GAP + 1);
     trimmed(&grid)
 }

@@ -10,6 +10,7 @@ use gpubench::result::{Measured, RunResult, Setting};
 use serde_json::Value;
 use std::fs;
 use std::path::Path;
+use std::time::{Duration, Instant};
 use tempfile::TempDir;
 
 /// An escape sequence, a C1 control, a right-to-left override, a line break, a formula, a cell, HTML and a picture.
@@ -97,6 +98,32 @@ fn no_output_shows_a_hidden_character_of_a_result() {
             }
         }
         assert!(RunResult::from_json(&outputs[8].1).unwrap() == result, "the JSON holds the same");
+    }
+}
+
+/// Strings of hundreds of kilobytes are shortened where breaking them into lines would take minutes.
+#[test]
+fn long_strings_do_not_keep_a_printer_busy() {
+    let mut result = sample::gpu_run(1);
+    for unit in ["x", "x y ", "\u{202e}<|`*", "é"] {
+        let long = unit.repeat(400_000 / unit.len());
+        result.environment.adapter.name = long.clone();
+        result.warnings = vec![long.clone()];
+        result.reasons = vec![long];
+        let loaded = [LoadedResult { file: "a.json".to_owned(), result: result.clone() }];
+        let begun = Instant::now();
+        let outputs = [
+            text(&result, 100),
+            markdown(&result),
+            html(&result),
+            Tables::of(&loaded).text(&TableView::all(), 160),
+            compare_text(&result, &result, 100),
+            devices_text(std::slice::from_ref(&result), 100),
+        ];
+        assert!(
+            outputs.iter().all(|output| !output.is_empty()) && begun.elapsed() < Duration::from_secs(20),
+            "{unit:?}"
+        );
     }
 }
 
