@@ -62,9 +62,9 @@ fn a_tool_that_crashes_has_its_last_words_as_the_reason() {
 fn a_tool_that_hangs_is_ended_with_its_children() {
     let begin = "sleep 77 & echo $! > child; sleep 77";
     let began = Instant::now();
-    let (result, _, folder) = run_with(begin, "", &["--time-limit", "0.05"], 11);
+    let (result, _, folder) = run_with(begin, "", &["--time-limit", "0.1"], 11);
     assert!(began.elapsed() < Duration::from_secs(60));
-    assert!(result.unwrap().reasons[0].contains("stopped after 3 s without an answer; --time-limit"));
+    assert!(result.unwrap().reasons[0].contains("stopped after 6 s without an answer; --time-limit"));
     let child = fs::read_to_string(folder.path().join("child")).unwrap();
     let state = fs::read_to_string(format!("/proc/{}/stat", child.trim())).unwrap_or_default();
     assert!(state.is_empty() || state.contains(") Z "), "the tool's child still runs: {state}");
@@ -217,7 +217,7 @@ fn a_set_up_waits_for_another() {
 }
 
 #[test]
-fn an_interrupted_run_ends_the_tool_and_keeps_what_there_is() {
+fn an_interrupted_run_ends_the_tool_and_keeps_the_trainings_that_ended() {
     let folder = TempDir::new().unwrap();
     let python = script(&folder.path().join("python"), "echo $$ > tool; sleep 77");
     let mut command = without_adapters(folder.path());
@@ -228,8 +228,9 @@ fn an_interrupted_run_ends_the_tool_and_keeps_what_there_is() {
     assert!(state.is_empty() || state.contains(") Z "), "the tool still runs: {state}");
     let files = fs::read_dir(folder.path().join("out")).unwrap().map(|file| file.unwrap().path());
     let read = |file: PathBuf| RunResult::from_json(&fs::read_to_string(file).unwrap()).unwrap();
-    let statuses: Vec<Status> = files.map(read).filter(|one| one.tool.is_some()).map(|one| one.status).collect();
-    assert_eq!(statuses, [Status::Partial]);
+    // That of gpubench's own turn; a tool that has not trained to the end leaves no file.
+    let kept: Vec<(bool, Status)> = files.map(read).map(|one| (one.tool.is_some(), one.status)).collect();
+    assert_eq!(kept, [(false, Status::Complete)]);
 }
 
 #[test]
