@@ -61,9 +61,22 @@ compare-tfjs: web
 	@node $(TFJS)/compare.mjs $(PAGE) $(TFJS)
 
 # Where there is no Rust, GPUBENCH_BIN names a built program.
-bench-gpu bench-cpu compare-webgpu:
-	@[ -n "$$GPUBENCH_BIN" ] || { .ci/setup run && echo "build: the release program (some minutes the first time)" >&2 && cargo build --release --locked --quiet --bin gpubench; }
-	@python3 tests/versus/compare.py $(lastword $(subst -, ,$@)) $(ARGS)
+BUILT = [ -n "$$GPUBENCH_BIN" ] || { .ci/setup run && echo "build: the release program (some minutes the first time)" >&2 && cargo build --release --locked --quiet --bin gpubench; }
+COMPARE = $${GPUBENCH_BIN:-target/release/gpubench}
+bench-gpu: TOOLS = torch torch-compiled torch-eager-graph torch-graph jax jax-reshape
+bench-gpu: ON = --device gpu
+bench-gpu: HOW = --rounds 3
+bench-cpu: TOOLS = torch torch-compiled jax
+bench-cpu: ON = --device cpu
+bench-cpu: HOW = --epochs 1 --rounds 3
+compare-webgpu:
+	@$(BUILT)
+	@python3 tests/versus/compare.py webgpu $(ARGS)
+
+bench-gpu bench-cpu:
+	@$(BUILT)
+	-@$(COMPARE) frameworks setup $(TOOLS) $(ON)
+	@$(COMPARE) frameworks run $(TOOLS) $(ON) $(HOW) $(ARGS)
 
 # make pictures       make README.md's pictures anew, from a committed result and from the page, in headless Chromium
 .PHONY: pictures

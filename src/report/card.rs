@@ -19,7 +19,11 @@ pub fn card(result: &RunResult, file: Option<&str>, width: u16) -> String {
     let answer = Answer::of(result);
     let mut lines = vec![headline(result, width)];
     let mut facts: Facts = problem(result).into_iter().collect();
-    facts.push(("device", format!("{}, {}", answer.device, answer.driver)));
+    facts.extend(summary::other_tool(result));
+    facts.push((
+        "device",
+        [answer.device.as_str(), &answer.driver].map(str::trim).join(", ").trim_end_matches(", ").to_owned(),
+    ));
     if sweep::without_training(result).is_none() {
         facts.extend([("spread", spread(&answer, result)), ("error", error(&answer))]);
         match (answer.verdict.reason(), answer.heaviest.reason()) {

@@ -4,6 +4,7 @@ use super::compare::{ComparedFigure, ResultComparison, compare, timed_steps_s};
 use super::differences::Role;
 use super::layout::{Facts, facts, joined, notes, shortened};
 use super::numbers::{Notes, fixed, or_reason, ratio, three_digits};
+use super::published::tool;
 use super::summary;
 use crate::escape;
 use crate::result::{Interval, Measured, RunResult, Turns, TurnsEnd};
@@ -97,7 +98,8 @@ fn describe(runs: &[&RunResult]) -> String {
         count => format!(" and {} more", count - 1),
     };
     let line = summary::headline_line(result);
-    format!("{}, {}, {}{more}; {line}", adapter.label(), adapter.backend, result.started_utc)
+    let tool = result.tool.as_ref().map_or_else(String::new, |_| format!("{} on ", tool(result)));
+    format!("{tool}{}, {}, {}{more}; {line}", adapter.label(), adapter.backend, result.started_utc)
 }
 
 fn trainings(runs: &[&RunResult], interval: &Measured<Interval>) -> String {

@@ -3,9 +3,9 @@
 use super::layout::{Facts, GAP, Table, paragraph};
 use super::load;
 use super::numbers::{bytes, finite, fixed, or_reason, three_digits};
-use super::published::{is_cpu_target, other_data};
+use super::published::{is_cpu_target, other_data, tool};
 use super::{sweep, work};
-use crate::result::{Adapter, Check, Interval, Measured, Outcome, Repeat, RunResult};
+use crate::result::{Adapter, Agreement, Check, Interval, Measured, Outcome, Repeat, RunResult};
 use crate::stats::MIN_SAMPLES_FOR_INTERVAL;
 
 /// The headline for a terminal of `width` columns: the stamps, then the speed, what was
@@ -61,8 +61,22 @@ fn circumstances(result: &RunResult) -> Facts {
         facts.push(("non-standard", result.non_standard.join("; ")));
     }
     facts.extend(result.warnings.iter().map(|warning| ("warning", warning.clone())));
+    facts.extend(other_tool(result));
     facts.extend([("adapter", adapter(result)), ("machine", machine(result))]);
     facts
+}
+
+/// The tool that trained, if it is not this program, and how its first losses compare.
+pub(super) fn other_tool(result: &RunResult) -> Option<(&'static str, String)> {
+    let other = result.tool.as_ref()?;
+    let agreement = or_reason(&other.agreement, |agreement| match agreement.difference() {
+        Some(difference) => difference,
+        None => {
+            let Agreement { steps, largest_difference, .. } = agreement;
+            format!("its losses of {steps} steps differ from gpubench's by at most {largest_difference:.1e}")
+        }
+    });
+    Some(("tool", format!("{}; {agreement}", tool(result))))
 }
 
 fn adapter(result: &RunResult) -> String {

@@ -18,13 +18,13 @@ mod languages;
 mod load;
 mod load_cli;
 mod mnist_files;
+mod on_gpu;
 mod peaks;
 mod pipeline_cache;
 mod profile;
 mod stream;
 mod sweep;
 mod validation;
-mod versus;
 
 use gpubench::gpu::Adapters;
 use libtest_mimic::{Arguments, Trial, run};
@@ -49,7 +49,7 @@ const SIDE_BY_SIDE: [File; 15] = [
     ("validation", validation::trials),
     ("compilers", compilers::trials),
     ("languages", languages::trials),
-    ("versus", versus::trials),
+    ("on-gpu", on_gpu::trials),
     ("faults", faults::trials),
 ];
 

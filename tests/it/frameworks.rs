@@ -1,7 +1,8 @@
 //! `gpubench frameworks` as a process, with shell scripts that stand in for Python: no framework and no network is
 //! needed.
 
-use crate::common::process::{outcome_of, program, refused, without_adapters};
+use crate::common::process::{interrupted, outcome, outcome_of, program, refused, signalled, without_adapters};
+use crate::common::{ROOT, names_in};
 use gpubench::result::{RunResult, Status};
 use std::fs;
 use std::os::unix::fs::PermissionsExt;
@@ -61,9 +62,9 @@ fn a_tool_that_crashes_has_its_last_words_as_the_reason() {
 fn a_tool_that_hangs_is_ended_with_its_children() {
     let begin = "sleep 77 & echo $! > child; sleep 77";
     let began = Instant::now();
-    let (result, _, folder) = run_with(begin, "", &["--time-limit", "0.05"], 11);
+    let (result, _, folder) = run_with(begin, "", &["--time-limit", "0.1"], 11);
     assert!(began.elapsed() < Duration::from_secs(60));
-    assert!(result.unwrap().reasons[0].contains("stopped after 3 s without an answer; --time-limit"));
+    assert!(result.unwrap().reasons[0].contains("stopped after 6 s without an answer; --time-limit"));
     let child = fs::read_to_string(folder.path().join("child")).unwrap();
     let state = fs::read_to_string(format!("/proc/{}/stat", child.trim())).unwrap_or_default();
     assert!(state.is_empty() || state.contains(") Z "), "the tool's child still runs: {state}");
@@ -112,11 +113,16 @@ fn stand_in(folder: &Path, pip: &str) -> PathBuf {
     script(&folder.join("python"), &text)
 }
 
+/// What lies in the folder of the environments, but for its lock.
+fn environments(home: &Path) -> Vec<String> {
+    names_in(home).into_iter().filter(|name| name != ".lock").collect()
+}
+
 #[test]
 fn an_environment_is_whole_or_not_there() {
     let folder = TempDir::new().unwrap();
     let home = folder.path().join("data/gpubench/frameworks");
-    let left = || fs::read_dir(&home).unwrap().count();
+    let left = || environments(&home).len();
     let full = stand_in(folder.path(), "echo 'OSError: [Errno 28] No space left on device'; exit 1");
     let (_, stderr) = outcome_of(&mut set_up(folder.path(), &full), 7);
     assert!(stderr.contains("the disk is full") && stderr.contains("about 250 MB"), "{stderr}");
@@ -140,4 +146,116 @@ fn a_python_that_is_too_new_or_none_at_all_is_told() {
     assert!(stderr.contains("mxnet needs Python 3.8 to 3.11") && stderr.contains("is Python 3.14"), "{stderr}");
     let (_, stderr) = outcome_of(&mut set_up(folder.path(), Path::new("/none")), 11);
     assert!(stderr.contains("/none is no Python"), "{stderr}");
+}
+
+/// A folder with the few programs that the stand-ins need: no Python, no R, no uv.
+fn bare_path(folder: &Path) -> PathBuf {
+    let path = folder.join("bare");
+    fs::create_dir_all(&path).unwrap();
+    for name in ["mkdir", "cp", "sleep"] {
+        let program = ["/usr/bin", "/bin"].map(|of| Path::new(of).join(name)).into_iter().find(|one| one.exists());
+        std::os::unix::fs::symlink(program.unwrap(), path.join(name)).unwrap();
+    }
+    path
+}
+
+#[test]
+fn without_python_or_r_it_says_what_to_install_and_sets_the_others_up() {
+    let folder = TempDir::new().unwrap();
+    let path = bare_path(folder.path());
+    let setup = |names: &[&str]| {
+        let mut command = program(folder.path());
+        command.args(["frameworks", "setup"]).args(names).env("PATH", &path);
+        command
+    };
+    let (_, stderr) = outcome_of(&mut setup(&["mxnet"]), 11);
+    assert!(stderr.contains("mxnet needs Python 3.8 to 3.11, and there is no Python: install one"), "{stderr}");
+    let good = stand_in(folder.path(), "exit 0");
+    let (_, stderr) = outcome_of(setup(&["r-keras", "mxnet"]).arg("--python").arg(good), 11);
+    assert!(stderr.contains("r-keras: n/a (r-keras needs Rscript: there is no R: install it"), "{stderr}");
+    assert!(stderr.contains("mxnet: is set up") && stderr.contains("not set up: r-keras"), "{stderr}");
+}
+
+#[test]
+fn a_set_up_that_is_interrupted_or_killed_leaves_nothing_to_the_next() {
+    let folder = TempDir::new().unwrap();
+    let home = folder.path().join("data/gpubench/frameworks");
+    let slow = stand_in(folder.path(), "echo $$ > installer; sleep 77");
+    let begins = |line: &str| line.contains("mxnet: installing");
+    let installs = Duration::from_millis(700);
+    interrupted(&mut set_up(folder.path(), &slow), begins, installs);
+    assert!(environments(&home).is_empty());
+    let installer = fs::read_to_string(folder.path().join("installer")).unwrap();
+    let state = fs::read_to_string(format!("/proc/{}/stat", installer.trim())).unwrap_or_default();
+    assert!(state.is_empty() || state.contains(") Z "), "the installer still runs: {state}");
+    signalled(&mut set_up(folder.path(), &slow), begins, &[(installs, "KILL")]);
+    let left = environments(&home);
+    assert!(left.len() == 1 && left[0].starts_with(".setup-"), "{left:?}");
+    let installer = fs::read_to_string(folder.path().join("installer")).unwrap();
+    // It has a group of its own, which nobody ends when gpubench is killed.
+    assert!(Command::new("kill").args(["-KILL", "--", &format!("-{}", installer.trim())]).status().is_ok());
+    let good = stand_in(folder.path(), "exit 0");
+    outcome_of(&mut set_up(folder.path(), &good), 0);
+    assert_eq!(environments(&home), ["mxnet"]);
+}
+
+#[test]
+fn a_set_up_waits_for_another() {
+    let folder = TempDir::new().unwrap();
+    let home = folder.path().join("data/gpubench/frameworks");
+    fs::create_dir_all(&home).unwrap();
+    let lock = fs::File::create(home.join(".lock")).unwrap();
+    lock.lock().unwrap();
+    let good = stand_in(folder.path(), "exit 0");
+    let mut waiting = set_up(folder.path(), &good).stderr(std::process::Stdio::piped()).spawn().unwrap();
+    std::thread::sleep(Duration::from_secs(1));
+    assert!(waiting.try_wait().unwrap().is_none(), "it did not wait");
+    lock.unlock().unwrap();
+    let output = waiting.wait_with_output().unwrap();
+    let stderr = String::from_utf8(output.stderr).unwrap();
+    assert!(output.status.success() && stderr.contains("waiting for another"), "{stderr}");
+}
+
+#[test]
+fn an_interrupted_run_ends_the_tool_and_keeps_the_trainings_that_ended() {
+    let folder = TempDir::new().unwrap();
+    let python = script(&folder.path().join("python"), "echo $$ > tool; sleep 77");
+    let mut command = without_adapters(folder.path());
+    command.args(RUN).arg("--python").arg(python).args(["--output", "out"]);
+    interrupted(&mut command, |line| line.contains("round 1 of 1: mxnet"), Duration::from_millis(700));
+    let tool = fs::read_to_string(folder.path().join("tool")).unwrap();
+    let state = fs::read_to_string(format!("/proc/{}/stat", tool.trim())).unwrap_or_default();
+    assert!(state.is_empty() || state.contains(") Z "), "the tool still runs: {state}");
+    let files = fs::read_dir(folder.path().join("out")).unwrap().map(|file| file.unwrap().path());
+    let read = |file: PathBuf| RunResult::from_json(&fs::read_to_string(file).unwrap()).unwrap();
+    // That of gpubench's own turn; a tool that has not trained to the end leaves no file.
+    let kept: Vec<(bool, Status)> = files.map(read).map(|one| (one.tool.is_some(), one.status)).collect();
+    assert_eq!(kept, [(false, Status::Complete)]);
+}
+
+#[test]
+fn reports_and_comparisons_name_the_tool() {
+    let folder = TempDir::new().unwrap();
+    let of = |name: &str| format!("{ROOT}/results/20261127T190542Z-{name}-amd-epyc-seed1.json");
+    let (jax, tensorflow) = (of("keras-jax"), of("keras-tensorflow"));
+    for format in ["card", "text"] {
+        let (stdout, _) = outcome(folder.path(), &["report", &jax, "--format", format], 0);
+        let text = stdout.split_whitespace().collect::<Vec<_>>().join(" ");
+        assert!(text.contains("tool Keras (jax) 3.15.1 on jax 0.10.2; its losses of 10 steps differ"), "{stdout}");
+        assert!(!text.contains("EPYC, spread"), "{stdout}");
+    }
+    let (stdout, _) = outcome(folder.path(), &["compare", &jax, &tensorflow], 0);
+    assert!(stdout.contains("first    Keras (jax) 3.15.1 on jax 0.10.2 on AMD EPYC"), "{stdout}");
+    let (stdout, _) = outcome(folder.path(), &["verify", &jax], 0);
+    assert!(stdout.contains("its figures follow from each other"), "{stdout}");
+}
+
+#[test]
+fn for_the_cpu_no_adapter_is_looked_for() {
+    let folder = TempDir::new().unwrap();
+    let mut command = program(folder.path());
+    // Without these a layer of Mesa's complains on stderr as soon as Vulkan's loader is asked for adapters.
+    command.env_remove("NODEVICE_SELECT").env_remove("XDG_RUNTIME_DIR");
+    let (_, stderr) = outcome_of(command.args(RUN).args(["--device", "cpu", "--output", "out"]), 11);
+    assert!(!stderr.contains("XDG_RUNTIME_DIR") && stderr.contains("mxnet: n/a (not set up"), "{stderr}");
 }

@@ -120,10 +120,7 @@ class Lane:
         self.version = self.device = ""
         self.command = []
         self.reason = None
-        self.warm_up_s = None
-        self.losses = []
-        # One entry for each training: seconds and test error in per cent; or seconds of steps.
-        self.trainings, self.step_durations_s = [], []
+        self.losses, self.step_durations_s = [], []
 
     def attempt(self, action):
         """Runs `action`, unless the lane failed before; a failure becomes the lane's reason."""
@@ -138,7 +135,7 @@ class Lane:
 
     def record(self):
         """What is kept of it in the file of the comparison."""
-        kept = ("name", "version", "device", "reason", "warm_up_s", "losses", "trainings", "step_durations_s")
+        kept = ("name", "version", "device", "reason", "losses", "step_durations_s")
         return {name: getattr(self, name) for name in kept} | {"command": self.command_line()}
 
     def command_line(self):
@@ -153,7 +150,6 @@ class GpuBench(Lane):
         super().__init__(name, is_gpubench=True)
         self.base = [binary, "run", "--adapter", adapter] + ["--data", data, "--json", "--output", WORK / "results"]
         self.limits, self.environment = limits, environment or {}
-        self.result = self.profiled = self.short = None
 
     def run(self, *more):
         """One run; its result."""
@@ -167,30 +163,15 @@ class GpuBench(Lane):
         return result
 
     def compare_losses(self, steps, weights):
-        self.short = self.run("--init", weights, "--no-shuffle", "--dropout", 0, "--epochs", 1, "--steps", steps)
-        self.losses = self.short["repeats"][0]["epochs"][0]["loss_curve"]
-
-    def train(self, seed, repeat):
-        more = ["--seed", seed, "--repeat", repeat, *self.limits]
-        self.command = [*self.base, *more]
-        self.result = self.run(*more)
-        phases = self.result["phases"]
-        # A phase that a lane does not have is an object with the reason.
-        known = [phases[name] for name in ("compile_s", "check_s") if not isinstance(phases[name], dict)]
-        self.warm_up_s = sum(known)
-        for of_repeat in self.result["repeats"]:
-            self.trainings.append({"train_s": of_repeat["train_s"], "error_pct": of_repeat["final_test_error_pct"]})
-
-    def profile(self):
-        """A training and the account of its time."""
-        self.profiled = self.run("--profile", *self.limits)
+        short = self.run("--init", weights, "--no-shuffle", "--dropout", 0, "--epochs", 1, "--steps", steps)
+        self.losses = short["repeats"][0]["epochs"][0]["loss_curve"]
 
     def time_steps(self, steps, repeat):
         more = ["--epochs", 1, "--steps", steps, "--repeat", repeat]
         self.command = [*self.base, *more]
-        self.result = self.run(*more)
+        result = self.run(*more)
         # Several submissions are under way at once, so that only the time of all steps together means something.
-        for of_repeat in self.result["repeats"]:
+        for of_repeat in result["repeats"]:
             made = sum(sample[2] for sample in of_repeat["samples"])
             self.step_durations_s.append(of_repeat["epochs"][0]["train_s"] / made)
 
@@ -221,16 +202,8 @@ class Framework(Lane):
         self.worker = Worker([*map(str, command)], environment, WORK / "logs" / f"{slug}.log")
         self.version, self.device = self.worker.about["version"], self.worker.about["device"]
 
-    def warm_up(self):
-        self.warm_up_s = self.worker.ask("warm_up")["warm_up_s"]
-
     def compare_losses(self, steps, _weights):
         self.losses = self.worker.ask("losses", steps=steps)["losses"]
-
-    def train(self, seed, repeat):
-        for _ in range(repeat):
-            told = self.worker.ask("train", seed=seed)
-            self.trainings.append({"train_s": told["train_s"], "error_pct": told["error_pct"]})
 
     def time_steps(self, steps, skipped):
         durations_s = self.worker.ask("time", steps=steps + skipped)["durations_s"]

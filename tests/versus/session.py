@@ -19,14 +19,12 @@ class Session:
         self.agreed, self.sentence = True, ""
         self.targets = []
 
-    def begin(self, compared_steps, weights, warm_up):
+    def begin(self, compared_steps, weights):
         """Starts every lane and compares the losses of its first steps."""
         for lane in self.lanes:
             talk(f"{lane.name}: starting")
             if not lane.is_gpubench:
                 lane.attempt(lane.start)
-                if warm_up:
-                    lane.attempt(lane.warm_up)
             lane.attempt(lambda lane=lane: lane.compare_losses(compared_steps, weights))
         # The others are measured against the first way of gpubench that works here.
         self.own = next((lane for lane in self.lanes if lane.is_gpubench and lane.losses), self.own)

@@ -149,12 +149,5 @@ def prepare(start, data):
     write_safetensors(start, weights | {"images": images, "labels": labels})
 
 
-def timed(function, *parameters):
-    """What `function` returns, and the seconds it took."""
-    begun = time.perf_counter()
-    result = function(*parameters)
-    return result, time.perf_counter() - begun
-
-
 if __name__ == "__main__":
     prepare(*sys.argv[1:])

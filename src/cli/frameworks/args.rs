@@ -31,6 +31,9 @@ pub struct RunFrameworksArgs {
     /// The device to train on [default: a GPU if there is one]
     #[arg(long, value_enum)]
     pub device: Option<Device>,
+    /// The adapter that gpubench trains on in its turns, as for a run [default: the GPU, or cpu]
+    #[arg(long, value_name = "WHICH")]
+    pub adapter: Option<String>,
     /// Data, as for a run
     #[arg(long, value_name = "WHAT", default_value = "auto")]
     pub data: DataSource,

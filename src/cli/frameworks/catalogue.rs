@@ -56,7 +56,7 @@ pub struct Framework {
     pub variant: &'static str,
     /// The name of its environment, or why there is none.
     pub environment: std::result::Result<&'static str, &'static str>,
-    /// Whether it needs a GPU.
+    /// Whether it is a way to train on GPUs alone.
     pub gpu_only: bool,
 }
 
@@ -119,6 +119,8 @@ pub const ENVIRONMENTS: [Environment; 6] = [
 ];
 
 const NO_CNTK: &str = "no package of CNTK for any Python of today; --python names an interpreter that has one";
+const BY_STEPS: &str = "its steps on a software adapter are timed by `make compare-webgpu` in gpubench's repository";
+const IN_BROWSERS: &str = "it trains in a browser: `make compare-tfjs` in gpubench's repository compares it there";
 const NO_NEON: &str = "no package of neon for any Python of today, and its sources ended in 2018";
 
 /// Builds a row of [`FRAMEWORKS`].
@@ -133,7 +135,7 @@ const fn framework(
 }
 
 /// Every framework, those of the published comparison first.
-pub const FRAMEWORKS: [Framework; 12] = [
+pub const FRAMEWORKS: [Framework; 17] = [
     framework("keras-tensorflow", "Keras (tensorflow)", "keras.py", "tensorflow", Ok("keras-tensorflow")),
     framework("keras-torch", "Keras (torch)", "keras.py", "torch", Ok("torch")),
     framework("keras-jax", "Keras (jax)", "keras.py", "jax", Ok("jax")),
@@ -146,7 +148,18 @@ pub const FRAMEWORKS: [Framework; 12] = [
         gpu_only: true,
         ..framework("torch-graph", "PyTorch compiled, CUDA graph", "torch.py", "compile+graph", Ok("torch"))
     },
+    Framework {
+        gpu_only: true,
+        ..framework("torch-eager-graph", "PyTorch CUDA graph", "torch.py", "graph", Ok("torch"))
+    },
     framework("jax", "JAX scan", "jax.py", "window", Ok("jax")),
+    Framework {
+        gpu_only: true,
+        ..framework("jax-reshape", "JAX scan, pooled by reshape", "jax.py", "reshape", Ok("jax"))
+    },
+    framework("tinygrad", "tinygrad (WebGPU)", "", "", Err(BY_STEPS)),
+    framework("burn", "Burn (wgpu)", "", "", Err(BY_STEPS)),
+    framework("tensorflow-js", "TensorFlow.js", "", "", Err(IN_BROWSERS)),
     framework("keras-cntk", "Keras (CNTK)", "theano.py", "cntk", Err(NO_CNTK)),
     framework("neon", "neon", "", "", Err(NO_NEON)),
 ];
@@ -186,7 +199,7 @@ impl Framework {
         let found = ENVIRONMENTS.iter().find(|one| one.name == name);
         let environment = found.ok_or_else(|| format!("there is no environment {name}"))?;
         match device {
-            Device::Cpu if self.gpu_only => Err("it needs a GPU".to_owned()),
+            Device::Cpu if self.gpu_only => Err("it is a way to train on GPUs".to_owned()),
             Device::Gpu if environment.gpu.is_empty() => Err("it has no package for GPUs of today".to_owned()),
             _ => Ok(environment),
         }
@@ -217,7 +230,8 @@ mod tests {
     #[test]
     fn every_framework_has_a_script_and_an_environment_or_a_reason() {
         for one in &FRAMEWORKS {
-            assert!(one.environment.is_err() || SCRIPTS.iter().any(|(name, _)| *name == one.script), "{}", one.name);
+            let has_script = SCRIPTS.iter().any(|(name, _)| *name == one.script);
+            assert!(one.environment.is_err() || has_script, "{}", one.name);
             assert!(
                 one.environment.is_err()
                     || one.environment(Device::Gpu).is_ok()
@@ -232,6 +246,6 @@ mod tests {
         assert_eq!(error.exit_code(), 2);
         assert!(error.to_string().contains("did you mean keras-tensorflow?"), "{error}");
         let all = chosen(&["all".to_owned(), "torch".to_owned()]).unwrap();
-        assert_eq!(all.len(), 10);
+        assert_eq!(all.len(), 12);
     }
 }

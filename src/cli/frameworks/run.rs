@@ -7,12 +7,13 @@ use super::setup;
 use super::turn::{self, Setting};
 use crate::bench;
 use crate::cli::flags::find_adapters;
+use crate::cli::interrupt::Unfinished;
 use crate::cli::output::{ResultFile, results_folder};
 use crate::cli::run_args::RunArgs;
 use crate::cli::{cpu, dataset, system, terminal};
 use crate::data::{Dataset, synthetic};
 use crate::error::{Error, Result};
-use crate::gpu::{AdapterInfo, Adapters};
+use crate::gpu::{AdapterInfo, adapter};
 use crate::model::Model;
 use crate::report::{TableView, Tables};
 use crate::result::{Adapter, Measured, OtherTool, RunResult, Status};
@@ -44,15 +45,16 @@ struct Lane<'a> {
 /// the data cannot be read, [`Error::Program`] if a framework has no figures, after the others were shown.
 pub fn run(args: &RunFrameworksArgs) -> Result<()> {
     let frameworks = chosen(&args.names)?;
-    let adapters = find_adapters(&Measured::missing("any"))?;
-    let (device, adapter) = device(args.device, &adapters)?;
+    let (device, adapter) = device(args.device, args.adapter.as_deref())?;
+    let adapter = adapter.as_ref();
     // A training that ends after some steps ends within its first epoch.
     let epochs = args.epochs.or(args.steps.map(|_| 1));
     let settings = RunArgs { data: args.data.clone(), epochs, steps: args.steps, ..RunArgs::default() };
     let (dataset, origin) = dataset::load(&args.data, synthetic::SEED)?;
     terminal::message(&format!("data: {}, from {origin}", dataset.name));
     let output = args.output.clone().map_or_else(results_folder, Ok)?;
-    let work = tempfile::Builder::new().prefix("gpubench-frameworks-").tempdir().map_err(|error| {
+    let create = || tempfile::Builder::new().prefix("gpubench-frameworks-").tempdir();
+    let (_unfinished, work) = Unfinished::create(create, |work| work.path().to_owned()).map_err(|error| {
         Error::Output(format!("no temporary folder can be made ({error}); make room or set TMPDIR"))
     })?;
     write_work(work.path(), &dataset, &settings)?;
@@ -81,10 +83,12 @@ pub fn run(args: &RunFrameworksArgs) -> Result<()> {
             }
         }
     }
+    let of_device = || adapter.map_or_else(|| cpu::NAME.to_owned(), |adapter| adapter.index.to_string());
+    let own_adapter = args.adapter.clone().unwrap_or_else(of_device);
     let mut results = Vec::new();
     for round in 1..=args.rounds {
         terminal::message(&format!("round {round} of {}: gpubench", args.rounds));
-        results.extend(own_turn(&settings, adapter, &output, work.path(), limit)?);
+        results.extend(own_turn(&settings, &own_adapter, &output, work.path(), limit)?);
         for lane in lanes.iter_mut().filter(|lane| !lane.failed) {
             terminal::message(&format!("round {round} of {}: {}", args.rounds, lane.framework.name));
             take_turn(lane, &setting)?;
@@ -100,15 +104,23 @@ pub fn run(args: &RunFrameworksArgs) -> Result<()> {
     }
 }
 
-/// The device that is asked for, or a GPU where there is one.
-fn device(asked: Option<Device>, adapters: &Adapters) -> Result<(Device, Option<&AdapterInfo>)> {
-    let gpu = adapters.infos().iter().find(|adapter| !adapter.software && !adapter.is_null_device());
+/// The device that is asked for, or a GPU where there is one. For the CPU no adapter is looked for.
+fn device(asked: Option<Device>, request: Option<&str>) -> Result<(Device, Option<AdapterInfo>)> {
+    if asked == Some(Device::Cpu) || request == Some(cpu::NAME) {
+        return Ok((Device::Cpu, None));
+    }
+    let adapters = find_adapters(&Measured::missing("any"))?;
+    let is_gpu = |adapter: &&AdapterInfo| !adapter.software && !adapter.is_null_device();
+    let gpu = match request {
+        Some(request) => Some(adapter::choose(adapters.infos(), Some(request))?).filter(is_gpu),
+        None => adapters.infos().iter().find(is_gpu),
+    };
     match (asked, gpu) {
-        (Some(Device::Cpu), _) | (None, None) => Ok((Device::Cpu, None)),
-        (_, Some(gpu)) => Ok((Device::Gpu, Some(gpu))),
+        (_, Some(gpu)) => Ok((Device::Gpu, Some(gpu.clone()))),
         (Some(Device::Gpu), None) => Err(Error::Adapter(
             "there is no GPU here: `gpubench doctor` says why; --device cpu trains on the host's cores".to_owned(),
         )),
+        (_, None) => Ok((Device::Cpu, None)),
     }
 }
 
@@ -168,6 +180,8 @@ fn initial(framework: &Framework, args: &RunArgs, dataset: &Dataset, adapter: Ad
         adapter_s: 0.0,
         data_s: 0.0,
     });
+    // It looked for no adapter, and its data were read by this program.
+    (result.phases.adapter_s, result.phases.data_s) = (not_timed(), not_timed());
     result.check = Measured::missing("another tool: its first losses are compared with gpubench's instead");
     result.tool = Some(OtherTool {
         name: framework.row.to_owned(),
@@ -176,6 +190,10 @@ fn initial(framework: &Framework, args: &RunArgs, dataset: &Dataset, adapter: Ad
         agreement: Measured::missing("it did not start"),
     });
     result
+}
+
+fn not_timed() -> Measured<f64> {
+    Measured::missing("not a phase of another tool")
 }
 
 /// A turn of a framework; its file holds what came of it, whatever that is.
@@ -220,17 +238,10 @@ fn own_losses(args: &RunArgs, work: &Path, limit: Duration) -> Result<Vec<f64>> 
 }
 
 /// A turn of this program on the same device, whose result lies beside the others.
-fn own_turn(
-    args: &RunArgs,
-    adapter: Option<&AdapterInfo>,
-    output: &Path,
-    work: &Path,
-    limit: Duration,
-) -> Result<Option<RunResult>> {
+fn own_turn(args: &RunArgs, adapter: &str, output: &Path, work: &Path, limit: Duration) -> Result<Option<RunResult>> {
     let before = names_in(output);
-    let index = adapter.map_or_else(|| cpu::NAME.to_owned(), |adapter| adapter.index.to_string());
     let shown = output.display().to_string();
-    let mut more = vec!["--adapter".to_owned(), index, "--output".to_owned(), shown];
+    let mut more = vec!["--adapter".to_owned(), adapter.to_owned(), "--output".to_owned(), shown];
     for (option, value) in [("--epochs", args.epochs), ("--steps", args.steps)] {
         more.extend(value.into_iter().flat_map(|value| [option.to_owned(), value.to_string()]));
     }

@@ -2,12 +2,12 @@
 
 use super::catalogue::{Device, Environment, Framework};
 use super::process::{self, Answer};
-use crate::cli::interrupt::Unfinished;
+use crate::cli::interrupt::{self, Unfinished};
 use crate::cli::terminal;
 use crate::error::{Error, Result};
 use crate::hash;
 use etcetera::BaseStrategy;
-use std::fs;
+use std::fs::{self, File, TryLockError};
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use std::time::Duration;
@@ -16,6 +16,10 @@ use std::time::Duration;
 const INSTALL_LIMIT: Duration = Duration::from_secs(3600);
 /// The file that an environment which is whole holds: the hash of its requirements.
 const MARK: &str = "gpubench-requirements";
+/// How the folders begin in which environments are made.
+const DRAFT_PREFIX: &str = ".setup-";
+/// How often it is looked whether another set-up has ended.
+const LOCK_POLL_INTERVAL: Duration = Duration::from_millis(200);
 /// How an installer tells that the disk is full.
 const DISK_FULL: [&str; 2] = ["No space left on device", "os error 28"];
 
@@ -52,36 +56,72 @@ fn wanted(environment: &Environment, device: Device) -> String {
 /// [`Error::Output`] if the disk is full, [`Error::Interrupted`] if a signal stopped it. Nothing half-made is left.
 pub fn setup(frameworks: &[&Framework], device: Device, python: Option<&Path>) -> Result<()> {
     let folder = folder()?;
+    let mut wanted = Vec::new();
     for framework in frameworks {
-        let environment = match framework.environment(device) {
-            Ok(environment) => environment,
+        match framework.environment(device) {
+            Ok(environment) => wanted.push((framework.name, environment)),
             // `all` names it too.
             Err(reason) if frameworks.len() > 1 => {
                 terminal::message(&format!("left out: {}: {reason}", framework.name));
-                continue;
             }
             Err(reason) => return Err(Error::Usage(format!("{}: {reason}", framework.name))),
-        };
+        }
+    }
+    fs::create_dir_all(&folder).map_err(|error| cannot_write(&folder, &error))?;
+    let _lock = alone_in(&folder)?;
+    let mut failed = Vec::new();
+    for (name, environment) in wanted {
         if interpreter(&folder, environment, device).is_some() {
-            terminal::message(&format!("{}: is set up", framework.name));
+            terminal::message(&format!("{name}: is set up"));
             continue;
         }
-        if let Some((program, advice)) = environment.program.filter(|(program, _)| !runs(program)) {
-            return Err(Error::Program(format!("{} needs {program}: {advice}", framework.name)));
+        match make(name, &folder, environment, device, python) {
+            // The others may be had all the same.
+            Err(Error::Program(reason)) if frameworks.len() > 1 => {
+                terminal::message(&format!("{name}: n/a ({reason})"));
+                failed.push(name);
+            }
+            outcome => outcome?,
         }
-        make(framework.name, &folder, environment, device, python)?;
     }
-    Ok(())
+    match failed.is_empty() {
+        true => Ok(()),
+        false => Err(Error::Program(format!("not set up: {}", failed.join(", ")))),
+    }
+}
+
+/// Waits until no other set-up is at work in `folder`, removes what killed ones left, and keeps others out while the
+/// file that it gives is open.
+fn alone_in(folder: &Path) -> Result<File> {
+    let failed = |error: std::io::Error| cannot_write(folder, &error);
+    let lock = File::create(folder.join(".lock")).map_err(failed)?;
+    let mut waits = false;
+    while let Err(TryLockError::WouldBlock) = lock.try_lock() {
+        if !waits {
+            terminal::message("waiting for another `gpubench frameworks setup` to end");
+            waits = true;
+        }
+        interrupt::expect_none()?;
+        std::thread::sleep(LOCK_POLL_INTERVAL);
+    }
+    for entry in fs::read_dir(folder).map_err(failed)?.flatten() {
+        if entry.file_name().to_string_lossy().starts_with(DRAFT_PREFIX) {
+            fs::remove_dir_all(entry.path()).map_err(failed)?;
+        }
+    }
+    Ok(lock)
+}
+
+fn cannot_write(folder: &Path, error: &std::io::Error) -> Error {
+    Error::Output(format!("{} cannot be written ({error}); free space there or set XDG_DATA_HOME", folder.display()))
 }
 
 /// Makes an environment under another name and renames it when it is whole.
 fn make(name: &str, folder: &Path, environment: &Environment, device: Device, python: Option<&Path>) -> Result<()> {
-    let failed = |error: std::io::Error| {
-        Error::Output(format!(
-            "{} cannot be written ({error}); free space there or set XDG_DATA_HOME",
-            folder.display()
-        ))
-    };
+    let failed = |error: std::io::Error| cannot_write(folder, &error);
+    if let Some((program, advice)) = environment.program.filter(|(program, _)| !runs(program)) {
+        return Err(Error::Program(format!("{name} needs {program}: {advice}")));
+    }
     let python = find_python(name, environment, python)?;
     let (requirements, size_mb) = (environment.requirements(device), environment.size_mb(device));
     let home = folder.join(environment.folder(device));
@@ -90,25 +130,17 @@ fn make(name: &str, folder: &Path, environment: &Environment, device: Device, py
         requirements.join(", "),
         home.display()
     ));
-    fs::create_dir_all(folder).map_err(failed)?;
     if let Some(free_mb) = free_mb(folder).filter(|free_mb| *free_mb < size_mb) {
         return Err(Error::Output(format!(
             "{name} needs about {size_mb} MB, and {} has {free_mb} MB free: make room or set XDG_DATA_HOME",
             folder.display()
         )));
     }
-    let create = || tempfile::Builder::new().prefix(".setup-").tempdir_in(folder);
+    let create = || tempfile::Builder::new().prefix(DRAFT_PREFIX).tempdir_in(folder);
     let (_unfinished, draft) = Unfinished::create(create, |draft| draft.path().to_owned()).map_err(failed)?;
     let log = draft.path().join("log");
     let made = draft.path().join("environment");
-    for command in commands(&python, &made, requirements) {
-        process::run(command, &log, INSTALL_LIMIT)?.map_err(|reason| cannot_install(name, &log, &reason))?;
-    }
-    let imports = environment.modules.iter().map(|module| format!("import {module}")).collect::<Vec<_>>().join("\n");
-    let mut works = Command::new(python_in(&made));
-    works.args(["-c", &imports]).env("CUDA_VISIBLE_DEVICES", "");
-    process::run(works, &log, INSTALL_LIMIT)?
-        .map_err(|reason| Error::Program(format!("{name} was installed, but does not work: {reason}")))?;
+    install(name, environment, commands(&python, &made, requirements), &made, &log)?;
     fs::write(made.join(MARK), wanted(environment, device)).map_err(failed)?;
     if home.exists() {
         fs::remove_dir_all(&home).map_err(failed)?;
@@ -116,6 +148,18 @@ fn make(name: &str, folder: &Path, environment: &Environment, device: Device, py
     fs::rename(&made, &home).map_err(failed)?;
     terminal::message(&format!("{name}: is set up, {} MB", size_of(&home) / 1_000_000));
     Ok(())
+}
+
+/// Runs the commands that make a virtual environment, and tries whether it works.
+fn install(name: &str, environment: &Environment, commands: Vec<Command>, made: &Path, log: &Path) -> Result<()> {
+    for command in commands {
+        process::run(command, log, INSTALL_LIMIT)?.map_err(|reason| cannot_install(name, log, &reason))?;
+    }
+    let imports = environment.modules.iter().map(|module| format!("import {module}")).collect::<Vec<_>>().join("\n");
+    let mut works = Command::new(python_in(made));
+    works.args(["-c", &imports]).env("CUDA_VISIBLE_DEVICES", "");
+    process::run(works, log, INSTALL_LIMIT)?
+        .map_err(|reason| Error::Program(format!("{name} was installed, but does not work: {reason}")))
 }
 
 /// The commands that make the environment `made`: with uv where it is there, else with venv and pip.

@@ -106,7 +106,7 @@ pub fn take(framework: &Framework, python: &Path, setting: &Setting<'_>, result:
         Measured::Missing { reason } => return Ok(Err(reason)),
     }
     if let Some(expected_s) = too_long(result, warm_s, steps, setting.limit) {
-        shorten(result, expected_s);
+        told!(shorten(result, expected_s, setting.limit));
     }
     told!(ask(json!({"what": "epochs", "epochs": result.settings.epochs.value}))?);
     told!(ask(json!({"what": "prepare"}))?);
@@ -154,13 +154,22 @@ fn too_long(result: &RunResult, warm_s: f64, steps: u64, limit: Duration) -> Opt
     (is_standard && expected_s > EXPECTED_SHARE * limit.as_secs_f64()).then_some(expected_s)
 }
 
-/// Lets the training be a few epochs, and says so.
-fn shorten(result: &mut RunResult, expected_s: f64) {
+/// Lets the training be a few epochs, and says so; fails where these would outlast the time limit too.
+fn shorten(result: &mut RunResult, expected_s: f64, limit: Duration) -> Answer<()> {
+    let standard = Training::STANDARD.epochs;
+    let shortened_s = expected_s * f64::from(FEW_EPOCHS) / f64::from(standard);
+    if shortened_s > limit.as_secs_f64() {
+        let minutes = (shortened_s / 60.0 / EXPECTED_SHARE).ceil();
+        return Err(format!(
+            "{FEW_EPOCHS} epochs would take about {shortened_s:.0} s: --time-limit {minutes} allows that, --steps 40 \
+             times a few steps"
+        ));
+    }
     result.settings.epochs.value = FEW_EPOCHS;
     result.standard = false;
-    let standard = Training::STANDARD.epochs;
     let words = format!("{FEW_EPOCHS} epochs instead of {standard}, which would take about {expected_s:.0} s");
     result.non_standard.push(words);
+    Ok(())
 }
 
 /// The training that an answer tells of.

@@ -184,7 +184,7 @@ fn names(members: &[Member]) -> String {
 }
 
 /// This program, its version and plan, and its build profile unless that is `release`.
-pub(super) fn tool(result: &RunResult) -> String {
+pub(in crate::report) fn tool(result: &RunResult) -> String {
     if let Some(other) = &result.tool {
         let on = match other.backend.contains(|letter: char| letter.is_ascii_digit()) {
             true => format!(" on {}", other.backend),
