@@ -1,15 +1,24 @@
-//! Tells the program which commit, which compiler and which wgpu it was built from.
+//! Tells the program which commit, which compiler and which wgpu it was built from, and readies the WGSL texts that it
+//! embeds.
 
+#[allow(dead_code, reason = "the crate uses the rest of the file")]
+#[path = "kernels/comments.rs"]
+mod comments;
+
+use std::path::Path;
 use std::process::Command;
+use std::{env, fs, io};
 
 fn main() {
-    if std::env::var("CARGO_CFG_TARGET_ARCH").is_ok_and(|architecture| architecture == "wasm32") {
+    let page = env::var("CARGO_CFG_TARGET_ARCH").is_ok_and(|architecture| architecture == "wasm32");
+    embed_shaders(page).unwrap_or_else(|error| panic!("the WGSL texts cannot be readied: {error}"));
+    if page {
         // The page's profile strips everything, but wasm-bindgen has to know what the module may use.
         println!("cargo::rustc-link-arg-cdylib=--keep-section=target_features");
     }
     // Uncommitted changes are told of as they were at the last change of HEAD or of the index.
     for file in [".git/HEAD", ".git/index", "src", "shaders", "Cargo.toml"] {
-        if std::path::Path::new(file).exists() {
+        if Path::new(file).exists() {
             println!("cargo::rerun-if-changed={file}");
         }
     }
@@ -23,15 +32,33 @@ fn main() {
         let dirty = if output("git", &changes).is_some() { "-dirty" } else { "" };
         println!("cargo::rustc-env=GPUBENCH_GIT={commit}{dirty}");
     }
-    let rustc = std::env::var("RUSTC").unwrap_or_else(|_| "rustc".to_owned());
+    let rustc = env::var("RUSTC").unwrap_or_else(|_| "rustc".to_owned());
     if let Some(version) = output(&rustc, &["--version"]) {
         println!("cargo::rustc-env=GPUBENCH_RUSTC={version}");
     }
 }
 
+/// Copies the folders of `shaders/` to where the crate includes them from; for a page without comments, which are a
+/// quarter of the texts and would be downloaded by everybody.
+fn embed_shaders(page: bool) -> io::Result<()> {
+    let out = env::var_os("OUT_DIR").ok_or(io::ErrorKind::NotFound)?;
+    for folder in ["shaders", "shaders/shared", "shaders/peaks"] {
+        let to = Path::new(&out).join(folder);
+        fs::create_dir_all(&to)?;
+        for entry in fs::read_dir(folder)? {
+            let path = entry?.path();
+            let name = path.file_name().filter(|_| path.extension().is_some_and(|extension| extension == "wgsl"));
+            let Some(name) = name else { continue };
+            let text = fs::read_to_string(&path)?;
+            fs::write(to.join(name), if page { comments::without_comments(&text) } else { text })?;
+        }
+    }
+    Ok(())
+}
+
 /// The version of a dependency in `Cargo.lock`.
 fn locked(name: &str) -> Option<String> {
-    let lock = std::fs::read_to_string("Cargo.lock").ok()?;
+    let lock = fs::read_to_string("Cargo.lock").ok()?;
     let after = lock.split_once(&format!("name = \"{name}\"\nversion = \""))?.1;
     after.split('"').next().map(str::to_owned)
 }

@@ -1,6 +1,16 @@
 //! A kernel as data: its WGSL text, its bindings and constants, and the record of the step it works on.
 
+use super::comments::without_comments;
 use super::unroll::unroll;
+use crate::hash::sha256_hex;
+
+/// The text of `shaders/NAME.wgsl` as the build script leaves it: whole, but for wasm32 without its comments.
+macro_rules! wgsl {
+    ($($name:expr),+) => {
+        include_str!(concat!(env!("OUT_DIR"), "/shaders/", $($name,)+ ".wgsl"))
+    };
+}
+pub(super) use wgsl;
 
 /// How a kernel uses what is bound in one place.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -37,7 +47,7 @@ impl Binding {
 pub struct Kernel {
     /// File stem, entry point, reference function, label and key of the profile.
     pub name: &'static str,
-    /// Text of the WGSL file.
+    /// Text of the WGSL file; in a page without its comments.
     pub source: &'static str,
     /// Texts appended to it, from `shaders/shared`.
     pub shared: &'static [&'static str],
@@ -82,6 +92,13 @@ impl Kernel {
     pub fn tile_size(&self, name: &str) -> u32 {
         self.tile.iter().find(|(tile, _)| *tile == name).expect("the kernel has a tile of this name").1
     }
+}
+
+/// SHA-256, in hexadecimal, of the WGSL texts of `kernels` in order, without their comments: a page, whose module has
+/// none, gives the same.
+pub(super) fn texts_hash(kernels: &[&Kernel]) -> String {
+    let texts: String = kernels.iter().map(|kernel| without_comments(&kernel.wgsl())).collect();
+    sha256_hex(texts.as_bytes())
 }
 
 /// What the host writes for each step; the twin of `Step` in `shaders/shared/step.wgsl`.

@@ -2,6 +2,7 @@
 //! ([`plan`]).
 
 mod choice;
+pub mod comments;
 pub mod expected;
 pub mod fused;
 pub mod fused_image;

@@ -1,8 +1,7 @@
 //! The kernels that measure an adapter's peaks; they are not part of a training, hence not in
 //! [`super::TRAINING_KERNELS`].
 
-use super::kernel::{Access, Binding, Kernel};
-use crate::hash::sha256_hex;
+use super::kernel::{Access, Binding, Kernel, texts_hash, wgsl};
 
 macro_rules! peak {
     (
@@ -13,7 +12,7 @@ macro_rules! peak {
         #[doc = concat!("`shaders/peaks/", $name, ".wgsl`, documented in its header.")]
         pub static $identifier: Kernel = Kernel {
             name: $name,
-            source: include_str!(concat!("../../shaders/peaks/", $name, ".wgsl")),
+            source: wgsl!("peaks/", $name),
             shared: &[],
             bindings: &[$(Binding { name: stringify!($binding), access: Access::$access }),*],
             constants: &["WORKGROUP", $(stringify!($constant)),*],
@@ -54,8 +53,8 @@ pub fn needs_f16(kernel: &Kernel) -> bool {
     kernel.source.lines().any(|line| line == "enable f16;")
 }
 
-/// SHA-256, in hexadecimal, of all their WGSL texts in order; identifies the shaders that peaks were measured with.
+/// SHA-256, in hexadecimal, of all their WGSL texts in order, without their comments; identifies the shaders that peaks
+/// were measured with.
 pub fn peak_shader_hash() -> String {
-    let texts: String = PEAK_KERNELS.iter().map(|kernel| kernel.wgsl()).collect();
-    sha256_hex(texts.as_bytes())
+    texts_hash(&PEAK_KERNELS)
 }

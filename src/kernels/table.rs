@@ -1,28 +1,27 @@
 //! The kernel table: one row for each WGSL file of the training, with its pass, tolerance and reference function.
 
 use super::expected::{Expected, KernelInputs};
-use super::kernel::{Access, Binding, Kernel};
-use crate::hash::sha256_hex;
+use super::kernel::{Access, Binding, Kernel, texts_hash, wgsl};
 
-const STEP: &str = include_str!("../../shaders/shared/step.wgsl");
-const THREEFRY: &str = include_str!("../../shaders/shared/threefry.wgsl");
-const DROPOUT: &str = include_str!("../../shaders/shared/dropout.wgsl");
-const IMAGE: &str = include_str!("../../shaders/shared/image.wgsl");
-const RELU_MAX_POOL: &str = include_str!("../../shaders/shared/relu_max_pool.wgsl");
-const DOT4: &str = include_str!("../../shaders/shared/dot4.wgsl");
-const PLANE_SIZES: &str = include_str!("../../shaders/shared/plane_sizes.wgsl");
-const FEATURES_FORWARD_BUFFERS: &str = include_str!("../../shaders/shared/features_forward_buffers.wgsl");
-const FEATURES_BACKWARD_BUFFERS: &str = include_str!("../../shaders/shared/features_backward_buffers.wgsl");
-const FEATURES_FORWARD_LAYERS: &str = include_str!("../../shaders/shared/features_forward_layers.wgsl");
-const FEATURES_BACKWARD_LAYERS: &str = include_str!("../../shaders/shared/features_backward_layers.wgsl");
-const IMAGE_CLASSIFIER: &str = include_str!("../../shaders/shared/image_classifier.wgsl");
-const ROWS: &str = include_str!("../../shaders/shared/rows.wgsl");
-const CLASSIFIER: &str = include_str!("../../shaders/shared/classifier.wgsl");
-const CLASSIFIER_LAYERS: &str = include_str!("../../shaders/shared/classifier_layers.wgsl");
-const CONV2_GRADIENTS: &str = include_str!("../../shaders/shared/conv2_gradients.wgsl");
-const DENSE_IMAGES: &str = include_str!("../../shaders/shared/dense_images.wgsl");
-const DENSE_UPDATE: &str = include_str!("../../shaders/shared/dense_update.wgsl");
-const UPDATE_LAYERS: &str = include_str!("../../shaders/shared/update_layers.wgsl");
+const STEP: &str = wgsl!("shared/step");
+const THREEFRY: &str = wgsl!("shared/threefry");
+const DROPOUT: &str = wgsl!("shared/dropout");
+const IMAGE: &str = wgsl!("shared/image");
+const RELU_MAX_POOL: &str = wgsl!("shared/relu_max_pool");
+const DOT4: &str = wgsl!("shared/dot4");
+const PLANE_SIZES: &str = wgsl!("shared/plane_sizes");
+const FEATURES_FORWARD_BUFFERS: &str = wgsl!("shared/features_forward_buffers");
+const FEATURES_BACKWARD_BUFFERS: &str = wgsl!("shared/features_backward_buffers");
+const FEATURES_FORWARD_LAYERS: &str = wgsl!("shared/features_forward_layers");
+const FEATURES_BACKWARD_LAYERS: &str = wgsl!("shared/features_backward_layers");
+const IMAGE_CLASSIFIER: &str = wgsl!("shared/image_classifier");
+const ROWS: &str = wgsl!("shared/rows");
+const CLASSIFIER: &str = wgsl!("shared/classifier");
+const CLASSIFIER_LAYERS: &str = wgsl!("shared/classifier_layers");
+const CONV2_GRADIENTS: &str = wgsl!("shared/conv2_gradients");
+const DENSE_IMAGES: &str = wgsl!("shared/dense_images");
+const DENSE_UPDATE: &str = wgsl!("shared/dense_update");
+const UPDATE_LAYERS: &str = wgsl!("shared/update_layers");
 
 macro_rules! kernel {
     (
@@ -34,7 +33,7 @@ macro_rules! kernel {
         #[doc = concat!("`shaders/", $name, ".wgsl`, documented in its header.")]
         pub static $identifier: Kernel = Kernel {
             name: $name,
-            source: include_str!(concat!("../../shaders/", $name, ".wgsl")),
+            source: wgsl!($name),
             shared: &[STEP, $($shared),*],
             bindings: &[
                 $(Binding { name: stringify!($binding), access: Access::$access },)*
@@ -53,7 +52,7 @@ macro_rules! variant {
         #[doc = concat!("`shaders/", $name, ".wgsl`, whose header says how it differs from the kernel that it is a variant of.")]
         pub static $identifier: Kernel = Kernel {
             name: $name,
-            source: include_str!(concat!("../../shaders/", $name, ".wgsl")),
+            source: wgsl!($name),
             shared: $base.shared,
             bindings: $base.bindings,
             constants: $base.constants,
@@ -273,8 +272,8 @@ pub fn training_kernel(name: &str) -> Option<&'static TrainingKernel> {
     TRAINING_KERNELS.iter().find(|row| row.kernel.name == name)
 }
 
-/// SHA-256, in hexadecimal, of all WGSL texts in the order of the table; identifies the shaders of a result.
+/// SHA-256, in hexadecimal, of all WGSL texts in the order of the table, without their comments; identifies the shaders
+/// of a result.
 pub fn shader_hash() -> String {
-    let texts: String = KERNELS.iter().map(|kernel| kernel.wgsl()).collect();
-    sha256_hex(texts.as_bytes())
+    texts_hash(KERNELS)
 }

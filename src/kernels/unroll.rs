@@ -21,10 +21,8 @@
 //! literals, constants of the text that are themselves such expressions, and counters of unrolled loops around it. A
 //! body that declares values becomes a block. Without the expansion the text is valid WGSL that computes the same.
 
+use super::comments::{UNROLL as MARKER, code};
 use std::collections::BTreeMap;
-
-/// The line that asks for the loop below it to be unrolled.
-const MARKER: &str = "// unroll";
 
 /// Constants of a text by name.
 type Constants = BTreeMap<String, u32>;
@@ -188,11 +186,6 @@ fn words(code: &str) -> impl Iterator<Item = (&str, Option<char>)> {
         at += word.len();
         Some((word, before))
     })
-}
-
-/// A line without its comment.
-fn code(line: &str) -> &str {
-    line.split("//").next().unwrap_or_default().trim_end()
 }
 
 #[cfg(test)]

@@ -39,7 +39,7 @@ const ROOMS: &[Room] = &rooms! {
         "elementwise" "vector" "convolution" "dense" "loss" "pooling" "network" "mod"
     ] "one plain f64 function for each kernel: the oracle"
     "kernels" [
-        "unroll" "kernel" "peaks" "plan" "expected" "table" "layered" "fused" "fused_image" "choice" "mod"
+        "comments" "unroll" "kernel" "peaks" "plan" "expected" "table" "layered" "fused" "fused_image" "choice" "mod"
     ] "kernel rows with their tolerances and expected values, and plans made of them, as data"
     "gpu" [
         "executable" "translate" "vulkan_compiler" "adapter" "commands" "failure" "platform" "pipeline_cache"

@@ -1,6 +1,8 @@
 //! The texts of the WGSL files: headers, lines, names, and what naga lets pass although WGSL forbids it.
 
 use super::*;
+use gpubench::kernels::comments::without_comments;
+use gpubench::kernels::unroll;
 
 /// What is unrolled is a matter of speed: the files themselves are valid, and a mistake in one is reported at its own
 /// line.
@@ -14,6 +16,31 @@ fn every_text_is_valid_before_its_loops_are_unrolled() {
         assert!(!kernel.wgsl().contains("// unroll\n"), "{} still has a marker", kernel.name);
     }
     assert!(unrolled > 0, "no kernel has a marked loop");
+}
+
+/// What naga parsed, in words, without the places in the text.
+fn without_spans(module: &naga::Module) -> String {
+    let debug = format!("{module:?}");
+    let pieces: Vec<&str> = debug.split("span_info: [").collect();
+    let after_spans = |piece: &&str| piece.split_once(']').expect("the list of spans ends").1.to_owned();
+    assert!(pieces.len() > 1, "{debug}");
+    pieces[0].to_owned() + &pieces[1..].iter().map(after_spans).collect::<String>()
+}
+
+/// A page embeds the texts without their comments: it compiles the same modules and gives the same hash.
+#[test]
+fn comments_change_neither_a_module_nor_a_hash() {
+    let mut shorter = 0;
+    for kernel in all() {
+        let bare = unroll(&without_comments(&kernel.text())).unwrap();
+        assert_eq!(bare, without_comments(&kernel.wgsl()), "{}: the hash differs in a page", kernel.name);
+        assert_eq!(without_spans(&parse_text(kernel, &bare)), without_spans(&parse(kernel)), "{}", kernel.name);
+        assert!(!bare.contains("//") && !kernel.text().contains("/*"), "{} has comments", kernel.name);
+        shorter += kernel.text().len() - without_comments(&kernel.text()).len();
+    }
+    assert!(shorter > 20_000, "only {shorter} bytes were comments");
+    let [bare, other] = ["fn f() { let a = 1; }", "fn f() { let a = 2; }"].map(|text| parse_text(KERNELS[0], text));
+    assert_ne!(without_spans(&bare), without_spans(&other), "modules that differ are told apart");
 }
 
 #[test]
