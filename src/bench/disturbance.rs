@@ -120,6 +120,8 @@ mod tests {
     use super::*;
     use crate::result::{AdapterKind, Measured, Sample, Spread, Throttling};
 
+    type Change = fn(&mut RunResult);
+
     /// A run on a GPU whose trainings nothing disturbs, with a load as it is measured.
     fn quiet() -> RunResult {
         let stored = include_str!("../../results/20261124T182840Z-amd-epyc-seed1.json");
@@ -147,7 +149,7 @@ mod tests {
     #[test]
     fn each_kind_of_disturbance_is_told_with_what_to_do() {
         assert_eq!(disturbance(&quiet()), None);
-        let disturbers: [(&str, fn(&mut RunResult)); 6] = [
+        let disturbers: [(&str, Change); 6] = [
             ("other programs used 0.50 of 2 cores", |result| load(result).other_cpus = 0.5.into()),
             ("throttled in 40 % of the readings (power)", |result| {
                 let reasons = vec!["power".to_owned()];

@@ -137,7 +137,7 @@ fn read(path: &Path, unread: &mut usize) -> Result<Named> {
 /// Whether two runs differ in nothing but chance: their seed, their number of trainings, memory by a few bytes, and
 /// whether pipelines were compiled before.
 fn differ_by_chance(first: &RunResult, second: &RunResult) -> bool {
-    const CHANCE: [&str; 5] = ["seed", "trainings", "trainings asked for", "stopping rule", "memory"];
+    const CHANCE: [&str; 6] = ["seed", "strict", "trainings", "trainings asked for", "stopping rule", "memory"];
     let tuning = |run: &RunResult| {
         let mut tuning = run.plan.tuning.clone();
         tuning.remove("pipeline_cache");

@@ -7,11 +7,11 @@ use crate::error::Result;
 use crate::result::{Epoch, RunResult};
 use crate::trainer::Metrics;
 
-/// How far a mean loss may be from the one that is computed again, as a share of it: devices round differently, and
-/// training makes more of it with every step.
-const TOLERANCE: f64 = 0.01;
+/// How far a mean loss may be from the one that is computed again, as a share of it, for each step from the start to
+/// its end: devices round differently, and training makes more of it with every step.
+const TOLERANCE_A_STEP: f64 = 2e-4;
 
-/// The most steps that are trained again: beyond, rounding alone may make more than [`TOLERANCE`] of difference.
+/// The most steps that are trained again: beyond, rounding alone may make more than [`TOLERANCE_A_STEP`] of difference.
 pub const MOST_STEPS: i64 = 60;
 
 /// What computing the losses again came to.
@@ -95,8 +95,7 @@ fn compare(epoch: &Epoch, ends: &[usize], losses: &[Metrics]) -> Rerun {
         let again = losses[begin..end].iter().copied().sum::<Metrics>().loss();
         let difference = (told - again).abs() / again.abs().max(f64::MIN_POSITIVE);
         largest = largest.max(difference);
-        // Written so that a loss that is no number is found.
-        if !(difference <= TOLERANCE) {
+        if difference.is_nan() || difference > TOLERANCE_A_STEP * end as f64 {
             let words = format!("it is {told}, and training steps {} to {end} again gives {again:.6}", begin + 1);
             findings.push(Finding { place: format!("repeats[0].epochs[0].loss_curve[{part}]"), words });
         }

@@ -50,7 +50,7 @@ impl CpuThreads {
     /// Whether a training can have so many threads, before any is started.
     ///
     /// # Errors
-    /// [`Error::Usage`] for none or more than [`MOST_THREADS`].
+    /// [`Error::Usage`] for none or more than 1024.
     pub fn expect(threads: usize) -> Result<()> {
         if (1..=MOST_THREADS).contains(&threads) {
             return Ok(());

@@ -61,6 +61,7 @@ const COMPARED: &[Compared] = compared! {
     "epochs" result => result.settings.epochs.value,
     "steps" result => result.settings.steps.value,
     "quick" result => result.settings.quick.value,
+    "strict" result => result.settings.strict.value,
     "trainings asked for" result => result.settings.repeat.value,
     "trainings" result => result.repeats.len(),
     "stopping rule" result => stopping(result),

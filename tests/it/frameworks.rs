@@ -193,7 +193,12 @@ fn a_set_up_that_is_interrupted_or_killed_leaves_nothing_to_the_next() {
     assert!(left.len() == 1 && left[0].starts_with(".setup-"), "{left:?}");
     let installer = fs::read_to_string(folder.path().join("installer")).unwrap();
     // It has a group of its own, which nobody ends when gpubench is killed.
-    assert!(Command::new("kill").args(["-KILL", "--", &format!("-{}", installer.trim())]).status().is_ok());
+    assert!(
+        Command::new("kill")
+            .args(["-KILL", "--", &format!("-{}", installer.trim())])
+            .status()
+            .is_ok_and(|status| status.success())
+    );
     let good = stand_in(folder.path(), "exit 0");
     outcome_of(&mut set_up(folder.path(), &good), 0);
     assert_eq!(environments(&home), ["mxnet"]);

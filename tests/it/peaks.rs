@@ -72,7 +72,7 @@ fn damaged_caches_are_ignored_with_a_reason() {
         let why = ignored_because(&folder, &subject());
         assert!(why.contains(says) && why.contains("is damaged") && why.contains("measured again"), "{says}: {why}");
     }
-    fs::write(&path, [0xff, 0xfe]).unwrap();
+    fs::write(&path, [0xff, 0xff]).unwrap();
     assert!(ignored_because(&folder, &subject()).contains("cannot be read"));
 }
 

@@ -42,7 +42,7 @@ fn losses_can_be_computed_again_anywhere() {
     result.settings.seed.value = 6;
     fs::write(&path, result.to_json().unwrap()).unwrap();
     let (stdout, _) = outcome(folder.path(), &again, 12);
-    assert!(stdout.contains("repeats[0].epochs[0].loss_curve[0]"), "{stdout}");
+    assert!(stdout.contains("repeats[0].epochs[0].loss_curve["), "{stdout}");
 
     let (stdout, _) = outcome(folder.path(), &["verify", "--rerun", "7", "--data", "synthetic:100+10", &file], 12);
     assert!(stdout.contains("cannot be computed again: it was trained on"), "{stdout}");

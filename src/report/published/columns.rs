@@ -62,6 +62,9 @@ const ALL_BUT_BY_GPU: &[TableView] = &[BY_TOOL, GPU_AGAINST_CPU, GENERATIONS, Ta
 /// Key of the column that names each row's source.
 pub(super) const SOURCE: &str = "source";
 
+/// Key of the column with the time to an error rate of 1 %.
+pub(super) const TIME_TO_GOOD_ERROR: &str = "time_to_1pct_error_s";
+
 /// The fields that most columns share.
 const PLAIN: Column = Column {
     key: "",
@@ -233,7 +236,7 @@ pub(super) const COLUMNS: [Column; 19] = [
         ..PLAIN
     },
     Column {
-        key: "time_to_1pct_error_s",
+        key: TIME_TO_GOOD_ERROR,
         heading: "time to\n1 % [s]",
         tables: &[BY_TOOL, GPU_AGAINST_CPU],
         meaning: "time to 1 %: training until the test error was at most 1.0 % for the first time, in whole epochs.",

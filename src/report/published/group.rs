@@ -307,7 +307,7 @@ impl<'a> Group<'a> {
         stats::median(&rates).map_or_else(|| self.first().summary.test_error_pct.clone(), Measured::Value)
     }
 
-    /// Median over the trainings of a figure about the way to [`GOOD_ERROR_PCT`] on MNIST.
+    /// Median over the trainings of a figure about the way to an error rate of 1 % on MNIST.
     pub fn to_good_error(&self, figure: impl Fn(&Repeat, f64) -> Measured<f64>) -> Measured<f64> {
         if let Some(data) = self.other_data() {
             return Measured::missing(data);

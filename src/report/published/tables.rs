@@ -1,6 +1,6 @@
 //! Results sorted into the rows of the tables.
 
-use super::columns::{COLUMNS, Cell, Column, SOURCE};
+use super::columns::{COLUMNS, Cell, Column, SOURCE, TIME_TO_GOOD_ERROR};
 use super::group::{self, Excluded, Group, LoadedResult};
 use super::history::PublishedTable;
 use super::view::{Row, TableRows, TableView, nearest_published};
@@ -95,6 +95,8 @@ impl<'a> Tables<'a> {
         let is_run = self.is_run;
         let is_dispensable = move |key| key == SOURCE || (is_run && TOLD_ELSEWHERE.contains(&key));
         let columns = COLUMNS.iter().filter(move |column| column.tables.contains(&view));
+        // Terminals have no room for it.
+        let columns = columns.filter(move |column| medium == Medium::Page || column.key != TIME_TO_GOOD_ERROR);
         columns.filter(move |column| medium != Medium::NarrowTerminal || !is_dispensable(column.key))
     }
 

@@ -48,7 +48,7 @@ const ROOMS: &[Room] = &rooms! {
     "trainer" ["config" "metrics" "mod"] "the state of a training on the device, and the encoding of its steps"
     "result" [
         "digest" "json" "peak_kind" "setting" "subject" "timeline" "measured" "tool" "compiled" "kernel_list" "check"
-        "environment" "load" "missing" "parallel" "peaks" "stopping" "sweep" "tuning" "profile" "account" "phases" "settings"
+        "environment" "missing" "load" "parallel" "peaks" "stopping" "sweep" "tuning" "profile" "account" "phases" "settings"
         "training" "summary" "turns" "run_result" "schema" "mod"
     ] "the versioned schema of results"
     "report" [
