@@ -13,7 +13,7 @@ pub const PROGRAM: &str = env!("CARGO_BIN_EXE_gpubench");
 
 /// What the drivers compiled is kept from test to test here, as it is on a machine that is in use. A test of what
 /// happens without it sets `MESA_SHADER_CACHE_DIR` to a folder of its own.
-const DRIVER_CACHE: &str = concat!(env!("CARGO_TARGET_TMPDIR"), "/driver-cache");
+pub const DRIVER_CACHE: &str = concat!(env!("CARGO_TARGET_TMPDIR"), "/driver-cache");
 
 /// Few digits, with a smaller last batch: a software adapter takes half a minute for the 10,000 test images of the
 /// whole set.

@@ -136,12 +136,17 @@ fn open(adapters: &Adapters, index: usize) -> gpubench::Result<Gpu> {
 }
 
 /// Trains an epoch whose last batch is smaller and evaluates; gives how many indices were too large.
-fn beyond(gpu: &Gpu, plan: &Plan, config: &TrainingConfig, images: usize) -> gpubench::Result<u32> {
+fn beyond(
+    gpu: &Gpu,
+    pipelines: &Pipelines,
+    plan: &Plan,
+    config: &TrainingConfig,
+    images: usize,
+) -> gpubench::Result<u32> {
     pollster::block_on(async {
-        let pipelines = Pipelines::compile(gpu, plan).await?;
         let dataset = check::random_dataset(images, 3);
         let start = check::random_parameters(&config.model, config.seed);
-        let mut trainer = Trainer::new(gpu, &pipelines, plan, config, &dataset, &start).await?;
+        let mut trainer = Trainer::new(gpu, pipelines, plan, config, &dataset, &start).await?;
         trainer.begin_epoch(0);
         gpu.wait(trainer.submit(Stage::Training, 0..trainer.steps_per_epoch())?).await?;
         gpu.wait(trainer.submit(Stage::Evaluation, 0..trainer.evaluation_batches())?).await?;
@@ -151,10 +156,11 @@ fn beyond(gpu: &Gpu, plan: &Plan, config: &TrainingConfig, images: usize) -> gpu
 
 fn no_index_leaves_its_array(adapters: &Adapters, index: usize, plan: &str) -> Outcome {
     let gpu = open(adapters, index)?;
+    let config = with_batch(128);
+    let plan = counting_plan(&plan_named(plan)?.make(&config.model, &config.training, config.seed));
+    let pipelines = pollster::block_on(Pipelines::compile(&gpu, &plan))?;
     for (batch, images) in [(1, 2), (3, 7), (17, 40), (128, 224)] {
-        let config = with_batch(batch);
-        let plan = counting_plan(&plan_named(plan)?.make(&config.model, &config.training, config.seed));
-        let beyond = beyond(&gpu, &plan, &config, images)?;
+        let beyond = beyond(&gpu, &pipelines, &plan, &with_batch(batch), images)?;
         assert_eq!(beyond, 0, "indices beyond their arrays in {} with a batch of {batch}", plan.name);
     }
     Ok(())
@@ -168,7 +174,8 @@ fn a_wrong_index_is_counted(adapters: &Adapters, index: usize, plan: &str) -> Ou
     for buffer in plan.buffers.iter_mut().filter(|buffer| buffer.name != BEYOND) {
         buffer.length = Amount::fixed(4);
     }
-    assert!(beyond(&gpu, &plan, &config, 7)? > 0, "nothing was counted");
+    let pipelines = pollster::block_on(Pipelines::compile(&gpu, &plan))?;
+    assert!(beyond(&gpu, &pipelines, &plan, &config, 7)? > 0, "nothing was counted");
     Ok(())
 }
 

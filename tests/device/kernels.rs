@@ -44,9 +44,24 @@ impl Bench {
 
 type Test = fn(&Bench) -> Outcome;
 
-fn batch<const N: u32>(bench: &Bench) -> Outcome {
-    let failure = pollster::block_on(check::check_batch(&bench.gpu, &bench.pipelines, &bench.plan, &bench.config, N))?;
-    if failure.is_empty() { Ok(()) } else { Err(failure.into()) }
+fn agree_with(bench: &Bench, batches: &[u32]) -> Outcome {
+    for &batch in batches {
+        let check = check::check_batch(&bench.gpu, &bench.pipelines, &bench.plan, &bench.config, batch);
+        let failure = pollster::block_on(check)?;
+        if !failure.is_empty() {
+            return Err(format!("with a batch of {batch}: {failure}").into());
+        }
+    }
+    Ok(())
+}
+
+fn kernels_agree_with_every_batch(bench: &Bench) -> Outcome {
+    agree_with(bench, &[1, 3, 17, 96, 128, 260])
+}
+
+/// More workgroups than one dimension of a grid may have.
+fn kernels_agree_with_a_folded_grid(bench: &Bench) -> Outcome {
+    agree_with(bench, &[1000])
 }
 
 fn training_steps(bench: &Bench) -> Outcome {
@@ -205,17 +220,8 @@ fn other_widths_agree_with_the_reference(bench: &Bench) -> Outcome {
 /// A name and what is tested.
 type Named = (&'static str, Test);
 
-const BATCHES: [Named; 6] = [
-    ("kernels_with_batch_1", batch::<1>),
-    ("kernels_with_batch_3", batch::<3>),
-    ("kernels_with_batch_17", batch::<17>),
-    ("kernels_with_batch_96", batch::<96>),
-    ("kernels_with_batch_128", batch::<128>),
-    // More workgroups than one dimension of a grid may have.
-    ("kernels_with_batch_1000", batch::<1000>),
-];
-
-const TESTS: [Named; 7] = named![
+const TESTS: [Named; 8] = named![
+    kernels_agree_with_every_batch,
     training_steps,
     same_seed_same_bits,
     evaluation_agrees_with_the_reference,
@@ -225,21 +231,20 @@ const TESTS: [Named; 7] = named![
     fifty_losses_agree_with_the_layered_plan,
 ];
 
-/// Tests of one plan alone: the others are made for the pinned widths.
-const LAYERED_TESTS: [Named; 1] = named![other_widths_agree_with_the_reference];
+/// Tests of one plan alone: the others are made for the pinned widths, and none of their grids is folded.
+const LAYERED_TESTS: [Named; 2] = named![other_widths_agree_with_the_reference, kernels_agree_with_a_folded_grid];
 
 /// The tests of how a plan divides its work.
-const OF_DIVISION: [&str; 4] =
-    ["kernels_with_batch_1", "kernels_with_batch_17", "kernels_with_batch_128", "same_seed_same_bits"];
+const OF_DIVISION: [&str; 2] = ["kernels_agree_with_every_batch", "same_seed_same_bits"];
 
 pub fn trials(adapters: &Arc<Adapters>) -> Vec<Trial> {
-    let all = || BATCHES.into_iter().chain(TESTS);
     let tests = |index: usize, choice: Choice, layered_losses: LayeredLosses| {
         let plan = choice.to_string();
         let whole = plan == choice.row.name;
         let own = LAYERED_TESTS.into_iter().filter(|_| plan == layered::NAME);
         // Other values of parameters divide the work otherwise, and change nothing else.
-        let chosen: Vec<Named> = all().filter(|(name, _)| whole || OF_DIVISION.contains(name)).chain(own).collect();
+        let chosen: Vec<Named> =
+            TESTS.into_iter().filter(|(name, _)| whole || OF_DIVISION.contains(name)).chain(own).collect();
         // The first test that is run opens the device, and the others share it.
         let shared = Arc::new((adapters.clone(), choice, layered_losses, OnceLock::new()));
         let test = |(name, test): Named| {
@@ -259,6 +264,6 @@ pub fn trials(adapters: &Arc<Adapters>) -> Vec<Trial> {
         let losses = LayeredLosses::default();
         all_choices().into_iter().flat_map(|choice| tests(index, choice, losses.clone())).collect()
     };
-    let names = all().chain(LAYERED_TESTS).map(|(name, _)| name);
+    let names = TESTS.into_iter().chain(LAYERED_TESTS).map(|(name, _)| name);
     ignored_without_subgroups(on_each(adapters, names, of_adapter), adapters)
 }

@@ -156,9 +156,14 @@ fn every_training_has_its_load_and_energy() {
     }
     assert_eq!(result.phases.idle_s, Measured::Value(1.5));
     let told = text(&result, 200);
-    for says in
-        ["CPUs, busiest core", "87.0 %", "THROTTLED in 100 % of the readings (power limit)", "an epoch", "Trainings"]
-    {
+    for says in [
+        " CPUs (",
+        "busiest core ",
+        "87.0 %",
+        "THROTTLED in 100 % of the readings (power limit)",
+        "an epoch",
+        "Trainings",
+    ] {
         assert!(told.contains(says), "{says:?} is not in {told}");
     }
     assert!(html(&result).contains("What each training used"));

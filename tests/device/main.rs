@@ -21,6 +21,7 @@ mod mnist_files;
 mod on_gpu;
 mod peaks;
 mod pipeline_cache;
+mod processes;
 mod profile;
 mod stream;
 mod sweep;
@@ -59,11 +60,21 @@ const ONE_BY_ONE: [File; 4] =
 
 fn main() -> ExitCode {
     let adapters = Arc::new(common::trials::adapters());
-    let of_file = |&(file, trials): &File| trials(&adapters).into_iter().map(move |trial| trial.with_kind(file));
     let mut arguments = Arguments::from_args();
+    let together = arguments.list || processes::is_single();
+    let of_file = |&(file, trials): &File| {
+        let trial = move |trial: Trial| match together {
+            true => trial.with_kind(file),
+            false => processes::in_its_own(file, &trial),
+        };
+        trials(&adapters).into_iter().map(trial)
+    };
     let side_by_side = run(&arguments, SIDE_BY_SIDE.iter().flat_map(of_file).collect());
     arguments.test_threads = Some(1);
     let one_by_one = run(&arguments, ONE_BY_ONE.iter().flat_map(of_file).collect());
+    if !together {
+        eprint!("the slowest trials\n{}", processes::slowest(20));
+    }
     match side_by_side.has_failed() || one_by_one.has_failed() {
         true => ExitCode::from(101),
         false => ExitCode::SUCCESS,

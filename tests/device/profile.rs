@@ -176,10 +176,12 @@ fn a_coarse_clock_is_overcome_by_repetition(adapters: &Adapters, index: usize) -
         let same = |other: &&gpubench::result::KernelTime| other.kernel == time.kernel && other.layer == time.layer;
         let fine = profile_of(&fine).kernels.iter().find(same).unwrap();
         // Other work on this machine makes single samples many times too long, but none too short: the shortest ones
-        // are compared. Without repetition a kernel of this length would be 0, or a whole step of the clock.
+        // are compared. One dispatch alone may take several times as long as one of many, since the threads of a
+        // software adapter are woken for it. Without repetition a kernel of this length would be 0, or a whole step of
+        // the clock.
         let shortest = |samples: &[f64]| samples.iter().copied().fold(f64::INFINITY, f64::min);
         let (fine_ns, coarse_ns) = (shortest(&fine.samples_ns), shortest(&time.samples_ns));
-        let near = (fine_ns / 4.0..fine_ns * 4.0 + step_ns / f64::from(time.repeats)).contains(&coarse_ns);
+        let near = (fine_ns / 20.0..fine_ns * 4.0 + step_ns / f64::from(time.repeats)).contains(&coarse_ns);
         assert!(near, "{} of {}: {:?} beside {:?}", time.kernel, time.layer, time.samples_ns, fine.samples_ns);
         seen += 1;
     }
