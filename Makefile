@@ -27,19 +27,28 @@ run:
 	$(if $(findstring --data,$(ARGS)),,@.ci/setup data cargo run --release --locked --quiet --bin gpubench --)
 	@cargo run --release --locked --quiet --bin gpubench -- $(ARGS)
 
-# Each step says its name, and the one that fails says so; what is quick comes first.
+# Each step says its name, and the one that fails says so; what is quick comes first. Two at a time where each leaves a core idle.
 test:
 	@$(STEP) "set-up" .ci/setup test
 	@$(STEP) "check: formatting" cargo fmt --check
-	@$(STEP) "check: lints, natively" cargo clippy --locked --quiet --all-targets -- -D warnings
-	@$(STEP) "check: lints, wasm32" cargo clippy --locked --quiet --lib --target $(WASM) -- -D warnings
+	@$(MAKE) --no-print-directory --jobs 2 lints lints-wasm
 	@RUSTDOCFLAGS="-D warnings" $(STEP) "check: documentation" cargo doc --locked --quiet --no-deps --document-private-items
-	@$(STEP) "build: the tests" cargo test --locked --quiet --no-run
+	@$(MAKE) --no-print-directory --jobs 2 built-tests built-page
 	@.ci/setup adapter cargo run --locked --quiet --bin gpubench --
-	@$(STEP) "build: the page" $(MAKE) --no-print-directory web
 	@$(STEP) "test: kernels and training in a browser" .ci/leaves-nothing .ci/browser-tests
 	@# Debug builds of wgpu load the validation layer where it is installed, which has tests of its own here and slows all others.
 	@WGPU_VALIDATION=0 WGPU_DEBUG=0 $(STEP) "test: all tests" .ci/leaves-nothing cargo test --locked --no-fail-fast
+
+.PHONY: lints lints-wasm built-tests built-page
+lints:
+	@$(STEP) "check: lints, natively" cargo clippy --locked --quiet --all-targets -- -D warnings
+lints-wasm:
+	@$(STEP) "check: lints, wasm32" cargo clippy --locked --quiet --lib --target $(WASM) --profile browser -- -D warnings
+built-tests:
+	@$(STEP) "build: the tests" cargo test --locked --quiet --no-run
+built-page:
+	@$(STEP) "build: the page" $(MAKE) --no-print-directory web
+	@$(STEP) "build: the tests for a browser" .ci/browser-tests --no-run
 
 # What `wasm-pack build --target web --profile browser` makes, without wasm-pack and without names of functions.
 web:
