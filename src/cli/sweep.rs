@@ -144,7 +144,9 @@ pub fn sweep(args: &SweepArgs) -> Result<u8> {
     subject.adapter_s = started.elapsed().as_secs_f64();
     let _pipeline_cache = args.pipelines.guard(&adapters, adapter);
     let (session, file) = Session::begin(&run, &adapter.name, subject.settings.seed.value, started)?;
-    subject.choose_plan(args.no_tune)?;
+    // The sweep says why no size can be timed; a search for the fastest plan would only delay it.
+    let pointless = !sizes.any_fits(session.dataset().train.len());
+    subject.choose_plan(args.no_tune || pointless)?;
     if subject.tuning.value().is_none() {
         terminal::message(&format!("plan: {}", subject.settings.plan.value));
     }

@@ -27,10 +27,12 @@ pub(super) struct CpuEngine<'a> {
     metrics: Vec<Metrics>,
     pacer: SubmissionPacer,
     pause: Pause,
+    /// Share of the time of steps that is waited after them, in percent.
+    slowdown_pct: f64,
 }
 
 impl<'a> CpuEngine<'a> {
-    pub(super) fn new(threads: &'a CpuThreads, config: &'a TrainingConfig, pause: Pause) -> Self {
+    pub(super) fn new(threads: &'a CpuThreads, config: &'a TrainingConfig, pause: Pause, slowdown_pct: f64) -> Self {
         Self {
             threads,
             config,
@@ -40,6 +42,7 @@ impl<'a> CpuEngine<'a> {
             metrics: Vec::new(),
             pacer: SubmissionPacer::default(),
             pause,
+            slowdown_pct,
         }
     }
 }
@@ -92,6 +95,9 @@ impl TrainingEngine for CpuEngine<'_> {
             let interval = host_timeline.begin();
             let images = &self.order[first as usize * batch..end];
             self.metrics.extend(trainer.training_steps(images, self.steps_before + first));
+            if self.slowdown_pct > 0.0 {
+                std::thread::sleep(start.elapsed().mul_f64(self.slowdown_pct / 100.0));
+            }
             host_timeline.end(interval, Activity::Wait, true, Some(first));
             let chunk = StepChunk { first, steps, duration_s: start.elapsed().as_secs_f64() };
             self.pacer.observe(steps, chunk.duration_s);

@@ -27,6 +27,8 @@ pub struct CpuTarget {
     pub cores: usize,
     /// Lets other tasks of the current thread run; nothing by default.
     pub pause: Pause,
+    /// Share of the time of steps that is waited after them, in percent: a known slowdown for experiments.
+    pub slowdown_pct: f64,
 }
 
 /// The target with its threads started.
@@ -46,7 +48,7 @@ impl CpuTarget {
         let cores = std::thread::available_parallelism().map_or(1, std::num::NonZero::get).min(MOST_THREADS);
         threads.map_or(Ok(()), CpuThreads::expect)?;
         let pause: Pause = || Box::pin(std::future::ready(()));
-        Ok(Self { name, threads: threads.unwrap_or(cores), cores, pause })
+        Ok(Self { name, threads: threads.unwrap_or(cores), cores, pause, slowdown_pct: 0.0 })
     }
 
     /// The warning for more threads than cores.
@@ -99,6 +101,10 @@ impl TrainingTarget for CpuTarget {
         result.phases.compile_s = Measured::missing("the kernels are part of the program");
         result.plan.tuning.extend(threads.tuning().into_iter().map(|(name, value)| (name.to_owned(), value)));
         result.warnings.extend(self.oversubscription_warning());
+        if self.slowdown_pct > 0.0 {
+            result.standard = false;
+            result.non_standard.push(format!("slowed down by {} % for an experiment", self.slowdown_pct));
+        }
         Ok(OpenedCpu { target: self, threads, config: config.clone() })
     }
 }
@@ -109,7 +115,7 @@ impl OpenedTarget for OpenedCpu<'_> {
     }
 
     fn engine(&self) -> impl TrainingEngine {
-        CpuEngine::new(&self.threads, &self.config, self.target.pause)
+        CpuEngine::new(&self.threads, &self.config, self.target.pause, self.target.slowdown_pct)
     }
 
     fn reason_not_to_profile(&self) -> Option<&'static str> {

@@ -86,6 +86,11 @@ fn a_sweep_without_any_time_is_an_error_of_the_first_reasons_kind() {
         assert_eq!(results[0].status, Status::Failed);
         assert!(rows(&results[0]).iter().all(|row| row.step_s.value().is_none()));
     }
+    // Nor is the fastest plan looked for before.
+    let folder = TempDir::new().unwrap();
+    let mut command = program(folder.path());
+    outcome_of(command.args(["sweep", "--batch", "4294967295"]).args(SHORT), 2);
+    assert!(results(folder.path())[0].tuning.value().is_none());
 }
 
 #[cfg(unix)]

@@ -1,11 +1,11 @@
 //! The CPU target as a process: what it is asked with, what it says, what it leaves.
 
-use crate::common::process::{outcome_of, program, refused, without_adapters};
+use crate::common::process::{DIGITS, outcome_of, program, refused, without_adapters};
 use gpubench::result::{AdapterKind, RunResult, Status};
 use std::fs;
 use tempfile::TempDir;
 
-const SHORT: [&str; 6] = ["--adapter", "cpu", "--data", "synthetic", "--steps", "3"];
+const SHORT: [&str; 6] = ["--adapter", "cpu", "--data", DIGITS, "--steps", "3"];
 
 fn cores() -> usize {
     std::thread::available_parallelism().unwrap().get()
@@ -49,11 +49,51 @@ fn threads_change_the_time_alone() {
     assert_eq!(alone.repeats[0].epochs[0].train_loss, both.repeats[0].epochs[0].train_loss);
 }
 
+/// Processes that use up a core each until they are dropped.
+#[cfg(unix)]
+struct Busy(Vec<std::process::Child>);
+
+#[cfg(unix)]
+impl Busy {
+    fn start(count: usize) -> Self {
+        let spin = |_| std::process::Command::new("sh").args(["-c", "while :; do :; done"]).spawn().unwrap();
+        Self((0..count).map(spin).collect())
+    }
+}
+
+#[cfg(unix)]
+impl Drop for Busy {
+    fn drop(&mut self) {
+        for child in &mut self.0 {
+            child.kill().and_then(|()| child.wait()).unwrap();
+        }
+    }
+}
+
+#[cfg(target_os = "linux")]
+#[test]
+fn beside_other_work_a_strict_run_is_invalid_and_another_is_warned() {
+    let busy = Busy::start(2 * cores());
+    for (strict, code, status) in [(&["--strict"][..], 6, Status::Invalid), (&[], 0, Status::Complete)] {
+        let folder = TempDir::new().unwrap();
+        let mut command = program(folder.path());
+        command.args(["--adapter", "cpu", "--data", DIGITS, "--steps", "40", "--json"]).args(strict);
+        let (stdout, _) = outcome_of(&mut command, code);
+        let result = RunResult::from_json(&stdout).unwrap();
+        assert_eq!(result.status, status);
+        let words = "disturbed: other programs used";
+        assert!(result.warnings.iter().any(|warning| warning.starts_with(words)), "{:?}", result.warnings);
+        let reason = format!("--strict: {words}");
+        assert_eq!(result.reasons.iter().any(|of| of.starts_with(&reason)), code == 6, "{:?}", result.reasons);
+    }
+    drop(busy);
+}
+
 /// Losses and the digest of the parameters of two members that share the host's cores.
 fn shared(arguments: &[&str]) -> (Vec<f64>, String) {
     let folder = TempDir::new().unwrap();
     let mut command = program(folder.path());
-    let base = ["--adapters", "cpu", "--logical-devices", "2", "--data", "synthetic", "--steps", "3", "--json"];
+    let base = ["--adapters", "cpu", "--logical-devices", "2", "--data", DIGITS, "--steps", "3", "--json"];
     let (stdout, _) = outcome_of(command.args(base).args(arguments), 0);
     let result = RunResult::from_json(&stdout).unwrap();
     assert_eq!((result.plan.name.as_str(), result.environment.adapter.backend.as_str()), ("cpu", "cpu"));

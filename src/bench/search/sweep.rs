@@ -81,6 +81,11 @@ impl Sizes {
         }
     }
 
+    /// Whether any batch can be taken from `images` training images.
+    pub fn any_fits(&self, images: usize) -> bool {
+        self.batches_and_widths().iter().any(|&(batch, _)| batch as usize <= images)
+    }
+
     /// Batch and width of each size.
     fn batches_and_widths(&self) -> Vec<(u32, f64)> {
         match self {

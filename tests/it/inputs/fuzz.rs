@@ -267,7 +267,7 @@ targets! {
     plan_names_of_any_text_are_read_or_refused: "plan", 5000, 100;
     adapter_requests_of_any_text_are_answered_or_refused: "adapter_request", 5000, 10;
     markers_in_any_text_are_found_or_refused: "markdown_markers", 5000, 15;
-    counters_of_any_content_are_read_or_missing: "procfs", 3000, 20;
+    counters_of_any_content_are_read_or_missing: "procfs", 1000, 20;
 }
 
 #[test]
