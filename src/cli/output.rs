@@ -81,7 +81,7 @@ impl ResultFile {
         };
         let timed = |sweep: &Sweep| sweep.points.iter().any(|point| point.step_s.value().is_some());
         if result.status != Status::Partial || !result.repeats.is_empty() || result.sweep.value().is_some_and(timed) {
-            interrupt::keep(&path);
+            interrupt::keep(&path, result.status != Status::Partial);
             self.unfinished = None;
             self.kept = true;
         }
