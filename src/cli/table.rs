@@ -21,8 +21,8 @@ pub struct TableArgs {
     /// Result files, or folders of them; - is standard input [default: the user's results, and those of this checkout]
     #[arg(value_name = "FILE or FOLDER")]
     pub results: Vec<PathBuf>,
-    /// Tables: by-tool, by-gpu, gpu-against-cpu, generations, since-2016 (tools that were timed live), left-out (results
-    /// that no table holds) or all
+    /// Tables: by-tool, by-gpu, gpu-against-cpu, generations, since-2016 (tools that were timed live), left-out
+    /// (results that no table holds) or all
     #[arg(long, value_name = "NAME", default_value = "all", value_parser = frame)]
     pub frame: Chosen,
     /// Output format

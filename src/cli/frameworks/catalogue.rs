@@ -167,7 +167,8 @@ const fn burn(name: &'static str, features: &'static str) -> Environment {
 
 const NO_CNTK: &str = "no package of CNTK for any Python of today; --python names an interpreter that has one";
 const IN_BROWSERS: &str = "it trains in a browser: `make compare-tfjs` in gpubench's repository compares it there";
-const NO_NEON: &str = "no package of neon for any Python of today, and its sources ended in 2018; --python names an interpreter that has it";
+const NO_NEON: &str = "no package of neon for any Python of today, and its sources ended in 2018; --python names an \
+    interpreter that has it";
 
 /// Builds a row of [`FRAMEWORKS`].
 const fn framework(

@@ -219,7 +219,7 @@ fn parallel(framework: &Framework, result: &RunResult, gpus: u32) -> Parallel {
         members: (0..gpus).map(member).collect(),
         exchange_s: not_told(),
         exchange_pct: not_told(),
-        bytes_per_exchange: 4 * u64::from(result.model.parameters),
+        bytes_per_exchange: 4 * result.model.parameters,
         exchanges_per_epoch: result.steps_per_epoch(),
         scaling_efficiency_pct: not_told(),
     }

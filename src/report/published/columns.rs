@@ -142,7 +142,8 @@ pub(super) const COLUMNS: [Column; 19] = [
     Column {
         key: RATIO_TO_BEST,
         heading: "vs\nbest",
-        meaning: "vs best: time divided by the best of this table; of rows measured on a CPU, by the best of the same host.",
+        meaning: "vs best: time divided by the best of this table; of rows measured on a CPU, by the best of the \
+            same host.",
         published: |row, table| number(row.train_s / table.best_s),
         ours: |group, table| Cell::Number(group.comparable_s().map(|seconds| seconds / table.best_beside(group))),
         write: |value, _| ratio(value),
