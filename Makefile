@@ -78,11 +78,11 @@ bench-gpu: HOW = --rounds 3
 bench-cpu: TOOLS = torch torch-compiled jax
 bench-cpu: ON = --device cpu
 bench-cpu: HOW = --epochs 1 --rounds 3
-compare-webgpu:
-	@$(BUILT)
-	@python3 tests/versus/compare.py webgpu $(ARGS)
+compare-webgpu: TOOLS = tinygrad-webgpu burn burn-plain
+compare-webgpu: ON = --device cpu
+compare-webgpu: HOW = --adapter llvmpipe --steps 20 --rounds 3
 
-bench-gpu bench-cpu:
+bench-gpu bench-cpu compare-webgpu:
 	@$(BUILT)
 	-@$(COMPARE) frameworks setup $(TOOLS) $(ON)
 	@$(COMPARE) frameworks run $(TOOLS) $(ON) $(HOW) $(ARGS)

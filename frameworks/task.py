@@ -1,6 +1,6 @@
 """The task that gpubench pins down, for the frameworks beside it: data, weights, orders, rates, and the conversation.
 
-    python task.py SCRIPT --work FOLDER [--variant NAME] [--device cpu|gpu] [--epochs N] [--steps N]
+    python task.py SCRIPT --work FOLDER [--variant NAME] [--device cpu|gpu] [--epochs N] [--steps N] [--gpus N]
 
 SCRIPT trains with one framework: its function `trainer(options, work)` returns an object with
 
@@ -21,7 +21,9 @@ import json
 import os
 import pathlib
 import struct
+import subprocess
 import sys
+import tempfile
 import time
 
 if __name__ == "__main__":
@@ -154,7 +156,62 @@ def arguments(given):
     parser.add_argument("--device", default="cpu", choices=["cpu", "gpu"])
     parser.add_argument("--epochs", type=int, default=10)
     parser.add_argument("--steps", type=int, default=0, help="end after so many steps of an epoch; 0 for no limit")
+    parser.add_argument("--gpus", type=int, default=1, help="how many train together, each in a process of its own")
+    parser.add_argument("--rank", type=int, default=0, help="which of them this process is")
+    parser.add_argument("--meeting", default="", help="the file through which they find each other")
     return parser.parse_args(given)
+
+
+class Together:
+    """A trainer whose work is shared by processes, of which it is the first; each request goes to all of them.
+
+    The others run the same script with their ranks and answer as this process does.
+    """
+
+    def __init__(self, make, options):
+        folder = tempfile.TemporaryDirectory(prefix="gpubench-meeting-")
+        options.meeting = os.path.join(folder.name, "meeting")
+        self.folder, self.others = folder, []
+        command = [sys.executable, *sys.argv, "--meeting", options.meeting, "--rank"]
+        for rank in range(1, options.gpus):
+            pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE, "text": True}
+            self.others.append(subprocess.Popen([*command, str(rank)], **pipes))
+        self.first = make()
+        for other in self.others:
+            self.answer(other)
+        self.about = self.first.about
+        self.epochs = None
+
+    def answer(self, other):
+        told = json.loads(other.stdout.readline() or '{"error": "one of the processes has ended"}')
+        if "error" in told:
+            raise RuntimeError(told["error"])
+
+    def ask(self, what, request, own):
+        for other in self.others:
+            print(json.dumps({"what": what, **request}), file=other.stdin, flush=True)
+        told = own()
+        for other in self.others:
+            self.answer(other)
+        return told
+
+    def warm_up(self):
+        return self.ask("warm_up", {}, self.first.warm_up)
+
+    def losses(self, steps):
+        return self.ask("losses", {"steps": steps}, lambda: self.first.losses(steps))
+
+    def prepare(self):
+        return self.ask("prepare", {}, self.first.prepare)
+
+    def train(self):
+        if self.epochs is not None:
+            self.first.epochs = self.epochs
+            self.ask("epochs", {"epochs": self.epochs}, lambda: None)
+        return self.ask("train", {}, self.first.train)
+
+    def errors(self):
+        return self.first.errors()
 
 
 def own_stdout():

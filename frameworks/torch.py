@@ -1,13 +1,19 @@
 """PyTorch, by the option's variant: eager, compile, or graph, which replays a CUDA graph of a whole epoch.
 
+Several GPUs train with DistributedDataParallel, a process for each, which takes its part of every batch.
+
 The rate enters as the factor of the loss's gradient and SGD runs at rate 1, so that v <- 0.9 v - lr_t g; w <- w + v
 holds exactly, with the fused optimizer and with a rate that lies on the device.
 """
 
+import pathlib
+
 import numpy as np
 import torch
+import torch.distributed as dist
 import torch.nn.functional as F
 from torch import nn
+from torch.nn.parallel import DistributedDataParallel
 
 import task
 
@@ -31,12 +37,16 @@ class Net(nn.Module):
 class Trainer:
     """The state of a training on the device; tensors keep their places, so that a graph can be replayed."""
 
-    def __init__(self, work, device, variant, dropout, epochs):
+    def __init__(self, work, device, variant, dropout, epochs, rank=0, gpus=1):
         self.work, self.device, self.epochs, self.dropout = work, torch.device(device), epochs, dropout
+        self.rank, self.gpus = rank, gpus
         self.variant, self.count, self.steps = variant, work.count, work.steps_per_epoch
         self.graphed, compiled = "graph" in variant, "compile" in variant
         self.net = Net(dropout).to(self.device)
-        loss = lambda images, labels: F.cross_entropy(self.net(images), labels)
+        net = self.net
+        if gpus > 1:
+            net = DistributedDataParallel(net, device_ids=[self.device] if self.device.type == "cuda" else None)
+        loss = lambda images, labels: F.cross_entropy(net(images), labels)
         self.loss = torch.compile(loss, dynamic=False) if compiled else loss
         self.optimizer = torch.optim.SGD(self.net.parameters(), lr=1.0, momentum=task.MOMENTUM, fused=True)
         self.images = torch.empty(self.count, 1, 28, 28, device=self.device)
@@ -59,12 +69,26 @@ class Trainer:
 
     def step(self, index):
         """Step `index` of the epoch whose order and rates lie ready."""
-        batch = slice(index * task.BATCH, min((index + 1) * task.BATCH, self.count))
+        batch, share = self.part(index)
         self.optimizer.zero_grad(set_to_none=True)
         loss = self.loss(self.ordered_images[batch], self.ordered_labels[batch])
-        loss.backward(gradient=self.epoch_rates[index])
+        # The mean over the processes of these is the mean over the whole batch.
+        loss.backward(gradient=self.epoch_rates[index] * (share * self.gpus))
         self.optimizer.step()
-        self.step_losses[index].copy_(loss.detach())
+        self.step_losses[index].copy_(loss.detach() * share)
+
+    def part(self, index):
+        """The images of a step that this process takes, and which share of the step's they are."""
+        first, end = index * task.BATCH, min((index + 1) * task.BATCH, self.count)
+        cut = lambda rank: first + (end - first) * rank // self.gpus
+        batch = slice(cut(self.rank), cut(self.rank + 1))
+        return batch, (batch.stop - batch.start) / (end - first)
+
+    def losses_of_steps(self):
+        """The mean loss of each step, on the host."""
+        if self.gpus > 1:
+            dist.all_reduce(self.step_losses)
+        return self.step_losses.cpu().numpy()
 
     def upload(self):
         """The training images to the device, as bytes, and to float32 there."""
@@ -87,7 +111,7 @@ class Trainer:
         else:
             for index in range(self.steps):
                 self.step(index)
-        return task.mean_loss(self.step_losses.cpu().numpy(), self.work.order(number))
+        return task.mean_loss(self.losses_of_steps(), self.work.order(number))
 
     def warm_up(self):
         """Compiles, lets libraries choose, and captures: everything that happens once."""
@@ -116,14 +140,14 @@ class Trainer:
         return self.steps if self.graph else len(few)
 
     def losses(self, steps):
-        plain = Trainer(self.work, self.device, self.variant.replace("graph", ""), 0.0, 1)
+        plain = Trainer(self.work, self.device, self.variant.replace("graph", ""), 0.0, 1, self.rank, self.gpus)
         plain.net.train()
         plain.upload()
         plain.reset()
         plain.arrange(0)
         for index in range(min(steps, plain.steps)):
             plain.step(index)
-        return plain.step_losses[:steps].tolist()
+        return plain.losses_of_steps()[:steps].tolist()
 
     def synchronize(self):
         if self.device.type == "cuda":
@@ -149,17 +173,36 @@ class Trainer:
             return sum((self.net(part).argmax(1) != truth).sum().item() for part, truth in parts)
 
 
-def trainer(options, work):
-    cuda = options.device == "gpu"
-    if cuda and not torch.cuda.is_available():
-        raise RuntimeError(f"PyTorch {torch.__version__} sees no GPU")
-    torch.backends.cudnn.benchmark = True
-    # Everything is float32; TF32 is other arithmetic, and a variant of its own.
-    torch.backends.cuda.matmul.allow_tf32 = torch.backends.cudnn.allow_tf32 = "tf32" in options.variant
-    made = Trainer(work, "cuda" if cuda else "cpu", options.variant, task.DROPOUT, options.epochs)
+def one_of(options, work):
+    """The trainer of this process."""
+    cuda, gpus, rank = options.device == "gpu", options.gpus, options.rank
+    device = f"cuda:{rank}" if cuda else "cpu"
+    if gpus > 1:
+        if cuda:
+            torch.cuda.set_device(rank)
+        meeting = pathlib.Path(options.meeting).as_uri()
+        dist.init_process_group("nccl" if cuda else "gloo", init_method=meeting, rank=rank, world_size=gpus)
+        # Each drops values of its own.
+        torch.manual_seed(rank)
+    made = Trainer(work, device, options.variant, task.DROPOUT, options.epochs, rank, gpus)
     made.about = {
         "version": torch.__version__,
-        "backend": options.variant,
+        "backend": options.variant if gpus == 1 else f"{options.variant}, DDP",
         "device": torch.cuda.get_device_name() if cuda else f"CPU, {torch.get_num_threads()} threads",
     }
     return made
+
+
+def trainer(options, work):
+    if options.device == "gpu":
+        if not torch.cuda.is_available():
+            raise RuntimeError(f"PyTorch {torch.__version__} sees no GPU")
+        if torch.cuda.device_count() < options.gpus:
+            raise RuntimeError(f"PyTorch {torch.__version__} sees {torch.cuda.device_count()} GPUs")
+    if options.gpus > 1 and "graph" in options.variant:
+        raise RuntimeError("a CUDA graph of an epoch is of one GPU")
+    torch.backends.cudnn.benchmark = True
+    # Everything is float32; TF32 is other arithmetic, and a variant of its own.
+    torch.backends.cuda.matmul.allow_tf32 = torch.backends.cudnn.allow_tf32 = "tf32" in options.variant
+    make = lambda: one_of(options, work)
+    return task.Together(make, options) if options.gpus > 1 and options.rank == 0 else make()

@@ -24,15 +24,16 @@ static FILES: Mutex<Files> = Mutex::new(Files { unfinished: Vec::new(), kept: Ve
 struct Files {
     /// Removed if the program ends now.
     unfinished: Vec<PathBuf>,
-    /// Results that hold something.
-    kept: Vec<PathBuf>,
+    /// Results that hold something, and whether they are those of runs that came to their end.
+    kept: Vec<(PathBuf, bool)>,
 }
 
 impl Files {
     fn words(&self) -> &'static str {
-        match self.kept.is_empty() {
-            true => "interrupted; there is no result to keep",
-            false => "interrupted; the partial result was kept",
+        match self.kept.as_slice() {
+            [] => "interrupted; there is no result to keep",
+            kept if kept.iter().all(|(_, ended)| *ended) => "interrupted; what had ended before was kept",
+            _ => "interrupted; the partial result was kept",
         }
     }
 }
@@ -59,7 +60,7 @@ pub fn expect_none() -> Result<()> {
 
 /// The results that are worth keeping, as far as they can be known in the middle of a failure.
 pub fn kept() -> Vec<PathBuf> {
-    FILES.try_lock().map(|files| files.kept.clone()).unwrap_or_default()
+    FILES.try_lock().map(|files| files.kept.iter().map(|(path, _)| path.clone()).collect()).unwrap_or_default()
 }
 
 /// The exit code and the message of a program that was stopped.
@@ -73,11 +74,12 @@ pub fn undisturbed<T>(work: impl FnOnce() -> T) -> T {
     work()
 }
 
-/// Keeps note of a result that is worth keeping.
-pub fn keep(path: &Path) {
+/// Keeps note of a result that is worth keeping, and of whether its run has ended.
+pub fn keep(path: &Path, ended: bool) {
     let mut files = files();
-    if !files.kept.iter().any(|kept| kept == path) {
-        files.kept.push(path.to_owned());
+    match files.kept.iter_mut().find(|(kept, _)| kept == path) {
+        Some(kept) => kept.1 = ended,
+        None => files.kept.push((path.to_owned(), ended)),
     }
 }
 
@@ -115,7 +117,7 @@ fn end(exit: impl Fn(i32)) {
         // Nothing can be done about what cannot be removed.
         let _ = if path.is_dir() { std::fs::remove_dir_all(path) } else { std::fs::remove_file(path) };
     }
-    for path in &files.kept {
+    for (path, _) in &files.kept {
         terminal::message(&format!("result: {}", path.display()));
     }
     terminal::message(&format!("error: {}", files.words()));

@@ -4,7 +4,7 @@
 use super::interrupt::{self, Unfinished};
 use super::system::utc_now;
 use crate::error::{Error, Result};
-use crate::result::{RunResult, Status, Sweep};
+use crate::result::{RunResult, Status, Sweep, TurnsEnd};
 use etcetera::BaseStrategy;
 use std::fs::{self, File, OpenOptions};
 use std::io::{ErrorKind, Write};
@@ -81,7 +81,8 @@ impl ResultFile {
         };
         let timed = |sweep: &Sweep| sweep.points.iter().any(|point| point.step_s.value().is_some());
         if result.status != Status::Partial || !result.repeats.is_empty() || result.sweep.value().is_some_and(timed) {
-            interrupt::keep(&path);
+            let turns_ended = result.turns.value().is_none_or(|turns| turns.ended != TurnsEnd::Unfinished);
+            interrupt::keep(&path, result.status != Status::Partial && turns_ended);
             self.unfinished = None;
             self.kept = true;
         }

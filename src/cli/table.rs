@@ -1,7 +1,7 @@
 //! `gpubench table`: tables of results beside the published ones, on stdout and in Markdown files.
 
 use super::markdown_regions::{self, Region};
-use super::output::{replace, results_folder};
+use super::output::{expect_outputs, replace, results_folder};
 use super::result_files::{self, Collected};
 use super::{input, terminal};
 use crate::error::{Error, Result};
@@ -21,17 +21,21 @@ pub struct TableArgs {
     /// Result files, or folders of them; - is standard input [default: the user's results, and those of this checkout]
     #[arg(value_name = "FILE or FOLDER")]
     pub results: Vec<PathBuf>,
-    /// Tables to print: by-tool, by-gpu, gpu-against-cpu, generations, left-out (results that no table holds) or all
+    /// Tables: by-tool, by-gpu, gpu-against-cpu, generations, since-2016 (tools that were timed live), left-out
+    /// (results that no table holds) or all
     #[arg(long, value_name = "NAME", default_value = "all", value_parser = frame)]
     pub frame: Chosen,
     /// Output format
     #[arg(long, value_name = "FORMAT", value_enum, default_value = "text")]
     pub format: Format,
+    /// Write the tables as a page that needs nothing else, with bars on a logarithmic scale, instead of printing
+    #[arg(long, value_name = "FILE", conflicts_with = "format")]
+    pub html: Option<PathBuf>,
     /// Write the tables between the markers of these Markdown files instead of printing
-    #[arg(long, value_name = "FILE.md", num_args = 1.., conflicts_with_all = ["frame", "format"])]
+    #[arg(long, value_name = "FILE.md", num_args = 1.., conflicts_with_all = ["frame", "format", "html"])]
     pub update: Vec<PathBuf>,
     /// Check that these Markdown files hold the tables that --update would write
-    #[arg(long, value_name = "FILE.md", num_args = 1.., conflicts_with_all = ["frame", "format", "update"])]
+    #[arg(long, value_name = "FILE.md", num_args = 1.., conflicts_with_all = ["frame", "format", "html", "update"])]
     pub check: Vec<PathBuf>,
 }
 
@@ -63,6 +67,8 @@ fn frame(name: &str) -> std::result::Result<Chosen, String> {
 /// file is written, or if a Markdown file cannot be read or its markers are wrong; [`Error::Output`] if it cannot be
 /// written; [`Error::Differs`] if the tables of a checked file are out of date.
 pub fn table(args: &TableArgs) -> Result<()> {
+    let inputs: Vec<&Path> = args.results.iter().map(PathBuf::as_path).collect();
+    expect_outputs(&[("--html", args.html.as_deref())], &inputs)?;
     let collected = collect(&args.results);
     collected.notes().for_each(|note| terminal::message(&format!("note: {note}")));
     collected.problems.iter().for_each(|problem| terminal::message(&format!("not read: {problem}")));
@@ -71,7 +77,10 @@ pub fn table(args: &TableArgs) -> Result<()> {
     if !pages.is_empty() || !args.frame.0.contains(&TableView::Excluded) {
         report_left_out(&tables);
     }
-    if pages.is_empty() {
+    if let Some(page) = &args.html {
+        replace(page, report::tables_html(&tables, &args.frame.0).as_bytes())?;
+        terminal::message(&format!("page: {}", page.display()));
+    } else if pages.is_empty() {
         print(args, &tables, &collected)?;
     }
     match collected.problems.len() {

@@ -197,8 +197,17 @@ pub fn compare_runs<'a>(first: Vec<&'a RunResult>, second: Vec<&'a RunResult>, m
     };
     let mut kernels: Vec<Open> = kernel_names(&sides).into_iter().map(kernel).collect();
     let both = |open: &Open| open.figure.first_us.value().and(open.figure.second_us.value()).is_some();
-    let mut phases: Vec<Open> =
-        PHASES.iter().map(|(name, sampled, of)| open(name, *sampled, remark.as_ref(), of)).filter(both).collect();
+    let tools = sides.each_ref().map(|runs| runs.first().is_some_and(|run| run.tool.is_some()));
+    let phase = |phase: &Phase| {
+        let mut open = open(phase.name, phase.sampled, remark.as_ref(), &|run| phase.of(run));
+        let other = (tools[0] != tools[1]).then(|| phase.of_tools.obstacle()).flatten();
+        open.figure.obstacle = open.figure.obstacle.or(other);
+        open
+    };
+    let either = |open: &Open| open.figure.first_us.value().or(open.figure.second_us.value()).is_some();
+    // Beside another tool a phase that only one of them has is told.
+    let is_shown = |open: &Open| if tools[0] == tools[1] { both(open) } else { either(open) };
+    let mut phases: Vec<Open> = phases().map(phase).filter(is_shown).collect();
     judge(steps.iter_mut().chain(&mut kernels).chain(&mut phases), margin);
     let [steps, kernels, phases] =
         [steps, kernels, phases].map(|open| open.into_iter().map(|open| open.figure).collect::<Vec<_>>());
@@ -283,38 +292,92 @@ pub(super) fn kernel_time(run: &RunResult, kernel: &str, layer: &str) -> Timed {
     }
 }
 
-/// A phase of a run: its name, what gives more samples of it, and its time.
-type Phase = (&'static str, Sampled, fn(&RunResult) -> Timed);
+/// A phase of a run.
+struct Phase {
+    name: &'static str,
+    /// What gives more samples of it.
+    sampled: Sampled,
+    time: fn(&RunResult) -> Timed,
+    of_tools: OfTools,
+}
+
+/// What a phase is in a result of another tool.
+#[derive(Clone, Copy)]
+enum OfTools {
+    /// The same work as in a run of gpubench.
+    Same,
+    /// Other work, which can be compared between other tools alone.
+    Other(&'static str),
+    /// Nothing: there is no such phase.
+    Nothing,
+}
+
+impl OfTools {
+    /// Why the phase of another tool cannot be divided by that of gpubench, if so.
+    fn obstacle(self) -> Option<String> {
+        match self {
+            Self::Same | Self::Nothing => None,
+            Self::Other(what) => Some(format!("not the same work: for another tool it is {what}")),
+        }
+    }
+}
+
+impl Phase {
+    fn of(&self, run: &RunResult) -> Timed {
+        match (self.of_tools, &run.tool) {
+            // Older versions wrote 0.
+            (OfTools::Nothing, Some(_)) => Timed::once(Measured::missing("another tool has no such phase")),
+            _ => (self.time)(run),
+        }
+    }
+}
 
 macro_rules! once {
-    ($($name:literal $field:ident)*) => {
-        [$(($name, Sampled::Runs, |run| seconds(&run.phases, |phases| &phases.$field)),)*]
+    ($($name:literal $field:ident $of_tools:expr,)*) => {
+        [$(Phase {
+            name: $name,
+            sampled: Sampled::Runs,
+            time: |run| seconds(&run.phases, |phases| &phases.$field),
+            of_tools: $of_tools,
+        },)*]
     };
 }
 
+const TRAININGS: [Phase; 2] = [
+    Phase {
+        name: "training",
+        sampled: Sampled::Trainings,
+        time: |run| {
+            let times = run.repeats.iter().filter_map(|repeat| repeat.train_s.value());
+            Timed::median(times.map(|seconds| 1e6 * seconds).collect(), "no training was finished")
+        },
+        of_tools: OfTools::Same,
+    },
+    Phase {
+        name: "evaluation",
+        sampled: Sampled::Trainings,
+        time: |run| {
+            let times = run.repeats.iter().filter_map(|repeat| repeat.evaluate_s.value());
+            Timed::median(times.map(|seconds| 1e6 * seconds).collect(), "nothing was evaluated")
+        },
+        of_tools: OfTools::Other("one pass over the test images, not one for each epoch"),
+    },
+];
+
 const ONCE: [Phase; 8] = once! {
-    "adapter" adapter_s "device" device_s "compile" compile_s "data" data_s "check" check_s
-    "first step" first_step_s "warm-up" warm_up_s "cold total" cold_total_s
+    "adapter" adapter_s OfTools::Nothing,
+    "device" device_s OfTools::Other("the start of its process and the import of its packages"),
+    "compile" compile_s OfTools::Other("its first steps, in which it compiles"),
+    "data" data_s OfTools::Nothing,
+    "check" check_s OfTools::Nothing,
+    "first step" first_step_s OfTools::Nothing,
+    "warm-up" warm_up_s OfTools::Other("a number of steps of its own"),
+    "cold total" cold_total_s OfTools::Nothing,
 };
 
-const PHASES: [Phase; 10] = [
-    ("training", Sampled::Trainings, |run| {
-        let times = run.repeats.iter().filter_map(|repeat| repeat.train_s.value());
-        Timed::median(times.map(|seconds| 1e6 * seconds).collect(), "no training was finished")
-    }),
-    ("evaluation", Sampled::Trainings, |run| {
-        let times = run.repeats.iter().filter_map(|repeat| repeat.evaluate_s.value());
-        Timed::median(times.map(|seconds| 1e6 * seconds).collect(), "nothing was evaluated")
-    }),
-    ONCE[0],
-    ONCE[1],
-    ONCE[2],
-    ONCE[3],
-    ONCE[4],
-    ONCE[5],
-    ONCE[6],
-    ONCE[7],
-];
+fn phases() -> impl Iterator<Item = &'static Phase> {
+    TRAININGS.iter().chain(&ONCE)
+}
 
 fn seconds(phases: &Phases, of: fn(&Phases) -> &Measured<f64>) -> Timed {
     Timed::once(of(phases).clone().map(|seconds| 1e6 * seconds))

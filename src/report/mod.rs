@@ -39,7 +39,9 @@ pub use differences::{Difference, Role, differences};
 pub use explain::{
     Figure, FigureGroup, LEAST_SIMILARITY, figure, figure_groups, figure_text, figures_text, nearest_figures,
 };
-pub use html::{STYLE as HTML_STYLE, comparisons as comparisons_html, fragment as html_fragment, html};
+pub use html::{
+    STYLE as HTML_STYLE, comparisons as comparisons_html, fragment as html_fragment, html, tables as tables_html,
+};
 pub use kernels::text as kernels_text;
 pub use peaks::text as peaks_text;
 pub use published::{Excluded, Group, LoadedResult, PublishedRow, PublishedTable, TableView, Tables};

@@ -1,5 +1,4 @@
-//! The scripts that measure a GPU in one call and that compare steps on a software adapter: their arithmetic, and how
-//! they end where they cannot begin.
+//! The script that measures a GPU in one call: how it ends where it cannot begin.
 //!
 //! Without Python the tests show as ignored; no framework is needed.
 
@@ -38,39 +37,10 @@ fn the_measurements_of_a_gpu_need_one_and_the_program() -> Outcome {
     ends(on_gpu(&out).env("GPUBENCH_BIN", "/none"), 2, "name a built program in GPUBENCH_BIN")
 }
 
-/// Python on `arguments` in the folder of the comparison.
-fn versus(arguments: &[&str]) -> Command {
-    let mut command = Command::new("python3");
-    command.args(arguments).current_dir(Path::new(ROOT).join("tests").join("versus"));
-    command.env("GPUBENCH_BIN", PROGRAM).env("PYTHONDONTWRITEBYTECODE", "1").env_remove("GPUBENCH_DATA");
-    command
-}
-
-fn the_arithmetic_of_a_comparison() -> Outcome {
-    let output = versus(&["-m", "unittest", "discover"]).output()?;
-    let stderr = String::from_utf8(output.stderr)?;
-    assert!(output.status.success(), "{stderr}");
-    assert!(stderr.contains("Ran ") && !stderr.contains("Ran 0 tests"), "{stderr}");
-    Ok(())
-}
-
-fn a_comparison_needs_a_software_adapter_the_program_and_rounds() -> Outcome {
-    let webgpu = || versus(&["compare.py", "webgpu"]);
-    ends(webgpu().env("COMPARE_ICD", "/none"), 4, "no software adapter")?;
-    ends(webgpu().env("GPUBENCH_BIN", "/none"), 2, "cargo build --release")?;
-    ends(webgpu().args(["--rounds", "0"]), 2, "1 or more")
-}
-
 type Test = fn() -> Outcome;
 
-const TESTS: [(&str, Test); 3] = [
-    ("the measurements of a GPU need one and the program", the_measurements_of_a_gpu_need_one_and_the_program),
-    ("the arithmetic of a comparison", the_arithmetic_of_a_comparison),
-    (
-        "a comparison needs a software adapter, the program and rounds",
-        a_comparison_needs_a_software_adapter_the_program_and_rounds,
-    ),
-];
+const TESTS: [(&str, Test); 1] =
+    [("the measurements of a GPU need one and the program", the_measurements_of_a_gpu_need_one_and_the_program)];
 
 pub fn trials(_: &Arc<Adapters>) -> Vec<Trial> {
     let has_python = Command::new("python3").arg("--version").output().is_ok();

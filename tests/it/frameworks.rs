@@ -75,10 +75,14 @@ fn unknown_names_missing_gpus_and_tools_of_the_past_are_refused_in_words() {
     refused(&["frameworks", "run", "keras-tensorflw"], 2, &["did you mean keras-tensorflow?"]);
     refused(&["frameworks", "setup", "neon"], 2, &["no package of neon"]);
     refused(&["frameworks", "run", "mxnet", "--time-limit", "0"], 2, &["minutes from above 0"]);
+    refused(&["frameworks", "run", "torch", "--gpus", "2", "--device", "cpu"], 2, &["--gpus is for GPUs"]);
     let folder = TempDir::new().unwrap();
     let mut command = without_adapters(folder.path());
     let (_, stderr) = outcome_of(command.args(["frameworks", "run", "mxnet", "--device", "gpu"]), 4);
     assert!(stderr.contains("there is no GPU here") && stderr.contains("--device cpu"), "{stderr}");
+    let (_, stderr) =
+        outcome_of(without_adapters(folder.path()).args(["frameworks", "run", "torch", "--gpus", "2"]), 4);
+    assert!(stderr.contains("--gpus 2 needs as many GPUs, and there are 0"), "{stderr}");
 }
 
 #[test]
@@ -227,7 +231,8 @@ fn an_interrupted_run_ends_the_tool_and_keeps_the_trainings_that_ended() {
     let python = script(&folder.path().join("python"), "echo $$ > tool; sleep 77");
     let mut command = without_adapters(folder.path());
     command.args(RUN).arg("--python").arg(python).args(["--output", "out"]);
-    interrupted(&mut command, |line| line.contains("round 1 of 1: mxnet"), Duration::from_millis(700));
+    let lines = interrupted(&mut command, |line| line.contains("round 1 of 1: mxnet"), Duration::from_millis(700));
+    assert!(lines.iter().any(|line| line == "error: interrupted; what had ended before was kept"), "{lines:?}");
     let tool = fs::read_to_string(folder.path().join("tool")).unwrap();
     let state = fs::read_to_string(format!("/proc/{}/stat", tool.trim())).unwrap_or_default();
     assert!(state.is_empty() || state.contains(") Z "), "the tool still runs: {state}");
@@ -236,6 +241,68 @@ fn an_interrupted_run_ends_the_tool_and_keeps_the_trainings_that_ended() {
     // That of gpubench's own turn; a tool that has not trained to the end leaves no file.
     let kept: Vec<(bool, Status)> = files.map(read).map(|one| (one.tool.is_some(), one.status)).collect();
     assert_eq!(kept, [(false, Status::Complete)]);
+}
+
+#[test]
+fn a_program_is_built_with_cargo_kept_without_what_it_was_built_of_and_run() {
+    let folder = TempDir::new().unwrap();
+    let path = bare_path(folder.path());
+    let run = |arguments: &[&str], code: i32| {
+        let mut command = without_adapters(folder.path());
+        outcome_of(command.arg("frameworks").args(arguments).env("PATH", &path), code)
+    };
+    let (_, stderr) = run(&["setup", "burn"], 11);
+    assert!(stderr.contains("burn needs cargo: it is built with cargo, and there is none: install Rust"), "{stderr}");
+    let program = "mkdir -p $last/release; echo exit 3 >$last/release/gpubench-burn";
+    script(&path.join("cargo"), &format!("for last; do :; done; case $1 in build) {program};; esac"));
+    let (_, stderr) = run(&["setup", "burn"], 0);
+    assert!(stderr.contains("burn: building burn =0.22.0 into") && stderr.contains("burn: is set up, 0 MB in "));
+    assert_eq!(environments(&folder.path().join("data/gpubench/frameworks")), ["burn"]);
+    let (stdout, _) = run(&["list", "--json"], 0);
+    let rows: Vec<serde_json::Value> = serde_json::from_str(&stdout).unwrap();
+    assert!(rows.iter().any(|row| row["name"] == "burn" && row["state"] == "set up"), "{stdout}");
+    let (_, stderr) = run(&["run", "burn", "--device", "cpu", "--data", DATA, "--steps", "3", "--output", "out"], 11);
+    assert!(stderr.contains("burn: n/a (there is no adapter of Vulkan in software: install Mesa's"), "{stderr}");
+}
+
+#[test]
+fn tools_of_the_past_are_tried_where_an_interpreter_is_named() {
+    let folder = TempDir::new().unwrap();
+    let python = script(&folder.path().join("python"), "echo \"ModuleNotFoundError: no module of $2\" >&2; exit 1");
+    let mut command = without_adapters(folder.path());
+    command.args(["frameworks", "run", "keras-cntk", "neon", "--data", DATA, "--steps", "3", "--output", "out"]);
+    let (stdout, stderr) = outcome_of(command.arg("--python").arg(python), 11);
+    for name in ["keras-cntk", "neon"] {
+        assert!(stderr.contains(&format!("{name}: n/a (it ended (exit status: 1): ModuleNotFoundError")), "{stderr}");
+    }
+    assert!(stdout.contains("Keras (CNTK)") && stdout.contains("FAILED"), "{stdout}");
+}
+
+#[test]
+fn phases_that_are_not_the_same_work_are_not_divided() {
+    let folder = TempDir::new().unwrap();
+    let of = |name: &str| format!("{ROOT}/results/20261127T19054{name}-amd-epyc-seed1.json");
+    let compare = |first: &str, second: &str| -> Vec<serde_json::Value> {
+        let (stdout, _) = outcome(folder.path(), &["compare", first, second, "--json"], 0);
+        let told: serde_json::Value = serde_json::from_str(&stdout).unwrap();
+        let figures = told["comparisons"][0]["figures"].as_array().unwrap().clone();
+        figures.into_iter().filter(|figure| figure["kind"] == "phase").collect()
+    };
+    let (own, jax) = (format!("{ROOT}/results/20261127T190543Z-amd-epyc-seed1.json"), of("2Z-keras-jax"));
+    let phases = compare(&own, &jax);
+    for phase in &phases {
+        let reason = phase["ratio"]["missing"].as_str();
+        match phase["name"].as_str().unwrap() {
+            "training" => assert!(phase["ratio"].as_f64().is_some_and(|ratio| (20.0..30.0).contains(&ratio))),
+            "device" => assert!(reason.is_some_and(|reason| reason.contains("the import of its packages"))),
+            _ => assert!(reason.is_some(), "{phase}"),
+        }
+    }
+    assert!(phases.iter().any(|phase| phase["second_us"]["missing"] == "another tool has no such phase"));
+    // Between two other tools they are.
+    let phases = compare(&jax, &of("2Z-keras-tensorflow"));
+    assert!(phases.iter().any(|phase| phase["name"] == "device" && phase["ratio"].is_number()), "{phases:?}");
+    assert!(phases.iter().all(|phase| phase["name"] != "adapter"), "{phases:?}");
 }
 
 #[test]

@@ -23,6 +23,7 @@ mod frames;
 mod frameworks;
 mod golden;
 mod gradients;
+mod hosts;
 mod html;
 mod inputs;
 mod interval;

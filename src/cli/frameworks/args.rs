@@ -31,6 +31,9 @@ pub struct RunFrameworksArgs {
     /// The device to train on [default: a GPU if there is one]
     #[arg(long, value_enum)]
     pub device: Option<Device>,
+    /// How many GPUs train together; frameworks that cannot do that here are left out
+    #[arg(long, value_name = "N", default_value_t = 1, value_parser = value_parser!(u32).range(1..=16))]
+    pub gpus: u32,
     /// The adapter that gpubench trains on in its turns, as for a run [default: the GPU, or cpu]
     #[arg(long, value_name = "WHICH")]
     pub adapter: Option<String>,

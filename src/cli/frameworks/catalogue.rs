@@ -4,7 +4,7 @@ use crate::cli::nearest::nearest;
 use crate::error::{Error, Result};
 
 /// The scripts, by their names.
-pub const SCRIPTS: [(&str, &str); 7] = [
+pub const SCRIPTS: [(&str, &str); 9] = [
     ("task.py", include_str!("../../../frameworks/task.py")),
     ("keras.py", include_str!("../../../frameworks/keras.py")),
     ("keras.R", include_str!("../../../frameworks/keras.R")),
@@ -12,6 +12,14 @@ pub const SCRIPTS: [(&str, &str); 7] = [
     ("mxnet.py", include_str!("../../../frameworks/mxnet.py")),
     ("torch.py", include_str!("../../../frameworks/torch.py")),
     ("jax.py", include_str!("../../../frameworks/jax.py")),
+    ("tinygrad.py", include_str!("../../../frameworks/tinygrad.py")),
+    ("neon.py", include_str!("../../../frameworks/neon.py")),
+];
+
+/// The project of Burn's program, as cargo reads it.
+pub const BURN: [(&str, &str); 2] = [
+    ("Cargo.toml", include_str!("../../../frameworks/burn/manifest.toml")),
+    ("main.rs", include_str!("../../../frameworks/burn/main.rs")),
 ];
 
 /// What a framework trains on.
@@ -24,13 +32,13 @@ pub enum Device {
     Cpu,
 }
 
-/// A virtual environment that one or several frameworks share.
+/// A virtual environment that one or several frameworks share, or a program that cargo builds.
 #[derive(Debug, PartialEq, Eq)]
 pub struct Environment {
     /// Its name, which its folder has too.
     pub name: &'static str,
-    /// The oldest and the newest minor version of Python 3.
-    pub python: [u32; 2],
+    /// How it is made.
+    pub made: Made,
     /// Pinned requirements for the CPU.
     pub cpu: &'static [&'static str],
     /// Pinned requirements for a GPU; empty if there are none.
@@ -41,6 +49,15 @@ pub struct Environment {
     pub megabytes: [u64; 2],
     /// A program that must be there, and how to get it.
     pub program: Option<(&'static str, &'static str)>,
+}
+
+/// How an environment is made.
+#[derive(Debug, PartialEq, Eq)]
+pub enum Made {
+    /// With Python 3, from its oldest to its newest minor version.
+    Python([u32; 2]),
+    /// With cargo, from [`BURN`] with these features.
+    Cargo(&'static str),
 }
 
 /// A framework, or a way of using one: a row of the tables.
@@ -58,13 +75,17 @@ pub struct Framework {
     pub environment: std::result::Result<&'static str, &'static str>,
     /// Whether it is a way to train on GPUs alone.
     pub gpu_only: bool,
+    /// Whether it trains on an adapter of Vulkan, in software where there is no GPU.
+    pub on_adapter: bool,
+    /// Whether its script trains on several GPUs too.
+    pub several_gpus: bool,
 }
 
 /// Every environment. The sizes are those seen with the pinned versions.
-pub const ENVIRONMENTS: [Environment; 6] = [
+pub const ENVIRONMENTS: [Environment; 9] = [
     Environment {
         name: "keras-tensorflow",
-        python: [11, 13],
+        made: Made::Python([11, 13]),
         cpu: &["tensorflow-cpu==2.21.*", "keras==3.15.*"],
         gpu: &["tensorflow[and-cuda]==2.21.*", "keras==3.15.*"],
         modules: &["tensorflow", "keras"],
@@ -73,7 +94,7 @@ pub const ENVIRONMENTS: [Environment; 6] = [
     },
     Environment {
         name: "torch",
-        python: [11, 13],
+        made: Made::Python([11, 13]),
         cpu: &["torch==2.15.*", "keras==3.15.*", "numpy"],
         gpu: &["torch==2.15.*", "keras==3.15.*", "numpy"],
         modules: &["torch"],
@@ -82,7 +103,7 @@ pub const ENVIRONMENTS: [Environment; 6] = [
     },
     Environment {
         name: "jax",
-        python: [11, 13],
+        made: Made::Python([11, 13]),
         cpu: &["jax==0.10.*", "keras==3.15.*"],
         gpu: &["jax[cuda13]==0.10.*", "keras==3.15.*"],
         modules: &["jax"],
@@ -91,7 +112,7 @@ pub const ENVIRONMENTS: [Environment; 6] = [
     },
     Environment {
         name: "r-keras",
-        python: [11, 12],
+        made: Made::Python([11, 12]),
         cpu: &["tensorflow-cpu==2.18.*", "keras==3.15.*", "numpy<2"],
         gpu: &["tensorflow[and-cuda]==2.18.*", "keras==3.15.*", "numpy<2"],
         modules: &["tensorflow", "keras"],
@@ -100,7 +121,7 @@ pub const ENVIRONMENTS: [Environment; 6] = [
     },
     Environment {
         name: "keras-theano",
-        python: [8, 11],
+        made: Made::Python([8, 11]),
         cpu: &["Theano-PyMC==1.1.2", "keras==2.3.1", "numpy<1.24", "setuptools<81"],
         gpu: &[],
         modules: &["numpy", "scipy"],
@@ -109,19 +130,45 @@ pub const ENVIRONMENTS: [Environment; 6] = [
     },
     Environment {
         name: "mxnet",
-        python: [8, 11],
+        made: Made::Python([8, 11]),
         cpu: &["mxnet==1.9.1", "numpy<1.24"],
         gpu: &["mxnet-cu112==1.9.1", "numpy<1.24"],
         modules: &["mxnet"],
         megabytes: [250, 1100],
         program: None,
     },
+    Environment {
+        name: "tinygrad",
+        made: Made::Python([11, 13]),
+        cpu: TINYGRAD,
+        gpu: TINYGRAD,
+        modules: &["tinygrad", "numpy", "pydawn"],
+        megabytes: [180, 180],
+        program: None,
+    },
+    burn("burn", "tuned"),
+    burn("burn-plain", ""),
 ];
 
+const TINYGRAD: &[&str] = &["tinygrad==0.14.0", "dawn-python==0.3.0", "numpy"];
+
+/// Builds an environment of Burn. Its size is that of the build; the program itself is small.
+const fn burn(name: &'static str, features: &'static str) -> Environment {
+    Environment {
+        name,
+        made: Made::Cargo(features),
+        cpu: &["burn =0.22.0"],
+        gpu: &["burn =0.22.0"],
+        modules: &[],
+        megabytes: [2500, 2500],
+        program: Some(("cargo", "it is built with cargo, and there is none: install Rust (https://rustup.rs)")),
+    }
+}
+
 const NO_CNTK: &str = "no package of CNTK for any Python of today; --python names an interpreter that has one";
-const BY_STEPS: &str = "its steps on a software adapter are timed by `make compare-webgpu` in gpubench's repository";
 const IN_BROWSERS: &str = "it trains in a browser: `make compare-tfjs` in gpubench's repository compares it there";
-const NO_NEON: &str = "no package of neon for any Python of today, and its sources ended in 2018";
+const NO_NEON: &str = "no package of neon for any Python of today, and its sources ended in 2018; --python names an \
+    interpreter that has it";
 
 /// Builds a row of [`FRAMEWORKS`].
 const fn framework(
@@ -131,19 +178,22 @@ const fn framework(
     variant: &'static str,
     environment: std::result::Result<&'static str, &'static str>,
 ) -> Framework {
-    Framework { name, row, script, variant, environment, gpu_only: false }
+    Framework { name, row, script, variant, environment, gpu_only: false, on_adapter: false, several_gpus: false }
 }
 
 /// Every framework, those of the published comparison first.
-pub const FRAMEWORKS: [Framework; 17] = [
+pub const FRAMEWORKS: [Framework; 19] = [
     framework("keras-tensorflow", "Keras (tensorflow)", "keras.py", "tensorflow", Ok("keras-tensorflow")),
     framework("keras-torch", "Keras (torch)", "keras.py", "torch", Ok("torch")),
     framework("keras-jax", "Keras (jax)", "keras.py", "jax", Ok("jax")),
     framework("r-keras", "R Keras (TF)", "keras.R", "tensorflow", Ok("r-keras")),
     framework("keras-theano", "Keras (theano)", "theano.py", "theano", Ok("keras-theano")),
     framework("mxnet", "mxnet", "mxnet.py", "", Ok("mxnet")),
-    framework("torch", "PyTorch eager", "torch.py", "eager", Ok("torch")),
-    framework("torch-compiled", "PyTorch compiled", "torch.py", "compile", Ok("torch")),
+    Framework { several_gpus: true, ..framework("torch", "PyTorch eager", "torch.py", "eager", Ok("torch")) },
+    Framework {
+        several_gpus: true,
+        ..framework("torch-compiled", "PyTorch compiled", "torch.py", "compile", Ok("torch"))
+    },
     Framework {
         gpu_only: true,
         ..framework("torch-graph", "PyTorch compiled, CUDA graph", "torch.py", "compile+graph", Ok("torch"))
@@ -157,11 +207,16 @@ pub const FRAMEWORKS: [Framework; 17] = [
         gpu_only: true,
         ..framework("jax-reshape", "JAX scan, pooled by reshape", "jax.py", "reshape", Ok("jax"))
     },
-    framework("tinygrad", "tinygrad (WebGPU)", "", "", Err(BY_STEPS)),
-    framework("burn", "Burn (wgpu)", "", "", Err(BY_STEPS)),
+    framework("tinygrad", "tinygrad", "tinygrad.py", "native", Ok("tinygrad")),
+    Framework {
+        on_adapter: true,
+        ..framework("tinygrad-webgpu", "tinygrad (WebGPU)", "tinygrad.py", "webgpu", Ok("tinygrad"))
+    },
+    Framework { on_adapter: true, ..framework("burn", "Burn (wgpu)", "main.rs", "", Ok("burn")) },
+    Framework { on_adapter: true, ..framework("burn-plain", "Burn (wgpu), plain", "main.rs", "", Ok("burn-plain")) },
     framework("tensorflow-js", "TensorFlow.js", "", "", Err(IN_BROWSERS)),
     framework("keras-cntk", "Keras (CNTK)", "theano.py", "cntk", Err(NO_CNTK)),
-    framework("neon", "neon", "", "", Err(NO_NEON)),
+    framework("neon", "neon", "neon.py", "", Err(NO_NEON)),
 ];
 
 /// The frameworks that `names` name; those that can be had here for `all`.
@@ -230,7 +285,7 @@ mod tests {
     #[test]
     fn every_framework_has_a_script_and_an_environment_or_a_reason() {
         for one in &FRAMEWORKS {
-            let has_script = SCRIPTS.iter().any(|(name, _)| *name == one.script);
+            let has_script = SCRIPTS.iter().chain(&BURN).any(|(name, _)| *name == one.script);
             assert!(one.environment.is_err() || has_script, "{}", one.name);
             assert!(
                 one.environment.is_err()
@@ -246,6 +301,6 @@ mod tests {
         assert_eq!(error.exit_code(), 2);
         assert!(error.to_string().contains("did you mean keras-tensorflow?"), "{error}");
         let all = chosen(&["all".to_owned(), "torch".to_owned()]).unwrap();
-        assert_eq!(all.len(), 12);
+        assert_eq!(all.len(), 16);
     }
 }

@@ -2,6 +2,7 @@
 
 mod args;
 mod catalogue;
+mod devices;
 mod list;
 mod process;
 mod run;

@@ -1,22 +1,23 @@
 //! `gpubench frameworks run`: frameworks in turns with gpubench itself, each a result like any other.
 
 use super::args::RunFrameworksArgs;
-use super::catalogue::{Device, Framework, SCRIPTS, chosen};
+use super::catalogue::{Device, Framework, Made, SCRIPTS, chosen};
+use super::devices;
 use super::process;
 use super::setup;
 use super::turn::{self, Setting};
 use crate::bench;
-use crate::cli::flags::find_adapters;
-use crate::cli::interrupt::Unfinished;
+use crate::cli::interrupt::{self, Unfinished};
 use crate::cli::output::{ResultFile, results_folder};
 use crate::cli::run_args::RunArgs;
 use crate::cli::{cpu, dataset, system, terminal};
+use crate::cpu::SimdLevel;
 use crate::data::{Dataset, synthetic};
 use crate::error::{Error, Result};
-use crate::gpu::{AdapterInfo, adapter};
+use crate::gpu::AdapterInfo;
 use crate::model::Model;
 use crate::report::{TableView, Tables};
-use crate::result::{Adapter, Measured, OtherTool, RunResult, Status};
+use crate::result::{Adapter, AdapterKind, Measured, Member, OtherTool, Parallel, RunResult, Status, Synchronisation};
 use crate::telemetry::environment;
 use crate::weights;
 use std::fs;
@@ -33,6 +34,8 @@ const SEED: u64 = 1;
 struct Lane<'a> {
     framework: &'a Framework,
     python: PathBuf,
+    /// The adapter in software on which it trains, and the file of its driver.
+    software: Option<&'a (AdapterInfo, Option<PathBuf>)>,
     file: ResultFile,
     result: RunResult,
     failed: bool,
@@ -45,7 +48,7 @@ struct Lane<'a> {
 /// the data cannot be read, [`Error::Program`] if a framework has no figures, after the others were shown.
 pub fn run(args: &RunFrameworksArgs) -> Result<()> {
     let frameworks = chosen(&args.names)?;
-    let (device, adapter) = device(args.device, args.adapter.as_deref())?;
+    let (device, adapter) = devices::device(args.device, args.adapter.as_deref(), args.gpus)?;
     let adapter = adapter.as_ref();
     // A training that ends after some steps ends within its first epoch.
     let epochs = args.epochs.or(args.steps.map(|_| 1));
@@ -66,16 +69,31 @@ pub fn run(args: &RunFrameworksArgs) -> Result<()> {
     fs::create_dir_all(&logs).map_err(|error| Error::Output(format!("{} cannot be made ({error})", logs.display())))?;
     let limit = Duration::from_secs_f64(60.0 * args.time_limit);
     let losses = own_losses(&settings, work.path(), limit)?;
-    let setting = Setting { work: work.path(), logs: &logs, device, adapter, losses: &losses, limit };
+    let (work_folder, gpus) = (work.path(), args.gpus);
+    let setting =
+        Setting { work: work_folder, logs: &logs, device, gpus, adapter, driver: None, losses: &losses, limit };
+    let pythons: Vec<_> = frameworks.iter().map(|one| python_of(one, device, args)).collect::<Result<_>>()?;
+    let on_adapter = frameworks.iter().zip(&pythons).any(|(one, python)| one.on_adapter && python.is_ok());
+    let software = devices::software(device, on_adapter, args.adapter.as_deref())?;
     let (mut lanes, mut missing) = (Vec::new(), Vec::new());
     let named = |framework: &Framework| args.names.iter().any(|name| name == framework.name);
-    for framework in frameworks {
-        match python_of(framework, device, args.python.as_deref())? {
+    for (framework, python) in frameworks.into_iter().zip(pythons) {
+        let software = software.as_ref().filter(|_| framework.on_adapter);
+        let needs_software = framework.on_adapter && device == Device::Cpu && software.is_none();
+        match python {
+            Ok(_) if needs_software => {
+                terminal::message(&format!("{}: n/a ({})", framework.name, devices::NO_SOFTWARE));
+                missing.extend(named(framework).then_some(framework.name));
+            }
             Ok(python) => {
+                let described = software.map_or(described.clone(), |(adapter, _)| bench::describe_adapter(adapter));
                 let name = format!("{} {}", framework.name, described.name);
-                let result = initial(framework, &settings, &dataset, described.clone());
+                let mut result = initial(framework, &settings, &dataset, described);
+                if args.gpus > 1 {
+                    result.parallel = Measured::Value(parallel(framework, &result, args.gpus));
+                }
                 let file = ResultFile::create(&output, &name, SEED)?;
-                lanes.push(Lane { framework, python, file, result, failed: false });
+                lanes.push(Lane { framework, python, software, file, result, failed: false });
             }
             Err(reason) => {
                 terminal::message(&format!("{}: n/a ({reason})", framework.name));
@@ -84,14 +102,19 @@ pub fn run(args: &RunFrameworksArgs) -> Result<()> {
         }
     }
     let of_device = || adapter.map_or_else(|| cpu::NAME.to_owned(), |adapter| adapter.index.to_string());
-    let own_adapter = args.adapter.clone().unwrap_or_else(of_device);
+    let own_on = match args.gpus {
+        1 => ["--adapter".to_owned(), args.adapter.clone().unwrap_or_else(of_device)],
+        gpus => ["--data-parallel".to_owned(), (0..gpus).map(|gpu| gpu.to_string()).collect::<Vec<_>>().join(",")],
+    };
     let mut results = Vec::new();
     for round in 1..=args.rounds {
         terminal::message(&format!("round {round} of {}: gpubench", args.rounds));
-        results.extend(own_turn(&settings, &own_adapter, &output, work.path(), limit)?);
+        results.extend(own_turn(&settings, own_on.clone(), &output, work.path(), limit)?);
         for lane in lanes.iter_mut().filter(|lane| !lane.failed) {
             terminal::message(&format!("round {round} of {}: {}", args.rounds, lane.framework.name));
-            take_turn(lane, &setting)?;
+            let software = lane.software.map(|(adapter, driver)| (adapter, driver.as_deref()));
+            let (adapter, driver) = software.map_or((adapter, None), |(adapter, driver)| (Some(adapter), driver));
+            take_turn(lane, &Setting { adapter, driver, ..setting })?;
         }
     }
     missing.extend(lanes.iter().filter(|lane| lane.result.status != Status::Complete).map(|lane| lane.framework.name));
@@ -104,36 +127,21 @@ pub fn run(args: &RunFrameworksArgs) -> Result<()> {
     }
 }
 
-/// The device that is asked for, or a GPU where there is one. For the CPU no adapter is looked for.
-fn device(asked: Option<Device>, request: Option<&str>) -> Result<(Device, Option<AdapterInfo>)> {
-    if asked == Some(Device::Cpu) || request == Some(cpu::NAME) {
-        return Ok((Device::Cpu, None));
-    }
-    let adapters = find_adapters(&Measured::missing("any"))?;
-    let is_gpu = |adapter: &&AdapterInfo| !adapter.software && !adapter.is_null_device();
-    let gpu = match request {
-        Some(request) => Some(adapter::choose(adapters.infos(), Some(request))?).filter(is_gpu),
-        None => adapters.infos().iter().find(is_gpu),
-    };
-    match (asked, gpu) {
-        (_, Some(gpu)) => Ok((Device::Gpu, Some(gpu.clone()))),
-        (Some(Device::Gpu), None) => Err(Error::Adapter(
-            "there is no GPU here: `gpubench doctor` says why; --device cpu trains on the host's cores".to_owned(),
-        )),
-        (_, None) => Ok((Device::Cpu, None)),
-    }
-}
-
 /// The interpreter of a framework, or why there is none.
-fn python_of(framework: &Framework, device: Device, given: Option<&Path>) -> Result<process::Answer<PathBuf>> {
-    if let Some(given) = given.filter(|_| !framework.script.is_empty()) {
-        return Ok(Ok(given.to_owned()));
+fn python_of(framework: &Framework, device: Device, args: &RunFrameworksArgs) -> Result<process::Answer<PathBuf>> {
+    if args.gpus > 1 && !framework.several_gpus {
+        return Ok(Err("here it trains on one GPU alone".to_owned()));
+    }
+    let takes_python = [".py", ".R"].iter().any(|ending| framework.script.ends_with(ending));
+    if let Some(given) = args.python.as_ref().filter(|_| takes_python) {
+        return Ok(Ok(given.clone()));
     }
     let environment = match framework.environment(device) {
         Ok(environment) => environment,
         Err(reason) => return Ok(Err(reason)),
     };
-    if let Some((_, advice)) = environment.program.filter(|(program, _)| !setup::runs(program)) {
+    let needed = environment.program.filter(|_| matches!(environment.made, Made::Python(_)));
+    if let Some((_, advice)) = needed.filter(|(program, _)| !setup::runs(program)) {
         return Ok(Err(advice.to_owned()));
     }
     let found = setup::interpreter(&setup::folder()?, environment, device);
@@ -182,6 +190,10 @@ fn initial(framework: &Framework, args: &RunArgs, dataset: &Dataset, adapter: Ad
     });
     // It looked for no adapter, and its data were read by this program.
     (result.phases.adapter_s, result.phases.data_s) = (not_timed(), not_timed());
+    if result.environment.adapter.kind == AdapterKind::Cpu {
+        // Hosts of one name may differ in it, and are then not compared.
+        result.plan.tuning.insert("simd".to_owned(), SimdLevel::detect().name().to_owned());
+    }
     result.check = Measured::missing("another tool: its first losses are compared with gpubench's instead");
     result.tool = Some(OtherTool {
         name: framework.row.to_owned(),
@@ -190,6 +202,27 @@ fn initial(framework: &Framework, args: &RunArgs, dataset: &Dataset, adapter: Ad
         agreement: Measured::missing("it did not start"),
     });
     result
+}
+
+/// How a framework shares a training between GPUs.
+fn parallel(framework: &Framework, result: &RunResult, gpus: u32) -> Parallel {
+    let not_told = || Measured::missing("the tool does not tell it");
+    let (batch, name) = (result.settings.batch.value, result.environment.adapter.name.clone());
+    let member = |gpu: u32| Member {
+        name: name.clone(),
+        plan: framework.name.to_owned(),
+        images_per_batch: batch * (gpu + 1) / gpus - batch * gpu / gpus,
+        alone_step_s: Measured::missing("it was not timed alone"),
+    };
+    Parallel {
+        sync: Synchronisation::Step,
+        members: (0..gpus).map(member).collect(),
+        exchange_s: not_told(),
+        exchange_pct: not_told(),
+        bytes_per_exchange: 4 * result.model.parameters,
+        exchanges_per_epoch: result.steps_per_epoch(),
+        scaling_efficiency_pct: not_told(),
+    }
 }
 
 fn not_timed() -> Measured<f64> {
@@ -233,20 +266,24 @@ fn own_losses(args: &RunArgs, work: &Path, limit: Duration) -> Result<Vec<f64>> 
     let more = ["--adapter", cpu::NAME, "--dropout", "0", "--epochs", "1", "--steps", &steps, "--output", &output];
     own(args, limit, &more.map(str::to_owned), &work.join("losses.log"))?;
     let result = newest(&folder, &[])?;
-    let epoch = result.as_ref().and_then(|result| result.repeats.first()?.epochs.first());
+    let epoch = result.as_ref().and_then(|(_, result)| result.repeats.first()?.epochs.first());
     Ok(epoch.map(|epoch| epoch.loss_curve.clone()).unwrap_or_default())
 }
 
 /// A turn of this program on the same device, whose result lies beside the others.
-fn own_turn(args: &RunArgs, adapter: &str, output: &Path, work: &Path, limit: Duration) -> Result<Option<RunResult>> {
+fn own_turn(args: &RunArgs, on: [String; 2], output: &Path, work: &Path, limit: Duration) -> Result<Option<RunResult>> {
     let before = names_in(output);
     let shown = output.display().to_string();
-    let mut more = vec!["--adapter".to_owned(), adapter.to_owned(), "--output".to_owned(), shown];
+    let mut more = [&on[..], &["--output".to_owned(), shown]].concat();
     for (option, value) in [("--epochs", args.epochs), ("--steps", args.steps)] {
         more.extend(value.into_iter().flat_map(|value| [option.to_owned(), value.to_string()]));
     }
     own(args, limit, &more, &work.join("gpubench.log"))?;
-    newest(output, &before)
+    let result = newest(output, &before)?;
+    if let Some((file, _)) = &result {
+        interrupt::keep(&output.join(file), true);
+    }
+    Ok(result.map(|(_, result)| result))
 }
 
 fn names_in(folder: &Path) -> Vec<String> {
@@ -254,11 +291,11 @@ fn names_in(folder: &Path) -> Vec<String> {
     entries.map(|entry| entry.file_name().to_string_lossy().into_owned()).collect()
 }
 
-/// The result in `folder` that is new since it held `before`.
-fn newest(folder: &Path, before: &[String]) -> Result<Option<RunResult>> {
+/// The result in `folder` that is new since it held `before`, and the name of its file.
+fn newest(folder: &Path, before: &[String]) -> Result<Option<(String, RunResult)>> {
     let is_new = |name: &String| name.ends_with(".json") && !before.contains(name);
     let Some(file) = names_in(folder).into_iter().filter(is_new).max() else { return Ok(None) };
     let text = fs::read_to_string(folder.join(&file))
         .map_err(|error| Error::Data(format!("{file} cannot be read ({error})")))?;
-    RunResult::from_json(&text).map(Some)
+    RunResult::from_json(&text).map(|result| Some((file, result)))
 }

@@ -1,6 +1,6 @@
-//! `gpubench frameworks setup`: a virtual environment for each, whole or not at all.
+//! `gpubench frameworks setup`: a virtual environment or a program for each, whole or not at all.
 
-use super::catalogue::{Device, Environment, Framework};
+use super::catalogue::{BURN, Device, Environment, Framework, Made};
 use super::process::{self, Answer};
 use crate::cli::interrupt::{self, Unfinished};
 use crate::cli::terminal;
@@ -10,7 +10,7 @@ use etcetera::BaseStrategy;
 use std::fs::{self, File, TryLockError};
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 /// How long an installation may take.
 const INSTALL_LIMIT: Duration = Duration::from_secs(3600);
@@ -33,20 +33,32 @@ pub fn folder() -> Result<PathBuf> {
         .map_err(|error| Error::Usage(format!("there is no folder for environments ({error}); set HOME")))
 }
 
-/// The interpreter of an environment that is set up, with the present requirements.
+/// The interpreter, or the program, of an environment that is set up, with the present requirements.
 pub fn interpreter(folder: &Path, environment: &Environment, device: Device) -> Option<PathBuf> {
     let home = folder.join(environment.folder(device));
     let mark = fs::read_to_string(home.join(MARK)).ok()?;
-    (mark == wanted(environment, device)).then(|| python_in(&home))
+    (mark == wanted(environment, device)).then(|| match environment.made {
+        Made::Python(_) => python_in(&home),
+        Made::Cargo(_) => program_in(&home),
+    })
+}
+
+/// The program that cargo built.
+fn program_in(home: &Path) -> PathBuf {
+    home.join(format!("gpubench-burn{}", std::env::consts::EXE_SUFFIX))
 }
 
 fn python_in(home: &Path) -> PathBuf {
     if cfg!(windows) { home.join("Scripts").join("python.exe") } else { home.join("bin").join("python") }
 }
 
-/// The hash of an environment's requirements.
+/// The hash of what an environment is made of.
 fn wanted(environment: &Environment, device: Device) -> String {
-    hash::sha256_hex(environment.requirements(device).join("\n").as_bytes())
+    let mut parts = environment.requirements(device).to_vec();
+    if let Made::Cargo(features) = environment.made {
+        parts.extend(BURN.iter().map(|(_, text)| *text).chain([features]));
+    }
+    hash::sha256_hex(parts.join("\n").as_bytes())
 }
 
 /// Sets up the environment of each framework that lacks it.
@@ -122,44 +134,74 @@ fn make(name: &str, folder: &Path, environment: &Environment, device: Device, py
     if let Some((program, advice)) = environment.program.filter(|(program, _)| !runs(program)) {
         return Err(Error::Program(format!("{name} needs {program}: {advice}")));
     }
-    let python = find_python(name, environment, python)?;
+    let python = match environment.made {
+        Made::Python(range) => Some(find_python(name, range, python)?),
+        Made::Cargo(_) => None,
+    };
     let (requirements, size_mb) = (environment.requirements(device), environment.size_mb(device));
     let home = folder.join(environment.folder(device));
-    terminal::message(&format!(
-        "{name}: installing {} into {} (about {size_mb} MB)",
-        requirements.join(", "),
-        home.display()
-    ));
+    let (doing, place) = (if python.is_some() { "installing" } else { "building" }, home.display());
+    terminal::message(&format!("{name}: {doing} {} into {place} (about {size_mb} MB)", requirements.join(", ")));
     if let Some(free_mb) = free_mb(folder).filter(|free_mb| *free_mb < size_mb) {
         return Err(Error::Output(format!(
             "{name} needs about {size_mb} MB, and {} has {free_mb} MB free: make room or set XDG_DATA_HOME",
             folder.display()
         )));
     }
+    let begun = Instant::now();
     let create = || tempfile::Builder::new().prefix(DRAFT_PREFIX).tempdir_in(folder);
     let (_unfinished, draft) = Unfinished::create(create, |draft| draft.path().to_owned()).map_err(failed)?;
     let log = draft.path().join("log");
     let made = draft.path().join("environment");
-    install(name, environment, commands(&python, &made, requirements), &made, &log)?;
+    match (&python, &environment.made) {
+        (Some(python), _) => {
+            run_all(name, commands(python, &made, requirements), &log)?;
+            try_imports(name, environment, &made, &log)?;
+        }
+        (None, Made::Cargo(features)) => build(name, features, draft.path(), &made, &log)?,
+        (None, Made::Python(_)) => {}
+    }
     fs::write(made.join(MARK), wanted(environment, device)).map_err(failed)?;
     if home.exists() {
         fs::remove_dir_all(&home).map_err(failed)?;
     }
     fs::rename(&made, &home).map_err(failed)?;
-    terminal::message(&format!("{name}: is set up, {} MB", size_of(&home) / 1_000_000));
+    let (size_mb, took_s) = (size_of(&home) / 1_000_000, begun.elapsed().as_secs_f64());
+    terminal::message(&format!("{name}: is set up, {size_mb} MB in {took_s:.0} s"));
     Ok(())
 }
 
-/// Runs the commands that make a virtual environment, and tries whether it works.
-fn install(name: &str, environment: &Environment, commands: Vec<Command>, made: &Path, log: &Path) -> Result<()> {
+/// Runs the commands of a set-up.
+fn run_all(name: &str, commands: Vec<Command>, log: &Path) -> Result<()> {
     for command in commands {
         process::run(command, log, INSTALL_LIMIT)?.map_err(|reason| cannot_install(name, log, &reason))?;
     }
+    Ok(())
+}
+
+/// Tries whether a virtual environment works.
+fn try_imports(name: &str, environment: &Environment, made: &Path, log: &Path) -> Result<()> {
     let imports = environment.modules.iter().map(|module| format!("import {module}")).collect::<Vec<_>>().join("\n");
     let mut works = Command::new(python_in(made));
     works.args(["-c", &imports]).env("CUDA_VISIBLE_DEVICES", "");
     process::run(works, log, INSTALL_LIMIT)?
         .map_err(|reason| Error::Program(format!("{name} was installed, but does not work: {reason}")))
+}
+
+/// Builds Burn's program with cargo below `draft`, and keeps of it what lies in `made`.
+fn build(name: &str, features: &str, draft: &Path, made: &Path, log: &Path) -> Result<()> {
+    let failed = |error: std::io::Error| cannot_write(draft, &error);
+    let (project, target) = (draft.join("project"), draft.join("target"));
+    [&project, made].into_iter().try_for_each(fs::create_dir).map_err(failed)?;
+    for (file, text) in BURN {
+        fs::write(project.join(file), text).map_err(failed)?;
+    }
+    let mut cargo = Command::new("cargo");
+    cargo.args(["build", "--release", "--quiet", "--features", features, "--target-dir"]).arg(&target);
+    // Not the toolchain and settings of a project in which gpubench is started.
+    cargo.current_dir(&project).env_remove("RUSTFLAGS").env_remove("CARGO_BUILD_TARGET");
+    run_all(name, vec![cargo], log)?;
+    fs::copy(program_in(&target.join("release")), program_in(made)).map(drop).map_err(failed)
 }
 
 /// The commands that make the environment `made`: with uv where it is there, else with venv and pip.
@@ -191,9 +233,8 @@ fn cannot_install(name: &str, log: &Path, reason: &str) -> Error {
     }
 }
 
-/// An interpreter of a version that the environment supports: `given`, or the first on the path.
-fn find_python(name: &str, environment: &Environment, given: Option<&Path>) -> Result<PathBuf> {
-    let [oldest, newest] = environment.python;
+/// An interpreter from the minor version `oldest` to `newest`: `given`, or the first on the path.
+fn find_python(name: &str, [oldest, newest]: [u32; 2], given: Option<&Path>) -> Result<PathBuf> {
     let range = format!("Python 3.{oldest} to 3.{newest}");
     let supports = |version: &Answer<(u32, u32)>| {
         version.as_ref().is_ok_and(|(major, minor)| *major == 3 && (oldest..=newest).contains(minor))

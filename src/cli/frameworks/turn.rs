@@ -21,6 +21,7 @@ pub const FEW_EPOCHS: u32 = 2;
 const EXPECTED_SHARE: f64 = 0.9;
 
 /// What all turns share.
+#[derive(Clone, Copy)]
 pub struct Setting<'a> {
     /// The folder with digits, weights, orders and scripts.
     pub work: &'a Path,
@@ -28,8 +29,12 @@ pub struct Setting<'a> {
     pub logs: &'a Path,
     /// What is trained on.
     pub device: Device,
-    /// The GPU, if it is one.
+    /// How many GPUs train together.
+    pub gpus: u32,
+    /// The GPU, if it is one, or the adapter of Vulkan that computes in software.
     pub adapter: Option<&'a AdapterInfo>,
+    /// The file that names the driver of that adapter to Vulkan's loader, if it is to see no other.
+    pub driver: Option<&'a Path>,
     /// This program's losses of the compared steps.
     pub losses: &'a [f64],
     /// How long an answer may take.
@@ -40,24 +45,36 @@ pub struct Setting<'a> {
 fn command(framework: &Framework, python: &Path, setting: &Setting<'_>, result: &RunResult) -> Command {
     let scripts = setting.work.join("scripts");
     let (task, script) = (scripts.join("task.py"), scripts.join(framework.script));
-    let mut command = if framework.script.ends_with(".R") {
-        let mut command = Command::new("Rscript");
-        command.arg(script).arg(task).env("RETICULATE_PYTHON", python);
-        command
-    } else {
-        let mut command = Command::new(python);
-        command.arg(task).arg(script);
-        command
+    let mut command = match script.extension().and_then(std::ffi::OsStr::to_str) {
+        Some("R") => {
+            let mut command = Command::new("Rscript");
+            command.arg(script).arg(task).env("RETICULATE_PYTHON", python);
+            command
+        }
+        // The program was built of it.
+        Some("rs") => Command::new(python),
+        _ => {
+            let mut command = Command::new(python);
+            command.arg(task).arg(script);
+            command
+        }
     };
     let settings = &result.settings;
     let device = if setting.device == Device::Gpu { "gpu" } else { "cpu" };
     command.arg("--work").arg(setting.work).args(["--variant", framework.variant, "--device", device]);
     command.args(["--epochs", &settings.epochs.value.to_string()]);
     command.args(["--steps", &settings.steps.value.value().copied().unwrap_or(0).to_string()]);
+    if setting.gpus > 1 {
+        command.args(["--gpus", &setting.gpus.to_string()]);
+    }
     // Nothing is written beside the scripts.
     command.env("PYTHONDONTWRITEBYTECODE", "1");
     if setting.device == Device::Cpu {
         command.env("CUDA_VISIBLE_DEVICES", "");
+    }
+    if let Some(driver) = setting.driver {
+        // Vulkan's loader shows the tool this driver and no other.
+        command.env("VK_DRIVER_FILES", driver).env("VK_ICD_FILENAMES", driver);
     }
     command
 }
@@ -88,6 +105,9 @@ pub fn take(framework: &Framework, python: &Path, setting: &Setting<'_>, result:
         agreement: Measured::missing("its losses were not compared"),
     };
     result.tool = Some(tool.clone());
+    if framework.on_adapter {
+        told!(same_device(&text("device"), setting.adapter));
+    }
     let mut ask = |request: Value| worker.ask(&request, setting.limit);
     let begun = Instant::now();
     told!(ask(json!({"what": "warm_up"}))?);
@@ -138,6 +158,17 @@ pub fn take(framework: &Framework, python: &Path, setting: &Setting<'_>, result:
     result.repeats.push(repeat);
     result.summary = Summary::of(&result.repeats, images, result.model.training_macs);
     Ok(Ok(()))
+}
+
+/// Fails if a tool that chooses its adapter itself took another than the one that its row names.
+fn same_device(told: &str, adapter: Option<&AdapterInfo>) -> Answer<()> {
+    let short = |name: &str| name.split(" (").next().unwrap_or_default().to_owned();
+    match adapter {
+        Some(adapter) if short(told) != short(&adapter.name) => {
+            Err(format!("it computes on {told} instead of {}", adapter.name))
+        }
+        _ => Ok(()),
+    }
 }
 
 /// Images of a training: whole epochs, or the batches of its steps.

@@ -16,8 +16,10 @@ mod roofs;
 mod run;
 mod spread;
 mod table;
+mod tables;
 
 pub use comparison::comparisons;
+pub use tables::tables;
 
 use super::answer::Answer;
 use crate::escape;

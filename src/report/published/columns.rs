@@ -59,6 +59,11 @@ const GPU_AGAINST_CPU: TableView = TableView::Published(PublishedTable::GpuAgain
 const GENERATIONS: TableView = TableView::Generations;
 const ALL_BUT_BY_GPU: &[TableView] = &[BY_TOOL, GPU_AGAINST_CPU, GENERATIONS, TableView::Progress];
 
+/// Key of the column with the ratio to the best time.
+pub(super) const RATIO_TO_BEST: &str = "ratio_to_best";
+/// What that column means where all rows but the published ones are of one host.
+pub(super) const BEST_OF_TABLE: &str = "vs best: time divided by the best of this table.";
+
 /// Key of the column that names each row's source.
 pub(super) const SOURCE: &str = "source";
 
@@ -135,11 +140,12 @@ pub(super) const COLUMNS: [Column; 19] = [
         ..PLAIN
     },
     Column {
-        key: "ratio_to_best",
+        key: RATIO_TO_BEST,
         heading: "vs\nbest",
-        meaning: "vs best: time divided by the best of this table.",
+        meaning: "vs best: time divided by the best of this table; of rows measured on a CPU, by the best of the \
+            same host.",
         published: |row, table| number(row.train_s / table.best_s),
-        ours: |group, table| Cell::Number(group.comparable_s().map(|seconds| seconds / table.best_s)),
+        ours: |group, table| Cell::Number(group.comparable_s().map(|seconds| seconds / table.best_beside(group))),
         write: |value, _| ratio(value),
         ..PLAIN
     },

@@ -48,6 +48,8 @@ pub struct Group<'a> {
     results: Vec<(String, &'a RunResult)>,
     /// The properties that distinguish this row from others with the same cells.
     distinctions: Vec<String>,
+    /// The SIMD level of a host that computes, or empty: hosts of one name may differ in it.
+    simd: String,
     /// Why the row is shown but not compared with others.
     not_compared: Option<String>,
 }
@@ -109,9 +111,11 @@ fn times(result: &RunResult) -> impl Iterator<Item = f64> {
     result.repeats.iter().filter_map(|repeat| repeat.train_s.value()).copied()
 }
 
-/// Adds a result to the group with the same identity, or to a new one.
-pub(super) fn insert<'a>(groups: &mut Vec<Group<'a>>, loaded: &'a LoadedResult) {
+/// Adds a result of a host with the SIMD level `simd` to the group with the same identity, or to a new one.
+pub(super) fn insert<'a>(groups: &mut Vec<Group<'a>>, loaded: &'a LoadedResult, simd: String) {
     let mut new = Group::new(loaded.file.clone(), &loaded.result);
+    new.identity.push(("SIMD level", simd.clone()));
+    new.simd = simd;
     new.not_compared = loaded.result.tool.as_ref().and_then(|_| reason_not_to_compare(&loaded.result));
     match groups.iter_mut().find(|group| group.identity == new.identity) {
         Some(group) => group.results.extend(new.results),
@@ -205,6 +209,11 @@ fn machine(result: &RunResult) -> String {
     if known.is_empty() { "unknown CPU".to_owned() } else { known.join(", ") }
 }
 
+/// A machine with the SIMD level that its CPU has.
+fn with_simd(machine: String, simd: &str) -> String {
+    if simd.is_empty() { machine } else { format!("{machine}, {simd}") }
+}
+
 /// Adds to groups whose cells are equal the properties in which they differ.
 pub(super) fn distinguish(groups: &mut [Group<'_>]) {
     for index in 0..groups.len() {
@@ -221,7 +230,8 @@ pub(super) fn distinguish(groups: &mut [Group<'_>]) {
 impl<'a> Group<'a> {
     fn new(source: String, result: &'a RunResult) -> Self {
         let identity = identity(result);
-        Self { identity, results: vec![(source, result)], distinctions: Vec::new(), not_compared: None }
+        let (distinctions, simd) = (Vec::new(), String::new());
+        Self { identity, results: vec![(source, result)], distinctions, simd, not_compared: None }
     }
 
     /// A single run, whatever its status; its source is its date.
@@ -244,9 +254,19 @@ impl<'a> Group<'a> {
         is_cpu_target(&self.first().environment.adapter)
     }
 
-    /// The device or devices; with the machine if they compute on the CPU.
+    /// The device or devices; with the machine if they compute on the CPU, and its SIMD level if that is known.
     pub fn device(&self) -> String {
-        device(self.first())
+        with_simd(device(self.first()), &self.simd)
+    }
+
+    /// The host: its processor, cores and SIMD level.
+    pub(super) fn host(&self) -> String {
+        with_simd(machine(self.first()), &self.simd)
+    }
+
+    /// Whether both compute on the same host.
+    pub(super) fn shares_host(&self, other: &Self) -> bool {
+        self.on_cpu() && other.on_cpu() && self.host() == other.host()
     }
 
     /// This program, its version and plan; then, on lines of their own, the stamps of results that are not standard.

@@ -3,14 +3,17 @@
 //! [`Tables::of`] turns many results into rows, [`Tables::of_run`] a single one. [`Tables::text`],
 //! [`Tables::markdown`], [`Tables::csv`] and the HTML page show the same columns, which one table of columns defines.
 
+mod bars;
 mod columns;
 mod csv;
 mod group;
 mod history;
+mod hosts;
 mod tables;
 mod text;
 mod view;
 
+pub(in crate::report) use bars::Bar;
 pub use group::{Excluded, Group, LoadedResult};
 pub(in crate::report) use group::{other_data, tool};
 pub(in crate::report) use history::is_cpu_target;

@@ -1,8 +1,9 @@
 //! Results sorted into the rows of the tables.
 
-use super::columns::{COLUMNS, Cell, Column, SOURCE, TIME_TO_GOOD_ERROR};
+use super::columns::{BEST_OF_TABLE, COLUMNS, Cell, Column, RATIO_TO_BEST, SOURCE, TIME_TO_GOOD_ERROR};
 use super::group::{self, Excluded, Group, LoadedResult};
 use super::history::PublishedTable;
+use super::hosts::Hosts;
 use super::view::{Row, TableRows, TableView, nearest_published};
 use crate::report::layout;
 use crate::report::numbers::{Notes, as_given};
@@ -42,10 +43,11 @@ impl<'a> Tables<'a> {
     pub fn of(loaded: &'a [LoadedResult]) -> Self {
         let mut excluded = Vec::new();
         let mut groups: Vec<Group<'a>> = Vec::new();
+        let hosts = Hosts::of(loaded);
         for loaded in loaded {
             match group::reason_to_exclude(&loaded.result) {
                 Some(reason) => excluded.push(Excluded { loaded, reason }),
-                None => group::insert(&mut groups, loaded),
+                None => group::insert(&mut groups, loaded, hosts.level(&loaded.result)),
             }
         }
         let seconds = |group: &Group<'_>| group.train_s().value().copied().unwrap_or(f64::INFINITY);
@@ -86,7 +88,7 @@ impl<'a> Tables<'a> {
             TableView::Excluded => false,
         };
         let groups = self.groups.iter().enumerate().filter(is_shown).map(|(_, group)| group).collect();
-        TableRows::new(view, groups)
+        TableRows::new(view, groups, !self.is_run)
     }
 
     /// The columns of a table. A narrow terminal goes without sources, and for a single run without the columns that
@@ -136,7 +138,11 @@ impl<'a> Tables<'a> {
         let tables = || TableView::TABLES.into_iter().filter(|table| views.contains(table));
         let is_shown =
             |column: &&Column| tables().any(|table| self.columns(table, medium).any(|shown| shown.key == column.key));
-        let meanings = COLUMNS.iter().filter(is_shown).map(|column| column.meaning);
+        let meaning = |column: &'static Column| match (column.key, self.is_run) {
+            (RATIO_TO_BEST, true) => BEST_OF_TABLE,
+            _ => column.meaning,
+        };
+        let meanings = COLUMNS.iter().filter(is_shown).map(meaning);
         let mut legend: Vec<String> = meanings.filter(|meaning| !meaning.is_empty()).map(str::to_owned).collect();
         legend.extend(tables().filter_map(|table| self.tensorflow_of_run(table)));
         legend.extend(tables().next().map(|_| CAVEAT.to_owned()));

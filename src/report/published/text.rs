@@ -61,20 +61,19 @@ impl Tables<'_> {
     }
 
     /// A sentence for a table without a row of this program, else empty.
-    fn no_row(&self, view: TableView) -> &'static str {
+    pub(in crate::report) fn no_row(&self, view: TableView) -> &'static str {
         match (self.rows(view).groups.is_empty(), view) {
             (false, _) => "",
             (true, TableView::Published(PublishedTable::GpuAgainstCpu)) => {
                 "There is no result of gpubench among these rows."
             }
-            (true, TableView::Progress) => {
-                "None of the published tools was timed live; `gpubench frameworks` does that."
-            }
-            (true, _) => "None of the results of gpubench was measured on a GPU.",
+            (true, TableView::Progress) => "No published tool was timed live; `gpubench frameworks` does that.",
+            (true, _) => "No result of gpubench was measured on a GPU.",
         }
     }
 
-    fn excluded_table(&self) -> Table {
+    /// The results that no table shows.
+    pub(in crate::report) fn excluded_table(&self) -> Table {
         Table::of(&["file", "device", "tool", "why"], 4, &self.excluded, |Excluded { loaded, reason }, _| {
             vec![loaded.file.clone(), device(&loaded.result), tool(&loaded.result), reason.clone()]
         })

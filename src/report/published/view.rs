@@ -133,6 +133,11 @@ impl Row<'_> {
     }
 }
 
+/// The shortest time of rows that can be compared; infinite if there are none.
+fn shortest<'a>(groups: impl Iterator<Item = &'a Group<'a>>) -> f64 {
+    groups.filter_map(|group| group.comparable_s().value().copied()).fold(f64::INFINITY, f64::min)
+}
+
 /// The rows of one table, and the times that its ratios refer to.
 pub(super) struct TableRows<'a> {
     pub view: TableView,
@@ -140,12 +145,15 @@ pub(super) struct TableRows<'a> {
     pub groups: Vec<&'a Group<'a>>,
     /// Published rows.
     pub published: Vec<&'static PublishedRow>,
-    /// Shortest time of all rows that can be compared, in seconds.
+    /// Shortest time of all rows that can be compared, in seconds; without those measured on CPUs where these may be
+    /// of several hosts.
     pub best_s: f64,
+    /// Whether rows measured on CPUs are compared with those of the same host alone.
+    by_host: bool,
 }
 
 impl<'a> TableRows<'a> {
-    pub fn new(view: TableView, groups: Vec<&'a Group<'a>>) -> Self {
+    pub fn new(view: TableView, groups: Vec<&'a Group<'a>>, by_host: bool) -> Self {
         let mut published = view.published();
         if view == TableView::Progress {
             for row in groups.iter().filter_map(|group| nearest_published(group)) {
@@ -154,9 +162,17 @@ impl<'a> TableRows<'a> {
                 }
             }
         }
-        let ours = groups.iter().filter_map(|group| group.comparable_s().value().copied());
-        let best_s = published.iter().map(|row| row.train_s).chain(ours).fold(f64::INFINITY, f64::min);
-        Self { view, groups, published, best_s }
+        let ours = shortest(groups.iter().copied().filter(|group| !by_host || !group.on_cpu()));
+        let best_s = published.iter().map(|row| row.train_s).fold(ours, f64::min);
+        Self { view, groups, published, best_s, by_host }
+    }
+
+    /// The shortest time that `group`, which is a row of this table, is compared with.
+    pub fn best_beside(&self, group: &Group<'_>) -> f64 {
+        match self.by_host && group.on_cpu() {
+            true => shortest(self.groups.iter().copied().filter(|other| other.shares_host(group))),
+            false => self.best_s,
+        }
     }
 
     /// The rows in order: those of this program, then the published ones.
@@ -165,10 +181,11 @@ impl<'a> TableRows<'a> {
         ours.chain(self.published.iter().map(|row| Row::Published(row)))
     }
 
-    /// The live row of TensorFlow on the device of `group`.
+    /// The live row of TensorFlow on the device of `group`, or on its host if both compute on the CPU.
     pub fn live_tensorflow(&self, group: &Group<'_>) -> Option<&'a Group<'a>> {
         let is_tensorflow = |other: &&&Group<'_>| other.other_tool() == Some(TENSORFLOW);
-        let rows = self.groups.iter().filter(is_tensorflow).filter(|other| other.device() == group.device());
+        let same = |other: &&&Group<'_>| other.device() == group.device() || other.shares_host(group);
+        let rows = self.groups.iter().filter(is_tensorflow).filter(same);
         rows.copied().find(|other| other.comparable_s().value().is_some())
     }
 

@@ -3,6 +3,7 @@
 mod comparison;
 mod drawings;
 mod first_screen;
+mod tables;
 
 use crate::common::{ROOT, sample};
 use gpubench::report::{html, text};
