@@ -206,11 +206,8 @@ impl Checker<'_> {
         let compared = tolerance::compare(&on_gpu, &losses, allowed.loss);
         self.record_failure("training", "loss", &compared);
         let parameters = trainer.parameters().await?;
-        // The convolutions' parameters come first.
-        let dense = self.config.model.parameter("fc1.weight").offset;
-        for (first, end, tolerance) in
-            [(0, dense, allowed.convolutions), (dense, parameters.len(), allowed.dense_layers)]
-        {
+        let last = self.config.model.parameter("fc3.weight").offset;
+        for (first, end, tolerance) in [(0, last, allowed.parameters), (last, parameters.len(), allowed.last_layer)] {
             let compared = tolerance::compare(&parameters[first..end], &network.parameters[first..end], tolerance);
             let compared = Comparison { worst_index: first + compared.worst_index, ..compared };
             self.record_failure("training", inputs::PARAMETERS, &compared);

@@ -97,7 +97,8 @@ impl Gpu {
     ) -> Result<Self> {
         let handle = adapters.handle(adapter).await?;
         let limits = required_limits(needs, &handle.limits(), &adapter.name)?;
-        let features = features | optional_features(needs, [adapter.subgroups, adapters.offers_f16(adapter)], &adapter.name)?;
+        let features =
+            features | optional_features(needs, [adapter.subgroups, adapters.offers_f16(adapter)], &adapter.name)?;
         let cache_feature = pipeline_cache::feature(&handle, adapters.pipeline_cache_data(adapter).is_some());
         let descriptor = wgpu::DeviceDescriptor {
             label: Some("gpubench"),
@@ -317,9 +318,10 @@ mod tests {
     fn a_lacking_feature_is_named() {
         let f16 = Needs { f16: true, ..Needs::default() };
         let both = Needs { subgroups: true, ..f16 };
-        for (needs, offers, what) in
-            [(f16, [true, false], "no 16-bit arithmetic in shaders (shader-f16)"), (both, [false, true], "no subgroups")]
-        {
+        for (needs, offers, what) in [
+            (f16, [true, false], "no 16-bit arithmetic in shaders (shader-f16)"),
+            (both, [false, true], "no subgroups"),
+        ] {
             let error = optional_features(needs, offers, "Small").expect_err("a feature is lacking");
             assert_eq!(error.exit_code(), 4);
             let text = error.to_string();
