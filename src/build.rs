@@ -42,7 +42,7 @@ fn main() {
 /// quarter of the texts and would be downloaded by everybody.
 fn embed_shaders(page: bool) -> io::Result<()> {
     let out = env::var_os("OUT_DIR").ok_or(io::ErrorKind::NotFound)?;
-    for folder in ["shaders", "shaders/shared", "shaders/peaks"] {
+    for folder in ["shaders", "shaders/shared", "shaders/peaks", "shaders/experimental"] {
         let to = Path::new(&out).join(folder);
         fs::create_dir_all(&to)?;
         for entry in fs::read_dir(folder)? {

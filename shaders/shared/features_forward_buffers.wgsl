@@ -11,9 +11,9 @@
 
 // The pixels; at the end the indices of pool2's maxima.
 var<workgroup> image: array<f32, SIDE * SIDE>;
-// STAGED channels of pool1, four side by side, then the indices of their maxima, BLOCK1 to a value; at the end sums of
-// conv2, of half the channels at a time: [CHANNELS2 / 2, PARTS, BLOCKS2^2, BLOCK2, BLOCK2].
-var<workgroup> scratch: array<f32, WORKGROUP / 2u * BLOCK2 * BLOCK2>;
+// STAGED channels of pool1, four side by side, unless they have an array of their own, then the indices of their
+// maxima, BLOCK1 to a value; at the end sums of conv2: [CHANNELS2 / ROUNDS2, PARTS, BLOCKS2^2, BLOCK2, BLOCK2].
+var<workgroup> scratch: array<f32, WORKGROUP / ROUNDS2 * BLOCK2 * BLOCK2>;
 
 // Stores the indices of the maxima in row `row` of windows, conv2's after conv1's.
 fn store_maxima(n: u32, row: u32, packed: f32) {

@@ -1,6 +1,6 @@
 // An image's way through both convolutions, their ReLUs and pools, and dropout. The kernel binds `images` and
 // `parameters` as vec4s, has `image` and `scratch` in its workgroup's memory, and says where results go: store_pool1,
-// store_maxima, store_feature.
+// store_maxima, store_feature. conv2, and where pool1 is for it, is in conv2_forward.wgsl or in the kernel's file.
 
 // Rows and columns of windows of conv1 that an invocation makes, and blocks of them in a row.
 const BLOCK1 = 3u;
@@ -17,19 +17,11 @@ const PARTS = 4u;
 const PIXELS = 2u * BLOCK1 + KERNEL1 - 1u;
 const ROWS1 = KERNEL1 * PIXELS - PIXELS;
 const PATCH = BLOCK2 + KERNEL2 - 1u;
-// Values of scratch: of four channels of pool1, where eight keep the next four out of their banks; of all of them; and
-// of one part of a channel's sums.
-const STAGED_PART = 4u * POOL1 * POOL1 + 8u;
-const STAGED_END = PARTS * STAGED_PART;
+// Values of scratch of one part of a channel's sums.
 const SUMS_OF_PART = BLOCKS2 * BLOCKS2 * BLOCK2 * BLOCK2;
 
 // A block of conv2 and, before and behind it, rows that a value of pool1 would reach, whose sums are left unused.
 alias Block2 = array<array<f32, BLOCK2>, BLOCK2 + 2u * KERNEL2 - 2u>;
-
-// Where scratch holds window `window` of a channel of pool1.
-fn staged(channel: u32, window: u32) -> u32 {
-    return channel / 4u * STAGED_PART + 4u * window + channel % 4u;
-}
 
 // Makes a block of windows of one of STAGED channels of pool1 from `first_channel` on.
 fn conv1_forward(first_channel: u32, invocation: u32) {
@@ -69,10 +61,10 @@ fn conv1_forward(first_channel: u32, invocation: u32) {
                 }
             }
             let best = relu_max_pool(sums);
-            scratch[staged(staged_channel, window + x)] = best.x;
+            stage(staged_channel, window + x, best.x);
             packed += f32(1u << (2u * x)) * best.y;
         }
-        scratch[STAGED_END + (staged_channel * POOL1 * POOL1 + window) / BLOCK1] = packed;
+        scratch[first_maximum() + (staged_channel * POOL1 * POOL1 + window) / BLOCK1] = packed;
     }
 }
 
@@ -82,53 +74,13 @@ fn store_maxima1(n: u32, first_channel: u32, invocation: u32) {
         var packed = 0.0;
         // unroll
         for (var block = 0u; block < BLOCKS1; block++) {
-            packed += f32(1u << (2u * BLOCK1 * block)) * scratch[STAGED_END + row * BLOCKS1 + block];
+            packed += f32(1u << (2u * BLOCK1 * block)) * scratch[first_maximum() + row * BLOCKS1 + block];
         }
         store_maxima(n, first_channel * POOL1 + row, packed);
     }
 }
 
-// The weights from four channels of pool1, from `first_input` on, to channel `channel` of conv2: of each tap those of
-// the four.
-fn conv2_weights(channel: u32, first_input: u32) -> array<vec4<f32>, TAPS2> {
-    let weight = (CONV2_WEIGHT + (channel * CHANNELS1 + first_input) * TAPS2) / 4u;
-    var weights: array<vec4<f32>, TAPS2>;
-    // unroll
-    for (var i = 0u; i < 4u * TAPS2; i++) {
-        weights[i % TAPS2][i / TAPS2] = parameters[weight + i / 4u][i % 4u];
-    }
-    return weights;
-}
-
-// Adds to a block of positions of channel `channel` what four channels of pool1, from `first_input` on, contribute; the
-// block's first position lies over value `corner` of scratch.
-fn conv2_forward(before: Block2, corner: u32, channel: u32, first_input: u32) -> Block2 {
-    var weights = conv2_weights(channel, first_input);
-    var sums = before;
-    // unroll
-    for (var y = 0u; y < PATCH; y++) {
-        var values: array<vec4<f32>, PATCH>;
-        // unroll
-        for (var x = 0u; x < PATCH; x++) {
-            let at = corner + 4u * (y * POOL1 + x);
-            values[x] = vec4<f32>(scratch[at], scratch[at + 1u], scratch[at + 2u], scratch[at + 3u]);
-        }
-        // unroll
-        for (var row = 0u; row < KERNEL2; row++) {
-            // unroll
-            for (var x = 0u; x < BLOCK2; x++) {
-                // unroll
-                for (var column = 0u; column < KERNEL2; column++) {
-                    sums[KERNEL2 - 1u + y - row][x] =
-                        add_dot4(sums[KERNEL2 - 1u + y - row][x], values[x + column], weights[row * KERNEL2 + column]);
-                }
-            }
-        }
-    }
-    return sums;
-}
-
-// The sum at a position of conv2 over all parts; scratch holds `channel` counted from the first of its half.
+// The sum at a position of conv2 over all parts; scratch holds `channel` counted from the first of its round.
 fn position_sum(channel: u32, y: u32, x: u32) -> f32 {
     let block = y / BLOCK2 * BLOCKS2 + x / BLOCK2;
     let first = channel * PARTS * SUMS_OF_PART + (block * BLOCK2 + y % BLOCK2) * BLOCK2 + x % BLOCK2;
@@ -140,13 +92,13 @@ fn position_sum(channel: u32, y: u32, x: u32) -> f32 {
     return sum;
 }
 
-// Pools a window of channel `channel` of conv2, whose sums are those of channel `of_half` in scratch.
-fn pool2(n: u32, channel: u32, of_half: u32, window: u32) {
+// Pools a window of channel `channel` of conv2, whose sums are those of channel `of_round` in scratch.
+fn pool2(n: u32, channel: u32, of_round: u32, window: u32) {
     let y = window / POOL2 * 2u;
     let x = window % POOL2 * 2u;
     let bias = parameters[(CONV2_BIAS + channel) / 4u][(CONV2_BIAS + channel) % 4u];
-    let sums = vec4<f32>(position_sum(of_half, y, x), position_sum(of_half, y, x + 1u),
-        position_sum(of_half, y + 1u, x), position_sum(of_half, y + 1u, x + 1u));
+    let sums = vec4<f32>(position_sum(of_round, y, x), position_sum(of_round, y, x + 1u),
+        position_sum(of_round, y + 1u, x), position_sum(of_round, y + 1u, x + 1u));
     let best = relu_max_pool(bias + sums);
     let i = channel * POOL2 * POOL2 + window;
     let element = n * CHANNELS2 * POOL2 * POOL2 + i;
@@ -163,7 +115,7 @@ fn forward_features(n: u32, source: u32, invocation: u32) {
     let block = invocation % 4u;
     let part = invocation / 4u % 2u + invocation / 32u % 2u * 2u;
     let channel = invocation / 8u % 4u + invocation / 64u * 4u;
-    let corner = part * STAGED_PART + 4u * BLOCK2 * (block / BLOCKS2 * POOL1 + block % BLOCKS2);
+    let corner = staged_part(part, BLOCK2 * (block / BLOCKS2 * POOL1 + block % BLOCKS2));
     var sums = Block2();
     for (var first_channel = 0u; first_channel < CHANNELS1; first_channel += STAGED) {
         conv1_forward(first_channel, invocation);
@@ -173,10 +125,10 @@ fn forward_features(n: u32, source: u32, invocation: u32) {
         sums = conv2_forward(sums, corner, channel, first_channel + 4u * part);
         workgroupBarrier();
     }
-    // The sums of half the channels fill the memory.
-    let channels = CHANNELS2 / 2u;
-    for (var half = 0u; half < 2u; half++) {
-        if channel / channels == half {
+    // The sums of so many channels fill the memory.
+    let channels = CHANNELS2 / ROUNDS2;
+    for (var round = 0u; round < ROUNDS2; round++) {
+        if channel / channels == round {
             let first = (channel % channels * PARTS + part) * SUMS_OF_PART + block * BLOCK2 * BLOCK2;
             // unroll
             for (var i = 0u; i < BLOCK2 * BLOCK2; i++) {
@@ -185,8 +137,8 @@ fn forward_features(n: u32, source: u32, invocation: u32) {
         }
         workgroupBarrier();
         for (var i = invocation; i < channels * POOL2 * POOL2; i += WORKGROUP) {
-            let of_half = i / (POOL2 * POOL2);
-            pool2(n, half * channels + of_half, of_half, i % (POOL2 * POOL2));
+            let of_round = i / (POOL2 * POOL2);
+            pool2(n, round * channels + of_round, of_round, i % (POOL2 * POOL2));
         }
         workgroupBarrier();
     }

@@ -159,6 +159,9 @@ mod tests {
         let half = Settings { plan: Setting::new("fused_f16".into(), option), ..standard_settings() };
         let phrases = differences_from_standard(&half, Identity::Mnist);
         assert!(phrases.len() == 1 && phrases[0].starts_with("16-bit storage"), "{phrases:?}");
+        let half = Settings { plan: Setting::new("fused_f16_arithmetic".into(), option), ..standard_settings() };
+        let phrases = differences_from_standard(&half, Identity::Mnist);
+        assert!(phrases.len() == 1 && phrases[0].starts_with("f16 arithmetic"), "{phrases:?}");
         assert_eq!(difference_in_images(60_000, 10_000), None);
         assert!(difference_in_images(600, 100).is_some_and(|phrase| phrase.starts_with("600 training and 100 test")));
     }

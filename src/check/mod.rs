@@ -7,8 +7,8 @@ use crate::error::{Error, Result};
 use crate::gpu::{Gpu, Pipelines};
 use crate::kernels::plan::inputs;
 use crate::kernels::{
-    Access, Contents, Dispatch, Element, Expected, KernelInputs, Plan, Tolerance, TrainingKernel, f16_pair,
-    training_kernel,
+    Access, Contents, Dispatch, Element, Expected, F16_ROUNDING, KernelInputs, Plan, Tolerance, TrainingKernel,
+    f16_pair, training_kernel,
 };
 use crate::model::{CLASSES, IMAGE_PIXELS, Model, Training};
 use crate::reference::{self, Network};
@@ -24,9 +24,6 @@ pub(crate) const BATCH: u32 = 17;
 pub(crate) const LAST_BATCH: u32 = 6;
 /// Training steps compared with the reference; the last is a smaller batch.
 pub(crate) const STEPS: u32 = 5;
-/// The largest error of rounding to 16 bits, relative to the value: half a unit in the last of 11 binary digits. Below
-/// 2^-14 it is at most 2^-25, which the absolute part of a tolerance covers.
-const F16_ROUNDING: f64 = 1.0 / 2048.0;
 /// Maximum number of trainings to compare until one agrees. Rounding may decide a near tie of a maximum or a ReLU
 /// differently from the reference, after which the two trainings diverge although both are correct; a defect makes them
 /// diverge every time.
@@ -205,11 +202,16 @@ impl Checker<'_> {
         }
         self.gpu.wait(rest).await?;
         let on_gpu: Vec<f32> = trainer.step_metrics(STEPS).await?.iter().map(|sums| sums.loss() as f32).collect();
-        let compared = tolerance::compare(&on_gpu, &losses, tolerance::STEP_LOSS);
+        let allowed = tolerance::of_steps(self.plan);
+        let compared = tolerance::compare(&on_gpu, &losses, allowed.loss);
         self.record_failure("training", "loss", &compared);
-        let compared =
-            tolerance::compare(&trainer.parameters().await?, &network.parameters, tolerance::STEP_PARAMETERS);
-        self.record_failure("training", inputs::PARAMETERS, &compared);
+        let parameters = trainer.parameters().await?;
+        let last = self.config.model.parameter("fc3.weight").offset;
+        for (first, end, tolerance) in [(0, last, allowed.parameters), (last, parameters.len(), allowed.last_layer)] {
+            let compared = tolerance::compare(&parameters[first..end], &network.parameters[first..end], tolerance);
+            let compared = Comparison { worst_index: first + compared.worst_index, ..compared };
+            self.record_failure("training", inputs::PARAMETERS, &compared);
+        }
         let row = |(step, (&gpu, &reference)): (usize, (&f32, &f64))| StepCheck {
             step: step as u32,
             gpu_loss: gpu.into(),
@@ -309,9 +311,10 @@ fn compare_buffer(expected: Option<&Expected>, before: &[u32], after: &[u32], to
         word & !expected.and_then(|expected| expected.ignored_bits.get(index)).copied().unwrap_or(0)
     };
     let written: Vec<f32> = after[first..end].iter().enumerate().map(masked).flat_map(as_floats).collect();
+    let absolute = tolerance.absolute + expected.map_or(0.0, |expected| expected.rounding);
     let tolerance = match element {
         Element::F16Pair => Tolerance { relative: tolerance.relative + F16_ROUNDING, ..tolerance },
-        _ => tolerance,
+        _ => Tolerance { absolute, ..tolerance },
     };
     let compared = tolerance::compare(&written, values, tolerance);
     let compared = Comparison { worst_index: first + compared.worst_index / in_word, ..compared };

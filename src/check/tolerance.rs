@@ -1,7 +1,7 @@
 //! The comparison of a device's 32-bit values with the reference's, and the tolerances of training steps.
 
 use crate::error::{Error, Result};
-use crate::kernels::{Tolerance, training_kernel};
+use crate::kernels::{Plan, Tolerance, training_kernel};
 
 const fn tolerance(name: &'static str, absolute: f64, relative: f64) -> Tolerance {
     Tolerance { name, absolute, relative }
@@ -13,6 +13,39 @@ pub const STEP_LOSS: Tolerance = tolerance("training step loss", 1e-5, 1e-5);
 pub const STEP_PARAMETERS: Tolerance = tolerance("training step parameters", 5e-5, 1e-4);
 /// The losses of fifty steps, over which near ties of a maximum or a ReLU may have been decided differently.
 pub const FIFTY_STEPS_LOSS: Tolerance = tolerance("50 steps loss", 5e-3, 5e-3);
+/// The same with arithmetic in 16 bits.
+pub const FIFTY_STEPS_LOSS_F16: Tolerance = tolerance("50 steps loss with f16 arithmetic", 2e-2, 2e-2);
+
+/// The tolerances of a few training steps with a plan.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct StepTolerances {
+    /// Of the losses.
+    pub loss: Tolerance,
+    /// Of the parameters before the last layer at the end.
+    pub parameters: Tolerance,
+    /// Of the last layer's.
+    pub last_layer: Tolerance,
+}
+
+/// Those of plans that compute in 32 bits.
+pub const STEPS: StepTolerances =
+    StepTolerances { loss: STEP_LOSS, parameters: STEP_PARAMETERS, last_layer: STEP_PARAMETERS };
+/// Those of plans that compute in 16 bits: docs/METHOD.md has the reasons.
+pub const STEPS_F16: StepTolerances = StepTolerances {
+    loss: tolerance("training step loss with f16 arithmetic", 1e-2, 0.0),
+    parameters: tolerance("training step parameters with f16 arithmetic", 1e-2, 0.0),
+    last_layer: tolerance("training step parameters of the last layer with f16 arithmetic", 2e-3, 0.0),
+};
+
+/// The tolerances of training steps with `plan`.
+pub fn of_steps(plan: &Plan) -> StepTolerances {
+    if plan.needs_f16() { STEPS_F16 } else { STEPS }
+}
+
+/// The tolerance of the losses of fifty steps with `plan`.
+pub fn of_fifty_steps(plan: &Plan) -> Tolerance {
+    if plan.needs_f16() { FIFTY_STEPS_LOSS_F16 } else { FIFTY_STEPS_LOSS }
+}
 
 /// The tolerance of the kernel `name`.
 ///

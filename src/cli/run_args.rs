@@ -59,8 +59,8 @@ pub struct RunArgs {
     #[arg(long, help_heading = "Task")]
     pub no_shuffle: bool,
     /// Kernels of a step: auto (the fastest, found by measurement), layered, fused, fused_subgroups, fused_image,
-    /// fused_f16 (16-bit storage, non-standard) or fused_lanes; sizes of a fused one may follow, as in
-    /// fused:images=1 [default: auto]
+    /// fused_f16 (16-bit storage, non-standard), fused_f16_arithmetic (non-standard too) or fused_lanes; sizes of a
+    /// fused one may follow, as in fused:images=1 [default: auto]
     #[arg(long, help_heading = "Plan", value_name = "NAME", value_parser = plan)]
     pub plan: Option<String>,
     /// Use the default plan of this kind of adapter instead of measuring which is fastest

@@ -62,6 +62,11 @@ impl Adapters {
         &self.infos
     }
 
+    /// Whether an adapter of this list offers 16-bit arithmetic in shaders.
+    pub fn offers_f16(&self, info: &AdapterInfo) -> bool {
+        self.handles[info.index].features().contains(wgpu::Features::SHADER_F16)
+    }
+
     /// The numbers of live buffers and bind groups on all devices opened from this list; `None` in browsers, which do
     /// not report them.
     pub fn live_buffers_and_groups(&self) -> Option<[usize; 2]> {

@@ -22,6 +22,8 @@ pub struct Needs {
     pub checked: bool,
     /// Whether shaders use subgroup operations.
     pub subgroups: bool,
+    /// Whether shaders compute with 16-bit numbers.
+    pub f16: bool,
 }
 
 /// The most workgroups in one dimension of a dispatch: WebGPU's default limit, with which devices are opened.
@@ -82,9 +84,9 @@ impl Gpu {
         let handle = adapters.handle(adapter).await?;
         let offered = handle.limits();
         let allowed = offered.max_storage_buffer_binding_size.min(offered.max_buffer_size);
-        let needs = Needs { largest_binding_bytes: most_bytes.min(allowed), ..Needs::default() };
-        let half = handle.features() & wgpu::Features::SHADER_F16;
-        Self::open_with(adapters, adapter, needs, adapter.timestamps.features() | half).await
+        let f16 = adapters.offers_f16(adapter);
+        let needs = Needs { largest_binding_bytes: most_bytes.min(allowed), f16, ..Needs::default() };
+        Self::open_with(adapters, adapter, needs, adapter.timestamps.features()).await
     }
 
     async fn open_with(
@@ -95,11 +97,8 @@ impl Gpu {
     ) -> Result<Self> {
         let handle = adapters.handle(adapter).await?;
         let limits = required_limits(needs, &handle.limits(), &adapter.name)?;
-        if needs.subgroups && !adapter.subgroups {
-            let words = "has no subgroups, which this plan needs: choose another --plan";
-            return Err(Error::Adapter(format!("the adapter {} {words}", adapter.name)));
-        }
-        let features = if needs.subgroups { features | wgpu::Features::SUBGROUP } else { features };
+        let features =
+            features | optional_features(needs, [adapter.subgroups, adapters.offers_f16(adapter)], &adapter.name)?;
         let cache_feature = pipeline_cache::feature(&handle, adapters.pipeline_cache_data(adapter).is_some());
         let descriptor = wgpu::DeviceDescriptor {
             label: Some("gpubench"),
@@ -249,6 +248,23 @@ impl Gpu {
     }
 }
 
+/// The optional features of `needs`, from an adapter that offers subgroups and 16-bit arithmetic or not.
+fn optional_features(needs: Needs, offers: [bool; 2], name: &str) -> Result<wgpu::Features> {
+    let asked = [
+        (needs.subgroups, offers[0], "subgroups", wgpu::Features::SUBGROUP),
+        (needs.f16, offers[1], "16-bit arithmetic in shaders (shader-f16)", wgpu::Features::SHADER_F16),
+    ];
+    let mut features = wgpu::Features::empty();
+    for (_, offered, what, feature) in asked.into_iter().filter(|(needed, ..)| *needed) {
+        if !offered {
+            let words = "which this plan needs: choose another --plan";
+            return Err(Error::Adapter(format!("the adapter {name} has no {what}, {words}")));
+        }
+        features |= feature;
+    }
+    Ok(features)
+}
+
 /// WebGPU's default limits, raised to what `needs` asks for.
 fn required_limits(needs: Needs, offered: &wgpu::Limits, name: &str) -> Result<wgpu::Limits> {
     let mut limits = wgpu::Limits::default();
@@ -296,6 +312,23 @@ mod tests {
         let offered = wgpu::Limits { max_compute_invocations_per_workgroup: 64, ..Default::default() };
         let text = required_limits(Needs::default(), &offered, "Small").expect_err("too small").to_string();
         assert!(text.contains("max_compute_invocations_per_workgroup"), "{text}");
+    }
+
+    #[test]
+    fn a_lacking_feature_is_named() {
+        let f16 = Needs { f16: true, ..Needs::default() };
+        let both = Needs { subgroups: true, ..f16 };
+        for (needs, offers, what) in [
+            (f16, [true, false], "no 16-bit arithmetic in shaders (shader-f16)"),
+            (both, [false, true], "no subgroups"),
+        ] {
+            let error = optional_features(needs, offers, "Small").expect_err("a feature is lacking");
+            assert_eq!(error.exit_code(), 4);
+            let text = error.to_string();
+            assert!(text.contains("Small") && text.contains(what) && text.contains("another --plan"), "{text}");
+        }
+        assert_eq!(optional_features(Needs::default(), [false; 2], "Small"), Ok(wgpu::Features::empty()));
+        assert_eq!(optional_features(f16, [false, true], "Large"), Ok(wgpu::Features::SHADER_F16));
     }
 
     #[test]

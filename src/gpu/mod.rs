@@ -18,6 +18,8 @@ pub mod transfer;
 pub mod translate;
 #[cfg(not(target_arch = "wasm32"))]
 pub mod vulkan_compiler;
+#[cfg(not(target_arch = "wasm32"))]
+mod vulkan_device;
 
 pub use adapter::{AdapterInfo, Timestamps};
 pub use adapters::Adapters;

@@ -16,6 +16,8 @@ pub const VULKAN_1_3: (u32, u32) = (1, 3);
 pub struct Translation {
     entry_point: String,
     bindings: Vec<Access>,
+    f16: bool,
+    matrices: bool,
     module: Module,
     info: ModuleInfo,
 }
@@ -30,6 +32,8 @@ impl Translation {
         let module = naga::front::wgsl::parse_str(&wgsl).map_err(|error| error.emit_to_string(&wgsl))?;
         // WGSL has the functions that pack 16-bit numbers without any extension.
         let mut capabilities = Capabilities::SHADER_FLOAT16_IN_FLOAT32;
+        capabilities.set(Capabilities::SHADER_FLOAT16, kernel.needs_f16());
+        capabilities.set(Capabilities::COOPERATIVE_MATRIX, kernel.needs_cooperative_matrices());
         capabilities.set(Capabilities::SUBGROUP, kernel.needs_subgroups());
         let info = Validator::new(ValidationFlags::all(), capabilities).validate(&module);
         let info = info.map_err(|error| error.emit_to_string(&wgsl))?;
@@ -40,6 +44,8 @@ impl Translation {
         Ok(Self {
             entry_point: kernel.name.to_owned(),
             bindings: kernel.bindings.iter().map(|binding| binding.access).collect(),
+            f16: kernel.needs_f16(),
+            matrices: kernel.needs_cooperative_matrices(),
             module: module.into_owned(),
             info: info.into_owned(),
         })
@@ -63,6 +69,12 @@ impl Translation {
             capabilities.extend([GroupNonUniform, GroupNonUniformVote, GroupNonUniformArithmetic]);
             capabilities.extend([GroupNonUniformBallot, GroupNonUniformShuffle, GroupNonUniformShuffleRelative]);
             capabilities.push(GroupNonUniformQuad);
+        }
+        if self.f16 {
+            capabilities.extend([Float16, StorageBuffer16BitAccess, UniformAndStorageBuffer16BitAccess]);
+        }
+        if self.matrices {
+            capabilities.extend([CooperativeMatrixKHR, VulkanMemoryModel]);
         }
         let mut flags = spv::WriterFlags::LABEL_VARYINGS | spv::WriterFlags::FORCE_POINT_SIZE;
         flags.set(spv::WriterFlags::DEBUG, debug);
@@ -89,7 +101,7 @@ impl Translation {
         spv::write_vec(&self.module, &self.info, &options, Some(&pipeline)).map_err(|error| error.to_string())
     }
 
-    /// The text of shader model 6.0, with registers as DX12 gets them.
+    /// The text of shader model 6.0, with registers as DX12 gets them; 6.2 where a kernel computes with 16-bit numbers.
     ///
     /// # Errors
     /// What naga says, in words.
@@ -107,7 +119,7 @@ impl Translation {
         };
         let binding_map = (0..).zip(&self.bindings).map(binding).collect();
         let options = hlsl::Options {
-            shader_model: hlsl::ShaderModel::V6_0,
+            shader_model: if self.f16 { hlsl::ShaderModel::V6_2 } else { hlsl::ShaderModel::V6_0 },
             binding_map,
             fake_missing_bindings: false,
             special_constants_binding: Some(hlsl::BindTarget { register: uniforms, ..Default::default() }),

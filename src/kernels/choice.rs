@@ -1,7 +1,7 @@
 //! The table of plans, and the choice of a plan with values of its parameters.
 
 use super::plan::{Parameter, Plan};
-use super::{fused, fused_image, layered};
+use super::{fused, fused_f16, fused_image, layered};
 use crate::error::{Error, Result};
 use crate::model::{Model, Training};
 use std::fmt;
@@ -119,7 +119,7 @@ fn shipped(parameters: &[Parameter]) -> Vec<u32> {
 }
 
 /// All plans.
-pub static PLANS: [PlanRow; 6] = [
+pub static PLANS: [PlanRow; 7] = [
     PlanRow {
         name: layered::NAME,
         make: |model, training, seed, _| layered::layered(model, training, seed),
@@ -143,11 +143,18 @@ pub static PLANS: [PlanRow; 6] = [
         non_standard: None,
     },
     PlanRow {
-        name: fused::F16,
-        make: |model, training, seed, _| fused::fused_f16(model, training, seed, &shipped(&fused::PARAMETERS)),
+        name: fused_f16::NAME,
+        make: |model, training, seed, _| fused_f16::fused_f16(model, training, seed),
         parameters: &[],
         base: Some(fused::NAME),
         non_standard: Some("16-bit storage of pool1 for the backward pass"),
+    },
+    PlanRow {
+        name: fused_f16::ARITHMETIC,
+        make: |model, training, seed, _| fused_f16::fused_f16_arithmetic(model, training, seed),
+        parameters: &[],
+        base: Some(fused::NAME),
+        non_standard: Some("f16 arithmetic in conv2's forward pass, and 16-bit storage of pool1"),
     },
     PlanRow { name: fused::LANES, make: fused::fused_lanes, parameters: &[], base: None, non_standard: None },
 ];

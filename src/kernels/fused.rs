@@ -16,8 +16,6 @@ use crate::rng;
 pub const NAME: &str = "fused";
 /// Name of the plan that exchanges values between invocations without memory.
 pub const SUBGROUPS: &str = "fused_subgroups";
-/// Name of the plan that keeps pool1 in 16 bits.
-pub const F16: &str = "fused_f16";
 /// Name of the plan whose lanes carry whole planes.
 pub const LANES: &str = "fused_lanes";
 
@@ -64,28 +62,6 @@ pub fn fused_subgroups(model: &Model, training: &Training, seed: u64, values: &[
     let mut plan = Plan { name: SUBGROUPS, ..fused(model, training, seed, values) };
     for dispatch in plan.training.iter_mut().filter(|dispatch| dispatch.kernel == &CLASSIFIER_FORWARD_BACKWARD) {
         dispatch.kernel = &CLASSIFIER_FORWARD_BACKWARD_SUBGROUPS;
-    }
-    plan
-}
-
-/// As [`fused()`], with what is kept of pool1 for the backward pass in 16 bits.
-///
-/// # Panics
-/// As [`fused()`].
-pub fn fused_f16(model: &Model, training: &Training, seed: u64, values: &[u32]) -> Plan {
-    let mut plan = Plan { name: F16, ..fused(model, training, seed, values) };
-    let mut saved = 0;
-    for buffer in plan.buffers.iter_mut().filter(|buffer| buffer.name == POOL1) {
-        saved = buffer.length.per_image / 2;
-        *buffer = BufferSpec { element: Element::F16Pair, length: Amount::per_image(saved), ..buffer.clone() };
-    }
-    for dispatch in plan.training.iter_mut().chain(&mut plan.evaluation) {
-        dispatch.kernel = match dispatch.kernel.name {
-            name if name == FEATURES_FORWARD.name => &FEATURES_FORWARD_F16,
-            name if name == FEATURES_BACKWARD.name => &FEATURES_BACKWARD_F16,
-            _ => continue,
-        };
-        dispatch.bytes.per_image -= VALUE as u64 * saved;
     }
     plan
 }

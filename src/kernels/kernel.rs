@@ -79,6 +79,16 @@ impl Kernel {
         std::iter::once(self.source).chain(self.shared.iter().copied()).any(|text| text.contains("subgroupShuffle"))
     }
 
+    /// Whether it computes with 16-bit numbers: WebGPU's optional feature `shader-f16`.
+    pub fn needs_f16(&self) -> bool {
+        self.source.lines().any(|line| line == "enable f16;")
+    }
+
+    /// Whether it multiplies matrices that a subgroup holds together: an experimental feature of wgpu.
+    pub fn needs_cooperative_matrices(&self) -> bool {
+        self.source.lines().any(|line| line == "enable wgpu_cooperative_matrix;")
+    }
+
     /// Whether what is bound to `binding` holds two 16-bit numbers to a word.
     pub fn stores_16_bits(&self, binding: &str) -> bool {
         let packs = ["pack2x16float", "unpack2x16float"].iter().any(|function| self.source.contains(function));

@@ -48,11 +48,6 @@ pub static PEAK_KERNELS: [&Kernel; 8] = [
     &EMPTY_DEPENDENT,
 ];
 
-/// Whether a kernel needs the optional feature `shader-f16`.
-pub fn needs_f16(kernel: &Kernel) -> bool {
-    kernel.source.lines().any(|line| line == "enable f16;")
-}
-
 /// SHA-256, in hexadecimal, of all their WGSL texts in order, without their comments; identifies the shaders that peaks
 /// were measured with.
 pub fn peak_shader_hash() -> String {

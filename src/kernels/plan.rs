@@ -152,6 +152,11 @@ impl Plan {
     pub fn needs_subgroups(&self) -> bool {
         self.training.iter().chain(&self.evaluation).any(|dispatch| dispatch.kernel.needs_subgroups())
     }
+
+    /// Whether any of its kernels computes with 16-bit numbers.
+    pub fn needs_f16(&self) -> bool {
+        self.training.iter().chain(&self.evaluation).any(|dispatch| dispatch.kernel.needs_f16())
+    }
 }
 
 /// Names of the buffers that the trainer provides to every plan.

@@ -3,7 +3,7 @@
 use super::expected::{Expected, KernelInputs};
 use super::kernel::{Access, Binding, Kernel, texts_hash, wgsl};
 
-const STEP: &str = wgsl!("shared/step");
+pub(super) const STEP: &str = wgsl!("shared/step");
 const THREEFRY: &str = wgsl!("shared/threefry");
 const DROPOUT: &str = wgsl!("shared/dropout");
 const IMAGE: &str = wgsl!("shared/image");
@@ -13,6 +13,7 @@ const PLANE_SIZES: &str = wgsl!("shared/plane_sizes");
 const FEATURES_FORWARD_BUFFERS: &str = wgsl!("shared/features_forward_buffers");
 const FEATURES_BACKWARD_BUFFERS: &str = wgsl!("shared/features_backward_buffers");
 const FEATURES_FORWARD_LAYERS: &str = wgsl!("shared/features_forward_layers");
+const CONV2_FORWARD: &str = wgsl!("shared/conv2_forward");
 const FEATURES_BACKWARD_LAYERS: &str = wgsl!("shared/features_backward_layers");
 const IMAGE_CLASSIFIER: &str = wgsl!("shared/image_classifier");
 const ROWS: &str = wgsl!("shared/rows");
@@ -107,13 +108,21 @@ kernel!(SGD_UPDATE = "sgd_update" (gradients: Read, velocities: Write, parameter
 kernel!(FEATURES_FORWARD = "features_forward"
     (images: Read, labels: Read, order: Read, parameters: Read, pool1: Write, argmax: Write, features: Write,
         targets: Write),
-    shared [PLANE_SIZES, FEATURES_FORWARD_BUFFERS, FEATURES_FORWARD_LAYERS, IMAGE, DOT4, RELU_MAX_POOL, DROPOUT,
-        THREEFRY],
+    shared [PLANE_SIZES, FEATURES_FORWARD_BUFFERS, FEATURES_FORWARD_LAYERS, CONV2_FORWARD, IMAGE, DOT4, RELU_MAX_POOL,
+        DROPOUT, THREEFRY],
     constants [CHANNELS1, CHANNELS2, CONV1_WEIGHT, CONV1_BIAS, CONV2_WEIGHT, CONV2_BIAS,
         KEY_LOW, KEY_HIGH, THRESHOLD, SCALE],
     tile [SIDE = 28, KERNEL1 = 4, POOL1 = 12, KERNEL2 = 3, POOL2 = 5, BLOCK1 = 3, BLOCKS1 = 4, BLOCK2 = 5, BLOCKS2 = 2,
-        STAGED = 16, PARTS = 4]);
+        STAGED = 16, PARTS = 4, ROUNDS2 = 2]);
 variant!(FEATURES_FORWARD_F16 = "features_forward_f16" of FEATURES_FORWARD);
+kernel!(FEATURES_FORWARD_F16_ARITHMETIC = "features_forward_f16_arithmetic"
+    (images: Read, labels: Read, order: Read, parameters: Read, pool1: Write, argmax: Write, features: Write,
+        targets: Write),
+    shared [PLANE_SIZES, FEATURES_FORWARD_BUFFERS, FEATURES_FORWARD_LAYERS, IMAGE, RELU_MAX_POOL, DROPOUT, THREEFRY],
+    constants [CHANNELS1, CHANNELS2, CONV1_WEIGHT, CONV1_BIAS, CONV2_WEIGHT, CONV2_BIAS,
+        KEY_LOW, KEY_HIGH, THRESHOLD, SCALE],
+    tile [SIDE = 28, KERNEL1 = 4, POOL1 = 12, KERNEL2 = 3, POOL2 = 5, BLOCK1 = 3, BLOCKS1 = 4, BLOCK2 = 5, BLOCKS2 = 2,
+        STAGED = 16, PARTS = 4, ROUNDS2 = 4]);
 kernel!(FEATURES_FORWARD_LANES = "features_forward_lanes"
     (images: Read, labels: Read, order: Read, convolutions: Uniform, pool1: Write, argmax: Write, features: Write,
         targets: Write),
@@ -148,14 +157,14 @@ kernel!(FEATURES_BACKWARD_LANES = "features_backward_lanes"
 kernel!(IMAGE_FORWARD_BACKWARD = "image_forward_backward"
     (images: Read, labels: Read, order: Read, parameters: Read, state: Write, activations: Write, deltas: Write,
         partial: Write),
-    shared [PLANE_SIZES, FEATURES_FORWARD_LAYERS, IMAGE_CLASSIFIER, FEATURES_BACKWARD_LAYERS, CONV2_GRADIENTS, IMAGE,
-        DOT4, RELU_MAX_POOL, DROPOUT, THREEFRY],
+    shared [PLANE_SIZES, FEATURES_FORWARD_LAYERS, CONV2_FORWARD, IMAGE_CLASSIFIER, FEATURES_BACKWARD_LAYERS,
+        CONV2_GRADIENTS, IMAGE, DOT4, RELU_MAX_POOL, DROPOUT, THREEFRY],
     constants [CHANNELS1, CHANNELS2, CONV1_WEIGHT, CONV1_BIAS, CONV2_WEIGHT, CONV2_BIAS, KEY_LOW, KEY_HIGH, THRESHOLD,
         SCALE, FEATURES, UNITS1, UNITS2, CLASSES, FC1_WEIGHT, FC1_BIAS, FC2_WEIGHT, FC2_BIAS, FC3_WEIGHT, FC3_BIAS,
         PARTIAL],
     tile [SIDE = 28, KERNEL1 = 4, POOL1 = 12, KERNEL2 = 3, POOL2 = 5, BLOCK1 = 3, BLOCKS1 = 4, BLOCK2 = 5, BLOCKS2 = 2,
-        STAGED = 16, PARTS = 4, SHARES = 8, TOGETHER = 4, COLUMNS = 16, SHARE2 = 4, UNITS_OF_SHARE = 8, SUMS = 1024,
-        APART = 129, GROUP = 8, QUARTERS = 4, HALF = 8]);
+        STAGED = 16, PARTS = 4, ROUNDS2 = 2, SHARES = 8, TOGETHER = 4, COLUMNS = 16, SHARE2 = 4,
+        UNITS_OF_SHARE = 8, SUMS = 1024, APART = 129, GROUP = 8, QUARTERS = 4, HALF = 8]);
 kernel!(GRADIENT_UPDATE = "gradient_update"
     (features: Read, hidden: Read, deltas: Read, outcome: Read, partial: Read, metrics: Write, velocities: Write,
         parameters: Write),
@@ -254,6 +263,7 @@ training_kernels! {
     SGD_UPDATE: Update, (1e-8, 5e-7), sgd_update;
     FEATURES_FORWARD: Forward, (6e-6, 4e-6), features_forward;
     FEATURES_FORWARD_F16: Forward, (6e-6, 4e-6), features_forward;
+    FEATURES_FORWARD_F16_ARITHMETIC: Forward, (6e-6, 4e-6), features_forward_f16_arithmetic;
     FEATURES_FORWARD_LANES: Forward, (6e-6, 4e-6), features_forward;
     CLASSIFIER_FORWARD_BACKWARD: ForwardBackward, (6e-6, 1e-5), classifier_forward_backward;
     CLASSIFIER_FORWARD_BACKWARD_SUBGROUPS: ForwardBackward, (6e-6, 1e-5), classifier_forward_backward;

@@ -60,7 +60,8 @@ impl TrainingConfig {
         let activations = plan.buffers.iter().map(|buffer| 4 * buffer.length.at(self.training.batch));
         let images = dataset.train.images.len().max(dataset.test.images.len()) as u64;
         let largest_binding_bytes = activations.chain([images]).max().unwrap_or(0);
-        Needs { largest_binding_bytes, subgroups: plan.needs_subgroups(), ..Needs::default() }
+        let (subgroups, f16) = (plan.needs_subgroups(), plan.needs_f16());
+        Needs { largest_binding_bytes, subgroups, f16, ..Needs::default() }
     }
 }
 

@@ -70,13 +70,14 @@ pub fn with_each(adapters: &Arc<Adapters>, tests: &[AdapterTest]) -> Vec<Trial> 
     on_each(adapters, tests.iter().map(|(name, _)| *name), of_one)
 }
 
-/// The trials, those of plans with subgroups ignored on adapters that have none.
-pub fn ignored_without_subgroups(trials: Vec<Trial>, adapters: &Adapters) -> Vec<Trial> {
-    let lacking: Vec<&str> =
-        adapters.infos().iter().filter(|info| !info.subgroups).map(|info| info.name.as_str()).collect();
+/// The trials, those of plans that need a feature ignored on adapters without it.
+pub fn ignored_without_features(trials: Vec<Trial>, adapters: &Adapters) -> Vec<Trial> {
+    let lacks = |name: &str, info: &AdapterInfo| {
+        let lacking = [("fused_subgroups", !info.subgroups), ("fused_f16_arithmetic", !adapters.offers_f16(info))];
+        name.contains(&info.name) && lacking.iter().any(|&(plan, lacks)| lacks && name.contains(plan))
+    };
     let ignored = |trial: Trial| {
-        let name = trial.name();
-        let lacks = name.contains("fused_subgroups") && lacking.iter().any(|adapter| name.contains(adapter));
+        let lacks = adapters.infos().iter().any(|info| lacks(trial.name(), info));
         if lacks { trial.with_ignored_flag(true) } else { trial }
     };
     trials.into_iter().map(ignored).collect()

@@ -6,7 +6,7 @@
 
 use crate::common::named;
 use crate::common::training::with_batch;
-use crate::common::trials::{Outcome, ignored_without_subgroups, on_each};
+use crate::common::trials::{Outcome, ignored_without_features, on_each};
 use gpubench::check;
 use gpubench::gpu::{Adapters, Gpu, Needs, Pipelines};
 use gpubench::kernels::{Access, Amount, Binding, BufferSpec, Choice, Element, Kernel, Plan, all_choices, plan_named};
@@ -118,10 +118,12 @@ fn counting(kernel: &'static Kernel) -> &'static Kernel {
     }))
 }
 
-/// `plan` with all its indices counted.
+/// `plan` with all its indices counted; of one with 16-bit arithmetic those of the kernel that no other plan has.
 fn counting_plan(plan: &Plan) -> Plan {
     let mut plan = plan.clone();
-    for dispatch in plan.training.iter_mut().chain(&mut plan.evaluation) {
+    let some = plan.needs_f16();
+    let dispatches = plan.training.iter_mut().chain(&mut plan.evaluation);
+    for dispatch in dispatches.filter(|dispatch| !some || dispatch.kernel.needs_f16()) {
         dispatch.kernel = counting(dispatch.kernel);
         dispatch.buffers.push(BEYOND.to_owned());
     }
@@ -131,7 +133,8 @@ fn counting_plan(plan: &Plan) -> Plan {
 
 fn open(adapters: &Adapters, index: usize) -> gpubench::Result<Gpu> {
     let info = &adapters.infos()[index];
-    let needs = Needs { storage_buffers: 10, checked: true, subgroups: info.subgroups, ..Needs::default() };
+    let (subgroups, f16) = (info.subgroups, adapters.offers_f16(info));
+    let needs = Needs { storage_buffers: 10, checked: true, subgroups, f16, ..Needs::default() };
     pollster::block_on(Gpu::open(adapters, info, needs))
 }
 
@@ -196,5 +199,5 @@ pub fn trials(adapters: &Arc<Adapters>) -> Vec<Trial> {
         };
         TESTS.into_iter().flat_map(of_test).collect()
     };
-    ignored_without_subgroups(on_each(adapters, TESTS.map(|(name, _)| name), tests), adapters)
+    ignored_without_features(on_each(adapters, TESTS.map(|(name, _)| name), tests), adapters)
 }

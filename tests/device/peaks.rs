@@ -7,7 +7,7 @@ use gpubench::cli::cache::write;
 use gpubench::cli::peaks::cached_in_or_measured;
 use gpubench::gpu::Adapters;
 use gpubench::kernels::Kernel;
-use gpubench::kernels::peaks::{PEAK_KERNELS, needs_f16};
+use gpubench::kernels::peaks::PEAK_KERNELS;
 use gpubench::peaks;
 use gpubench::result::{PEAK_FACTS, PeakKind, Peaks};
 use libtest_mimic::Trial;
@@ -55,7 +55,7 @@ fn every_kernel_does_its_work(adapters: &Adapters, index: usize) -> Outcome {
     for kernel in PEAK_KERNELS {
         match pollster::block_on(peaks::check(adapters, info, kernel)) {
             // An adapter without 16-bit numbers cannot compile it.
-            Err(Error::Adapter(_)) if needs_f16(kernel) => {}
+            Err(Error::Adapter(_)) if kernel.needs_f16() => {}
             outcome => outcome?,
         }
     }

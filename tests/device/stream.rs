@@ -4,7 +4,7 @@
 //! 10 epochs in half a second leave 107 us for each of 4,690 steps. That can be proved wrong without a GPU: a plan's
 //! launches and bytes are the same everywhere. Tests that record commands show as ignored where there is no adapter.
 
-use crate::common::trials::{Outcome, ignored_without_subgroups, on_each};
+use crate::common::trials::{Outcome, ignored_without_features, on_each};
 use gpubench::check;
 use gpubench::gpu::{AdapterInfo, Adapters, Gpu, Pipelines};
 use gpubench::kernels::{Dispatch, PLANS, Plan, layered, plan_named};
@@ -106,5 +106,5 @@ pub fn trials(adapters: &Arc<Adapters>) -> Vec<Trial> {
         trials.extend(on_each(adapters, [title.as_str()], recorded));
     }
     assert!(!trials.is_empty(), "no plan is timed: the list of plans is broken");
-    ignored_without_subgroups(trials, adapters)
+    ignored_without_features(trials, adapters)
 }

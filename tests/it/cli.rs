@@ -25,7 +25,10 @@ fn impossible_options_are_refused() {
     refused(
         &["--plan", "magic"],
         2,
-        &["there is no plan magic", "layered, fused, fused_subgroups, fused_image, fused_f16, fused_lanes"],
+        &[
+            "there is no plan magic",
+            "layered, fused, fused_subgroups, fused_image, fused_f16, fused_f16_arithmetic, fused_lanes",
+        ],
     );
     refused(&["--backend", "glide"], 2, &["unknown backend 'glide'", "--backend or WGPU_BACKEND"]);
 }

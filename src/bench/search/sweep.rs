@@ -307,8 +307,9 @@ async fn open(job: &SweepJob<'_>, sizes: &mut [Size]) -> Option<OpenedDevice> {
     loop {
         let needs = |size: &Size| size.setup.as_ref().map_or(0, |setup| setup.needs.largest_binding_bytes);
         let largest = sizes.iter_mut().filter(|size| size.setup.is_ok()).max_by_key(|size| needs(size))?;
-        let subgroups = largest.setup.as_ref().is_ok_and(|setup| setup.needs.subgroups);
-        let needs = Needs { largest_binding_bytes: needs(largest), subgroups, ..Needs::default() };
+        let features = largest.setup.as_ref().map_or_else(|_| Needs::default(), |setup| setup.needs);
+        let Needs { subgroups, f16, .. } = features;
+        let needs = Needs { largest_binding_bytes: needs(largest), subgroups, f16, ..Needs::default() };
         match Gpu::open(job.adapters, job.adapter, needs).await {
             Ok(gpu) => return Some(OpenedDevice { gpu, checked: Vec::new() }),
             Err(error) => largest.setup = Err(error),

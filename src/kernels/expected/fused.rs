@@ -57,13 +57,18 @@ impl KernelInputs<'_> {
         let (y1, argmax1) = reference::max_pool_forward(pool1, &conv1);
         let conv2 = self.convolution("conv2", &y1);
         let (y2, argmax2) = reference::max_pool_forward(pool2, &conv2);
-        let key = ["KEY_LOW", "KEY_HIGH"].map(|name| self.dispatch.constant(name) as u32);
-        let features = match self.model.layer("dropout").operation {
-            Operation::Dropout { rate } => reference::dropout_forward(&y2, key, self.step.index, rate),
-            _ => y2,
-        };
+        let features = self.dropped(y2);
         let near_ties = self.packed_argmax(&near_ties(pool1, &conv1), &near_ties(pool2, &conv2));
         Features { y1, argmax1, argmax2, features, near_ties }
+    }
+
+    /// The outputs of pool2 after dropout.
+    pub(super) fn dropped(&self, y2: Vec<f64>) -> Vec<f64> {
+        let key = ["KEY_LOW", "KEY_HIGH"].map(|name| self.dispatch.constant(name) as u32);
+        match self.model.layer("dropout").operation {
+            Operation::Dropout { rate } => reference::dropout_forward(&y2, key, self.step.index, rate),
+            _ => y2,
+        }
     }
 
     /// Two bits of each window of pool1 and of pool2, a word for each row of windows.
@@ -196,12 +201,12 @@ impl KernelInputs<'_> {
         self.step.batch as usize
     }
 
-    fn convolution(&self, name: &str, x: &[f64]) -> Vec<f64> {
+    pub(super) fn convolution(&self, name: &str, x: &[f64]) -> Vec<f64> {
         let layer = self.model.layer(name);
         reference::conv_forward(layer, x, &self.parameter(name, "weight"), &self.parameter(name, "bias"))
     }
 
-    fn parameter(&self, layer: &str, kind: &str) -> Vec<f64> {
+    pub(super) fn parameter(&self, layer: &str, kind: &str) -> Vec<f64> {
         let binding = if self.bound("convolutions").is_some() { "convolutions" } else { "parameters" };
         self.floats(binding, self.model.parameter(&format!("{layer}.{kind}")).range())
     }
@@ -253,7 +258,7 @@ fn packed_words(pool: &Layer, bits: &[u32]) -> Vec<u32> {
 
 /// A mask with both bits set for every window of `x` whose two largest values are closer than [`NEAR_TIE`]. Windows
 /// that are all 0 are included: their argmax has no effect, since nothing passes the ReLU.
-fn near_ties(pool: &Layer, x: &[f64]) -> Vec<u32> {
+pub(super) fn near_ties(pool: &Layer, x: &[f64]) -> Vec<u32> {
     let (y, argmax) = reference::max_pool_forward(pool, x);
     let mut rest = x.to_vec();
     // The second largest value is the maximum once the largest is removed.

@@ -7,6 +7,7 @@ use crate::reference;
 use std::collections::BTreeMap;
 use std::ops::Range;
 
+mod f16;
 mod fused;
 mod image;
 
@@ -25,7 +26,13 @@ pub struct Expected {
     pub values: Vec<f64>,
     /// For packed bits, a mask of the bits that rounding may decide either way, one word for each value; else empty.
     pub ignored_bits: Vec<u32>,
+    /// What sums in 16 bits add to the absolute part of the tolerance; 0 where there are none.
+    pub rounding: f64,
 }
+
+/// The largest error of rounding to 16 bits, relative to the value: half a unit in the last of 11 binary digits. Below
+/// 2^-14 it is at most 2^-25, which the absolute part of a tolerance covers.
+pub const F16_ROUNDING: f64 = 1.0 / 2048.0;
 
 /// The two 16-bit numbers of a word, as shaders unpack them.
 pub fn f16_pair(word: u32) -> [f32; 2] {
@@ -188,6 +195,7 @@ impl KernelInputs<'_> {
             element: Element::F32,
             values,
             ignored_bits: Vec::new(),
+            rounding: 0.0,
         }
     }
 
@@ -202,6 +210,7 @@ impl KernelInputs<'_> {
             element: Element::F32,
             values,
             ignored_bits: Vec::new(),
+            rounding: 0.0,
         }
     }
 

@@ -61,7 +61,7 @@ pub(super) const RESULT: &[Figure] = figures! {
         "Higher.";
     "plan" [],
         "The list of kernels that performs a training step: layered (one kernel for each layer and pass), fused, \
-         fused_subgroups, fused_image, fused_f16 or fused_lanes.",
+         fused_subgroups, fused_image, fused_f16, fused_f16_arithmetic or fused_lanes.",
         "The fastest that `gpubench tune` found for the adapter, or the one that --plan names.",
         "The fastest: all plans compute the same and pass the same check.";
     "place" ["rank", "place among the published results"],

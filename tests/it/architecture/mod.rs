@@ -39,11 +39,12 @@ const ROOMS: &[Room] = &rooms! {
         "elementwise" "vector" "convolution" "dense" "loss" "pooling" "network" "mod"
     ] "one plain f64 function for each kernel: the oracle"
     "kernels" [
-        "comments" "unroll" "kernel" "peaks" "plan" "expected" "table" "layered" "fused" "fused_image" "choice" "mod"
+        "comments" "unroll" "kernel" "peaks" "plan" "expected" "table" "experimental" "layered" "fused" "fused_f16"
+        "fused_image" "choice" "mod"
     ] "kernel rows with their tolerances and expected values, and plans made of them, as data"
     "gpu" [
-        "executable" "translate" "vulkan_compiler" "adapter" "commands" "failure" "platform" "pipeline_cache"
-        "adapters" "device" "buffers" "pipelines" "timestamps" "meter" "transfer" "mod"
+        "executable" "translate" "vulkan_device" "vulkan_compiler" "adapter" "commands" "failure" "platform"
+        "pipeline_cache" "adapters" "device" "buffers" "pipelines" "timestamps" "meter" "transfer" "mod"
     ] "all of wgpu: adapters, devices, pipelines, buffers, timestamps; what drivers' compilers make of kernels"
     "trainer" ["config" "metrics" "mod"] "the state of a training on the device, and the encoding of its steps"
     "result" [

@@ -6,9 +6,10 @@ use gpubench::kernels::{Access, Dispatch, Plan, all_choices};
 use gpubench::model::{DROPOUT_RATE, IMAGE_PIXELS, Model, Operation, Training};
 
 /// The kernels that are proved here.
-pub const KERNELS: [&str; 13] = [
+pub const KERNELS: [&str; 14] = [
     "features_forward",
     "features_forward_f16",
+    "features_forward_f16_arithmetic",
     "features_forward_lanes",
     "classifier_forward_backward",
     "classifier_forward_backward_subgroups",

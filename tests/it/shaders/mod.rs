@@ -1,11 +1,13 @@
 //! Every WGSL file is valid, says what it does, and agrees with its row of the kernel table. Needs no GPU.
 
+mod matrices;
 mod texts;
 mod tiles;
 
 use crate::common::ROOT;
+use gpubench::kernels::experimental::EXPERIMENTAL_KERNELS;
 use gpubench::kernels::layered::layered;
-use gpubench::kernels::peaks::{PEAK_KERNELS, needs_f16};
+use gpubench::kernels::peaks::PEAK_KERNELS;
 use gpubench::kernels::plan::inputs;
 use gpubench::kernels::{Access, Dispatch, KERNELS, Kernel, PLANS, Plan, Step, all_choices};
 use gpubench::model::{DROPOUT_RATE, IMAGE_SIDE, Model, Operation, Training};
@@ -19,15 +21,16 @@ const WORKGROUP_BYTES: u32 = 16_384;
 const UNIFORM_BYTES: u32 = 65_536;
 const INVOCATIONS: u32 = 256;
 
-/// The rows of both tables: those that train and those that measure peaks.
+/// The rows of all tables: those that train, those that measure peaks, and those that no adapter here runs.
 fn all() -> impl Iterator<Item = &'static Kernel> {
-    KERNELS.iter().copied().chain(PEAK_KERNELS)
+    KERNELS.iter().copied().chain(PEAK_KERNELS).chain(EXPERIMENTAL_KERNELS)
 }
 
 fn validator(kernel: &Kernel) -> Validator {
     // naga's name for packing 16-bit numbers, which WebGPU has without a feature.
     let mut capabilities = Capabilities::SHADER_FLOAT16_IN_FLOAT32;
-    capabilities.set(Capabilities::SHADER_FLOAT16, needs_f16(kernel));
+    capabilities.set(Capabilities::SHADER_FLOAT16, kernel.needs_f16());
+    capabilities.set(Capabilities::COOPERATIVE_MATRIX, kernel.needs_cooperative_matrices());
     capabilities.set(Capabilities::SUBGROUP, kernel.needs_subgroups());
     Validator::new(ValidationFlags::all(), capabilities)
 }
@@ -44,7 +47,7 @@ fn parse_text(kernel: &Kernel, text: &str) -> naga::Module {
 /// Every WGSL file with its text.
 fn files() -> Vec<(PathBuf, String)> {
     let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("shaders");
-    let folders = ["", "shared", "peaks"].map(|folder| std::fs::read_dir(root.join(folder)).unwrap());
+    let folders = ["", "shared", "peaks", "experimental"].map(|folder| std::fs::read_dir(root.join(folder)).unwrap());
     let paths = folders.into_iter().flatten().map(|entry| entry.unwrap().path());
     let files = paths.filter(|path| path.extension().is_some_and(|extension| extension == "wgsl"));
     files.map(|path| (path.clone(), std::fs::read_to_string(path).unwrap())).collect()
@@ -80,19 +83,22 @@ fn every_kernel_is_valid_without_optional_capabilities() {
 }
 
 #[test]
-fn only_the_kernel_of_16_bit_numbers_needs_a_capability() {
-    let needing: Vec<&str> = all().filter(|kernel| needs_f16(kernel)).map(|kernel| kernel.name).collect();
-    assert_eq!(needing, ["fp16_multiply_add"]);
-    let kernel = PEAK_KERNELS.iter().find(|kernel| needs_f16(kernel)).unwrap();
-    let without = Validator::new(ValidationFlags::all(), Capabilities::empty()).validate(&parse(kernel));
-    assert!(without.is_err(), "it is valid without the capability");
+fn only_the_kernels_of_16_bit_numbers_need_a_capability() {
+    let needing: Vec<&str> = all().filter(|kernel| kernel.needs_f16()).map(|kernel| kernel.name).collect();
+    let matrices = EXPERIMENTAL_KERNELS.map(|kernel| kernel.name);
+    assert_eq!(needing, [&["features_forward_f16_arithmetic", "fp16_multiply_add"][..], &matrices].concat());
+    for kernel in all().filter(|kernel| kernel.needs_f16()) {
+        let without = Validator::new(ValidationFlags::all(), Capabilities::SHADER_FLOAT16_IN_FLOAT32);
+        assert!({ without }.validate(&parse(kernel)).is_err(), "{} is valid without the capability", kernel.name);
+    }
 }
 
 #[test]
-fn only_plans_beside_a_baseline_need_subgroups() {
+fn only_plans_beside_a_baseline_need_features() {
     for plan in plans() {
         let row = PLANS.iter().find(|row| row.name == plan.name).unwrap();
-        assert!(!plan.needs_subgroups() || row.base.is_some(), "{}", plan.name);
+        assert!(!(plan.needs_subgroups() || plan.needs_f16()) || row.base.is_some(), "{}", plan.name);
+        assert!(!plan.needs_f16() || row.non_standard.is_some(), "{}", plan.name);
     }
     for kernel in all().filter(|kernel| kernel.needs_subgroups()) {
         let without = Validator::new(ValidationFlags::all(), Capabilities::empty()).validate(&parse(kernel));
@@ -103,7 +109,11 @@ fn only_plans_beside_a_baseline_need_subgroups() {
 #[test]
 fn every_file_has_a_row_and_every_row_its_file() {
     let root = Path::new(ROOT);
-    for (folder, table) in [("shaders", KERNELS), ("shaders/peaks", &PEAK_KERNELS[..])] {
+    for (folder, table) in [
+        ("shaders", KERNELS),
+        ("shaders/peaks", &PEAK_KERNELS[..]),
+        ("shaders/experimental", &EXPERIMENTAL_KERNELS[..]),
+    ] {
         let stems: BTreeSet<String> = std::fs::read_dir(root.join(folder))
             .unwrap()
             .map(|entry| entry.unwrap().path())
