@@ -29,6 +29,7 @@ mod validation;
 
 use gpubench::gpu::Adapters;
 use libtest_mimic::{Arguments, Trial, run};
+use std::io::Write;
 use std::process::ExitCode;
 use std::sync::Arc;
 
@@ -73,7 +74,9 @@ fn main() -> ExitCode {
     arguments.test_threads = Some(1);
     let one_by_one = run(&arguments, ONE_BY_ONE.iter().flat_map(of_file).collect());
     if !together {
-        eprint!("the slowest trials\n{}", processes::slowest(20));
+        let told = format!("the slowest trials\n{}", processes::slowest(20));
+        // Who closed stderr does not want it.
+        let _ = std::io::stderr().write_all(told.as_bytes());
     }
     match side_by_side.has_failed() || one_by_one.has_failed() {
         true => ExitCode::from(101),

@@ -63,7 +63,7 @@ pub(super) const RESULT: &[Figure] = figures! {
         "The list of kernels that performs a training step: layered (one kernel for each layer and pass), fused, \
          fused_subgroups, fused_image, fused_f16, fused_f16_arithmetic or fused_lanes.",
         "The fastest that `gpubench tune` found for the adapter, or the one that --plan names.",
-        "The fastest: all plans compute the same and pass the same check.";
+        "The fastest: all but those in 16 bits, which are labelled, compute the same and pass the same check.";
     "place" ["rank", "place among the published results"],
         "Where the time stands among the single runs that szilard/benchm-dl published in 2016-17.",
         "By the time of the same amount of work. A run that did other work, or is stamped, has no place.",
