@@ -122,7 +122,7 @@ fn a_pause_ends_at_once_when_the_run_is_interrupted() {
     let mut command = gpubench(folder.path());
     command.args(SHORT).args(["--repeat", "2", "--cooldown", "3600"]);
     // The line of the first training's epoch is written just before the pause.
-    interrupted(&mut command, |line| line.starts_with("epoch "), Duration::from_millis(500));
+    interrupted(&mut command, |line| line.contains("epoch 1: "), Duration::from_millis(500));
     let result = only_result(folder.path());
     assert_eq!((result.status, result.repeats.len()), (Status::Partial, 1));
     assert!(result.summary.train_s.value().is_some());

@@ -7,12 +7,18 @@
 use crate::common::process::DRIVER_CACHE;
 use libtest_mimic::{Completion, Failed, Trial};
 use std::env;
-use std::process::{Command, Stdio};
+use std::fs::File;
+use std::io::{self, Read, Seek, Write};
+use std::process::{Command, ExitStatus, Stdio};
 use std::sync::{Mutex, PoisonError};
+use std::thread;
 use std::time::{Duration, Instant};
 
 /// Set in the processes of single trials.
 const SINGLE: &str = "GPUBENCH_TEST_SINGLE";
+
+/// How long a trial may take: one that hangs fails, and the others go on.
+const LIMIT: Duration = Duration::from_secs(900);
 
 /// Lines of a failed trial that are shown: backtraces of a whole process are long.
 const SHOWN_LINES: usize = 80;
@@ -45,12 +51,11 @@ fn outcome(name: &str) -> Result<Completion, Failed> {
     command.args(["--exact", name, "--include-ignored", "--test-threads", "1"]).env(SINGLE, "1").stdin(Stdio::null());
     // Most shaders of a test run once: less is spent on making them fast.
     command.env("MESA_SHADER_CACHE_DIR", DRIVER_CACHE).env("GALLIVM_PERF", "nopt");
-    let output = command.output()?;
-    let (told, errors) = (String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr));
-    if told.contains("1 passed") && output.status.success() {
+    let (status, told, errors) = finished(&mut command)?;
+    if told.contains("1 passed") && status.success() {
         return Ok(Completion::Completed);
     }
-    if told.contains("1 ignored") && output.status.success() {
+    if told.contains("1 ignored") && status.success() {
         return Ok(Completion::ignored_with("see the trial alone"));
     }
     let lines: Vec<&str> = errors.lines().chain(told.lines()).collect();
@@ -60,7 +65,32 @@ fn outcome(name: &str) -> Result<Completion, Failed> {
         }
         _ => lines,
     };
-    Err(format!("{}\n{}", output.status, shown.join("\n")).into())
+    Err(format!("{status}\n{}", shown.join("\n")).into())
+}
+
+/// Runs `command` to its end, or ends it after [`LIMIT`]; gives its stdout and stderr too.
+fn finished(command: &mut Command) -> io::Result<(ExitStatus, String, String)> {
+    let (mut told, mut errors) = (tempfile::tempfile()?, tempfile::tempfile()?);
+    let mut child = command.stdout(told.try_clone()?).stderr(errors.try_clone()?).spawn()?;
+    let begun = Instant::now();
+    let status = loop {
+        match child.try_wait()? {
+            Some(status) => break status,
+            None if begun.elapsed() > LIMIT => {
+                child.kill()?;
+                writeln!(errors, "ended after {} s", LIMIT.as_secs())?;
+                break child.wait()?;
+            }
+            None => thread::sleep(Duration::from_millis(20)),
+        }
+    };
+    let text = |file: &mut File| -> io::Result<String> {
+        let mut bytes = Vec::new();
+        file.rewind()?;
+        file.read_to_end(&mut bytes)?;
+        Ok(String::from_utf8_lossy(&bytes).into_owned())
+    };
+    Ok((status, text(&mut told)?, text(&mut errors)?))
 }
 
 /// The trials that took longest, a line each: where to look when all take too long.
