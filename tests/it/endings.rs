@@ -24,6 +24,19 @@ fn long_run(folder: &Path, data: impl AsRef<Path>) -> Command {
     command
 }
 
+/// The same where a hangup is not ignored from the start, as it is under nohup.
+#[cfg(target_os = "linux")]
+fn hearing(command: Command) -> Command {
+    let mut hearing = through(&command, "env");
+    hearing.arg("--default-signal=HUP").arg(command.get_program()).args(command.get_args());
+    hearing
+}
+
+#[cfg(not(target_os = "linux"))]
+fn hearing(command: Command) -> Command {
+    command
+}
+
 fn is_epoch(line: &str) -> bool {
     line.starts_with("epoch ")
 }
@@ -36,7 +49,8 @@ fn has(lines: &[String], words: &str) -> bool {
 fn each_signal_is_acknowledged_and_ends_a_training_with_its_partial_result() {
     for (signal, code) in [("INT", 130), ("TERM", 143), ("HUP", 129)] {
         let folder = TempDir::new().unwrap();
-        let ended = signalled(&mut long_run(folder.path(), DIGITS), is_epoch, &[(Duration::ZERO, signal)]);
+        let mut command = hearing(long_run(folder.path(), DIGITS));
+        let ended = signalled(&mut command, is_epoch, &[(Duration::ZERO, signal)]);
         assert_eq!(ended.code, Some(code), "{signal}: {:?}", ended.lines);
         assert!(ended.took < SOON, "{signal}: {:?}", ended.took);
         for words in ["stopping after this kernel; press again", "interrupted; the partial result was kept"] {
