@@ -140,7 +140,15 @@ const CLOCKS: &str = "window.clocks = {};
     }).observe(document.body, { subtree: true, childList: true, characterData: true, attributes: true });";
 
 /// The limits are those of a software adapter on two cores.
+/// Other work on this machine may make one run late, but not two.
 pub fn a_quick_run_ends_in_time(site: &Site) {
+    if let Err(first) = timed_quick_run(site) {
+        timed_quick_run(site).unwrap_or_else(|second| panic!("after the click: {first}; then {second}"));
+    }
+}
+
+/// The times of a quick run where they are too long.
+fn timed_quick_run(site: &Site) -> Result<(), String> {
     let visit = site.visit("");
     visit.run(CLOCKS, &[]);
     visit.click("#quick");
@@ -154,12 +162,13 @@ pub fn a_quick_run_ends_in_time(site: &Site) {
     let [compiled, figure, result, end] = ["compiled", "figure", "result", "end"].map(clock);
     let times = format!("compiled {compiled:.1} s, figure {figure:.1} s, result {result:.1} s, end {end:.1} s");
     assert_eq!(visit.run("return document.getElementById('bar').value", &[]), 1);
-    assert!(figure - compiled < 2.0 && result < 35.0 && end < 45.0, "after the click: {times}");
+    let in_time = figure - compiled < 2.0 && result < 35.0 && end < 45.0;
     let (_, result) = visit.download();
     let no_time = result.peaks.reason().is_some_and(|reason| reason.contains("no time left"));
     assert!(result.profile.value().is_some() && (no_time || result.peaks.value().is_some()));
     visit.pictures("result");
     visit.assert_clean();
+    if in_time { Ok(()) } else { Err(times) }
 }
 
 pub fn a_run_can_be_started_and_cancelled_by_keyboard(site: &Site) {
