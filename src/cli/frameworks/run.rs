@@ -104,7 +104,7 @@ pub fn run(args: &RunFrameworksArgs) -> Result<()> {
     let of_device = || adapter.map_or_else(|| cpu::NAME.to_owned(), |adapter| adapter.index.to_string());
     let own_on = match args.gpus {
         1 => ["--adapter".to_owned(), args.adapter.clone().unwrap_or_else(of_device)],
-        gpus => ["--data-parallel".to_owned(), (0..gpus).map(|gpu| gpu.to_string()).collect::<Vec<_>>().join(",")],
+        gpus => ["--adapters".to_owned(), (0..gpus).map(|gpu| gpu.to_string()).collect::<Vec<_>>().join(",")],
     };
     let mut results = Vec::new();
     for round in 1..=args.rounds {
