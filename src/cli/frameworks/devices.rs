@@ -12,34 +12,37 @@ use std::path::{Path, PathBuf};
 /// Why a framework that trains on adapters has no row where the CPU is asked for.
 pub const NO_SOFTWARE: &str = "there is no adapter of Vulkan in software: install Mesa's (Debian: mesa-vulkan-drivers)";
 
-/// The device that is asked for, or a GPU where there is one, of which there have to be `gpus`. For the CPU no adapter
-/// is looked for.
+/// The device that is asked for, or a GPU where there is one, and the `gpus` GPUs that train together, the one that is
+/// asked for first. For the CPU no adapter is looked for.
 ///
 /// # Errors
 /// [`Error::Adapter`] if a GPU is asked for and there is none, or fewer than `gpus`.
-pub fn device(asked: Option<Device>, request: Option<&str>, gpus: u32) -> Result<(Device, Option<AdapterInfo>)> {
+pub fn device(asked: Option<Device>, request: Option<&str>, gpus: u32) -> Result<(Device, Vec<AdapterInfo>)> {
     if asked == Some(Device::Cpu) || request == Some(cpu::NAME) {
         return match gpus {
-            1 => Ok((Device::Cpu, None)),
+            1 => Ok((Device::Cpu, Vec::new())),
             _ => Err(Error::Usage("--gpus is for GPUs, not for --device cpu".to_owned())),
         };
     }
     let adapters = find_adapters(&Measured::missing("any"))?;
     let is_gpu = |adapter: &&AdapterInfo| !adapter.software && !adapter.is_null_device();
-    let gpu = match request {
-        Some(request) => Some(adapter::choose(adapters.infos(), Some(request))?).filter(is_gpu),
-        None => adapters.infos().iter().find(is_gpu),
-    };
-    let count = adapters.infos().iter().filter(is_gpu).count();
-    if gpus > 1 && count < gpus as usize {
-        return Err(Error::Adapter(format!("--gpus {gpus} needs as many GPUs, and there are {count}")));
+    let mut found: Vec<&AdapterInfo> = adapters.infos().iter().filter(is_gpu).collect();
+    if let Some(request) = request {
+        let first = adapter::choose(adapters.infos(), Some(request))?;
+        match found.iter().position(|gpu| gpu.index == first.index) {
+            Some(place) => found[..=place].rotate_right(1),
+            None => found.clear(),
+        }
     }
-    match (asked, gpu) {
-        (_, Some(gpu)) => Ok((Device::Gpu, Some(gpu.clone()))),
-        (Some(Device::Gpu), None) => Err(Error::Adapter(
+    if gpus > 1 && found.len() < gpus as usize {
+        return Err(Error::Adapter(format!("--gpus {gpus} needs as many GPUs, and there are {}", found.len())));
+    }
+    match (asked, found.is_empty()) {
+        (_, false) => Ok((Device::Gpu, found.into_iter().take(gpus as usize).cloned().collect())),
+        (Some(Device::Gpu), true) => Err(Error::Adapter(
             "there is no GPU here: `gpubench doctor` says why; --device cpu trains on the host's cores".to_owned(),
         )),
-        (_, None) => Ok((Device::Cpu, None)),
+        (_, true) => Ok((Device::Cpu, Vec::new())),
     }
 }
 

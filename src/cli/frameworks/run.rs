@@ -48,8 +48,8 @@ struct Lane<'a> {
 /// the data cannot be read, [`Error::Program`] if a framework has no figures, after the others were shown.
 pub fn run(args: &RunFrameworksArgs) -> Result<()> {
     let frameworks = chosen(&args.names)?;
-    let (device, adapter) = devices::device(args.device, args.adapter.as_deref(), args.gpus)?;
-    let adapter = adapter.as_ref();
+    let (device, found) = devices::device(args.device, args.adapter.as_deref(), args.gpus)?;
+    let adapter = found.first();
     // A training that ends after some steps ends within its first epoch.
     let epochs = args.epochs.or(args.steps.map(|_| 1));
     let settings = RunArgs { data: args.data.clone(), epochs, steps: args.steps, ..RunArgs::default() };
@@ -101,11 +101,7 @@ pub fn run(args: &RunFrameworksArgs) -> Result<()> {
             }
         }
     }
-    let of_device = || adapter.map_or_else(|| cpu::NAME.to_owned(), |adapter| adapter.index.to_string());
-    let own_on = match args.gpus {
-        1 => ["--adapter".to_owned(), args.adapter.clone().unwrap_or_else(of_device)],
-        gpus => ["--adapters".to_owned(), (0..gpus).map(|gpu| gpu.to_string()).collect::<Vec<_>>().join(",")],
-    };
+    let own_on = own_devices(args, &found);
     let mut results = Vec::new();
     for round in 1..=args.rounds {
         terminal::message(&format!("round {round} of {}: gpubench", args.rounds));
@@ -124,6 +120,17 @@ pub fn run(args: &RunFrameworksArgs) -> Result<()> {
     match missing.is_empty() {
         true => Ok(()),
         false => Err(Error::Program(format!("without figures: {}", missing.join(", ")))),
+    }
+}
+
+/// The option of a run, and its value, that lets this program train on what the frameworks train on.
+fn own_devices(args: &RunFrameworksArgs, gpus: &[AdapterInfo]) -> [String; 2] {
+    let indices: Vec<String> = gpus.iter().map(|gpu| gpu.index.to_string()).collect();
+    match (&args.adapter, indices.as_slice()) {
+        (_, [_, _, ..]) => ["--adapters".to_owned(), indices.join(",")],
+        (Some(asked), _) => ["--adapter".to_owned(), asked.clone()],
+        (None, [index]) => ["--adapter".to_owned(), index.clone()],
+        (None, _) => ["--adapter".to_owned(), cpu::NAME.to_owned()],
     }
 }
 

@@ -128,19 +128,37 @@ fn cannot_write(folder: &Path, error: &std::io::Error) -> Error {
     Error::Output(format!("{} cannot be written ({error}); free space there or set XDG_DATA_HOME", folder.display()))
 }
 
+/// How an environment comes to be.
+enum Recipe {
+    /// By packages for this interpreter.
+    Install(PathBuf),
+    /// By Cargo, with these features.
+    Build(&'static str),
+}
+
+impl Recipe {
+    /// What is told while it happens.
+    fn name(&self) -> &'static str {
+        match self {
+            Self::Install(_) => "installing",
+            Self::Build(_) => "building",
+        }
+    }
+}
+
 /// Makes an environment under another name and renames it when it is whole.
 fn make(name: &str, folder: &Path, environment: &Environment, device: Device, python: Option<&Path>) -> Result<()> {
     let failed = |error: std::io::Error| cannot_write(folder, &error);
     if let Some((program, advice)) = environment.program.filter(|(program, _)| !runs(program)) {
         return Err(Error::Program(format!("{name} needs {program}: {advice}")));
     }
-    let python = match environment.made {
-        Made::Python(range) => Some(find_python(name, range, python)?),
-        Made::Cargo(_) => None,
+    let recipe = match environment.made {
+        Made::Python(range) => Recipe::Install(find_python(name, range, python)?),
+        Made::Cargo(features) => Recipe::Build(features),
     };
     let (requirements, size_mb) = (environment.requirements(device), environment.size_mb(device));
     let home = folder.join(environment.folder(device));
-    let (doing, place) = (if python.is_some() { "installing" } else { "building" }, home.display());
+    let (doing, place) = (recipe.name(), home.display());
     terminal::message(&format!("{name}: {doing} {} into {place} (about {size_mb} MB)", requirements.join(", ")));
     if let Some(free_mb) = free_mb(folder).filter(|free_mb| *free_mb < size_mb) {
         return Err(Error::Output(format!(
@@ -153,13 +171,12 @@ fn make(name: &str, folder: &Path, environment: &Environment, device: Device, py
     let (_unfinished, draft) = Unfinished::create(create, |draft| draft.path().to_owned()).map_err(failed)?;
     let log = draft.path().join("log");
     let made = draft.path().join("environment");
-    match (&python, &environment.made) {
-        (Some(python), _) => {
-            run_all(name, commands(python, &made, requirements), &log)?;
+    match recipe {
+        Recipe::Install(python) => {
+            run_all(name, commands(&python, &made, requirements), &log)?;
             try_imports(name, environment, &made, &log)?;
         }
-        (None, Made::Cargo(features)) => build(name, features, draft.path(), &made, &log)?,
-        (None, Made::Python(_)) => {}
+        Recipe::Build(features) => build(name, features, draft.path(), &made, &log)?,
     }
     fs::write(made.join(MARK), wanted(environment, device)).map_err(failed)?;
     if home.exists() {
