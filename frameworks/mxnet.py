@@ -12,16 +12,17 @@ class Trainer:
 
     def __init__(self, options, work):
         self.work, self.epochs = work, options.epochs
-        self.devices = [mx.cpu()]
+        # Each takes a part of every batch; their gradients are added. Several parts of the CPU stand in for GPUs in tests.
+        self.devices = [mx.cpu(index) for index in range(options.gpus)]
         if options.device == "gpu":
             count = mx.context.num_gpus()
-            if count == 0:
-                raise RuntimeError(f"mxnet {mx.__version__} sees no GPU")
-            self.devices = [mx.gpu(index) for index in range(count if options.variant == "all" else 1)]
+            if count < options.gpus:
+                raise RuntimeError(f"mxnet {mx.__version__} sees {count or 'no'} GPU{'s' if count > 1 else ''}")
+            self.devices = [mx.gpu(index) for index in range(options.gpus)]
         self.loss = gluon.loss.SoftmaxCrossEntropyLoss()
         self.rates = task.learning_rates(len(work.orders) * work.steps_per_epoch)
         self.net, self.optimizer = self.build(task.DROPOUT)
-        device = task.on_cpu() if options.device == "cpu" else f"{len(self.devices)} GPU"
+        device = task.on_cpu() if options.device == "cpu" else f"{len(self.devices)} GPU{'s' * (options.gpus > 1)}"
         self.about = {"version": mx.__version__, "backend": "gluon", "device": device}
 
     def build(self, dropout):

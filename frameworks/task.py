@@ -156,7 +156,7 @@ def arguments(given):
     parser.add_argument("--device", default="cpu", choices=["cpu", "gpu"])
     parser.add_argument("--epochs", type=int, default=10)
     parser.add_argument("--steps", type=int, default=0, help="end after so many steps of an epoch; 0 for no limit")
-    parser.add_argument("--gpus", type=int, default=1, help="how many train together, each in a process of its own")
+    parser.add_argument("--gpus", type=int, default=1, help="how many train together")
     parser.add_argument("--rank", type=int, default=0, help="which of them this process is")
     parser.add_argument("--meeting", default="", help="the file through which they find each other")
     return parser.parse_args(given)

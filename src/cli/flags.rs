@@ -139,3 +139,12 @@ pub fn announce(adapter: &AdapterInfo) {
         terminal::message("  (its times say nothing about a GPU)");
     }
 }
+
+/// A limit in minutes, for `value_parser`.
+///
+/// # Errors
+/// A phrase, if the text is no number from above 0 to 1440.
+pub fn minutes(text: &str) -> std::result::Result<f64, String> {
+    let minutes: f64 = text.parse().map_err(|_| "not a number".to_owned())?;
+    if minutes > 0.0 && minutes <= 1440.0 { Ok(minutes) } else { Err("minutes from above 0 to 1440".to_owned()) }
+}

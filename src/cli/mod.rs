@@ -13,6 +13,7 @@ pub mod dataset;
 mod doctor;
 mod explain;
 mod flags;
+mod fleet;
 mod format;
 mod frameworks;
 mod gate;
@@ -29,6 +30,7 @@ pub mod output;
 mod panics;
 pub mod peaks;
 pub mod pipeline_cache;
+mod process;
 mod progress;
 mod publish;
 mod report;
@@ -36,6 +38,7 @@ mod rerun;
 pub mod result_files;
 mod run;
 mod run_args;
+mod scaling;
 mod serve;
 mod session;
 mod site;
@@ -68,6 +71,7 @@ Examples:
   gpubench profile --html profile.html    where the time goes, as a page
   gpubench compare before.json after.json
   gpubench ab --plan fused --plan layered which of two plans is faster, in turns
+  gpubench fleet hosts.toml -- --repeat 7 the same run on many machines, one table
   gpubench doctor                         why no GPU is found
   gpubench explain                        what the figures mean
 
@@ -83,7 +87,7 @@ Exit codes:
   8    the device was lost, ran out of memory or refused a command
   9    the tables of a checked page are out of date
   10   a comparison came to what --fail-on names
-  11   another program (a binary of `ab`, a framework) crashed, hung, gave no figures
+  11   another program (a binary of `ab`, a framework, a host) crashed, hung, gave no figures
   12   a verified result was changed, or contradicts itself
   129, 130, 143  interrupted by SIGHUP, Ctrl-C, SIGTERM; a partial result is kept
 
@@ -201,6 +205,12 @@ enum Verb {
     /// Train the same network with Keras, PyTorch, JAX, MXNet, Theano or R on this machine, in the same tables
     #[command(subcommand)]
     Frameworks(frameworks::FrameworksVerb),
+    /// The same run on many hosts, through ssh, Slurm or any command, and one table of their results
+    ///
+    /// Hosts whose results are in the folder are not run again. The exit code is 11 if a host has no valid result.
+    Fleet(fleet::FleetArgs),
+    /// What 2 to 4,096 devices like a measured one would do, from the cost of a message between them
+    Scaling(scaling::ScalingArgs),
     /// Fetch or verify MNIST
     #[command(subcommand)]
     Data(DataVerb),
@@ -284,7 +294,8 @@ fn run_verb() -> Result<u8> {
             | Verb::Peaks(_)
             | Verb::Tune(_)
             | Verb::Sweep(_)
-            | Verb::Frameworks(_),
+            | Verb::Frameworks(_)
+            | Verb::Fleet(_),
         ) => interrupt::PATIENCE,
         Some(_) => Duration::ZERO,
     });
@@ -308,6 +319,8 @@ fn run_verb() -> Result<u8> {
         Some(Verb::List(args)) => list::list(args).map(|()| 0),
         Some(Verb::Doctor(args)) => doctor::doctor(args),
         Some(Verb::Frameworks(verb)) => frameworks::frameworks(verb).map(|()| 0),
+        Some(Verb::Fleet(args)) => fleet::fleet(args).map(|()| 0),
+        Some(Verb::Scaling(args)) => scaling::scaling(args).map(|()| 0),
         Some(Verb::Data(verb)) => run_data(verb),
         Some(Verb::Completions { shell }) => manual::completions(command(), *shell).map(|()| 0),
         Some(Verb::Man { folder }) => manual::man(command(), folder.as_deref()).map(|()| 0),

@@ -22,6 +22,7 @@ mod parallel;
 mod peaks;
 mod profile;
 mod published;
+mod scaling;
 mod summary;
 mod sweep;
 mod text;
@@ -40,12 +41,14 @@ pub use explain::{
     Figure, FigureGroup, LEAST_SIMILARITY, figure, figure_groups, figure_text, figures_text, nearest_figures,
 };
 pub use html::{
-    STYLE as HTML_STYLE, comparisons as comparisons_html, fragment as html_fragment, html, tables as tables_html,
+    STYLE as HTML_STYLE, comparisons as comparisons_html, fragment as html_fragment, html, scaling as scaling_html,
+    tables as tables_html,
 };
 pub use kernels::text as kernels_text;
 pub use peaks::text as peaks_text;
 pub use published::{Excluded, Group, LoadedResult, PublishedRow, PublishedTable, TableView, Tables};
 pub use published::{parse_published, published_rows};
+pub use scaling::{Cluster, Link, Scaling, scaling, scaling_text};
 pub use text::{DEFAULT_WIDTH, markdown, text};
 pub use trace::chrome_trace;
 pub use tuning::tuning_text;

@@ -17,6 +17,8 @@ mod data;
 mod endings;
 mod explain;
 mod first_contact;
+#[cfg(unix)]
+mod fleet;
 mod foreign;
 mod frames;
 #[cfg(unix)]
@@ -35,6 +37,7 @@ mod peaks;
 mod predictions;
 mod reference;
 mod report;
+mod scaling;
 mod scarce;
 mod shaders;
 mod site;

@@ -47,7 +47,7 @@ pub struct RunFrameworksArgs {
     #[arg(long, value_name = "N", conflicts_with = "epochs", value_parser = value_parser!(u32).range(1..))]
     pub steps: Option<u32>,
     /// Minutes that a training, or any other part of a turn, may take; then the tool is ended
-    #[arg(long, value_name = "MINUTES", default_value_t = 15.0, value_parser = minutes)]
+    #[arg(long, value_name = "MINUTES", default_value_t = 15.0, value_parser = crate::cli::flags::minutes)]
     pub time_limit: f64,
     /// Use this Python, which has the packages, in place of the environments
     #[arg(long, value_name = "FILE")]
@@ -55,9 +55,4 @@ pub struct RunFrameworksArgs {
     /// Folder for result files [default: gpubench/results in the user's data folder]
     #[arg(long, short, value_name = "DIR")]
     pub output: Option<PathBuf>,
-}
-
-fn minutes(text: &str) -> Result<f64, String> {
-    let minutes: f64 = text.parse().map_err(|_| "not a number".to_owned())?;
-    if minutes > 0.0 && minutes <= 1440.0 { Ok(minutes) } else { Err("minutes from above 0 to 1440".to_owned()) }
 }

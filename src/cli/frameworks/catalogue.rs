@@ -45,6 +45,8 @@ pub struct Environment {
     pub gpu: &'static [&'static str],
     /// Modules that it must import.
     pub modules: &'static [&'static str],
+    /// What else must run in it: a script of Python that ends with words if something is missing.
+    pub works: &'static str,
     /// Megabytes on disk, for the CPU and for a GPU, as seen on x86-64 Linux.
     pub megabytes: [u64; 2],
     /// A program that must be there, and how to get it.
@@ -89,6 +91,7 @@ pub const ENVIRONMENTS: [Environment; 9] = [
         cpu: &["tensorflow-cpu==2.21.*", "keras==3.15.*"],
         gpu: &["tensorflow[and-cuda]==2.21.*", "keras==3.15.*"],
         modules: &["tensorflow", "keras"],
+        works: "",
         megabytes: [1400, 6000],
         program: None,
     },
@@ -98,6 +101,7 @@ pub const ENVIRONMENTS: [Environment; 9] = [
         cpu: &["torch==2.15.*", "keras==3.15.*", "numpy"],
         gpu: &["torch==2.15.*", "keras==3.15.*", "numpy"],
         modules: &["torch"],
+        works: "",
         megabytes: [5400, 5400],
         program: None,
     },
@@ -107,6 +111,7 @@ pub const ENVIRONMENTS: [Environment; 9] = [
         cpu: &["jax==0.10.*", "keras==3.15.*"],
         gpu: &["jax[cuda13]==0.10.*", "keras==3.15.*"],
         modules: &["jax"],
+        works: "",
         megabytes: [600, 4000],
         program: None,
     },
@@ -116,6 +121,7 @@ pub const ENVIRONMENTS: [Environment; 9] = [
         cpu: &["tensorflow-cpu==2.18.*", "keras==3.15.*", "numpy<2"],
         gpu: &["tensorflow[and-cuda]==2.18.*", "keras==3.15.*", "numpy<2"],
         modules: &["tensorflow", "keras"],
+        works: HAS_RETICULATE,
         megabytes: [1300, 6000],
         program: Some(("Rscript", "there is no R: install it with reticulate (Debian: r-base-core r-cran-reticulate)")),
     },
@@ -125,6 +131,7 @@ pub const ENVIRONMENTS: [Environment; 9] = [
         cpu: &["Theano-PyMC==1.1.2", "keras==2.3.1", "numpy<1.24", "setuptools<81"],
         gpu: &[],
         modules: &["numpy", "scipy"],
+        works: LINKS_OPENBLAS,
         megabytes: [220, 0],
         program: Some(("g++", "Theano compiles C++: install g++ and OpenBLAS (Debian: g++ libopenblas-dev)")),
     },
@@ -134,6 +141,7 @@ pub const ENVIRONMENTS: [Environment; 9] = [
         cpu: &["mxnet==1.9.1", "numpy<1.24"],
         gpu: &["mxnet-cu112==1.9.1", "numpy<1.24"],
         modules: &["mxnet"],
+        works: "",
         megabytes: [250, 1100],
         program: None,
     },
@@ -143,12 +151,29 @@ pub const ENVIRONMENTS: [Environment; 9] = [
         cpu: TINYGRAD,
         gpu: TINYGRAD,
         modules: &["tinygrad", "numpy", "pydawn"],
+        works: "",
         megabytes: [180, 180],
         program: None,
     },
     burn("burn", "tuned"),
     burn("burn-plain", ""),
 ];
+
+/// Theano links what it compiles to OpenBLAS.
+const LINKS_OPENBLAS: &str = "
+import os, subprocess, sys, tempfile
+with tempfile.TemporaryDirectory() as folder:
+    library = os.path.join(folder, 'linked.so')
+    if subprocess.run(['g++', '-shared', '-o', library, '-lopenblas']).returncode:
+        sys.exit('OpenBLAS is missing: install it (Debian: libopenblas-dev)')
+";
+
+/// What R reaches Python with.
+const HAS_RETICULATE: &str = "
+import subprocess, sys
+if subprocess.run(['Rscript', '-e', 'library(reticulate)']).returncode:
+    sys.exit('R has no reticulate: install it (Debian: r-cran-reticulate)')
+";
 
 const TINYGRAD: &[&str] = &["tinygrad==0.14.0", "dawn-python==0.3.0", "numpy"];
 
@@ -160,6 +185,7 @@ const fn burn(name: &'static str, features: &'static str) -> Environment {
         cpu: &["burn =0.22.0"],
         gpu: &["burn =0.22.0"],
         modules: &[],
+        works: "",
         megabytes: [2500, 2500],
         program: Some(("cargo", "it is built with cargo, and there is none: install Rust (https://rustup.rs)")),
     }
@@ -188,7 +214,7 @@ pub const FRAMEWORKS: [Framework; 19] = [
     framework("keras-jax", "Keras (jax)", "keras.py", "jax", Ok("jax")),
     framework("r-keras", "R Keras (TF)", "keras.R", "tensorflow", Ok("r-keras")),
     framework("keras-theano", "Keras (theano)", "theano.py", "theano", Ok("keras-theano")),
-    framework("mxnet", "mxnet", "mxnet.py", "", Ok("mxnet")),
+    Framework { several_gpus: true, ..framework("mxnet", "mxnet", "mxnet.py", "", Ok("mxnet")) },
     Framework { several_gpus: true, ..framework("torch", "PyTorch eager", "torch.py", "eager", Ok("torch")) },
     Framework {
         several_gpus: true,

@@ -4,10 +4,10 @@ mod args;
 mod catalogue;
 mod devices;
 mod list;
-mod process;
 mod run;
 mod setup;
 mod turn;
+mod worker;
 
 use crate::error::Result;
 use args::{RunFrameworksArgs, SetupArgs};

@@ -3,14 +3,13 @@
 use super::args::RunFrameworksArgs;
 use super::catalogue::{Device, Framework, Made, SCRIPTS, chosen};
 use super::devices;
-use super::process;
 use super::setup;
 use super::turn::{self, Setting};
 use crate::bench;
 use crate::cli::interrupt::{self, Unfinished};
 use crate::cli::output::{ResultFile, results_folder};
 use crate::cli::run_args::RunArgs;
-use crate::cli::{cpu, dataset, system, terminal};
+use crate::cli::{cpu, dataset, process, system, terminal};
 use crate::cpu::SimdLevel;
 use crate::data::{Dataset, synthetic};
 use crate::error::{Error, Result};

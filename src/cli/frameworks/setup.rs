@@ -1,8 +1,8 @@
 //! `gpubench frameworks setup`: a virtual environment or a program for each, whole or not at all.
 
 use super::catalogue::{BURN, Device, Environment, Framework, Made};
-use super::process::{self, Answer};
 use crate::cli::interrupt::{self, Unfinished};
+use crate::cli::process::{self, Answer};
 use crate::cli::terminal;
 use crate::error::{Error, Result};
 use crate::hash;
@@ -200,7 +200,7 @@ fn run_all(name: &str, commands: Vec<Command>, log: &Path) -> Result<()> {
 fn try_imports(name: &str, environment: &Environment, made: &Path, log: &Path) -> Result<()> {
     let imports = environment.modules.iter().map(|module| format!("import {module}")).collect::<Vec<_>>().join("\n");
     let mut works = Command::new(python_in(made));
-    works.args(["-c", &imports]).env("CUDA_VISIBLE_DEVICES", "");
+    works.args(["-c", &format!("{imports}\n{}", environment.works)]).env("CUDA_VISIBLE_DEVICES", "");
     process::run(works, log, INSTALL_LIMIT)?
         .map_err(|reason| Error::Program(format!("{name} was installed, but does not work: {reason}")))
 }

@@ -1,7 +1,8 @@
 //! A turn of a framework: it starts, warms up, is compared, trains under the probe, and tells its errors.
 
 use super::catalogue::{Device, Framework};
-use super::process::{Answer, Worker};
+use super::worker::Worker;
+use crate::cli::process::{self, Answer};
 use crate::bench::probe::{self, Probe};
 use crate::error::Result;
 use crate::gpu::AdapterInfo;
@@ -97,7 +98,7 @@ pub fn take(framework: &Framework, python: &Path, setting: &Setting<'_>, result:
     let begun = Instant::now();
     let about = told!(worker.answer(setting.limit)?);
     result.phases.device_s = begun.elapsed().as_secs_f64().into();
-    let text = |key: &str| super::process::shown(about[key].as_str().unwrap_or_default());
+    let text = |key: &str| process::shown(about[key].as_str().unwrap_or_default());
     let mut tool = OtherTool {
         name: framework.row.to_owned(),
         version: text("version"),

@@ -67,20 +67,38 @@ pub struct KernelsArgs {
 /// [`Error::Usage`] if there is no such plan or kernel, [`Error::Adapter`] if there is no such adapter or family.
 pub fn kernels(args: &KernelsArgs) -> Result<()> {
     let choices = choices(args)?;
-    let mut plans: Vec<(Choice, Vec<PlanKernel>)> = choices
-        .into_iter()
-        .map(|choice| {
-            let kernels = plans::kernels_of(&choice, args.batch);
-            (choice, kernels)
-        })
-        .collect();
-    if let Some(name) = &args.kernel {
-        keep(&mut plans, name)?;
+    match (&args.kernel, args.show) {
+        (None, Some(_)) => {
+            let names: Vec<&str> = KERNELS.iter().map(|kernel| kernel.name).collect();
+            Err(Error::Usage(format!("--show needs the name of a KERNEL: {}", names.join(", "))))
+        }
+        (Some(name), _) if !is_kernel(name) => Err(no_such_kernel(name)),
+        (_, Some(language)) => show_one(args, &prepared(args, choices)?, language),
+        (_, None) => {
+            // Found before the kernels are translated, which takes seconds.
+            let compiler = compiler(args)?;
+            list(args, prepared(args, choices)?, compiler)
+        }
     }
-    match args.show {
-        Some(language) => show_one(args, &plans, language),
-        None => list(args, plans),
+}
+
+/// The wanted kernels of the plans that have any.
+fn prepared(args: &KernelsArgs, choices: Vec<Choice>) -> Result<Vec<(Choice, Vec<PlanKernel>)>> {
+    let mut plans = Vec::new();
+    for choice in choices {
+        let kernels = plans::kernels_of(&choice, args.batch, args.kernel.as_deref());
+        plans.extend((!kernels.is_empty()).then_some((choice, kernels)));
     }
+    match &args.kernel {
+        Some(name) if plans.is_empty() => Err(no_such_kernel(name)),
+        _ => Ok(plans),
+    }
+}
+
+/// Whether there is a kernel called `name`, or what stands before its layer.
+fn is_kernel(name: &str) -> bool {
+    let stem = name.split('/').next().unwrap_or(name);
+    KERNELS.iter().any(|kernel| kernel.name == stem)
 }
 
 /// The plans that the options name.
@@ -110,22 +128,15 @@ fn with_nearest(error: Error, name: &str) -> Error {
     }
 }
 
-/// Keeps the kernels called `name`, or `name/layer`, and the plans that have any.
-fn keep(plans: &mut Vec<(Choice, Vec<PlanKernel>)>, name: &str) -> Result<()> {
-    for (_, kernels) in plans.iter_mut() {
-        kernels.retain(|kernel| kernel.row.kernel == name || kernel.row.label() == name);
-    }
-    plans.retain(|(_, kernels)| !kernels.is_empty());
-    if !plans.is_empty() {
-        return Ok(());
+/// Why no plan has a kernel called `name`.
+fn no_such_kernel(name: &str) -> Error {
+    if is_kernel(name) {
+        return Error::Usage(format!("{name} is in no such plan or layer: leave --plan or the layer out"));
     }
     let stem = name.split('/').next().unwrap_or(name);
-    if KERNELS.iter().any(|kernel| kernel.name == stem) {
-        return Err(Error::Usage(format!("{name} is in no such plan or layer: leave --plan or the layer out")));
-    }
     let like = nearest(stem, KERNELS.iter().map(|kernel| kernel.name));
     let like = like.map(|like| format!("; the nearest is {like}")).unwrap_or_default();
-    Err(Error::Usage(format!("there is no kernel {name:?}{like}; `gpubench kernels` lists all")))
+    Error::Usage(format!("there is no kernel {name:?}{like}; `gpubench kernels` lists all"))
 }
 
 /// Whose compiler is asked, or why none is.
@@ -143,10 +154,7 @@ fn compiler(args: &KernelsArgs) -> Result<std::result::Result<Compiler, String>>
 
 fn show_one(args: &KernelsArgs, plans: &[(Choice, Vec<PlanKernel>)], language: Language) -> Result<()> {
     let mut all = plans.iter().flat_map(|(choice, kernels)| kernels.iter().map(move |kernel| (choice, kernel)));
-    let (Some(_), Some((choice, kernel))) = (&args.kernel, all.next()) else {
-        let names: Vec<&str> = KERNELS.iter().map(|kernel| kernel.name).collect();
-        return Err(Error::Usage(format!("--show needs the name of a KERNEL: {}", names.join(", "))));
-    };
+    let Some((choice, kernel)) = all.next() else { return Ok(()) };
     if all.any(|(_, other)| other.request != kernel.request) && language != Language::Wgsl {
         let label = kernel.row.label();
         terminal::message(&format!("{label} of the plan {choice}: KERNEL/LAYER and --plan name another"));
@@ -154,7 +162,11 @@ fn show_one(args: &KernelsArgs, plans: &[(Choice, Vec<PlanKernel>)], language: L
     show::show(kernel, language, || compiler(args), args.output.as_deref())
 }
 
-fn list(args: &KernelsArgs, plans: Vec<(Choice, Vec<PlanKernel>)>) -> Result<()> {
+fn list(
+    args: &KernelsArgs,
+    plans: Vec<(Choice, Vec<PlanKernel>)>,
+    compiler: std::result::Result<Compiler, String>,
+) -> Result<()> {
     let mut list = KernelList {
         batch: args.batch,
         shader_hash: shader_hash(),
@@ -166,7 +178,7 @@ fn list(args: &KernelsArgs, plans: Vec<(Choice, Vec<PlanKernel>)>) -> Result<()>
     let kernels = plans.iter().flat_map(|(_, kernels)| kernels);
     let requests: Vec<KernelRequest> = kernels.map(|kernel| kernel.request.clone()).collect();
     list.null_device = args.adapter.request().value.value().is_some_and(|request| family_of(request).is_some());
-    let (answer, compiled) = match compiler(args)? {
+    let (answer, compiled) = match compiler {
         Ok(compiler) => compiler.compile_each(&requests)?,
         Err(reason) => {
             let compiled = vec![Measured::missing(reason.as_str()); requests.len()];

@@ -20,13 +20,15 @@ pub struct PlanKernel {
     pub request: KernelRequest,
 }
 
-/// The kernels of a plan for batches of `batch` images, without those of an evaluation that a step has too.
-pub fn kernels_of(choice: &Choice, batch: u32) -> Vec<PlanKernel> {
+/// The kernels of a plan for batches of `batch` images, without those of an evaluation that a step has too: all, or those
+/// called `name` as KERNEL or KERNEL/LAYER.
+pub fn kernels_of(choice: &Choice, batch: u32, name: Option<&str>) -> Vec<PlanKernel> {
     let plan = choice.make(&Model::new(DROPOUT_RATE), &Training { batch, ..Training::STANDARD }, SEED);
     let subgroups = plan.needs_subgroups();
     let mut kernels: Vec<PlanKernel> = Vec::new();
     for (stage, dispatches) in [(Stage::Training, &plan.training), (Stage::Evaluation, &plan.evaluation)] {
-        for dispatch in dispatches {
+        // Each is translated by naga, which takes longest.
+        for dispatch in dispatches.iter().filter(|dispatch| name.is_none_or(|name| is_called(dispatch, name))) {
             let request = KernelRequest::of(dispatch, subgroups);
             let same = |one: &&mut PlanKernel| one.request == request && one.dispatch.layer == dispatch.layer;
             match kernels.iter_mut().find(same) {
@@ -38,6 +40,11 @@ pub fn kernels_of(choice: &Choice, batch: u32) -> Vec<PlanKernel> {
         }
     }
     kernels
+}
+
+fn is_called(dispatch: &Dispatch, name: &str) -> bool {
+    let (kernel, layer) = (dispatch.kernel.name, dispatch.layer);
+    name == kernel || name.split_once('/') == Some((kernel, layer))
 }
 
 /// A row without what a driver says.

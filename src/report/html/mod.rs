@@ -14,11 +14,13 @@ mod plot;
 mod roofline;
 mod roofs;
 mod run;
+mod scaling;
 mod spread;
 mod table;
 mod tables;
 
 pub use comparison::comparisons;
+pub use scaling::scaling;
 pub use tables::tables;
 
 use super::answer::Answer;

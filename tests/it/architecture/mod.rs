@@ -54,7 +54,7 @@ const ROOMS: &[Room] = &rooms! {
     ] "the versioned schema of results"
     "report" [
         "numbers" "layout" "explain" "work" "account" "differences" "devices" "load" "parallel" "peaks" "kernels"
-        "profile" "published" "sweep" "tuning" "summary" "answer" "card" "compare" "compare_json" "compare_text" "action" "trace" "html" "text" "mod"
+        "profile" "published" "sweep" "tuning" "summary" "answer" "card" "compare" "compare_json" "compare_text" "action" "scaling" "trace" "html" "text" "mod"
     ] "results as text, tables, HTML, traces"
     "check" ["tolerance" "mod"] "the comparison with the reference before any timing"
     "peaks" [
@@ -74,10 +74,11 @@ const ROOMS: &[Room] = &rooms! {
     ] "NVML, sysfs, powercap, procfs, and the sampler that reads them"
     "cli" [
         "input" "markdown_regions" "nearest" "site" "stopping" "system" "terminal" "doctor" "explain" "format" "manual" "interrupt" "panics"
+        "process"
         "compiler" "locate"
         "no_gpu" "output" "dataset" "flags" "kernels" "progress" "result_files" "serve" "cache" "baselines" "gate" "compare"
         "data" "report" "table" "rerun" "verify" "pipeline_cache" "peaks" "run_args" "tune"
-        "subject" "cpu" "data_parallel" "session" "frameworks" "all" "list" "sweep" "target" "run" "ab" "publish" "mod"
+        "subject" "cpu" "data_parallel" "session" "frameworks" "fleet" "scaling" "all" "list" "sweep" "target" "run" "ab" "publish" "mod"
     ] "the terminal program: one file for each verb, with its arguments"
     "web" [
         "classify" "compare" "events" "host" "link" "observer" "request" "shown" "run" "mod"

@@ -1,25 +1,15 @@
-//! Processes in a group of their own, which is ended as a whole: at a time limit, on a signal, and when it is done.
+//! A process of a framework, which answers requests.
 
 use crate::cli::interrupt;
+use crate::cli::process::{Answer, POLL_INTERVAL, command_name, kill, last_words, own_group, shown};
 use crate::error::Result;
-use crate::escape;
 use serde_json::Value;
 use std::fs::File;
-use std::io::{BufRead, BufReader, Read, Seek, SeekFrom, Write};
+use std::io::{BufRead, BufReader, Write};
 use std::path::Path;
 use std::process::{Child, ChildStdin, Command, Stdio};
 use std::sync::mpsc::{Receiver, RecvTimeoutError, channel};
 use std::time::{Duration, Instant};
-
-/// How often a signal is looked for.
-const POLL_INTERVAL: Duration = Duration::from_millis(50);
-/// The most characters of a process's own last words that are shown.
-const MOST_SHOWN: usize = 300;
-/// The bytes at the end of a log in which the last words are looked for.
-const TAIL_BYTES: u64 = 4096;
-
-/// A value, or why a process did not give one, in words.
-pub type Answer<T> = std::result::Result<T, String>;
 
 /// A process that answers requests, one line of JSON each; what else it prints goes to a log.
 pub struct Worker {
@@ -108,82 +98,4 @@ impl Drop for Worker {
     fn drop(&mut self) {
         kill(&mut self.child);
     }
-}
-
-/// Runs `command` to its end, for at most `limit`, with what it prints in the file `log`.
-///
-/// # Errors
-/// [`crate::Error::Interrupted`] if a signal stopped it; the inner one says how it failed, with its last words.
-pub fn run(mut command: Command, log: &Path, limit: Duration) -> Result<Answer<()>> {
-    let output = File::create(log).and_then(|file| Ok((file.try_clone()?, file)));
-    let (stdout, stderr) = match output {
-        Ok(files) => files,
-        Err(error) => return Ok(Err(format!("{} cannot be written ({error})", log.display()))),
-    };
-    command.stdin(Stdio::null()).stdout(stdout).stderr(stderr);
-    own_group(&mut command);
-    let mut child = match command.spawn() {
-        Ok(child) => child,
-        Err(error) => return Ok(Err(format!("{} cannot be started: {error}", command_name(&command)))),
-    };
-    let begun = Instant::now();
-    loop {
-        match child.try_wait() {
-            Ok(Some(status)) if status.success() => return Ok(Ok(())),
-            Ok(Some(status)) => {
-                return Ok(Err(format!("{}: {}", command_name(&command), or(&last_words(log), &status))));
-            }
-            Ok(None) if begun.elapsed() < limit && !interrupt::requested() => std::thread::sleep(POLL_INTERVAL),
-            _ => {
-                kill(&mut child);
-                interrupt::expect_none()?;
-                return Ok(Err(format!("it was stopped after {} s", limit.as_secs_f64().round())));
-            }
-        }
-    }
-}
-
-fn or(words: &str, status: &dyn std::fmt::Display) -> String {
-    if words.is_empty() { status.to_string() } else { words.to_owned() }
-}
-
-fn command_name(command: &Command) -> String {
-    shown(&command.get_program().to_string_lossy())
-}
-
-/// Foreign words, shortened, without hidden characters.
-pub fn shown(words: &str) -> String {
-    escape::line(words).chars().take(MOST_SHOWN).collect()
-}
-
-/// The last line of a log that says anything.
-fn last_words(log: &Path) -> String {
-    let tail = || {
-        let mut file = File::open(log)?;
-        let length = file.seek(SeekFrom::End(0))?;
-        file.seek(SeekFrom::Start(length.saturating_sub(TAIL_BYTES)))?;
-        let mut bytes = Vec::new();
-        file.read_to_end(&mut bytes).map(|_| String::from_utf8_lossy(&bytes).into_owned())
-    };
-    let text = tail().unwrap_or_default();
-    shown(text.lines().map(str::trim).rfind(|line| !line.is_empty()).unwrap_or_default())
-}
-
-#[cfg(unix)]
-fn own_group(command: &mut Command) {
-    std::os::unix::process::CommandExt::process_group(command, 0);
-}
-
-#[cfg(not(unix))]
-fn own_group(_: &mut Command) {}
-
-/// Ends a process with all of its group.
-fn kill(child: &mut Child) {
-    #[cfg(unix)]
-    if let Ok(group) = i32::try_from(child.id()) {
-        // It may have ended by itself.
-        let _ = nix::sys::signal::killpg(nix::unistd::Pid::from_raw(group), nix::sys::signal::Signal::SIGKILL);
-    }
-    let _ = child.kill();
-    let _ = child.wait();
 }
