@@ -1,7 +1,7 @@
 //! `gpubench fleet` as a process, with shell scripts that stand in for ssh, srun and the hosts behind them.
 
-use crate::common::process::{PROGRAM, outcome_of, refused, signalled, without_adapters};
 use crate::common::names_in;
+use crate::common::process::{PROGRAM, outcome_of, refused, signalled, without_adapters};
 use gpubench::result::{RunResult, Status};
 use serde_json::Value;
 use std::fs;
@@ -64,7 +64,11 @@ fn hosts_behind_banners_slurm_and_commands_are_gathered_into_one_table() {
     assert!(stdout.contains("vs best") && stdout.contains("1.00"), "{stdout}");
     assert!(stderr.contains("alpha: begins, through ssh") && stderr.contains("node: ended after"), "{stderr}");
     let results = ["alpha", "node", "here"].map(|host| result_of(folder.path(), host));
-    assert!(results.iter().all(|result| result.status == Status::Complete && result.settings.steps.value.value() == Some(&3)));
+    assert!(
+        results
+            .iter()
+            .all(|result| result.status == Status::Complete && result.settings.steps.value.value() == Some(&3))
+    );
     let told = fs::read_to_string(folder.path().join("srun")).unwrap();
     assert!(told.contains("--ntasks=1") && told.contains("--partition=gpu"), "{told}");
     // The tables of many results take the folder as it is, and the files are as they were written.
@@ -83,7 +87,8 @@ fn hosts_that_fail_are_rows_and_alone_are_tried_again() {
     let (stdout, stderr) = outcome_of(first.args(["--time-limit", "0.2", "--json"]), 11);
     assert!(began.elapsed() < Duration::from_secs(60));
     let rows: Vec<Value> = serde_json::from_str(&stdout).unwrap();
-    let reason = |host: &str| rows.iter().find(|row| row["host"] == host).unwrap()["reason"].as_str().map(str::to_owned);
+    let reason =
+        |host: &str| rows.iter().find(|row| row["host"] == host).unwrap()["reason"].as_str().map(str::to_owned);
     assert_eq!(reason("alpha"), None);
     let beta = reason("beta").unwrap();
     assert!(beta.contains("Permission denied") && beta.contains("`ssh locked true` has to work"), "{beta}");
@@ -139,7 +144,8 @@ fn what_cannot_work_is_refused_before_a_host_is_reached() {
 #[test]
 fn jobs_of_slurm_are_written_and_their_results_gathered() {
     let folder = TempDir::new().unwrap();
-    let hosts = "[[host]]\nname = 'node'\nslurm = true\noptions = ['--gres=gpu:1']\n[[host]]\nname = 'alpha'\nssh = 'good'\n";
+    let hosts =
+        "[[host]]\nname = 'node'\nslurm = true\noptions = ['--gres=gpu:1']\n[[host]]\nname = 'alpha'\nssh = 'good'\n";
     let (_, stderr) = outcome_of(fleet(folder.path(), hosts).args(["--sbatch", "jobs.sh"]), 0);
     assert!(stderr.contains("jobs.sh, 1 jobs"), "{stderr}");
     let (_, stderr) = outcome_of(fleet(folder.path(), hosts).arg("--gather"), 11);

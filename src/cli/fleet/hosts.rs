@@ -13,16 +13,8 @@ const MOST_HOSTS: usize = 4096;
 /// The most characters of a host's name, which is that of its files.
 const MOST_LETTERS: usize = 64;
 /// What is said to ssh in front of a host's own options: never to ask anything, and to notice a host that is gone.
-const SSH_OPTIONS: [&str; 8] = [
-    "-o",
-    "BatchMode=yes",
-    "-o",
-    "ConnectTimeout=10",
-    "-o",
-    "ServerAliveInterval=15",
-    "-o",
-    "ServerAliveCountMax=4",
-];
+const SSH_OPTIONS: [&str; 8] =
+    ["-o", "BatchMode=yes", "-o", "ConnectTimeout=10", "-o", "ServerAliveInterval=15", "-o", "ServerAliveCountMax=4"];
 /// What is said to srun and sbatch in front of a host's own options.
 pub const SLURM_OPTIONS: [&str; 3] = ["--nodes=1", "--ntasks=1", "--job-name=gpubench"];
 
@@ -169,7 +161,9 @@ fn tables(text: &str) -> std::result::Result<Fleet, String> {
 fn host(entry: HostEntry, program: &str) -> std::result::Result<Host, String> {
     let wrong = |problem: &str| Err(format!("host {:?}: {problem}", entry.name));
     let through = match (entry.ssh, entry.slurm, entry.command) {
-        (Some(destination), false, None) if destination.trim().is_empty() || destination.contains(char::is_whitespace) => {
+        (Some(destination), false, None)
+            if destination.trim().is_empty() || destination.contains(char::is_whitespace) =>
+        {
             return wrong("ssh is a host's name, also with a user: ssh = \"me@host\"; options go into options");
         }
         // It would be taken for an option, which can name a command that is run here.

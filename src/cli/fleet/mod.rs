@@ -62,8 +62,7 @@ pub fn fleet(args: &FleetArgs) -> Result<()> {
     let outcomes = if args.gather { gathered(&fleet, &mut folder)? } else { run_all(args, &fleet, folder)? };
     terminal::output(&if args.json { outcome::json(&outcomes)? } else { outcome::text(&outcomes, terminal::width()) })?;
     interrupt::expect_none()?;
-    let failed: Vec<&str> =
-        outcomes.iter().filter(|one| !one.state.is_valid()).map(|one| one.host.as_str()).collect();
+    let failed: Vec<&str> = outcomes.iter().filter(|one| !one.state.is_valid()).map(|one| one.host.as_str()).collect();
     match failed.is_empty() {
         true => Ok(()),
         false => Err(Error::Program(format!(
@@ -156,9 +155,8 @@ fn run_all(args: &FleetArgs, fleet: &Fleet, folder: Folder) -> Result<Vec<Outcom
     };
     let threads = fleet.hosts.len().min(args.at_once as usize);
     let ended: Vec<Result<()>> = std::thread::scope(|scope| {
-        let started: Vec<_> = (0..threads)
-            .map_while(|_| std::thread::Builder::new().spawn_scoped(scope, work).ok())
-            .collect();
+        let started: Vec<_> =
+            (0..threads).map_while(|_| std::thread::Builder::new().spawn_scoped(scope, work).ok()).collect();
         if started.is_empty() {
             return vec![work()];
         }

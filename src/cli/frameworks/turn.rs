@@ -2,8 +2,8 @@
 
 use super::catalogue::{Device, Framework};
 use super::worker::Worker;
-use crate::cli::process::{self, Answer};
 use crate::bench::probe::{self, Probe};
+use crate::cli::process::{self, Answer};
 use crate::error::Result;
 use crate::gpu::AdapterInfo;
 use crate::model::Training;

@@ -60,13 +60,7 @@ fn efficiency(scaling: &Scaling) -> Markup {
     }
 }
 
-fn draw(
-    area: &PlotArea,
-    x: &plot::Axis,
-    y: &plot::Axis,
-    strong: &[(f64, f64)],
-    weak: &[(f64, f64)],
-) -> Markup {
+fn draw(area: &PlotArea, x: &plot::Axis, y: &plot::Axis, strong: &[(f64, f64)], weak: &[(f64, f64)]) -> Markup {
     html! {
         (plot::axes(area, x, y, "devices", "efficiency [%]"))
         g class="series forward" { polyline points=(plot::points(x, y, strong.iter().copied())) {} }

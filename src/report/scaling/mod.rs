@@ -91,7 +91,8 @@ pub fn scaling(results: &[(String, RunResult)], cluster: Cluster, batch: Option<
     let name = |result: &RunResult| format!("{}, plan {}", result.environment.adapter.name, result.plan.name);
     let Some(first) = single.first() else {
         return Err(Error::Data(
-            "no complete result of one device is among them: `gpubench sweep` times its steps at several batches".into(),
+            "no complete result of one device is among them: `gpubench sweep` times its steps at several batches"
+                .into(),
         ));
     };
     if let Some(other) = single.iter().find(|result| name(result) != name(first)) {
