@@ -1,5 +1,4 @@
-//! Other programs as processes in a group of their own, which is ended as a whole: at a time limit, on a signal, and when
-//! it is done.
+//! Other programs as processes in a group of their own, which is ended as a whole: at a time limit, and on a signal.
 
 use super::interrupt;
 use crate::error::Result;

@@ -49,8 +49,8 @@ fn positive(text: &str) -> std::result::Result<f64, String> {
 /// Prints the prediction, and writes its page where one is asked for.
 ///
 /// # Errors
-/// [`Error::Data`] if a result cannot be read, or the results are not those of one device; [`Error::Output`] if the page
-/// cannot be written.
+/// [`Error::Data`] if a result cannot be read, or the results are not those of one device; [`Error::Output`] if the
+/// page cannot be written.
 pub fn scaling(args: &ScalingArgs) -> Result<()> {
     let inputs: Vec<&Path> = args.results.iter().map(PathBuf::as_path).collect();
     expect_outputs(&[("--html", args.html.as_deref())], &inputs)?;

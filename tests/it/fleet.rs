@@ -14,7 +14,8 @@ use tempfile::TempDir;
 /// The run of every host: three steps on the host's cores.
 const RUN: &str = r#"["--adapter", "cpu", "--threads", "1", "--data", "synthetic:400+100", "--steps", "3"]"#;
 
-/// An ssh that reaches hosts by their names: `good` runs what it is told behind a banner, the others fail in their ways.
+/// An ssh that reaches hosts by their names: `good` runs what it is told, behind a banner; the others fail in their
+/// ways.
 const SSH: &str = r#"
 while [ "$1" != -- ]; do shift; done; shift
 destination=$1; echo "$destination" >> "$HERE/reached"; shift
@@ -80,7 +81,8 @@ fn hosts_behind_banners_slurm_and_commands_are_gathered_into_one_table() {
 fn hosts_that_fail_are_rows_and_alone_are_tried_again() {
     let folder = TempDir::new().unwrap();
     let hosts = "[[host]]\nname = 'alpha'\nssh = 'good'\n[[host]]\nname = 'beta'\nssh = 'locked'\n\
-                 [[host]]\nname = 'gamma'\nssh = 'slow'\n[[host]]\nname = 'delta'\nssh = 'bare'\nprogram = 'gpubench-of-nowhere'\n\
+                 [[host]]\nname = 'gamma'\nssh = 'slow'\n[[host]]\nname = 'delta'\nssh = 'bare'\n\
+                 program = 'gpubench-of-nowhere'\n\
                  [[host]]\nname = 'epsilon'\nssh = 'silent'\n";
     let began = Instant::now();
     let mut first = fleet(folder.path(), hosts);
@@ -161,7 +163,7 @@ fn jobs_of_slurm_are_written_and_their_results_gathered() {
     outcome_of(&mut script, 0);
     let (stdout, _) = outcome_of(fleet(folder.path(), hosts).arg("--gather"), 11);
     let row = |host: &str| stdout.lines().find(|line| line.trim_start().starts_with(host)).unwrap().to_owned();
-    assert!(row("node").contains("complete") && row("alpha").contains("FAILED: it has left nothing yet"), "{stdout}");
+    assert!(row("node").contains("complete") && row("alpha").contains("FAILED: it has left nothing"), "{stdout}");
 }
 
 #[test]

@@ -96,7 +96,8 @@ fn the_text_and_the_page_say_what_it_rests_on_and_how_far_it_is_off() {
         outcome_of(command.args(["scaling", "in", "--html", "page.html"]).args(LINK), 0).0
     };
     let text = show();
-    for says in ["Predicted, not measured", "100 us and 1 us an image", "does not scale", "nothing here is checked"] {
+    for says in ["Predicted, not measured", "100 us and 1.00 us an image", "does not scale", "nothing here is checked"]
+    {
         assert!(text.contains(says), "{says:?} is not in: {text}");
     }
     write(&inner, "pair.json", &pair(Synchronisation::Step));
@@ -122,7 +123,7 @@ fn what_gives_no_prediction_is_refused_in_words() {
     fails("no complete result of one device");
     write(&inner, "sweep.json", &sweep());
     let mut other = sweep();
-    other.plan.name = "layered".to_owned();
+    other.plan.name = "fused".to_owned();
     write(&inner, "other.json", &other);
     fails("give those of one device with one plan");
     for (option, value) in [("--latency", "0"), ("--latency", "-1"), ("--bandwidth", "nan"), ("--latency", "1e99")] {

@@ -212,8 +212,8 @@ fn distinct(hosts: Vec<Host>) -> std::result::Result<Vec<Host>, String> {
         let name = host.name.to_lowercase();
         if !(1..=MOST_LETTERS).contains(&name.len()) || !name.chars().all(letters) || name.starts_with(['.', '-']) {
             return Err(format!(
-                "host {:?}: a name has up to {MOST_LETTERS} letters, digits, dots, - and _, and begins with a letter, a \
-                 digit or _",
+                "host {:?}: a name has up to {MOST_LETTERS} letters, digits, dots, - and _, and begins with a letter, \
+                 a digit or _",
                 host.name
             ));
         }

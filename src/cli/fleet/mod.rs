@@ -34,8 +34,8 @@ const NOT_FOUND: i32 = 127;
 ///
 /// # Errors
 /// [`Error::Usage`] or [`Error::Data`] if the hosts or the options of the run cannot work, before any host is reached;
-/// [`Error::Output`] if nothing can be gathered; [`Error::Program`], after the table was printed, if a host has no valid
-/// result.
+/// [`Error::Output`] if nothing can be gathered; [`Error::Program`], after the table was printed, if a host has no
+/// valid result.
 pub fn fleet(args: &FleetArgs) -> Result<()> {
     let mut fleet = hosts::read(&args.hosts)?;
     if !args.run.is_empty() {
