@@ -199,11 +199,11 @@ pub(super) fn prediction_table(scaling: &Scaling) -> Table {
         "devices",
         "ring\n[us]",
         "tree\n[us]",
-        "hier-\narchical\n[us]",
+        "hierarch.\n[us]",
         "over all\n[us/step]",
-        "effi-\nciency\n%",
+        "eff.\n%",
         "on each\n[us/step]",
-        "effi-\nciency\n%",
+        "eff.\n%",
         "batch\nfor 80 %",
     ];
     Table::of(&headings, 0, &scaling.rows, |row, notes| {
@@ -231,12 +231,18 @@ pub(super) fn meaning(scaling: &Scaling) -> String {
     let most = scaling.rows.iter().take_while(|row| good(&row.strong)).last();
     let batch = thousands(&scaling.batch.to_string());
     let strong = match most {
-        Some(row) if row.devices == LARGEST => format!("A batch of {batch} over all devices keeps 80 % of its speed."),
+        Some(row) if row.devices == LARGEST => {
+            format!("A batch of {batch} over all devices has an efficiency of at least 80 % on each number of them.")
+        }
         Some(row) => {
             let devices = thousands(&row.devices.to_string());
-            format!("A batch of {batch} over all devices keeps 80 % of its speed up to {devices}, and not beyond.")
+            format!(
+                "A batch of {batch} over all has an efficiency of at least 80 % up to {devices} devices, and not beyond."
+            )
         }
-        None => format!("A batch of {batch} does not scale: two devices reach less than 80 % of twice the speed."),
+        None => format!(
+            "A batch of {batch} over all devices does not scale: two devices already have an efficiency below 80 %."
+        ),
     };
     let largest = scaling.rows.last().map(|row| {
         let needed = or_reason(&row.good_batch, |batch| format!("a batch of {}", thousands(&batch.to_string())));

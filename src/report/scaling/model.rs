@@ -60,15 +60,6 @@ impl AllReduce {
     /// All of them, in the order of columns.
     pub const ALL: [Self; 3] = [Self::Ring, Self::Tree, Self::Hierarchical];
 
-    /// Name for people.
-    pub fn name(self) -> &'static str {
-        match self {
-            Self::Ring => "ring",
-            Self::Tree => "tree",
-            Self::Hierarchical => "hierarchical",
-        }
-    }
-
     /// Seconds for the sum of `bytes` on each of `devices`.
     pub fn seconds(self, devices: u32, bytes: f64, cluster: &Cluster) -> f64 {
         let ring = |devices: u32, bytes: f64, link: &Link| {
