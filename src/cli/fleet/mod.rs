@@ -199,6 +199,10 @@ fn run_on(host: &Host, args: &[String], folder: &Mutex<Folder>, limit: Duration)
         }
         results
     };
+    if printed.metadata().is_ok_and(|file| file.len() == 0) {
+        // It says nothing that the reason does not.
+        let _ = std::fs::remove_file(&printed);
+    }
     Ok(match (ended, results) {
         // A run that ends with a result and another code than 0 says why in the result.
         (_, Ok(results)) => (State::of(results), false),

@@ -46,7 +46,8 @@ impl State {
 
 /// What a result says of its state, with its reasons.
 fn state_of(result: &RunResult) -> String {
-    let stamp = result.status.stamp().unwrap_or("complete");
+    let complete = if result.standard { "complete" } else { "complete, non-standard" };
+    let stamp = result.status.stamp().unwrap_or(complete);
     let words = if result.status == Status::Complete { &result.non_standard } else { &result.reasons };
     let words: Vec<String> = words.iter().map(|word| shown(word)).collect();
     if words.is_empty() { stamp.to_owned() } else { format!("{stamp}: {}", words.join("; ")) }
