@@ -4,8 +4,11 @@
 /// probability 1 - 2^(1 - n), which exceeds [`CONFIDENCE`] from n = 6.
 pub const MIN_SAMPLES_FOR_INTERVAL: usize = 6;
 
-/// Confidence of [`median_interval`].
+/// The least confidence of [`median_interval`].
 pub const CONFIDENCE: f64 = 0.95;
+
+/// The probability at which samples without a trend are taken for drifting ones.
+const TREND_ALPHA: f64 = 0.01;
 
 /// The median of `samples`, the mean of the two middle ones for an even number; `None` for no samples.
 pub fn median(samples: &[f64]) -> Option<f64> {
@@ -33,7 +36,18 @@ pub fn median_absolute_deviation(samples: &[f64]) -> Option<f64> {
 pub fn median_interval(samples: &[f64]) -> Option<(f64, f64)> {
     let mut sorted = samples.to_vec();
     sorted.sort_unstable_by(f64::total_cmp);
-    let count = sorted.len();
+    let (index, _) = innermost(sorted.len())?;
+    Some((sorted[index], sorted[sorted.len() - 1 - index]))
+}
+
+/// The confidence that [`median_interval`] attains with `count` samples: at least [`CONFIDENCE`], and more where there
+/// are few, since samples cannot be divided.
+pub fn median_confidence(count: usize) -> Option<f64> {
+    innermost(count).map(|(_, confidence)| confidence)
+}
+
+/// The index of the lower of the two samples that are the ends, and the confidence.
+fn innermost(count: usize) -> Option<(usize, f64)> {
     // The median lies below sample k + 1 where at most k of the samples do: a binomial tail, from its logarithms.
     let mut ln_term = -(count as f64) * std::f64::consts::LN_2;
     let mut tail = 0.0;
@@ -43,10 +57,65 @@ pub fn median_interval(samples: &[f64]) -> Option<(f64, f64)> {
         if 1.0 - 2.0 * tail < CONFIDENCE {
             break;
         }
-        outer = Some(index);
+        outer = Some((index, 1.0 - 2.0 * tail));
         ln_term += ((count - index) as f64 / (index + 1) as f64).ln();
     }
-    outer.map(|index| (sorted[index], sorted[count - 1 - index]))
+    outer
+}
+
+/// The change from the first of successive samples to the last, as a share of their median, if they have a trend: the
+/// probability of one by chance is below 1 %. No number of samples tells then what the next one will be.
+///
+/// Sources: H. B. Mann, "Nonparametric tests against trend", Econometrica 13(3), 1945; M. G. Kendall, "Rank correlation
+/// methods", 1955, chapter 4 (ties); P. K. Sen, "Estimates of the regression coefficient based on Kendall's tau",
+/// Journal of the American Statistical Association 63, 1968 (the slope: the median of those of all pairs).
+pub fn trend(samples: &[f64]) -> Option<f64> {
+    let count = samples.len() as f64;
+    if samples.len() < MIN_SAMPLES_FOR_INTERVAL || samples.iter().any(|sample| !sample.is_finite()) {
+        return None;
+    }
+    let pairs = || (0..samples.len()).flat_map(|one| (one + 1..samples.len()).map(move |other| (one, other)));
+    let signs = pairs().map(|(one, other)| (samples[other] - samples[one]).partial_cmp(&0.0)).map(|sign| match sign {
+        Some(std::cmp::Ordering::Greater) => 1.0,
+        Some(std::cmp::Ordering::Less) => -1.0,
+        _ => 0.0,
+    });
+    let sum: f64 = signs.sum();
+    let mut sorted = samples.to_vec();
+    sorted.sort_unstable_by(f64::total_cmp);
+    let weight = |count: f64| count * (count - 1.0) * (2.0 * count + 5.0);
+    let ties: f64 = sorted.chunk_by(|one, other| one == other).map(|group| weight(group.len() as f64)).sum();
+    let deviation = ((weight(count) - ties) / 18.0).sqrt();
+    let p = if deviation > 0.0 { 2.0 * normal((1.0 - sum.abs()) / deviation) } else { 1.0 };
+    if p >= TREND_ALPHA {
+        return None;
+    }
+    let slopes: Vec<f64> = pairs().map(|(one, other)| (samples[other] - samples[one]) / (other - one) as f64).collect();
+    let change = median(&slopes)? * (count - 1.0) / median_of_sorted(&sorted)?;
+    Some(change).filter(|change| change.is_finite())
+}
+
+/// The standard normal distribution at `z`, with a relative error of at most 1.2e-7.
+///
+/// Source: W. H. Press et al., "Numerical recipes in C", 1992, section 6.2 (erfcc).
+pub fn normal(z: f64) -> f64 {
+    const TERMS: [f64; 10] = [
+        -1.265_512_23,
+        1.000_023_68,
+        0.374_091_96,
+        0.096_784_18,
+        -0.186_288_06,
+        0.278_868_07,
+        -1.135_203_98,
+        1.488_515_87,
+        -0.822_152_23,
+        0.170_872_77,
+    ];
+    let x = z.abs() / std::f64::consts::SQRT_2;
+    let t = 1.0 / (1.0 + 0.5 * x);
+    let series = TERMS.iter().rev().fold(0.0, |sum, term| sum * t + term);
+    let tail = 0.5 * t * (series - x * x).exp();
+    if z < 0.0 { tail } else { 1.0 - tail }
 }
 
 /// The quantile at `share` (0 to 1) of the samples, by linear interpolation; `None` for no samples.
@@ -234,6 +303,29 @@ mod tests {
         assert_eq!(median_absolute_deviation(&[]), None);
         assert_eq!(median_absolute_deviation(&[7.0]), Some(0.0));
         assert_eq!(median_absolute_deviation(&[1.0, 1.0, 2.0, 2.0, 4.0, 6.0, 900.0]), Some(1.0));
+    }
+
+    #[test]
+    fn a_trend_is_found_and_chance_is_none() {
+        let rising: Vec<f64> = (0..12).map(|index| 10.0 + 0.1 * f64::from(index)).collect();
+        let change = trend(&rising).unwrap();
+        assert!((change - 1.1 / 10.55).abs() < 1e-9, "{change}");
+        let falling: Vec<f64> = rising.iter().rev().copied().collect();
+        assert!(trend(&falling).is_some_and(|change| change < -0.1));
+        // Worked by hand: 15 pairs in order of 15 have p = 2 normal(-14 / sqrt(28.33)) = 0.0085, and of 5 samples none.
+        assert!(trend(&rising[..6]).is_some() && trend(&rising[..5]).is_none());
+        assert_eq!(trend(&[1.0, 3.0, 2.0, 4.0, 1.5, 3.5, 2.5, 2.0]), None);
+        assert_eq!(trend(&[2.0; 30]), None);
+        assert_eq!(trend(&[1.0, 2.0, 3.0, f64::NAN, 5.0, 6.0, 7.0]), None);
+    }
+
+    #[test]
+    fn the_confidence_is_that_of_the_sign_test() {
+        assert_eq!([0, 1, 5].map(median_confidence), [None; 3]);
+        for (count, pct) in [(6, 96.875), (7, 98.4375), (8, 99.21875), (9, 96.09375), (12, 96.142_578)] {
+            assert!((100.0 * median_confidence(count).unwrap() - pct).abs() < 1e-6, "{count}");
+        }
+        assert!((6..2000).all(|count| median_confidence(count).is_some_and(|share| (0.95..0.9925).contains(&share))));
     }
 
     #[test]

@@ -9,7 +9,7 @@
 //! statistical methods", 1999, chapter 4; S. Holm, "A simple sequentially rejective multiple test procedure",
 //! Scandinavian Journal of Statistics 6(2), 1979.
 
-use crate::stats;
+use crate::stats::{self, normal};
 
 /// Fewest samples on each side with a verdict.
 pub const MIN_SAMPLES: usize = stats::MIN_SAMPLES_FOR_INTERVAL;
@@ -176,29 +176,6 @@ fn arrangements(few: usize, many: usize) -> Vec<i64> {
         }
     }
     counts
-}
-
-/// The standard normal distribution at `z`, with a relative error of at most 1.2e-7.
-///
-/// Source: W. H. Press et al., "Numerical recipes in C", 1992, section 6.2 (erfcc).
-fn normal(z: f64) -> f64 {
-    const TERMS: [f64; 10] = [
-        -1.265_512_23,
-        1.000_023_68,
-        0.374_091_96,
-        0.096_784_18,
-        -0.186_288_06,
-        0.278_868_07,
-        -1.135_203_98,
-        1.488_515_87,
-        -0.822_152_23,
-        0.170_872_77,
-    ];
-    let x = z.abs() / std::f64::consts::SQRT_2;
-    let t = 1.0 / (1.0 + 0.5 * x);
-    let series = TERMS.iter().rev().fold(0.0, |sum, term| sum * t + term);
-    let tail = 0.5 * t * (series - x * x).exp();
-    if z < 0.0 { tail } else { 1.0 - tail }
 }
 
 /// The p values of several tests, corrected for their number by Holm's method: each is to be compared with

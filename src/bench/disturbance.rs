@@ -1,7 +1,7 @@
 //! What disturbed the timed trainings of a run: other programs, throttling, clocks, drift, late submissions.
 
 use crate::result::{Load, Repeat, RunResult};
-use crate::stats::{Slope, median};
+use crate::stats::{Slope, median, trend};
 
 /// How the warning begins.
 pub const DISTURBED: &str = "disturbed: ";
@@ -39,7 +39,7 @@ pub fn disturbance(result: &RunResult) -> Option<String> {
         let trainings = result.repeats.len();
         Some(if trainings == 1 { words } else { format!("{words} (in {count} of {trainings} trainings)") })
     };
-    let words: Vec<String> = kinds.into_iter().filter_map(worst).collect();
+    let words: Vec<String> = kinds.into_iter().filter_map(worst).chain(trainings_drift(result)).collect();
     (!words.is_empty()).then(|| format!("{DISTURBED}{}; {ADVICE}", words.join("; ")))
 }
 
@@ -90,6 +90,19 @@ fn drift(_: &RunResult, repeat: &Repeat) -> Found {
     drifts.then(|| {
         (change_pct.abs(), format!("epochs became {:.1} % {way} from the first to the last", change_pct.abs()))
     })
+}
+
+/// The interval of the median says what is between the trainings of this run: of a drift, nothing of the next one.
+fn trainings_drift(result: &RunResult) -> Option<String> {
+    let steps = result.repeats.first()?.steps();
+    let times: Option<Vec<f64>> =
+        result.repeats.iter().map(|one| one.train_s.value().copied().filter(|_| one.steps() == steps)).collect();
+    let change_pct = 100.0 * trend(&times?)?;
+    let way = if change_pct > 0.0 { "slower" } else { "faster" };
+    Some(format!(
+        "trainings became {:.1} % {way} from the first to the last, so that their interval does not hold for the next",
+        change_pct.abs()
+    ))
 }
 
 fn late_submissions(_: &RunResult, repeat: &Repeat) -> Found {

@@ -19,6 +19,7 @@ mod search;
 mod step_time;
 mod stopping;
 pub mod target;
+mod thinning;
 mod train;
 pub mod training_target;
 mod validate;

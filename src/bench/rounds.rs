@@ -3,7 +3,7 @@
 use super::job::training_config;
 use super::run::summarise;
 use super::validate::validate;
-use crate::result::{RunResult, Status};
+use crate::result::{Measured, RunResult, Status};
 
 /// Appends the trainings of `round`, a run with the same settings on the same device, to `result`.
 ///
@@ -16,6 +16,8 @@ pub fn add_round(result: &mut RunResult, round: &RunResult) {
             result.warnings.push(warning.clone());
         }
     }
+    // How the repetition of the first round ended does not hold of all of them.
+    result.repeating = Measured::missing("it was trained in rounds, in turns with other devices");
     let config = training_config(&result.settings);
     let peak = result.summary.peak_host_memory_bytes.clone();
     summarise(result, &config);

@@ -252,16 +252,12 @@ async fn train_repeats(
     Err(Error::Interrupted)
 }
 
-/// Records the resources that the last training used, even if it was aborted, and the figures of a soak.
+/// Records the resources that the last training used, even if it was aborted.
 fn record_load(result: &mut RunResult, config: &TrainingConfig, load: Measured<result::Load>) {
     let epoch_images = result.data.train_images;
-    let soaks = result.settings.stopping.soak_min.value.value().is_some();
     if let Some(last) = result.repeats.last_mut() {
         let images = train::images_trained(last, config, epoch_images);
         probe::attach(last, load, images, epoch_images);
-        if soaks {
-            result.soak = stopping::soak(&last.epochs);
-        }
     }
 }
 

@@ -1,6 +1,6 @@
 //! The stopping rule of repeated trainings, and the figures of a soak.
 
-use crate::result::{Epoch, Measured, Repeat, Repeating, RepeatingEnd, Settings, Soak, Summary};
+use crate::result::{Measured, Repeat, Repeating, RepeatingEnd, Settings, Soak, Summary};
 use crate::stats::{self, Slope};
 use web_time::{Duration, Instant};
 
@@ -93,19 +93,19 @@ pub fn repeating(repeats: &[Repeat], summary: &Summary, elapsed_s: f64, ended: R
     Repeating { trainings, half_width_pct: half_width_pct(summary), elapsed_s, ended }
 }
 
-/// The figures of a soak; missing if there are fewer than two epochs.
+/// The figures of a soak with the times of all its epochs; missing if there are fewer than two epochs.
 ///
 /// In the first epoch submissions still grow to their final size, so it is excluded from the slowest epoch and the
 /// drift.
-pub fn soak(epochs: &[Epoch]) -> Measured<Soak> {
-    let times: Vec<f64> = epochs.iter().map(|epoch| epoch.train_s).collect();
-    let best = epochs.iter().min_by(|a, b| a.train_s.total_cmp(&b.train_s));
-    let worst = epochs.iter().skip(1).max_by(|a, b| a.train_s.total_cmp(&b.train_s));
-    let (Some(best), Some(worst), Some(median_s)) = (best, worst, stats::median(&times)) else {
+pub fn soak(epochs_s: &[f64]) -> Measured<Soak> {
+    let numbered = || (1..).zip(epochs_s.iter().copied());
+    let best = numbered().min_by(|a, b| a.1.total_cmp(&b.1));
+    let worst = numbered().skip(1).max_by(|a, b| a.1.total_cmp(&b.1));
+    let (Some(best), Some(worst), Some(median_s)) = (best, worst, stats::median(epochs_s)) else {
         return Measured::missing("the soak was too short: it needs two epochs; give --soak more minutes");
     };
     let mut begin_s = 0.0;
-    let points: Vec<(f64, f64)> = times
+    let points: Vec<(f64, f64)> = epochs_s
         .iter()
         .map(|&train_s| {
             begin_s += train_s;
@@ -113,7 +113,7 @@ pub fn soak(epochs: &[Epoch]) -> Measured<Soak> {
         })
         .skip(1)
         .collect();
-    let slope = Slope::through(&points).filter(|_| epochs.len() >= MIN_EPOCHS_FOR_DRIFT);
+    let slope = Slope::through(&points).filter(|_| epochs_s.len() >= MIN_EPOCHS_FOR_DRIFT);
     let relative = |of: fn(&Slope) -> f64| {
         let value = slope.as_ref().map(|slope| 100.0 * of(slope) / slope.at_start);
         Measured::or_missing(value, "too few epochs for a line: give --soak more minutes")
@@ -124,11 +124,11 @@ pub fn soak(epochs: &[Epoch]) -> Measured<Soak> {
         false => relative(|slope| slope.slope),
     };
     Measured::Value(Soak {
-        epochs: epochs.len() as u32,
-        best_s: best.train_s,
-        best_epoch: best.epoch,
-        worst_s: worst.train_s,
-        worst_epoch: worst.epoch,
+        epochs: epochs_s.len() as u32,
+        best_s: best.1,
+        best_epoch: best.0,
+        worst_s: worst.1,
+        worst_epoch: worst.0,
         median_s,
         drift_pct_per_hour: drift,
         drift_error_pct_per_hour: relative(|slope| slope.error),
@@ -211,21 +211,6 @@ mod tests {
         assert!(!second.reached(29.0, 100.0, 90.0) && second.reached(31.0, 100.0, 0.1));
     }
 
-    fn epochs(times: &[f64]) -> Vec<Epoch> {
-        let none = || Measured::missing("not measured");
-        let epoch = |(index, &train_s): (usize, &f64)| Epoch {
-            epoch: index as u32 + 1,
-            train_s,
-            train_loss: none(),
-            train_error_pct: none(),
-            test_loss: none(),
-            test_errors: Measured::missing("not measured"),
-            test_error_pct: none(),
-            loss_curve: Vec::new(),
-        };
-        times.iter().enumerate().map(epoch).collect()
-    }
-
     #[test]
     fn a_soak_reports_the_fastest_the_slowest_and_the_drift() {
         // An epoch of 36 s that grows by 0.36 s every 36 s, about 1 % in 0.01 hours: 100 % in an hour. The first one is
@@ -237,7 +222,7 @@ mod tests {
             times.push(train_s);
             begin_s += train_s;
         }
-        let soak = soak(&epochs(&times));
+        let soak = soak(&times);
         let soak = soak.value().unwrap();
         assert_eq!((soak.epochs, soak.best_epoch, soak.worst_epoch), (7, 2, 7), "the first epoch is not the slowest");
         let drift = *soak.drift_pct_per_hour.value().unwrap();
@@ -248,7 +233,7 @@ mod tests {
     #[test]
     fn a_drift_that_its_error_exceeds_is_withheld() {
         let noise = [9.0, 36.0, 36.9, 36.1, 36.8, 36.2, 36.7, 36.0, 36.5];
-        let soak = soak(&epochs(&noise));
+        let soak = soak(&noise);
         let soak = soak.value().unwrap();
         assert!(soak.drift_pct_per_hour.reason().is_some_and(|reason| reason.contains("standard error exceeds it")));
         assert!(soak.drift_error_pct_per_hour.value().is_some_and(|error| *error > 0.0));
@@ -256,10 +241,10 @@ mod tests {
 
     #[test]
     fn a_short_soak_has_no_drift_and_one_epoch_is_no_soak() {
-        let short = soak(&epochs(&[9.0, 8.0, 8.5]));
+        let short = soak(&[9.0, 8.0, 8.5]);
         let short = short.value().unwrap();
         assert_eq!((short.best_s, short.worst_s, short.median_s), (8.0, 8.5, 8.5));
         assert!(short.drift_pct_per_hour.reason().is_some_and(|reason| reason.contains("--soak")));
-        assert!(soak(&epochs(&[9.0])).reason().is_some_and(|reason| reason.contains("two epochs")));
+        assert!(soak(&[9.0]).reason().is_some_and(|reason| reason.contains("two epochs")));
     }
 }

@@ -4,7 +4,8 @@ use super::host_timeline::{Activity, HostTimeline};
 use super::observer::{Observer, Progress, Snapshot};
 use super::pacing::StepChunk;
 use super::probe::Probe;
-use super::stopping::QuickLimit;
+use super::stopping::{self, QuickLimit};
+use super::thinning;
 use super::training_target::TrainingEngine;
 use crate::data::Dataset;
 use crate::error::{Error, Result};
@@ -30,7 +31,7 @@ pub const CURVE_PARTS: usize = 32;
 /// Training images processed by the steps of `repeat`, over all epochs.
 pub fn images_trained(repeat: &Repeat, config: &TrainingConfig, train_images: u32) -> u64 {
     let steps = u64::from(repeat.steps());
-    let per_epoch = u64::from(config.steps_per_epoch(train_images as usize));
+    let per_epoch = u64::from(config.steps_per_epoch(train_images as usize)).max(1);
     let rest = (steps % per_epoch) * u64::from(config.training.batch);
     steps / per_epoch * u64::from(train_images) + rest
 }
@@ -110,17 +111,17 @@ pub async fn train_once(
 
     let mut clock = TrainingClock {
         train_s: upload_s,
+        epochs_s: Vec::new(),
         evaluate_s: 0.0,
         steps_done: 0,
         last_checkpoint: Instant::now(),
         host_timeline,
     };
-    for epoch in 0..training.config.training.epochs {
-        let steps = training.steps_in_next_epoch(result, clock.steps_done);
-        if steps == 0 || train_epoch(engine, training, (epoch, steps), &mut clock, result, observer).await? {
-            break;
-        }
+    let trained = train_epochs(engine, training, &mut clock, result, observer).await;
+    if soak_s(result).is_some() {
+        result.soak = stopping::soak(&clock.epochs_s);
     }
+    trained?;
     let commands = engine.commands();
     let parameters = engine.parameters().await?;
     let little_endian: Vec<u8> = parameters.iter().flat_map(|value| value.to_le_bytes()).collect();
@@ -136,6 +137,23 @@ pub async fn train_once(
     let slow = slow_start(record).map(|slow| format!("training {}: {slow}", training.repeat + 1));
     result.warnings.extend(slow);
     Ok(Trained { parameters, host_timeline: clock.host_timeline })
+}
+
+/// Trains and evaluates one epoch after the other.
+async fn train_epochs(
+    engine: &mut impl TrainingEngine,
+    training: &Training<'_>,
+    clock: &mut TrainingClock,
+    result: &mut RunResult,
+    observer: &mut dyn Observer,
+) -> Result<()> {
+    for epoch in 0..training.config.training.epochs {
+        let steps = training.steps_in_next_epoch(result, clock.steps_done);
+        if steps == 0 || train_epoch(engine, training, (epoch, steps), clock, result, observer).await? {
+            break;
+        }
+    }
+    Ok(())
 }
 
 /// What is wrong with the first submission of a training if it took far longer than the others.
@@ -159,6 +177,8 @@ fn slow_start(repeat: &Repeat) -> Option<String> {
 /// Times and counts of a training so far.
 struct TrainingClock {
     train_s: f64,
+    /// Seconds of each epoch.
+    epochs_s: Vec<f64>,
     evaluate_s: f64,
     steps_done: u32,
     last_checkpoint: Instant,
@@ -202,12 +222,20 @@ async fn train_epoch(
     let mut stop = |_| if observer.stop_requested() { ControlFlow::Break(()) } else { ControlFlow::Continue(()) };
     let tested = engine.evaluate(&mut stop).await?;
     clock.evaluate_s += start.elapsed().as_secs_f64();
-    last_repeat(result)?.epochs.push(epoch_record(epoch, train_s, &sums, &tested));
+    let soak_s = soak_s(result);
+    let record = last_repeat(result)?;
+    record.epochs.push(epoch_record(epoch, train_s, &sums, &tested));
+    clock.epochs_s.push(train_s);
+    if soak_s.is_some() {
+        thinning::thin(record, thinning::MOST_EPOCHS);
+    }
     if observer.wants_snapshot(true) {
         observer.snapshot(&Snapshot { first_step, metrics: &sums, parameters: &engine.parameters().await? });
     }
-    let soak_s = soak_s(result);
     if soak_s.is_none() || clock.last_checkpoint.elapsed().as_secs_f64() >= SOAK_CHECKPOINT_S {
+        if soak_s.is_some() {
+            result.soak = stopping::soak(&clock.epochs_s);
+        }
         observer.checkpoint(result)?;
         clock.last_checkpoint = Instant::now();
     }
@@ -264,7 +292,7 @@ async fn train_steps(
         }
         ended.paused_s += take_snapshot(engine, training.probe, (first_step, ended.steps), observer).await?;
     };
-    last_repeat(result)?.samples.append(&mut samples);
+    thinning::append(last_repeat(result)?, &mut samples);
     if !(driven == Err(Error::Interrupted) && ended.out_of_time) {
         driven?;
     }

@@ -253,7 +253,7 @@ fn long_version() -> &'static str {
 
 /// The command line, with the help of each verb.
 fn command() -> Command {
-    Cli::command().mut_subcommand("profile", |profile| {
+    Cli::command().mut_subcommand("ab", ab::with_refusals).mut_subcommand("profile", |profile| {
         let hidden = |argument: Arg| {
             let hides = NOT_OF_A_PROFILE.contains(&argument.get_id().as_str());
             argument.hide(hides)

@@ -69,7 +69,8 @@ pub struct TerminalObserver {
     _ticker: Ticker,
     file: ResultFile,
     previous: Option<RunResult>,
-    epochs_shown: usize,
+    /// The training and the epoch that were shown last.
+    shown: (u32, u32),
     images_per_s: f64,
 }
 
@@ -83,7 +84,7 @@ impl TerminalObserver {
     pub fn continuing(file: ResultFile, previous: Option<RunResult>) -> Self {
         let bar = ProgressBar::no_length();
         let ticker = Ticker::start(&bar, "run");
-        Self { bar, _ticker: ticker, file, previous, epochs_shown: 0, images_per_s: 0.0 }
+        Self { bar, _ticker: ticker, file, previous, shown: (0, 0), images_per_s: 0.0 }
     }
 
     /// `result` combined with the previous trainings.
@@ -168,10 +169,13 @@ impl Observer for TerminalObserver {
         let epochs: Vec<(u32, &Repeat, &Epoch)> = numbered
             .flat_map(|(number, repeat)| repeat.epochs.iter().map(move |epoch| (number, repeat, epoch)))
             .collect();
-        for (number, repeat, epoch) in &epochs[self.epochs_shown.min(epochs.len())..] {
-            self.print_line(&(training(*number, result) + &epoch_line(epoch, repeat, result)));
+        // A soak does not keep every epoch, so that their number tells nothing.
+        for (number, repeat, epoch) in epochs {
+            if (number, epoch.epoch) > self.shown {
+                self.print_line(&(training(number, result) + &epoch_line(epoch, repeat, result)));
+                self.shown = (number, epoch.epoch);
+            }
         }
-        self.epochs_shown = epochs.len();
         self.file.write(&self.with_previous(result))
     }
 }

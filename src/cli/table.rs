@@ -138,6 +138,11 @@ fn print(args: &TableArgs, tables: &Tables<'_>, collected: &Collected) -> Result
         Format::Markdown => tables.markdown(parts),
         Format::Csv => tables.csv(parts)?,
         Format::GithubActionBenchmark => {
+            for stored in &collected.stored {
+                if let Some(stamp) = stored.result.status.stamp() {
+                    terminal::message(&format!("left out: {}: it is {stamp}", stored.file));
+                }
+            }
             let results = collected.stored.iter().map(|stored| &stored.result);
             report::action_benchmark(&results.filter(|result| result.status == Status::Complete).collect::<Vec<_>>())?
         }

@@ -61,7 +61,7 @@ fn problem(result: &RunResult) -> Option<(&'static str, String)> {
     status.or_else(warnings).or_else(other)
 }
 
-/// "median of 7 trainings, 95 % interval 12.4 to 12.8 s, deviation 1.6 %".
+/// "median of 7 trainings, 98 % interval 12.4 to 12.8 s, deviation 1.6 %".
 fn spread(answer: &Answer<'_>, result: &RunResult) -> String {
     let trainings = match answer.trainings {
         0 => return finite(answer.train_s, three_digits),

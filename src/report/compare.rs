@@ -244,10 +244,8 @@ fn judge<'a>(open: impl Iterator<Item = &'a mut Open>, margin: f64) {
 
 /// The mean time of a step in each timed training, its readbacks included.
 pub(super) fn timed_steps_s(result: &RunResult) -> Vec<f64> {
-    let mean = |repeat: &crate::result::Repeat| {
-        let seconds: f64 = repeat.samples.iter().map(|sample| sample.duration_s).sum();
-        (repeat.steps() > 0).then(|| seconds / f64::from(repeat.steps()))
-    };
+    let mean =
+        |repeat: &crate::result::Repeat| (repeat.steps() > 0).then(|| repeat.samples_s() / f64::from(repeat.steps()));
     result.repeats.iter().filter_map(mean).collect()
 }
 

@@ -109,7 +109,7 @@ fn trainings(runs: &[&RunResult], interval: &Measured<Interval>) -> String {
         count => format!("{count} trainings"),
     };
     let interval = or_reason(interval, |interval| {
-        format!("{} % interval {} to {} us", interval.confidence_pct, us(interval.low_s), us(interval.high_s))
+        format!("{} % interval {} to {} us", fixed(interval.confidence_pct, 0), us(interval.low_s), us(interval.high_s))
     });
     format!("step, timed: median of {trainings}, {interval}")
 }

@@ -47,7 +47,7 @@ pub use html::{
 pub use kernels::text as kernels_text;
 pub use peaks::text as peaks_text;
 pub use published::{Excluded, Group, LoadedResult, PublishedRow, PublishedTable, TableView, Tables};
-pub use published::{parse_published, published_rows};
+pub use published::{parse_published, published_rows, tool};
 pub use scaling::{Cluster, Link, Scaling, scaling, scaling_text};
 pub use text::{DEFAULT_WIDTH, markdown, text};
 pub use trace::chrome_trace;

@@ -2,7 +2,7 @@
 
 use super::layout::{Facts, GAP, Table, paragraph};
 use super::load;
-use super::numbers::{bytes, finite, fixed, or_reason, three_digits};
+use super::numbers::{bytes, finite, fixed, or_reason, thousands, three_digits};
 use super::published::{is_cpu_target, other_data, tool};
 use super::{sweep, work};
 use crate::result::{Adapter, Agreement, Check, Interval, Measured, Outcome, Repeat, RunResult};
@@ -135,7 +135,7 @@ pub(super) fn interval(interval: &Measured<Interval>) -> String {
     or_reason(interval, |interval| match interval.samples as usize >= MIN_SAMPLES_FOR_INTERVAL {
         true => format!(
             "{} % interval {} to {} s",
-            interval.confidence_pct,
+            fixed(interval.confidence_pct, 0),
             three_digits(interval.low_s),
             three_digits(interval.high_s)
         ),
@@ -164,10 +164,18 @@ pub(super) fn epochs_text(result: &RunResult, width: u16) -> String {
         return String::new();
     };
     let table = epochs(repeat, result.steps_per_epoch()).shortened().text(GAP, width);
-    match result.settings.repeat.value {
-        1 => table,
-        repeats => format!("The first of {repeats} trainings\n\n{table}"),
+    match (result.settings.repeat.value, thinned(repeat)) {
+        (_, Some(words)) => format!("{words}\n\n{table}"),
+        (1, None) => table,
+        (repeats, None) => format!("The first of {repeats} trainings\n\n{table}"),
     }
+}
+
+/// Which epochs of a long soak are kept, if not all.
+pub(super) fn thinned(repeat: &Repeat) -> Option<String> {
+    let thinned = repeat.thinned.value()?;
+    let epochs = thousands(&thinned.epochs.to_string());
+    Some(format!("Of {epochs} epochs one in {} is kept, from the first on, and the last", thinned.every))
 }
 
 /// One row for each epoch of a training.

@@ -6,6 +6,7 @@ use serde::{Deserialize, Serialize};
 /// A value that was measured, or the reason why it is missing; in JSON the value itself or `{"missing": "reason"}`.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(untagged, expecting = "expected a value of the right type or {\"missing\": \"reason\"}")]
+#[schemars(rename = "Measured_{T}")]
 pub enum Measured<T> {
     /// No value.
     Missing {

@@ -14,6 +14,7 @@ macro_rules! reasons {
 }
 
 reasons! {
+    kept_whole: "every epoch and every sample is kept";
     no_account: "it rests on a profile; `gpubench profile` or --profile takes one";
     no_device_time_factor: "device times are the profile's own";
     no_gpu_busy: "this program's own figure rests on a profile; `gpubench profile` or --profile takes one";

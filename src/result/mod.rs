@@ -57,6 +57,6 @@ pub use summary::{Interval, Summary};
 pub use sweep::{Sweep, SweepFit, SweepPoint, SweepVariable};
 pub use timeline::{Event, Timeline, Track};
 pub use tool::{Agreement, OtherTool};
-pub use training::{Epoch, Repeat, Sample};
+pub use training::{Epoch, Repeat, Sample, Thinned};
 pub use tuning::{Candidate, TUNING_SCHEMA, TUNING_SCHEMA_VERSION, Tuning};
 pub use turns::{Turns, TurnsEnd};

@@ -19,6 +19,7 @@ pub enum Origin {
 
 /// A setting and where its value came from.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[schemars(rename = "Setting_{T}")]
 pub struct Setting<T> {
     /// The value.
     pub value: T,

@@ -53,7 +53,7 @@ pub struct Interval {
     pub low_s: f64,
     /// Upper end, seconds.
     pub high_s: f64,
-    /// Confidence, in percent.
+    /// The confidence that it attains, in percent; of older versions 95, which is the least.
     pub confidence_pct: f64,
     /// Number of samples it rests on.
     pub samples: u32,
@@ -65,7 +65,7 @@ impl Interval {
         let interval = stats::median_interval(times).map(|(low_s, high_s)| Interval {
             low_s,
             high_s,
-            confidence_pct: 100.0 * stats::CONFIDENCE,
+            confidence_pct: 100.0 * stats::median_confidence(times.len()).unwrap_or(stats::CONFIDENCE),
             samples: times.len() as u32,
         });
         Measured::or_missing(interval, &Self::too_few())
@@ -202,7 +202,7 @@ mod tests {
         assert_eq!(summary.test_error_pct, Measured::Value(0.9));
         assert_eq!(summary.train_interval.reason(), Some("fewer than 6 trainings: no interval"));
         let six = [1.0, 2.0, 3.0, 4.0, 5.0, 6.0].map(|train_s| repeat(train_s.into(), 0.9));
-        let interval = Interval { low_s: 1.0, high_s: 6.0, confidence_pct: 95.0, samples: 6 };
+        let interval = Interval { low_s: 1.0, high_s: 6.0, confidence_pct: 96.875, samples: 6 };
         assert_eq!(Summary::of(&six, 1, 1).train_interval, Measured::Value(interval));
     }
 

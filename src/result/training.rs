@@ -2,7 +2,7 @@
 
 use super::load::Load;
 use super::measured::Measured;
-use super::missing::{not_recorded, unfinished};
+use super::missing::{kept_whole, not_recorded, unfinished};
 use crate::gpu::CommandCounts;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -14,10 +14,13 @@ pub struct Repeat {
     pub train_s: Measured<f64>,
     /// Seconds spent on evaluations.
     pub evaluate_s: Measured<f64>,
-    /// One entry for each finished epoch.
+    /// One entry for each finished epoch, or for those that a long soak keeps.
     pub epochs: Vec<Epoch>,
-    /// The time of every step, or of every chunk of steps that was submitted together.
+    /// The time of every step, or of every chunk of steps that was submitted together, in the epochs that are kept.
     pub samples: Vec<Sample>,
+    /// What is counted of a long soak, of which some epochs are kept.
+    #[serde(default = "kept_whole::<Thinned>")]
+    pub thinned: Measured<Thinned>,
     /// SHA-256 of the final parameters' little-endian bytes, in hexadecimal, to compare runs bit by bit.
     pub parameters_sha256: Measured<String>,
     /// Error rate on the test images after the last epoch, in percent.
@@ -41,6 +44,7 @@ impl Repeat {
             evaluate_s: Measured::missing("nothing was evaluated"),
             epochs: Vec::new(),
             samples: Vec::new(),
+            thinned: kept_whole(),
             parameters_sha256: unfinished(),
             final_test_error_pct: unfinished(),
             commands: unfinished(),
@@ -52,6 +56,9 @@ impl Repeat {
     /// Seconds of training until the error rate on the test images was at most `error_pct` for the first time, in
     /// whole epochs.
     pub fn seconds_to_error(&self, error_pct: f64) -> Measured<f64> {
+        if let Measured::Value(thinned) = &self.thinned {
+            return Measured::missing(format!("only every {}th epoch of the soak is kept", thinned.every));
+        }
         if self.epochs.iter().all(|epoch| epoch.test_error_pct.value().is_none()) {
             return Measured::missing("the error rates after each epoch are not known");
         }
@@ -73,13 +80,42 @@ impl Repeat {
 
     /// Steps that were done.
     pub fn steps(&self) -> u32 {
-        self.samples.iter().map(|sample| sample.steps).sum()
+        if let Measured::Value(thinned) = &self.thinned {
+            return thinned.steps;
+        }
+        self.samples.iter().fold(0, |sum, sample| sum.saturating_add(sample.steps))
+    }
+
+    /// Seconds of all samples.
+    pub fn samples_s(&self) -> f64 {
+        match &self.thinned {
+            Measured::Value(thinned) => thinned.samples_s,
+            Measured::Missing { .. } => self.samples.iter().map(|sample| sample.duration_s).sum(),
+        }
     }
 
     /// Steps that were done in epoch `epoch`, counted from 1.
     pub fn steps_in(&self, epoch: u32) -> u32 {
-        self.samples.iter().filter(|sample| sample.epoch == epoch).map(|sample| sample.steps).sum()
+        let of_epoch = self.samples.iter().filter(|sample| sample.epoch == epoch);
+        of_epoch.fold(0, |sum, sample| sum.saturating_add(sample.steps))
     }
+}
+
+/// Counts of all epochs of a training that keeps some of them: the first and each `every`-th after it, and the last.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize, JsonSchema)]
+pub struct Thinned {
+    /// The distance of the epochs that are kept.
+    pub every: u32,
+    /// Number of finished epochs.
+    pub epochs: u32,
+    /// Seconds of them.
+    pub epochs_s: f64,
+    /// Steps of them.
+    pub steps: u32,
+    /// Number of their samples.
+    pub samples: u64,
+    /// Seconds of these.
+    pub samples_s: f64,
 }
 
 /// One pass over the training images.

@@ -71,14 +71,54 @@ static LAYER: LazyLock<Result<PathBuf, String>> = LazyLock::new(|| {
     Ok(folder)
 });
 
-/// A short run through the layer.
-fn command(folder: &Path) -> Command {
+/// The program through the layer.
+fn layered(folder: &Path) -> Command {
     let mut command = gpubench(folder);
     command.env("VK_LAYER_PATH", LAYER.as_ref().unwrap()).env("VK_INSTANCE_LAYERS", "VK_LAYER_GPUBENCH_fault");
-    command.env("GPUBENCH_PLAN", "fused").args(["--backend", "vulkan", "--data", "synthetic:300+50"]);
-    command.args(["--no-pipeline-cache", "--steps", "2"]).env_remove("RUST_BACKTRACE");
+    command.env("GPUBENCH_PLAN", "fused").env_remove("RUST_BACKTRACE");
     command
 }
+
+/// A short run through the layer.
+fn command(folder: &Path) -> Command {
+    let mut command = layered(folder);
+    command.args(["--backend", "vulkan", "--data", "synthetic:300+50", "--no-pipeline-cache", "--steps", "2"]);
+    command
+}
+
+/// What else works on a device, each with little work; `tests/experiments/faults.py` has the same.
+const VERBS: [(&str, &[&str]); 6] = [
+    ("profile", &["profile", "--backend", "vulkan", "--data", "synthetic:300+50", "--steps", "2"]),
+    ("peaks", &["peaks", "--backend", "vulkan"]),
+    ("tune", &["tune", "--backend", "vulkan", "--batch", "8"]),
+    ("sweep", &["sweep", "--backend", "vulkan", "--data", "synthetic:300+50", "--batch", "4,8", "--seconds", "0.05"]),
+    (
+        "two devices",
+        &[
+            "--backend",
+            "vulkan",
+            "--data",
+            "synthetic:300+50",
+            "--adapters",
+            "0",
+            "--logical-devices",
+            "2",
+            "--steps",
+            "2",
+        ],
+    ),
+    ("all devices", &["--backend", "vulkan", "--data", "synthetic:300+50", "--adapter", "all", "--steps", "2"]),
+];
+
+/// Functions of which a later call fails, while a verb works on the device.
+const LATER_FAULTS: [(&str, i32, u64); 6] = [
+    ("vkQueueSubmit", DEVICE_LOST, 3),
+    ("vkWaitSemaphores", DEVICE_LOST, 2),
+    ("vkGetSemaphoreCounterValue", DEVICE_LOST, 5),
+    ("vkCreateBuffer", OUT_OF_DEVICE_MEMORY, 17),
+    ("vkCreateComputePipelines", OUT_OF_DEVICE_MEMORY, 2),
+    ("vkCreateQueryPool", OUT_OF_DEVICE_MEMORY, 1),
+];
 
 /// The number of calls of each function in a run that nothing disturbs.
 fn calls() -> BTreeMap<String, u64> {
@@ -132,7 +172,30 @@ fn a_driver_that_fails_is_told_of_and_costs_no_result() {
     assert!(called >= 8, "few of these functions are called at all: {counts:?}");
 }
 
-const TESTS: &[Test] = &named![a_driver_that_fails_is_told_of_and_costs_no_result];
+fn every_verb_on_a_driver_that_fails_ends_in_words() {
+    let mut failures = Vec::new();
+    let mut failed = 0;
+    for (verb, arguments) in VERBS {
+        for (function, answer, call) in LATER_FAULTS {
+            // A verb that takes no timestamps makes no queries, and would do all its work.
+            if function == "vkCreateQueryPool" && !matches!(verb, "profile" | "peaks") {
+                continue;
+            }
+            let folder = TempDir::new().unwrap();
+            let fault = format!("{function}:{call}:{answer}");
+            let mut command = layered(folder.path());
+            command.args(arguments).arg("--no-pipeline-cache").env("GPUBENCH_FAULT", &fault);
+            let output = command.output().unwrap();
+            failed += usize::from(!output.status.success());
+            failures.extend(wrong_with(&output, folder.path()).map(|wrong| format!("{verb}, {fault}: {wrong}")));
+        }
+    }
+    assert!(failures.is_empty(), "{}", failures.join("\n"));
+    assert!(failed >= 15, "only {failed} of these were in the way of their verb");
+}
+
+const TESTS: &[Test] =
+    &named![a_driver_that_fails_is_told_of_and_costs_no_result, every_verb_on_a_driver_that_fails_ends_in_words,];
 
 pub fn trials(adapters: &Arc<Adapters>) -> Vec<Trial> {
     let vulkan = adapters.infos().iter().any(|adapter| adapter.backend == "vulkan");

@@ -96,6 +96,38 @@ fn sides_that_cannot_be_compared_are_refused_with_what_to_type() {
     }
 }
 
+/// The long options in a help text.
+fn options(help: &str) -> Vec<String> {
+    let words = help.split(|letter: char| !(letter.is_ascii_alphanumeric() || letter == '-'));
+    words.filter_map(|word| word.strip_prefix("--")).filter(|name| !name.is_empty()).map(str::to_owned).collect()
+}
+
+#[test]
+fn options_of_a_run_that_mean_nothing_in_turns_are_refused_in_words() {
+    for (option, says) in [
+        (&["--repeat", "7"][..], "rounds are added until the verdict is clear"),
+        (&["--target-ci=2"], "limit them with --max-time"),
+        (&["--quick"], "as long as --epochs or --steps make it"),
+        (&["--soak", "30"], "as long as --epochs or --steps make it"),
+        (&["--profile"], "turns take no profile"),
+        (&["--trace", "x.json"], "turns take no profile"),
+        (&["--adapters", "0,1"], "a side is one device"),
+        (&["--dropout", "0.5"], "both sides train the same task"),
+        (&["--strict"], "order by lot"),
+    ] {
+        refused(&[&["ab", "--env", "A=1"][..], option].concat(), 2, &[says, option[0].split('=').next().unwrap()]);
+    }
+    // Every other option of a run is one of `ab` too, or unknown to it.
+    let folder = TempDir::new().unwrap();
+    let help = |verb: &str| options(&outcome_of(program(folder.path()).args([verb, "--help"]), 0).0);
+    let (of_run, of_ab) = (help("run"), help("ab"));
+    let others: Vec<&String> = of_run.iter().filter(|name| !of_ab.contains(name)).collect();
+    assert!(others.len() > 20, "{others:?}");
+    for name in others {
+        refused(&["ab", "--env", "A=1", &format!("--{name}")], 2, &[&format!("--{name}")]);
+    }
+}
+
 #[cfg(unix)]
 #[test]
 fn a_program_that_crashes_hangs_or_talks_nonsense_ends_the_turns_with_words_and_its_own_code() {

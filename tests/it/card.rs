@@ -48,7 +48,7 @@ fn the_readme_shows_the_card_of_a_published_result() {
 #[test]
 fn a_card_tells_speed_error_limit_kernels_and_place() {
     let several = card(&sample::gpu_run(7), None, 160);
-    assert!(several.contains("median of 7 trainings, 95 % interval") && several.contains("deviation"), "{several}");
+    assert!(several.contains("median of 7 trainings, 98 % interval") && several.contains("deviation"), "{several}");
     let mut result = sample::profiled_run();
     let shown = card(&result, None, 160);
     for words in ["images/s", "10 epochs", "passed", "bound by", "Keras (", "2016-17"] {

@@ -31,8 +31,8 @@ fn the_median_and_the_interval_of_all_trainings_are_compared() {
     let ratio = *step_ratio(&first, &second).value().unwrap();
     assert!((ratio - 2.0).abs() < 1e-9, "{ratio}");
     let report = compare_text(&first, &second, 120);
-    assert!(report.contains("step, timed: median of 7 trainings, 95 % interval 900 to 1,100 us"), "{report}");
-    assert!(report.contains("median of 7 trainings, 95 % interval 1,900 to 9,000 us"), "{report}");
+    assert!(report.contains("step, timed: median of 7 trainings, 98 % interval 900 to 1,100 us"), "{report}");
+    assert!(report.contains("median of 7 trainings, 98 % interval 1,900 to 9,000 us"), "{report}");
     let few = compare_text(&of_steps(&[1.0, 1.1]), &second, 120);
     assert!(few.contains("median of 2 trainings, n/a (fewer than 6 trainings: no interval)"), "{few}");
     assert!(few.contains("trainings: 2 against 7"), "{few}");

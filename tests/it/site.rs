@@ -51,6 +51,24 @@ fn a_site_holds_every_result_once_its_file_and_the_published_rows() {
 }
 
 #[test]
+fn rows_of_frameworks_are_told_apart_and_verified_by_their_losses() {
+    let folder = TempDir::new().unwrap();
+    let results = Path::new(crate::common::ROOT).join("results");
+    outcome(folder.path(), &["site", results.to_str().unwrap(), "-o", "site"], 0);
+    let rows = rows(&folder.path().join("site"));
+    let of = |from: &str| rows.iter().filter(|row| row["from"] == from).collect::<Vec<_>>();
+    let [own, frameworks, published] = ["gpubench", "framework", "published"].map(of);
+    assert_eq!(own.len() + frameworks.len() + published.len(), rows.len());
+    assert!(frameworks.len() >= 4 && own.len() >= 8 && published.len() > 10, "{rows:?}");
+    for row in &frameworks {
+        assert!(row["verified"] == true && row["plan"].as_str().unwrap().contains("eras ("), "{row}");
+    }
+    // They are on the pages of the same devices.
+    assert!(own.iter().any(|row| row["device"] == frameworks[0]["device"]));
+    assert!(published.iter().all(|row| row["verified"] == false && row["file"].is_null()));
+}
+
+#[test]
 fn hostile_text_is_escaped_and_damaged_files_are_told_and_skipped() {
     let mut hostile = sample::gpu_run(1);
     hostile.environment.adapter.name = "</script><script>alert(1)</script>\u{1b}[31m\u{202e}\u{2028}=cmd()".to_owned();
@@ -76,12 +94,7 @@ fn hostile_text_is_escaped_and_damaged_files_are_told_and_skipped() {
 #[test]
 fn a_result_whose_figures_were_changed_is_not_verified() {
     let verified = |change: &dyn Fn(&mut RunResult)| {
-        let mut result = sample::gpu_run(7);
-        // The sample's own summary is that of its trainings.
-        let images = u64::from(result.repeats[0].steps()) / u64::from(result.steps_per_epoch())
-            * u64::from(result.data.train_images);
-        let macs = result.model.training_macs;
-        result.summary = gpubench::result::Summary::of(&result.repeats, images, macs);
+        let mut result = sample::full_run();
         change(&mut result);
         let folder = folder_of(&[("a.json", &result.to_json().unwrap())]);
         outcome(folder.path(), &["site", "results", "-o", "site"], 0);

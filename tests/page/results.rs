@@ -4,7 +4,7 @@ use super::accessibility::{axe, expect_no_violation};
 use super::common::process::{outcome_of, program};
 use super::common::sample;
 use super::site::Site;
-use gpubench::result::{Measured, RunResult};
+use gpubench::result::{Agreement, Measured, OtherTool, RunResult};
 use serde_json::Value;
 use std::fs;
 use tempfile::TempDir;
@@ -23,6 +23,15 @@ fn result(index: usize) -> RunResult {
     result.summary.train_s = (1.0 + index as f64 / 100.0).into();
     if index.is_multiple_of(3) {
         result.environment.os = Measured::Value("Mozilla/5.0 (X11) Chrome/130.0 Safari/537.36".to_owned());
+    }
+    if index % 50 == 11 {
+        let agreement = Agreement { steps: 10, largest_difference: 1e-6, worst_step: 3, tolerance: 1e-4 };
+        result.tool = Some(OtherTool {
+            name: "Imaginary".to_owned(),
+            version: "1.0".to_owned(),
+            backend: String::new(),
+            agreement: Measured::Value(agreement),
+        });
     }
     result
 }
@@ -50,6 +59,14 @@ pub fn a_thousand_results_open_within_a_second_and_are_filtered_within_100_ms(si
         // The least of three: what else the machine does at the moment is not the site's.
         let took_ms = [0; 3].map(|_| visit.run(filter, &[words.into()]).as_f64().unwrap());
         assert!(took_ms.iter().any(|ms| *ms < 100.0), "{words:?} took {took_ms:?} ms");
+    }
+    let choose = "const select = document.querySelector('[name=from]'); select.value = arguments[0];
+        select.dispatchEvent(new Event('input', { bubbles: true }))";
+    for (from, count, marks) in [("framework", "20 of", "framework"), ("published", "", "published"), ("", "1,0", "")] {
+        visit.run(choose, &[from.into()]);
+        assert!(visit.text("#count").starts_with(count), "{from}: {}", visit.text("#count"));
+        let shown = visit.text("tbody tr .words:nth-child(2)");
+        assert!(shown.ends_with(marks), "{from}: {shown}");
     }
     // The device of the hostile name is text, and its view has it as its heading.
     visit.run("location.hash = `#device=${encodeURIComponent(arguments[0])}`", &[HOSTILE.into()]);

@@ -303,7 +303,7 @@ fn figures(measurements: &Measurements, method: Method, prepared: &PreparedPlan<
 /// The mean time of a full batch in the last timed training, without uploads.
 fn timed_step_s(result: &RunResult, prepared: &PreparedPlan<'_>) -> Measured<f64> {
     let Some(repeat) = result.repeats.last() else { return Measured::missing("no step was timed") };
-    let seconds: f64 = repeat.samples.iter().map(|sample| sample.duration_s).sum();
+    let seconds = repeat.samples_s();
     let images = super::train::images_trained(repeat, prepared.config, result.data.train_images);
     let batches = images as f64 / f64::from(prepared.config.training.batch);
     Measured::or_missing((batches > 0.0).then(|| seconds / batches), "no step was timed")

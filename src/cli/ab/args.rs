@@ -6,8 +6,43 @@ use crate::cli::dataset::DataSource;
 use crate::cli::gate::{self, Gate};
 use crate::cli::run_args::plan;
 use crate::cli::stopping;
-use clap::{Args, value_parser};
+use clap::{Arg, Args, Command, value_parser};
 use std::path::PathBuf;
+
+/// Options of a run that mean nothing here, and what to do instead.
+const NOT_IN_TURNS: [(&[&str], &str); 7] = [
+    (
+        &["repeat", "target-ci", "cooldown"],
+        "rounds are added until the verdict is clear, one after the other: limit them with --max-time",
+    ),
+    (&["quick", "soak"], "a turn is as long as --epochs or --steps make it"),
+    (&["strict"], "each round has its order by lot, so that no disturbance speaks for one side"),
+    (
+        &["profile", "no-profile", "trace", "timestamps", "fresh-peaks"],
+        "turns take no profile: give two results of `gpubench profile` to `gpubench compare`",
+    ),
+    (
+        &["adapters", "split", "sync", "logical-devices"],
+        "a side is one device: give two results of runs with --adapters to `gpubench compare`",
+    ),
+    (
+        &["init", "save", "dropout", "no-shuffle"],
+        "both sides train the same task from the same seed: give two results of runs with it to `gpubench compare`",
+    ),
+    (&["list"], "`gpubench list` lists the adapters"),
+];
+
+/// The verb with options of a run that are refused in words; no help shows them.
+pub fn with_refusals(mut ab: Command) -> Command {
+    for (names, words) in NOT_IN_TURNS {
+        for name in names {
+            let refused = move |_: &str| Err::<String, &'static str>(words);
+            let option = Arg::new(*name).long(*name).hide(true).num_args(0..=1).default_missing_value("");
+            ab = ab.arg(option.value_parser(refused));
+        }
+    }
+    ab
+}
 
 /// Options of `gpubench ab`.
 #[derive(Debug, Args)]

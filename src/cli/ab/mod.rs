@@ -7,7 +7,7 @@ mod sides;
 mod together;
 mod variable;
 
-pub use args::AbArgs;
+pub use args::{AbArgs, with_refusals};
 
 use super::compare::{self, Format};
 use super::gate::{self, Gate};

@@ -154,8 +154,10 @@ pub fn take(framework: &Framework, python: &Path, setting: &Setting<'_>, result:
     }
     let images = images_of(&repeat, result);
     probe::attach(&mut repeat, load, images, result.data.train_images);
-    result.phases.train_s = repeat.train_s.clone();
-    result.phases.evaluate_s = repeat.evaluate_s.clone();
+    if result.repeats.is_empty() {
+        result.phases.train_s = repeat.train_s.clone();
+        result.phases.evaluate_s = repeat.evaluate_s.clone();
+    }
     result.repeats.push(repeat);
     result.summary = Summary::of(&result.repeats, images, result.model.training_macs);
     Ok(Ok(()))

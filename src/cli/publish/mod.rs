@@ -9,7 +9,7 @@ use crate::error::{Error, Result};
 use crate::report::HTML_STYLE;
 use crate::result::RunResult;
 use clap::Args;
-use std::collections::HashSet;
+use std::collections::{HashMap, HashSet};
 use std::fs::{self, File};
 use std::io::{BufWriter, Write};
 use std::path::{Path, PathBuf};
@@ -115,6 +115,8 @@ struct Site {
     folder: PathBuf,
     data: BufWriter<File>,
     names: HashSet<String>,
+    /// The number to try next for each name that several results would have.
+    numbers: HashMap<String, usize>,
     seen: HashSet<String>,
     problems: usize,
 }
@@ -134,6 +136,7 @@ impl Site {
             data: BufWriter::new(data),
             folder: folder.clone(),
             names: HashSet::new(),
+            numbers: HashMap::new(),
             seen: HashSet::new(),
             problems: 0,
         };
@@ -185,10 +188,15 @@ impl Site {
             .map(|letter| if letter.is_ascii_alphanumeric() || "-_".contains(letter) { letter } else { '-' })
             .take(80)
             .collect();
-        let name = (1..)
-            .map(|number| if number == 1 { format!("{plain}.json") } else { format!("{plain}-{number}.json") })
-            .find(|name| !self.names.contains(name))
-            .unwrap_or_default();
+        let next = self.numbers.entry(plain.clone()).or_insert(1);
+        let name = loop {
+            let number = if *next == 1 { String::new() } else { format!("-{next}") };
+            *next += 1;
+            let name = format!("{plain}{number}.json");
+            if !self.names.contains(&name) {
+                break name;
+            }
+        };
         let path = self.folder.join("results").join(&name);
         fs::write(&path, json).map_err(|error| cannot_write(&path, &error))?;
         self.row(&rows::row(name.clone(), result))?;

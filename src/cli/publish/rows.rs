@@ -2,7 +2,7 @@
 
 use crate::bench;
 use crate::escape;
-use crate::report::published_rows;
+use crate::report::{self, published_rows};
 use crate::result::{AdapterKind, Outcome, RunResult, Status};
 use serde::Serialize;
 
@@ -12,7 +12,7 @@ pub struct Row {
     /// The result's file in the folder `results` of the site; none for published figures.
     #[serde(skip_serializing_if = "String::is_empty")]
     file: String,
-    /// Where it comes from: "gpubench", or "published".
+    /// Who trained: "gpubench", "framework", or in 2016-17 "published".
     from: &'static str,
     /// When the run started.
     date: String,
@@ -24,6 +24,7 @@ pub struct Row {
     /// The browser; none natively.
     #[serde(skip_serializing_if = "String::is_empty")]
     browser: String,
+    /// The plan; of a framework its name and version.
     plan: String,
     version: String,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -42,9 +43,13 @@ pub struct Row {
     kernels: Vec<(String, f64)>,
 }
 
-/// Whether a result is complete, its kernels passed their check, and `gpubench verify` finds nothing in its figures.
+/// Whether a result is complete, its kernels passed their check or its framework's losses agreed, and `gpubench verify`
+/// finds nothing in its figures.
 pub fn verified(result: &RunResult) -> bool {
-    let passed = result.check.value().is_some_and(|check| check.outcome == Outcome::Passed);
+    let passed = match &result.tool {
+        None => result.check.value().is_some_and(|check| check.outcome == Outcome::Passed),
+        Some(other) => other.agreement.value().is_some_and(|agreement| agreement.difference().is_none()),
+    };
     result.status == Status::Complete && passed && bench::verify(result).is_empty()
 }
 
@@ -66,14 +71,14 @@ pub fn row(file: String, result: &RunResult) -> Row {
     let interval = result.summary.train_interval.value();
     Row {
         file,
-        from: "gpubench",
+        from: if result.tool.is_some() { "framework" } else { "gpubench" },
         date: line(&result.started_utc),
         device: line(&adapter.name),
         kind,
         backend: line(&adapter.backend),
         driver: line(driver.trim()),
         browser: browser(result.environment.os.value().map_or("", String::as_str)).to_owned(),
-        plan: line(&result.plan.name),
+        plan: if result.tool.is_some() { report::tool(result) } else { line(&result.plan.name) },
         version: line(&result.environment.tool.version),
         train_s: result.summary.train_s.value().copied().filter(|seconds| seconds.is_finite()),
         low_s: interval.map(|interval| interval.low_s),

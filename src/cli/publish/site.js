@@ -4,6 +4,7 @@
 
 const SHOWN_AT_ONCE = 50;
 const KINDS = { gpu: "GPUs", cpu: "CPUs", software: "software adapters" };
+const ORIGINS = { gpubench: "gpubench", framework: "other frameworks", published: "published in 2016-17" };
 const VIEWS = { board: "Leaderboard", devices: "Devices", compare: "Compare two", tax: "Browser tax" };
 
 const byId = (id) => document.getElementById(id);
@@ -27,11 +28,12 @@ const isStandard = (row) => row.stamps.length === 0 && row.train_s !== undefined
 
 ROWS.forEach((row, index) => {
   row.index = index;
-  row.words = [row.device, row.driver, row.backend, row.browser, row.plan, row.version, ...row.stamps]
+  row.words = [row.device, row.driver, row.backend, row.browser, row.plan, row.from, row.version, ...row.stamps]
     .join(" ")
     .toLowerCase();
 });
 const MEASURED = ROWS.filter((row) => row.file);
+const OWN = MEASURED.filter((row) => row.from === "gpubench");
 ROWS.sort((a, b) => (a.train_s ?? Infinity) - (b.train_s ?? Infinity));
 
 // A table; `columns` are pairs of a heading and the class of its cells.
@@ -72,7 +74,8 @@ const BOARD = [
 
 // A row of the leaderboard, with its time as a bar of the slowest shown.
 function boardRow(row, slowest) {
-  const device = row.file ? make("a", { href: address("device", row.device) }, row.device) : row.device;
+  const device = make("a", { href: address("device", row.device) }, row.device);
+  const origin = row.from === "gpubench" ? "" : make("span", { class: "origin" }, row.from);
   const interval = row.low_s === undefined ? "" : `${digits(row.low_s)}–${digits(row.high_s)}`;
   const bar =
     row.train_s === undefined
@@ -83,12 +86,12 @@ function boardRow(row, slowest) {
           value: row.train_s,
           "aria-label": `${digits(row.train_s)} s`,
         });
-  const tool = row.file ? [row.browser, row.backend, row.plan].filter(Boolean).join(", ") : row.plan;
+  const tool = row.from === "gpubench" ? [row.browser, row.backend, row.plan].filter(Boolean).join(", ") : row.plan;
   return make(
     "tr",
     { class: row.from },
     make("th", { scope: "row", class: "words" }, device, " ", ...stamps(row)),
-    make("td", { class: "words" }, tool),
+    make("td", { class: "words" }, tool, " ", origin),
     make("td", { class: "number" }, digits(row.train_s)),
     make("td", { class: "number" }, interval),
     make("td", { class: "bars" }, bar),
@@ -130,17 +133,17 @@ function filters() {
     make("label", { class: "check" }, make("input", { type: "checkbox", name, checked }), label);
   byId("filters").append(
     make("label", {}, "Search", make("input", { type: "search", name: "words", autocomplete: "off" })),
+    select("from", "Trained by", Object.entries(ORIGINS), "all"),
     select("kind", "Kind", Object.entries(KINDS), "all"),
     select(
       "browser",
       "Where",
-      [["native", "native"], ...same(options(MEASURED.map((row) => row.browser)))],
+      [["native", "native"], ...same(options(OWN.map((row) => row.browser)))],
       "native and browsers",
     ),
-    select("plan", "Plan", same(options(MEASURED.map((row) => row.plan))), "all"),
+    select("plan", "Plan", same(options(OWN.map((row) => row.plan))), "all"),
     check("verified", "verified only"),
     check("standard", "standard task only", ""),
-    check("published", "published rows", ""),
   );
   byId("filters").addEventListener("input", show);
   byId("filters").addEventListener("submit", (event) => event.preventDefault());
@@ -152,10 +155,10 @@ function filtered() {
   const browser = chosen.get("browser");
   return ROWS.filter(
     (row) =>
-      (row.file || (chosen.get("published") && !chosen.get("verified") && !browser && !chosen.get("plan"))) &&
+      (!chosen.get("from") || row.from === chosen.get("from")) &&
       (!chosen.get("kind") || row.kind === chosen.get("kind")) &&
       (!browser || (browser === "native" ? !row.browser : row.browser === browser)) &&
-      (!chosen.get("plan") || row.plan === chosen.get("plan")) &&
+      (!chosen.get("plan") || (row.from === "gpubench" && row.plan === chosen.get("plan"))) &&
       (!chosen.get("verified") || row.verified) &&
       (!chosen.get("standard") || isStandard(row)) &&
       words.every((word) => row.words.includes(word)),
@@ -171,7 +174,7 @@ function board() {
 
 function devices() {
   const found = new Map();
-  for (const row of filtered().filter((row) => row.file)) {
+  for (const row of filtered()) {
     const seen = found.get(row.device);
     if (seen) seen.count += 1;
     else found.set(row.device, { count: 1, best: row });
@@ -193,7 +196,7 @@ function devices() {
     [
       ["device", "words"],
       ["kind", "words"],
-      ["results", "number"],
+      ["rows", "number"],
       ["best time [s]", "number"],
     ],
     [...found].map(line),
@@ -201,9 +204,9 @@ function devices() {
   );
 }
 
-// The times of a device over the dates of its runs.
+// The times of a device over the dates of its runs; those of published figures are not known.
 function history(rows) {
-  const timed = rows.filter((row) => row.train_s !== undefined && !Number.isNaN(Date.parse(row.date)));
+  const timed = rows.filter((row) => row.file && row.train_s !== undefined && !Number.isNaN(Date.parse(row.date)));
   if (timed.length < 2) return [];
   const [width, height, left, bottom] = [640, 200, 50, 24];
   const at = (value, [low, high], from, to) => from + (high > low ? (value - low) / (high - low) : 0.5) * (to - from);
@@ -230,6 +233,7 @@ function history(rows) {
     ...timed.map((row) =>
       svg("circle", {
         r: 4,
+        class: row.from,
         cx: at(Date.parse(row.date), dates, left + 6, width - 14),
         cy: at(row.train_s, times, height - bottom - 10, 12),
       }),
@@ -239,10 +243,11 @@ function history(rows) {
 }
 
 function device(name) {
-  const rows = filtered().filter((row) => row.file && row.device === name);
+  const rows = filtered().filter((row) => row.device === name);
   byId("title").textContent = name;
-  byId("count").textContent = `${rows.length.toLocaleString("en")} results with these filters`;
-  return [...history(rows), ...boardTable("Results of this device", rows)];
+  const count = ([from, words]) => `${rows.filter((row) => row.from === from).length.toLocaleString("en")} ${words}`;
+  byId("count").textContent = `With these filters: ${Object.entries(ORIGINS).map(count).join(", ")}`;
+  return [...history(rows), ...boardTable("Rows of this device", rows)];
 }
 
 // Two rows side by side, and each kernel that both have.
@@ -321,7 +326,7 @@ function compare(argument) {
 }
 
 function tax(argument) {
-  const rows = filtered().filter((row) => row.file);
+  const rows = filtered().filter((row) => row.file && row.from === "gpubench");
   byId("count").textContent = "The same device natively and in a browser: ratios above 1 are what the browser costs.";
   const sides = [rows.filter((row) => !row.browser), rows.filter((row) => row.browser)];
   return (

@@ -7,6 +7,7 @@ use crate::report::summary;
 use crate::report::sweep::{line as fit_line, size, table as sizes};
 use crate::result::{Epoch, Measured, Repeat, RunResult, Sweep, SweepFit, SweepPoint, SweepVariable};
 use maud::{Markup, html};
+use std::collections::BTreeMap;
 
 /// Series with more points are drawn without dots.
 const MOST_DOTS: usize = 40;
@@ -22,49 +23,58 @@ struct Series {
 /// The steps of a training: the horizontal axis of its curves.
 struct Progress<'a> {
     repeat: &'a Repeat,
-    steps_per_epoch: u32,
+    /// For each epoch the steps done before it, and in it.
+    steps: Vec<(f64, f64)>,
 }
 
 impl<'a> Progress<'a> {
-    /// The steps done before `epoch`, and in it. In a file without samples an epoch counts as whole.
-    fn steps_of(&self, epoch: &Epoch) -> (f64, f64) {
-        let done = |number: u32| match self.repeat.steps_in(number) {
-            0 => self.steps_per_epoch,
-            steps => steps,
+    /// The steps of `repeat`. In a file without samples an epoch counts as whole.
+    fn of(repeat: &'a Repeat, steps_per_epoch: u32) -> Self {
+        let whole = f64::from(steps_per_epoch);
+        let mut in_epochs: BTreeMap<u32, f64> = BTreeMap::new();
+        for sample in &repeat.samples {
+            *in_epochs.entry(sample.epoch).or_default() += f64::from(sample.steps);
+        }
+        let is_thinned = repeat.thinned.value().is_some();
+        let mut before = 0.0;
+        let of_epoch = |epoch: &Epoch| {
+            let done = in_epochs.get(&epoch.epoch).copied().filter(|steps| *steps > 0.0).unwrap_or(whole);
+            if is_thinned {
+                before = whole * f64::from(epoch.epoch.saturating_sub(1));
+            }
+            before += done;
+            (before - done, done)
         };
-        let before: u32 =
-            self.repeat.epochs.iter().map(|one| one.epoch).filter(|one| *one < epoch.epoch).map(done).sum();
-        (f64::from(before), f64::from(done(epoch.epoch)))
+        let steps = repeat.epochs.iter().map(of_epoch).collect();
+        Self { repeat, steps }
     }
 
-    /// The step at which `share` of what was done of `epoch` is done.
-    fn at(&self, epoch: &Epoch, share: f64) -> f64 {
-        let (before, done) = self.steps_of(epoch);
-        before + share * done
+    /// The epochs, each with the steps before it and in it.
+    fn epochs(&self) -> impl Iterator<Item = (&'a Epoch, f64, f64)> {
+        self.repeat.epochs.iter().zip(&self.steps).map(|(epoch, (before, done))| (epoch, *before, *done))
     }
 
     /// All steps that were done.
     fn end(&self) -> f64 {
-        self.repeat.epochs.iter().map(|epoch| self.at(epoch, 1.0)).fold(0.0, f64::max)
+        self.steps.iter().map(|(before, done)| before + done).fold(0.0, f64::max)
     }
 
     fn of_epochs(&self, class: &'static str, name: &'static str, value: fn(&Epoch) -> &Measured<f64>) -> Series {
-        let point = |epoch: &Epoch| Some((self.at(epoch, 1.0), *value(epoch).value()?));
-        Series { class, name, points: self.repeat.epochs.iter().filter_map(point).collect() }
+        let point = |(epoch, before, done)| Some((before + done, *value(epoch).value()?));
+        Series { class, name, points: self.epochs().filter_map(point).collect() }
     }
 
     /// Training loss within the epochs, each part of an epoch at its middle; by whole epochs in files without such
     /// parts.
     fn training_loss(&self) -> Series {
         let (class, name) = ("forward", "training loss (with dropout)");
-        let of_epoch = |epoch: &'a Epoch| {
+        let of_epoch = |(epoch, before, done): (&'a Epoch, f64, f64)| {
             let parts = epoch.loss_curve.len() as f64;
             let points = epoch.loss_curve.iter().enumerate();
-            points.map(move |(part, loss)| (self.at(epoch, (part as f64 + 0.5) / parts), *loss))
+            points.map(move |(part, loss)| (before + done * (part as f64 + 0.5) / parts, *loss))
         };
-        let epochs = &self.repeat.epochs;
-        let points: Vec<(f64, f64)> = epochs.iter().flat_map(of_epoch).filter(|(_, loss)| loss.is_finite()).collect();
-        match points.len() > epochs.len() {
+        let points: Vec<(f64, f64)> = self.epochs().flat_map(of_epoch).filter(|(_, loss)| loss.is_finite()).collect();
+        match points.len() > self.steps.len() {
             true => Series { class, name, points },
             false => self.of_epochs(class, name, |epoch| &epoch.train_loss),
         }
@@ -73,7 +83,7 @@ impl<'a> Progress<'a> {
 
 /// Loss and error of the first training by its steps; a curve needs two points.
 pub(super) fn loss(repeat: &Repeat, result: &RunResult) -> Markup {
-    let progress = Progress { repeat, steps_per_epoch: result.steps_per_epoch() };
+    let progress = Progress::of(repeat, result.steps_per_epoch());
     let loss = [progress.training_loss(), progress.of_epochs("backward", "test loss", |epoch| &epoch.test_loss)];
     let error = [
         progress.of_epochs("forward", "training error", |epoch| &epoch.train_error_pct),
@@ -88,6 +98,7 @@ pub(super) fn loss(repeat: &Repeat, result: &RunResult) -> Markup {
             @if has_curve(&error) { (curve("error", "Error by step", "error %", end, &error)) }
         }
         @if result.repeats.len() > 1 { p class="note" { "The first of " (result.repeats.len()) " trainings." } }
+        @if let Some(words) = summary::thinned(repeat) { p class="note" { (words) "." } }
         @match repeat.epochs.len() {
             1 => (table),
             _ => (table::behind("The figures of every epoch", &table)),

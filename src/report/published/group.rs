@@ -187,8 +187,9 @@ fn names(members: &[Member]) -> String {
     }
 }
 
-/// This program, its version and plan, and its build profile unless that is `release`.
-pub(in crate::report) fn tool(result: &RunResult) -> String {
+/// This program, its version and plan, and its build profile unless that is `release`; or the framework that trained in
+/// its place.
+pub fn tool(result: &RunResult) -> String {
     if let Some(other) = &result.tool {
         let on = match other.backend.contains(|letter: char| letter.is_ascii_digit()) {
             true => format!(" on {}", other.backend),

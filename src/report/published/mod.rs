@@ -14,8 +14,9 @@ mod text;
 mod view;
 
 pub(in crate::report) use bars::Bar;
+pub(in crate::report) use group::other_data;
+pub use group::tool;
 pub use group::{Excluded, Group, LoadedResult};
-pub(in crate::report) use group::{other_data, tool};
 pub(in crate::report) use history::is_cpu_target;
 pub use history::{PublishedRow, PublishedTable, parse_published, published_rows};
 pub(in crate::report) use tables::Medium;

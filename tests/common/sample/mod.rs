@@ -1,5 +1,6 @@
 //! A made-up result: the figures are invented, nothing was measured.
 
+mod full;
 pub mod peaks;
 mod profiled;
 
@@ -11,6 +12,8 @@ use gpubench::result::{
 };
 use std::collections::BTreeMap;
 
+#[allow(unused_imports, reason = "not every test file that includes this module needs it")]
+pub use full::{framework_run, full_run, long_soak_run, parallel_run, soak_run};
 #[allow(unused_imports, reason = "not every test file that includes this module needs it")]
 pub use profiled::profiled_run;
 
@@ -100,6 +103,7 @@ fn repeat(index: u32) -> Repeat {
         samples: (0..10)
             .map(|epoch| Sample { epoch: epoch + 1, first_step: 469 * epoch, steps: 469, duration_s: 1.22 })
             .collect(),
+        thinned: gpubench::result::kept_whole(),
         parameters_sha256: Measured::Value("0f".repeat(32)),
         final_test_error_pct: 0.92.into(),
         commands: gpubench::result::not_recorded(),

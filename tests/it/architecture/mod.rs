@@ -61,7 +61,7 @@ const ROOMS: &[Room] = &rooms! {
         "access_pattern" "measurement" "fixture" "session" "verify" "measure" "mod"
     ] "measured ceilings of an adapter"
     "bench" [
-        "compiler" "convergence" "describe" "disturbance" "host_timeline" "observer" "prepared_plan" "probe" "profile_options" "stopping"
+        "compiler" "convergence" "describe" "disturbance" "host_timeline" "observer" "prepared_plan" "probe" "profile_options" "stopping" "thinning"
         "account" "pacing"
         "validate" "job" "step_time" "search" "training_target" "train" "verify" "profile" "target" "run" "rounds" "mod"
     ] "the protocol; what can train (`target/`), profiles, searches by measurement"
