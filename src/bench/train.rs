@@ -211,7 +211,7 @@ async fn train_epoch(
         observer.checkpoint(result)?;
         clock.last_checkpoint = Instant::now();
     }
-    Ok(ended.out_of_time || soak_s.is_some_and(|limit_s| clock.train_s >= limit_s))
+    engine.led(ended.out_of_time || soak_s.is_some_and(|limit_s| clock.train_s >= limit_s))
 }
 
 /// The steps of an epoch that were trained.
@@ -265,6 +265,9 @@ async fn train_steps(
         ended.paused_s += take_snapshot(engine, training.probe, (first_step, ended.steps), observer).await?;
     };
     last_repeat(result)?.samples.append(&mut samples);
+    if matches!(driven, Ok(()) | Err(Error::Interrupted)) {
+        ended.out_of_time = engine.any(ended.out_of_time)?;
+    }
     if !(driven == Err(Error::Interrupted) && ended.out_of_time) {
         driven?;
     }
