@@ -15,6 +15,8 @@ export NODEVICE_SELECT ?= 1
 .PHONY: run test web serve compare-tfjs bench-gpu bench-cpu compare-webgpu
 
 STEP := .ci/step
+# With MPI where it is installed, the same for all native checks: one build.
+FEATURES := $$(.ci/setup features)
 WASM := wasm32-unknown-unknown
 PAGE := target/page
 TFJS := target/tfjs
@@ -32,20 +34,20 @@ test:
 	@$(STEP) "set-up" .ci/setup test
 	@$(STEP) "check: formatting" cargo fmt --check
 	@$(MAKE) --no-print-directory --jobs 2 lints lints-wasm
-	@RUSTDOCFLAGS="-D warnings" $(STEP) "check: documentation" cargo doc --locked --quiet --no-deps --document-private-items
+	@RUSTDOCFLAGS="-D warnings" $(STEP) "check: documentation" cargo doc $(FEATURES) --locked --quiet --no-deps --document-private-items
 	@$(MAKE) --no-print-directory --jobs 2 built-tests built-page
-	@.ci/setup adapter cargo run --locked --quiet --bin gpubench --
+	@.ci/setup adapter cargo run $(FEATURES) --locked --quiet --bin gpubench --
 	@$(STEP) "test: kernels and training in a browser" .ci/leaves-nothing .ci/browser-tests
 	@# Debug builds of wgpu load the validation layer where it is installed, which has tests of its own here and slows all others.
-	@WGPU_VALIDATION=0 WGPU_DEBUG=0 $(STEP) "test: all tests" .ci/leaves-nothing cargo test --locked --no-fail-fast
+	@WGPU_VALIDATION=0 WGPU_DEBUG=0 $(STEP) "test: all tests" .ci/leaves-nothing cargo test $(FEATURES) --locked --no-fail-fast
 
 .PHONY: lints lints-wasm built-tests built-page
 lints:
-	@$(STEP) "check: lints, natively" cargo clippy --locked --quiet --all-targets -- -D warnings
+	@$(STEP) "check: lints, natively" cargo clippy $(FEATURES) --locked --quiet --all-targets -- -D warnings
 lints-wasm:
 	@$(STEP) "check: lints, wasm32" cargo clippy --locked --quiet --lib --target $(WASM) --profile browser -- -D warnings
 built-tests:
-	@$(STEP) "build: the tests" cargo test --locked --quiet --no-run
+	@$(STEP) "build: the tests" cargo test $(FEATURES) --locked --quiet --no-run
 built-page:
 	@$(STEP) "build: the page" $(MAKE) --no-print-directory web
 	@$(STEP) "build: the tests for a browser" .ci/browser-tests --no-run

@@ -61,7 +61,39 @@ impl Error {
             Error::Interrupted => 130,
         }
     }
+
+    /// The error of another process that ended with `code` and `words`; of a code that is none of these, a defect
+    /// included, a failure of its device.
+    pub fn of_code(code: u8, words: String) -> Self {
+        match code {
+            2 => Error::Usage(words),
+            3 => Error::Data(words),
+            4 => Error::Adapter(words),
+            5 => Error::Check(words),
+            7 => Error::Output(words),
+            9 => Error::Differs(words),
+            10 => Error::Gate(words),
+            11 => Error::Program(words),
+            12 => Error::Verify(words),
+            130 => Error::Interrupted,
+            _ => Error::Device(words),
+        }
+    }
 }
 
 /// The result of anything that can fail with an [`Error`].
 pub type Result<T> = std::result::Result<T, Error>;
+
+#[cfg(test)]
+mod tests {
+    use super::Error;
+
+    #[test]
+    fn an_error_is_found_by_its_code() {
+        for code in (0..=u8::MAX).filter(|code| ![0, 1, 6].contains(code)) {
+            let error = Error::of_code(code, "words".to_owned());
+            let known = [2, 3, 4, 5, 7, 8, 9, 10, 11, 12, 130].contains(&code);
+            assert_eq!(error.exit_code(), if known { code } else { 8 });
+        }
+    }
+}

@@ -24,8 +24,9 @@
 //! | [`peaks`] | measured peaks of an adapter |
 //! | [`mod@bench`] | the protocol: check, train, evaluate, profile, validate; searches by measurement |
 //! | [`cpu`] | the same training on the host's cores: SIMD kernels and their target |
+//! | `distributed` | ranks that an MPI launcher started, if built with the feature `mpi` |
 //! | `telemetry` | power, load and memory of the machine |
-//! | `cli` and `web` | the edges: only they and `telemetry` access files, arguments, the terminal or a page |
+//! | `cli` and `web` | the edges: only they, `distributed` and `telemetry` access files, arguments, the terminal or a page |
 //!
 //! [`bench::run`] is the protocol in one function; [`check`] ensures that only correct kernels are timed. A kernel's
 //! WGSL file, entry point, row, reference function, label and key in results share one name.
@@ -36,6 +37,8 @@ pub mod check;
 pub mod cli;
 pub mod cpu;
 pub mod data;
+#[cfg(all(feature = "mpi", not(target_arch = "wasm32")))]
+mod distributed;
 pub mod error;
 pub mod escape;
 pub mod gpu;

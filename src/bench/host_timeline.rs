@@ -22,6 +22,8 @@ pub enum Activity {
     Readback,
     /// Passing gradients or parameters between several devices, through the host.
     Exchange,
+    /// Summing gradients or parameters over several processes, which includes waiting for them.
+    AllReduce,
     /// Reporting progress to the observer.
     Report,
 }
@@ -38,6 +40,7 @@ impl Activity {
             Activity::Wait => "wait",
             Activity::Readback => "readback",
             Activity::Exchange => "exchange",
+            Activity::AllReduce => "all-reduce",
             Activity::Report => "report",
         }
     }

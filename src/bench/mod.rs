@@ -1,6 +1,7 @@
 //! The protocol of a run ([`run()`]), what can train ([`target`]), profiles, and searches by measurement.
 
 mod account;
+pub mod collective;
 pub mod compiler;
 mod convergence;
 mod describe;
@@ -25,6 +26,7 @@ pub mod training_target;
 mod validate;
 mod verify;
 
+pub use collective::{Collective, OneProcess};
 pub use describe::{adapter as describe_adapter, tool as describe_tool};
 pub use job::{Finished, Job, Setup, initial_result, training_config};
 pub use observer::{Observer, Progress, Snapshot};

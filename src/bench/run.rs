@@ -1,10 +1,9 @@
 //! The protocol of a run: open, check, train and evaluate, profile, validate.
 
-use super::host_timeline::{Activity, HostTimeline};
+use super::host_timeline::HostTimeline;
 use super::job::{Finished, Job, seconds, training_config};
 use super::observer::Observer;
 use super::profile_options::{ProfileOptions, profile_cost_s};
-use super::target::record_scaling;
 use super::training_target::{LastTraining, OpenedTarget, TrainingEngine, TrainingTarget};
 use super::validate::validate;
 use super::{probe, stopping, train};
@@ -187,12 +186,15 @@ async fn warm_up(
     engine.begin(job.dataset, initial, &mut unused).await?;
     engine.begin_epoch(0, &mut unused).await?;
     let mut compiled = None;
-    while compiled.is_none_or(|end: Instant| end.elapsed().as_secs_f64() < WARM_UP_S) {
+    loop {
         engine.warm_up().await?;
-        if observer.stop_requested() {
+        if engine.any(observer.stop_requested())? {
             return Err(Error::Interrupted);
         }
-        compiled.get_or_insert_with(Instant::now);
+        let end = *compiled.get_or_insert_with(Instant::now);
+        if engine.led(end.elapsed().as_secs_f64() >= WARM_UP_S)? {
+            break;
+        }
     }
     result.phases.warm_up_s = seconds(start);
     Ok(())
@@ -231,20 +233,21 @@ async fn train_repeats(
             result.phases.cold_total_s = seconds(job.started);
         }
         summarise(result, config);
-        record_data_parallel(result, &trained.host_timeline);
+        record_sharing(&mut engine, result, &trained.host_timeline)?;
         let elapsed_s = start.elapsed().as_secs_f64();
         let stop_reason = stopping::stop_reason(&result.settings, &result.summary, repeat + 1, elapsed_s);
+        let ended = engine.led(stop_reason.is_some())?;
         let state = stop_reason.unwrap_or(result::RepeatingEnd::Unfinished);
         result.repeating = Measured::Value(stopping::repeating(&result.repeats, &result.summary, elapsed_s, state));
         observer.checkpoint(result)?;
-        if stop_reason.is_some() {
+        if ended {
             return Ok(trained);
         }
         if result.settings.stopping.cooldown_s.value > 0.0 {
             observer.phase("cool down");
             observer.wait(result.settings.stopping.cooldown_s.value);
         }
-        if observer.stop_requested() {
+        if engine.any(observer.stop_requested())? {
             break;
         }
         last = Some(trained);
@@ -270,12 +273,15 @@ pub(super) fn summarise(result: &mut RunResult, config: &TrainingConfig) {
     result.summary = Summary::of(&result.repeats, images, result.model.training_macs);
 }
 
-/// Records the exchange time and scaling efficiency of the last timed training if it was data parallel.
-fn record_data_parallel(result: &mut RunResult, host_timeline: &HostTimeline) {
-    let RunResult { parallel: Measured::Value(parallel), repeats, .. } = result else { return };
-    let Some(last) = repeats.last() else { return };
-    if let Some(&train_s) = last.train_s.value() {
-        let exchange_s = host_timeline.seconds(|interval| interval.activity == Activity::Exchange);
-        record_scaling(parallel, exchange_s, train_s, last.steps());
-    }
+/// Records what sharing the last timed training cost, if devices shared it.
+fn record_sharing(
+    engine: &mut impl TrainingEngine,
+    result: &mut RunResult,
+    host_timeline: &HostTimeline,
+) -> Result<()> {
+    let RunResult { parallel: Measured::Value(parallel), repeats, .. } = result else { return Ok(()) };
+    let Some((last, &train_s)) = repeats.last().and_then(|last| Some((last, last.train_s.value()?))) else {
+        return Ok(());
+    };
+    engine.record_sharing(parallel, host_timeline, train_s, last.steps())
 }

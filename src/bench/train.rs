@@ -239,7 +239,7 @@ async fn train_epoch(
         observer.checkpoint(result)?;
         clock.last_checkpoint = Instant::now();
     }
-    Ok(ended.out_of_time || soak_s.is_some_and(|limit_s| clock.train_s >= limit_s))
+    engine.led(ended.out_of_time || soak_s.is_some_and(|limit_s| clock.train_s >= limit_s))
 }
 
 /// The steps of an epoch that were trained.
@@ -293,6 +293,9 @@ async fn train_steps(
         ended.paused_s += take_snapshot(engine, training.probe, (first_step, ended.steps), observer).await?;
     };
     thinning::append(last_repeat(result)?, &mut samples);
+    if matches!(driven, Ok(()) | Err(Error::Interrupted)) {
+        ended.out_of_time = engine.any(ended.out_of_time)?;
+    }
     if !(driven == Err(Error::Interrupted) && ended.out_of_time) {
         driven?;
     }

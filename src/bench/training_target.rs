@@ -9,7 +9,7 @@ use crate::check::Report;
 use crate::data::Dataset;
 use crate::error::{Error, Result};
 use crate::gpu::CommandCounts;
-use crate::result::{Measured, RunResult, Timeline};
+use crate::result::{Measured, Parallel, RunResult, Timeline};
 use crate::trainer::{Metrics, TrainingConfig};
 use std::ops::{ControlFlow, Range};
 
@@ -130,6 +130,37 @@ pub trait TrainingEngine {
 
     /// Counts of the commands submitted since [`TrainingEngine::begin`].
     fn commands(&self) -> Measured<CommandCounts>;
+
+    /// Whether any of the processes that train together says so; one that trains alone decides for itself. All of them
+    /// ask the same at the same point of the protocol.
+    ///
+    /// # Errors
+    /// That of a process that failed.
+    fn any(&mut self, own: bool) -> Result<bool> {
+        Ok(own)
+    }
+
+    /// As [`TrainingEngine::any`], but whether the first of them says so, by whose clock the run is timed.
+    ///
+    /// # Errors
+    /// As [`TrainingEngine::any`].
+    fn led(&mut self, own: bool) -> Result<bool> {
+        Ok(own)
+    }
+
+    /// Records in `parallel` what sharing cost in a training of `steps` steps in `train_s` seconds, if devices shared it.
+    ///
+    /// # Errors
+    /// As [`TrainingEngine::any`].
+    fn record_sharing(
+        &mut self,
+        _parallel: &mut Parallel,
+        _host_timeline: &HostTimeline,
+        _train_s: f64,
+        _steps: u32,
+    ) -> Result<()> {
+        Ok(())
+    }
 
     /// Bytes of all buffers that the training allocated on its devices, staging buffers excluded.
     fn buffer_bytes(&self) -> Measured<u64> {

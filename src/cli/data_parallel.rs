@@ -1,13 +1,13 @@
 //! `gpubench --adapters A,B`: data-parallel training on several devices, the host's cores among them.
 
 use super::flags::AUTO;
-use super::run_args::{DataParallelArgs, RunArgs, Sync};
+use super::run_args::{DataParallelArgs, RunArgs, Scaling, Sync};
 use super::subject::{Subject, Trainable};
 use super::{cpu, no_gpu, terminal};
-use crate::bench::{self, DataParallelTarget, Device, Place, Split};
+use crate::bench::{self, Collective, DataParallelTarget, Device, OneProcess, Place, Split, collective};
 use crate::error::{Error, Result};
 use crate::gpu::{Adapters, adapter};
-use crate::result::{Adapter, Measured, Origin, Setting, Settings, Synchronisation, no_peaks, no_tuning};
+use crate::result::{Adapter, Measured, Origin, ScalingMode, Setting, Settings, Synchronisation, no_peaks, no_tuning};
 use crate::telemetry::MachineProbe;
 use std::sync::Arc;
 
@@ -17,19 +17,54 @@ use std::sync::Arc;
 /// [`Error::Usage`] if the options contradict each other, [`Error::Adapter`] if a named adapter does not exist.
 pub fn subject<'a>(args: &RunArgs, adapters: &'a Adapters, mut settings: Settings) -> Result<Subject<'a>> {
     let options = &args.data_parallel;
-    let devices = devices(&choose(adapters, options, args.cpu.threads)?, options, &settings.plan.value)?;
-    for device in &devices {
-        terminal::message(&format!("device: {}, part {}, plan {}", device.name, device.weight, device.plan));
+    let places = choose(adapters, options, args.cpu.threads)?;
+    if places.len() * options.logical_devices.unwrap_or(1) as usize == 1 {
+        return Err(Error::Usage(
+            "a single device cannot share a batch: name several --adapters, or add --logical-devices 2".into(),
+        ));
+    }
+    let requested = options.adapters.iter().flatten().cloned().collect::<Vec<_>>().join(",");
+    settings.adapter = Setting::new(Measured::Value(requested), Origin::Option);
+    subject_at(&places, args, adapters, settings, &OneProcess)
+}
+
+/// The devices at `places` as the subject of a run, together with those of the other processes of `group`.
+///
+/// # Errors
+/// [`Error::Usage`] if the options contradict each other, or as [`Collective::sum`].
+pub fn subject_at<'a>(
+    places: &[Place<'a>],
+    args: &RunArgs,
+    adapters: &'a Adapters,
+    mut settings: Settings,
+    group: &'a dyn Collective,
+) -> Result<Subject<'a>> {
+    let options = &args.data_parallel;
+    let devices = collective::all_succeeded(group, devices(places, options, &settings.plan.value, group))?;
+    let told = |device: &Device<'_>| (device.name.clone(), device.plan.clone(), device.weight);
+    let all = collective::gather(group, &devices.iter().map(told).collect::<Vec<_>>())?;
+    for (rank, devices) in all.iter().enumerate() {
+        let whose = if all.len() > 1 { format!(" of {}", group.name_of(rank)) } else { String::new() };
+        for (name, plan, weight) in devices {
+            terminal::message(&format!("device{whose}: {name}, part {weight}, plan {plan}"));
+        }
     }
     if has_software(&devices) {
         terminal::message("  (times of a software adapter say nothing about a GPU)");
     }
-    let requested = options.adapters.iter().flatten().cloned().collect::<Vec<_>>().join(",");
-    settings.adapter = Setting::new(Measured::Value(requested), Origin::Option);
-    let plans: Vec<&str> = devices.iter().map(|device| device.plan.as_str()).collect();
-    settings.plan.value =
-        if plans.windows(2).all(|pair| pair[0] == pair[1]) { plans[0].into() } else { plans.join(" + ") };
-    let name = devices.iter().map(|device| device.name.as_str()).collect::<Vec<_>>().join(" + ");
+    let all = all.concat();
+    settings.plan.value = joined(all.iter().map(|(_, plan, _)| plan), |count, plan| match count {
+        count if count == all.len() => plan.to_owned(),
+        count => vec![plan; count].join(" + "),
+    });
+    let name = joined(all.iter().map(|(name, _, _)| name), |count, name| match count {
+        1 => name.to_owned(),
+        _ => format!("{count} x {name}"),
+    });
+    let scaling_mode = match options.scaling_mode {
+        Some(Scaling::Weak) => ScalingMode::Weak,
+        Some(Scaling::Strong) | None => ScalingMode::Strong,
+    };
     let sync = match options.sync {
         Some(Sync::Epoch) => Synchronisation::Epoch,
         Some(Sync::Step) | None => Synchronisation::Step,
@@ -44,30 +79,59 @@ pub fn subject<'a>(args: &RunArgs, adapters: &'a Adapters, mut settings: Setting
         peaks: no_peaks(),
         peaks_s: Measured::missing("no peaks are measured of several devices"),
         probe: MachineProbe::new(&devices.iter().filter_map(Device::adapter).collect::<Vec<_>>()),
-        trainable: Trainable::DataParallel(DataParallelTarget { adapters, devices, sync, checked: args.checked }),
+        trainable: Trainable::DataParallel(DataParallelTarget {
+            adapters,
+            devices,
+            group,
+            scaling_mode,
+            sync,
+            checked: args.checked,
+        }),
     })
+}
+
+/// Names with " + " between, those in a row that are equal as `words` says with their number.
+fn joined<'a>(names: impl Iterator<Item = &'a String>, words: impl Fn(usize, &str) -> String) -> String {
+    let mut runs: Vec<(usize, &str)> = Vec::new();
+    for name in names {
+        match runs.last_mut() {
+            Some((count, last)) if last == name => *count += 1,
+            _ => runs.push((1, name)),
+        }
+    }
+    runs.into_iter().map(|(count, name)| words(count, name)).collect::<Vec<_>>().join(" + ")
+}
+
+/// Whether a request is for the host's cores.
+pub fn names_host(request: &str) -> bool {
+    request.trim().eq_ignore_ascii_case(cpu::NAME)
+}
+
+/// Where a requested device trains.
+///
+/// # Errors
+/// [`Error::Adapter`] if there is no such adapter, [`Error::Usage`] for an empty name, or as [`cpu::target`].
+pub fn place<'a>(adapters: &'a Adapters, request: &str, threads: Option<usize>) -> Result<Place<'a>> {
+    if request.trim().is_empty() {
+        return Err(Error::Usage("--adapters has an empty name: give names with commas between, such as 0,1".into()));
+    }
+    if names_host(request) {
+        Ok(Place::Host(Arc::new(cpu::target(threads)?)))
+    } else if adapters.infos().is_empty() {
+        Err(no_gpu::none_found())
+    } else {
+        Ok(Place::Adapter(adapter::choose(adapters.infos(), Some(request))?))
+    }
 }
 
 /// The named adapters and the host's cores, each once.
 fn choose<'a>(adapters: &'a Adapters, options: &DataParallelArgs, threads: Option<usize>) -> Result<Vec<Place<'a>>> {
-    let names_host = |request: &String| request.trim().eq_ignore_ascii_case(cpu::NAME);
-    if threads.is_some() && !options.adapters.iter().flatten().any(names_host) {
+    if threads.is_some() && !options.adapters.iter().flatten().any(|request| names_host(request)) {
         return Err(Error::Usage("--threads is for the host's cores: add cpu to --adapters".into()));
     }
     let mut chosen: Vec<Place<'a>> = Vec::new();
     for request in options.adapters.iter().flatten() {
-        if request.trim().is_empty() {
-            return Err(Error::Usage(
-                "--adapters has an empty name: give names with commas between, such as 0,1".into(),
-            ));
-        }
-        let place = if names_host(request) {
-            Place::Host(Arc::new(cpu::target(threads)?))
-        } else if adapters.infos().is_empty() {
-            return Err(no_gpu::none_found());
-        } else {
-            Place::Adapter(adapter::choose(adapters.infos(), Some(request))?)
-        };
+        let place = place(adapters, request, threads)?;
         if chosen.iter().any(|other| is_same(other, &place)) {
             return Err(Error::Usage(format!(
                 "--adapters names {} twice: name each once; --logical-devices 2 opens two devices on one",
@@ -79,24 +143,25 @@ fn choose<'a>(adapters: &'a Adapters, options: &DataParallelArgs, threads: Optio
     Ok(chosen)
 }
 
-/// The devices to open at `places`, with their weights and plans.
-fn devices<'a>(places: &[Place<'a>], options: &DataParallelArgs, plan: &str) -> Result<Vec<Device<'a>>> {
+/// The devices to open at `places`, with their weights and plans; each process of `group` opens as many.
+fn devices<'a>(
+    places: &[Place<'a>],
+    options: &DataParallelArgs,
+    plan: &str,
+    group: &dyn Collective,
+) -> Result<Vec<Device<'a>>> {
     let each = options.logical_devices.unwrap_or(1);
-    let count = places.len() * each as usize;
-    if count < 2 {
-        return Err(Error::Usage(
-            "a single device cannot share a batch: name several --adapters, or add --logical-devices 2".into(),
-        ));
-    }
+    let own = places.len() * each as usize;
+    let count = own * group.ranks();
     let weights = match &options.split {
-        Some(Split(weights)) if weights.len() == count => weights.clone(),
+        Some(Split(weights)) if weights.len() == count => weights[group.rank() * own..][..own].to_vec(),
         Some(split) => {
             return Err(Error::Usage(format!(
                 "--split {split} has {} parts for {count} devices: give one part for each",
                 split.0.len()
             )));
         }
-        None => vec![1; count],
+        None => vec![1; own],
     };
     let name = |place: &Place<'_>, number: u32| {
         let namesakes = places.iter().filter(|one| name_of(one) == name_of(place)).count();

@@ -10,6 +10,7 @@ mod cpu;
 pub mod data;
 pub mod data_parallel;
 pub mod dataset;
+mod distributed;
 mod doctor;
 mod explain;
 mod flags;
@@ -100,7 +101,7 @@ Environment:
   NO_COLOR           disables colours";
 
 /// Options that the help of `gpubench profile` leaves out: they are accepted, but concern longer runs.
-const NOT_OF_A_PROFILE: [&str; 16] = [
+const NOT_OF_A_PROFILE: [&str; 18] = [
     "list",
     "quick",
     "repeat",
@@ -114,6 +115,8 @@ const NOT_OF_A_PROFILE: [&str; 16] = [
     "split",
     "sync",
     "logical_devices",
+    "distributed",
+    "scaling_mode",
     "threads",
     "save",
     "no_shuffle",
@@ -276,7 +279,7 @@ pub fn main() -> ExitCode {
             ExitCode::from(code)
         }
         Err(error) => {
-            terminal::message(&format!("error: {error}"));
+            terminal::error(&error.to_string());
             ExitCode::from(error.exit_code())
         }
     }

@@ -24,7 +24,7 @@ pub fn explain() {
             DEVICE_FAILURE.set(Some(cause.to_owned()));
         } else {
             let place = panic.location().map_or_else(String::new, |place| format!(" at {place}"));
-            terminal::message(&format!("error: this is a defect of gpubench{place}: {words}"));
+            terminal::error(&format!("this is a defect of gpubench{place}: {words}"));
             interrupt::kept().iter().for_each(|path| terminal::message(&format!("result: {}", path.display())));
             terminal::message(concat!(
                 "report it with the command and these lines at ",

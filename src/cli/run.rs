@@ -1,6 +1,7 @@
 //! `gpubench run` and `gpubench profile`.
 
 use super::all;
+use super::distributed;
 use super::list::{self, ListArgs};
 use super::progress::TerminalObserver;
 use super::run_args::RunArgs;
@@ -19,6 +20,9 @@ pub fn run(args: &RunArgs) -> Result<u8> {
     if args.list {
         list::list(&ListArgs { json: args.format.json, backend: args.backend.clone() })?;
         return Ok(0);
+    }
+    if args.data_parallel.distributed {
+        return distributed::run(args, started);
     }
     let settings = args.settings();
     args.stopping.validate(settings.repeat.value)?;

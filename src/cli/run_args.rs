@@ -154,7 +154,14 @@ pub struct DataParallelArgs {
         conflicts_with = "adapter"
     )]
     pub adapters: Option<Vec<String>>,
-    /// Parts of a batch for --adapters, in whole numbers with colons between [default: equal parts]
+    /// Train together with the other ranks that mpirun or srun started, each on the device that its number on its host
+    /// takes from --adapters; else on a GPU, or on what --adapter names
+    #[arg(long, help_heading = "Several devices")]
+    pub distributed: bool,
+    /// Batch of --distributed: strong (--batch for all together) or weak (--batch for each rank) [default: strong]
+    #[arg(long, help_heading = "Several devices", value_name = "MODE", value_enum, requires = "distributed")]
+    pub scaling_mode: Option<Scaling>,
+    /// Parts of a batch for --adapters or ranks, in whole numbers with colons between [default: equal parts]
     #[arg(long, help_heading = "Several devices", value_name = "3:1")]
     pub split: Option<Split>,
     /// When --adapters synchronise: every step, or once an epoch, which is different mathematics [default: step]
@@ -172,6 +179,15 @@ pub enum Sync {
     Step,
     /// Parameters are averaged once an epoch.
     Epoch,
+}
+
+/// Values of `--scaling-mode`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum Scaling {
+    /// The batch is that of all ranks together.
+    Strong,
+    /// The batch is that of each rank.
+    Weak,
 }
 
 /// Options of the CPU target.

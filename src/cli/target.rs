@@ -80,6 +80,7 @@ impl Target {
     pub fn resolve(args: &RunArgs, request: &Measured<String>) -> Result<Self> {
         let target = match args.data_parallel.adapters {
             Some(_) => Target::DataParallel,
+            None if args.data_parallel.distributed => Target::DataParallel,
             None if request_is(request, cpu::NAME) => Target::Cpu,
             None if request_is(request, ALL) => Target::All,
             None => Target::Adapter,

@@ -5,6 +5,10 @@ use crate::escape;
 use crate::result::Status;
 use console::{Style, Term};
 use std::io::{ErrorKind, Write};
+use std::sync::atomic::{AtomicBool, Ordering};
+
+/// Whether another process tells what this one has to say.
+static QUIET: AtomicBool = AtomicBool::new(false);
 
 /// Writes `text` and a line break to stdout, hidden characters escaped. A closed pipe is not an error.
 ///
@@ -33,8 +37,25 @@ fn write_out(text: &str) -> Result<()> {
     }
 }
 
+/// Leaves messages to another process, which does the same; errors are still told.
+#[cfg(feature = "mpi")]
+pub fn be_quiet() {
+    QUIET.store(true, Ordering::Relaxed);
+}
+
 /// Writes a message to stderr, hidden characters escaped, ignoring errors.
 pub fn message(text: &str) {
+    if !QUIET.load(Ordering::Relaxed) {
+        tell(text);
+    }
+}
+
+/// Writes an error to stderr, as [`message`] does.
+pub fn error(text: &str) {
+    tell(&format!("error: {text}"));
+}
+
+fn tell(text: &str) {
     let _ = writeln!(std::io::stderr().lock(), "{}", escape::lines(text));
 }
 

@@ -87,6 +87,8 @@ const COMPARED: &[Compared] = compared! {
     "limits" result => result.environment.adapter.limits,
     "features" result => result.environment.adapter.features,
     "devices" result => devices(result),
+    "hosts" result => hosts(result),
+    "scaling mode" result => result.parallel.value().map(|parallel| &parallel.scaling_mode),
     "system" result => result.environment.os,
     "processor" result => result.environment.cpu.name,
     "physical cores" result => result.environment.cpu.physical_cores,
@@ -154,6 +156,12 @@ fn stopping(result: &RunResult) -> Value {
         settings.values_mut().for_each(|setting| *setting = setting["value"].take());
     }
     rule
+}
+
+/// The hosts whose processes trained together, in the order of the ranks.
+fn hosts(result: &RunResult) -> Vec<String> {
+    let ranks = result.parallel.value().and_then(|parallel| parallel.ranks.value());
+    ranks.into_iter().flatten().map(|rank| rank.host.clone()).collect()
 }
 
 /// The devices that trained together, with their parts of a batch.

@@ -2,13 +2,14 @@
 
 use super::layout::{self, Facts, Table};
 use super::numbers::{bytes, fixed, or_reason, ratio, three_digits};
-use crate::result::{Parallel, RunResult, Synchronisation};
+use crate::result::{Measured, Parallel, Rank, RunResult, ScalingMode, Synchronisation};
 
 /// The table of devices and the cost of the exchange; nothing if one device trained.
 pub(super) fn text(result: &RunResult, width: u16) -> String {
     let Some(parallel) = result.parallel.value() else { return String::new() };
     let facts = layout::facts(facts(result, parallel), width);
-    format!("Several devices\n\n{}\n\n{facts}", table(parallel).text(2, width))
+    let ranks = ranks(parallel).map_or_else(String::new, |table| format!("{}\n\n", table.text(2, width)));
+    format!("Several devices\n\n{}\n\n{ranks}{facts}", table(parallel).text(2, width))
 }
 
 /// Mean time of a step of the last timed training, in seconds.
@@ -28,6 +29,45 @@ pub(super) fn table(parallel: &Parallel) -> Table {
             or_reason(&member.alone_step_s, |step_s| three_digits(1e3 * step_s)),
         ]
     })
+}
+
+/// One row for each process, if there were several: where the time of a step went.
+pub(super) fn ranks(parallel: &Parallel) -> Option<Table> {
+    let headings = [
+        "MPI\nrank",
+        "node",
+        "trains on",
+        "images\na batch",
+        "step of\na rank\n[ms]",
+        "computing\n[ms/step]",
+        "waiting\n[ms/step]",
+        "exchange\n[ms/step]",
+    ];
+    let ms = |time: &Measured<f64>| or_reason(time, |seconds| three_digits(1e3 * seconds));
+    let row = |(number, rank): (usize, &Rank)| {
+        let mut cells =
+            vec![number.to_string(), rank.host.clone(), rank.devices.join(" + "), rank.images_per_batch.to_string()];
+        cells.extend([&rank.step_s, &rank.compute_s, &rank.wait_s, &rank.exchange_s].map(ms));
+        cells
+    };
+    Some(Table::of(&headings, 3, parallel.ranks.value()?.iter().enumerate(), |numbered, _| row(numbered)))
+}
+
+/// The account of a mean step over all processes, if there were several.
+fn step_account(parallel: &Parallel) -> Option<String> {
+    parallel.ranks.value()?;
+    let step = parallel.mean_of_ranks(|rank| &rank.step_s);
+    let parts = [
+        ("computing", parallel.mean_of_ranks(|rank| &rank.compute_s)),
+        ("waiting for slower ranks (imbalance)", parallel.mean_of_ranks(|rank| &rank.wait_s)),
+        ("exchange", parallel.mean_of_ranks(|rank| &rank.exchange_s)),
+    ];
+    let Some(&step_s) = step.value() else { return Some(or_reason(&step, |_| String::new())) };
+    let known: f64 = parts.iter().filter_map(|(_, time)| time.value()).sum();
+    let share = |seconds: f64| format!("{} ms, {} %", three_digits(1e3 * seconds), fixed(100.0 * seconds / step_s, 1));
+    let words = parts.iter().map(|(name, time)| format!("{name} {}", or_reason(time, |seconds| share(*seconds))));
+    let words = words.chain([format!("rest {}", share(step_s - known))]).collect::<Vec<_>>().join("; ");
+    Some(format!("mean of all ranks: {words}"))
 }
 
 /// Speed-up, scaling efficiency, exchange and method.
@@ -57,7 +97,11 @@ pub(super) fn facts(result: &RunResult, parallel: &Parallel) -> Facts {
             "parameters are averaged by the host once an epoch: NOT the mathematics of one device"
         }
     };
-    vec![
+    let batch = parallel.scaling_mode.value().map(|mode| match mode {
+        ScalingMode::Strong => "strong: the batch stays, and is shared by all ranks",
+        ScalingMode::Weak => "weak: the batch grows with the ranks, which have as many images each as one alone",
+    });
+    let mut facts = vec![
         ("together", together),
         (
             "efficiency",
@@ -65,5 +109,8 @@ pub(super) fn facts(result: &RunResult, parallel: &Parallel) -> Facts {
         ),
         ("exchange", exchange),
         ("method", sync.to_owned()),
-    ]
+    ];
+    facts.extend(step_account(parallel).map(|account| ("a step", account)));
+    facts.extend(batch.map(|batch| ("scaling", batch.to_owned())));
+    facts
 }

@@ -28,5 +28,6 @@ reasons! {
     not_profiled: "not asked for; `gpubench profile` or --profile takes one";
     not_reached: "the run has not come this far";
     not_recorded: "not recorded by the version that made this file";
+    one_process: "one process trained";
     unfinished: "the training did not come to its end";
 }

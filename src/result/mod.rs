@@ -42,7 +42,7 @@ pub use kernel_list::{KERNELS_SCHEMA, KERNELS_SCHEMA_VERSION, KernelList, Listed
 pub use load::{Energy, GpuLoad, Load, Sampling, Spread, Throttling};
 pub use measured::Measured;
 pub use missing::*;
-pub use parallel::{Member, Parallel, Synchronisation};
+pub use parallel::{Member, Parallel, Rank, ScalingMode, Synchronisation};
 pub use peak_kind::{PEAK_FACTS, PeakFacts, PeakKind, Unit};
 pub use peaks::{PEAKS_SCHEMA, PEAKS_SCHEMA_VERSION, Peak, Peaks};
 pub use phases::Phases;

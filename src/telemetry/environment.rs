@@ -33,6 +33,13 @@ fn counted<T: PartialEq + Default + Copy>(count: Measured<T>) -> Measured<T> {
     })
 }
 
+/// Number of the machine's logical cores, whether this process may use them all or not.
+pub fn logical_cores() -> Option<usize> {
+    let system = System::new_with_specifics(RefreshKind::nothing().with_cpu(CpuRefreshKind::nothing()));
+    let cores = reported(system.as_ref().map(|system| system.cpus().len()));
+    counted(cores).value().copied()
+}
+
 /// The name of the processor.
 pub fn processor() -> Measured<String> {
     let system = System::new_with_specifics(RefreshKind::nothing().with_cpu(CpuRefreshKind::nothing()));

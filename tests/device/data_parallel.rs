@@ -6,7 +6,7 @@ use crate::common::trials::{AdapterTest, Outcome, with_each};
 use gpubench::bench::host_timeline::{Activity, HostTimeline};
 use gpubench::bench::training_target::{OpenedTarget, TrainingEngine, TrainingTarget};
 use gpubench::bench::{
-    self, DataParallelTarget, Device, Job, Observer, OpenedDataParallel, Place, Progress, StepChunk,
+    self, DataParallelTarget, Device, Job, Observer, OneProcess, OpenedDataParallel, Place, Progress, StepChunk,
 };
 use gpubench::check::tolerance;
 use gpubench::cpu::CpuTarget;
@@ -14,7 +14,7 @@ use gpubench::data::Dataset;
 use gpubench::gpu::{Adapters, Gpu, Pipelines};
 use gpubench::kernels::{PLANS, fused_f16, plan_named};
 use gpubench::model::Training;
-use gpubench::result::{Measured, RunResult, Status, Synchronisation};
+use gpubench::result::{Measured, RunResult, ScalingMode, Status, Synchronisation};
 use gpubench::trainer::{Stage, Trainer, TrainingConfig};
 use gpubench::{Error, Result};
 use libtest_mimic::Trial;
@@ -53,7 +53,14 @@ fn target<'a>(
         plan: plan.to_owned(),
         weight,
     };
-    DataParallelTarget { adapters, devices: weights.iter().enumerate().map(device).collect(), sync, checked: false }
+    DataParallelTarget {
+        adapters,
+        devices: weights.iter().enumerate().map(device).collect(),
+        group: &OneProcess,
+        scaling_mode: ScalingMode::Strong,
+        sync,
+        checked: false,
+    }
 }
 
 /// The same, with the host's cores as one device more.

@@ -180,6 +180,13 @@ fn impossible_threads_are_refused() {
     refused(&["--adapters", "0,1", "--threads", "2"], 2, &["add cpu to --adapters"]);
 }
 
+#[cfg(not(feature = "mpi"))]
+#[test]
+fn ranks_need_a_program_built_with_mpi_and_are_told_how() {
+    let says = ["built with MPI", "libopenmpi-dev", "libclang-dev", "cargo build --release --features mpi"];
+    refused(&["--distributed", "--adapter", "cpu"], 2, &says);
+}
+
 #[test]
 fn what_the_lane_lacks_is_refused() {
     for option in ["--profile", "--trace=t.json"] {

@@ -42,6 +42,8 @@ fn several(result: &mut RunResult, names: [&str; 2]) {
         bytes_per_exchange: 1_046_432,
         exchanges_per_epoch: 469,
         scaling_efficiency_pct: 71.5.into(),
+        ranks: gpubench::result::one_process(),
+        scaling_mode: gpubench::result::one_process(),
     });
 }
 

@@ -14,6 +14,8 @@ mod counts;
 mod cpu;
 mod cpu_cli;
 mod data;
+#[cfg(feature = "mpi")]
+mod distributed;
 mod endings;
 mod explain;
 mod first_contact;

@@ -4,7 +4,6 @@ mod adapter;
 mod data_parallel;
 
 pub use adapter::AdapterTarget;
-pub(super) use data_parallel::record_scaling;
 pub use data_parallel::{
     DataParallelTarget, Device, HostMember, HostTrainer, OpenedDataParallel, OpenedDevice, OpenedHostMember, Place,
     Split,

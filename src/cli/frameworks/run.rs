@@ -16,7 +16,9 @@ use crate::error::{Error, Result};
 use crate::gpu::AdapterInfo;
 use crate::model::Model;
 use crate::report::{TableView, Tables};
-use crate::result::{Adapter, AdapterKind, Measured, Member, OtherTool, Parallel, RunResult, Status, Synchronisation};
+use crate::result::{
+    Adapter, AdapterKind, Measured, Member, OtherTool, Parallel, RunResult, Status, Synchronisation, one_process,
+};
 use crate::telemetry::environment;
 use crate::weights;
 use std::fs;
@@ -228,6 +230,8 @@ fn parallel(framework: &Framework, result: &RunResult, gpus: u32) -> Parallel {
         bytes_per_exchange: 4 * result.model.parameters,
         exchanges_per_epoch: result.steps_per_epoch(),
         scaling_efficiency_pct: not_told(),
+        ranks: one_process(),
+        scaling_mode: one_process(),
     }
 }
 

@@ -170,12 +170,33 @@ pub(super) const SEARCHES: &[Figure] = figures! {
     "alone" ["alone_step_s"],
         "Time of a step of a whole batch on this device alone.", "Just before the training.",
         "Alike for all devices, or a --split in proportion.";
+    "MPI rank" [],
+        "The number of one of the processes that `mpirun` or `srun` started to train together.",
+        "From 0, which reports.",
+        "One for each device.";
+    "node" ["host name"],
+        "Name of the machine on which a rank ran.", "As the MPI library tells it.", "Alike machines.";
+    "trains on" [],
+        "What a rank trained on.", "By --adapters, --adapter, or the number of the rank on its host.",
+        "One for each rank.";
+    "step of a rank" ["step_s"],
+        "Time of a mean step of the last timed training on a rank, of which computing, waiting and exchange are parts.",
+        "By the rank's clock; shuffling, uploads and reports are its rest.",
+        "Alike on all ranks, which take every step together.";
+    "computing" ["compute_s"],
+        "Time of a mean step in which the rank's devices computed the gradients of their part.",
+        "Encoding, submission and waiting for the devices, by the host's clock.",
+        "Alike on all ranks, and nearly the whole step.";
+    "waiting" ["wait_s", "imbalance"],
+        "Time of a mean step in which a rank had its gradients ready and waited for those of slower ranks.",
+        "Time in the sum over all ranks, beyond that of the rank that came last to it and waited for nobody.",
+        "Near 0; otherwise a --split in proportion to the speeds.";
     "scaling" ["scaling_efficiency_pct", "efficiency", "scaling efficiency"],
         "Speed of all devices together, divided by the sum of what each reaches alone.",
         "From the times alone, measured just before, and the time together.",
         "Near 100 %.";
     "exchange" ["exchange_pct", "exchange_s"],
-        "Share of the time in which gradients or parameters went between devices.",
-        "Intervals of the host's clock in the last timed training.",
+        "Share of the time in which gradients or parameters went between devices, or between ranks.",
+        "Intervals of the host's clock in the last timed training; of the sum over all ranks what it took the last rank.",
         "Near 0.";
 };

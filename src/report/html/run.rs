@@ -33,6 +33,9 @@ fn word(value: &impl Serialize) -> String {
 pub(super) fn parallel(result: &RunResult, parallel: &Parallel) -> Markup {
     html! {
         (table::of(&devices::table(parallel), "Each device's part, and its time alone", "plain"))
+        @if let Some(ranks) = devices::ranks(parallel) {
+            (table::of(&ranks, "Each rank's time in a mean step", "plain"))
+        }
         (table::facts(devices::facts(result, parallel)))
     }
 }

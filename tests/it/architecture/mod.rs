@@ -61,7 +61,8 @@ const ROOMS: &[Room] = &rooms! {
         "access_pattern" "measurement" "fixture" "session" "verify" "measure" "mod"
     ] "measured ceilings of an adapter"
     "bench" [
-        "compiler" "convergence" "describe" "disturbance" "host_timeline" "observer" "prepared_plan" "probe" "profile_options" "stopping" "thinning"
+        "collective" "compiler" "convergence" "describe" "disturbance" "host_timeline" "observer" "prepared_plan" "probe"
+        "profile_options" "stopping" "thinning"
         "account" "pacing"
         "validate" "job" "step_time" "search" "training_target" "train" "verify" "profile" "target" "run" "rounds" "mod"
     ] "the protocol; what can train (`target/`), profiles, searches by measurement"
@@ -72,13 +73,15 @@ const ROOMS: &[Room] = &rooms! {
     "telemetry" [
         "usage" "host" "sensor" "accumulator" "environment" "nvml" "sysfs" "energy" "powercap" "sampler" "probe" "mod"
     ] "NVML, sysfs, powercap, procfs, and the sampler that reads them"
+    "distributed" ["wire" "watch" "group" "mod"] "ranks that an MPI launcher started, if built with the feature `mpi`"
     "cli" [
         "input" "markdown_regions" "nearest" "site" "stopping" "system" "terminal" "doctor" "explain" "format" "manual" "interrupt" "panics"
         "process"
         "compiler" "locate"
         "no_gpu" "output" "dataset" "flags" "kernels" "progress" "result_files" "serve" "cache" "baselines" "gate" "compare"
         "data" "report" "table" "rerun" "verify" "pipeline_cache" "peaks" "run_args" "tune"
-        "subject" "cpu" "data_parallel" "session" "frameworks" "fleet" "scaling" "all" "list" "sweep" "target" "run" "ab" "publish" "mod"
+        "subject" "cpu" "data_parallel" "session" "frameworks" "fleet" "scaling" "all" "list" "sweep" "target" "distributed"
+        "run" "ab" "publish" "mod"
     ] "the terminal program: one file for each verb, with its arguments"
     "web" [
         "classify" "compare" "events" "host" "link" "observer" "request" "shown" "run" "mod"
@@ -89,7 +92,7 @@ const ROOMS: &[Room] = &rooms! {
 };
 
 /// Rooms that depend on a machine which a browser does not have.
-const EDGES: [&str; 5] = ["telemetry", "cli", "main", "web", "build"];
+const EDGES: [&str; 6] = ["telemetry", "distributed", "cli", "main", "web", "build"];
 
 /// The place of a room among all, and the room.
 fn room(name: &str) -> (usize, &'static Room) {
@@ -183,6 +186,13 @@ fn only_the_edges_touch_files_arguments_and_the_terminal() {
 fn only_the_gpu_module_and_the_crate_root_know_the_target() {
     for source in sources().iter().filter(|source| source.code.contains("target_arch")) {
         assert!(["gpu", "lib"].contains(&source.room()), "{} asks for the target", source.path.display());
+    }
+}
+
+#[test]
+fn only_the_distributed_module_uses_mpi() {
+    for source in sources().iter().filter(|source| source.room() != "distributed") {
+        assert!(!source.code.contains("mpi::"), "{} uses mpi", source.path.display());
     }
 }
 

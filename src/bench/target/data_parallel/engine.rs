@@ -1,23 +1,29 @@
 //! The engine of one data-parallel training.
 
 use super::device::OpenedDevice;
+use super::sharing;
 use super::worker::{Held, Worker};
+use crate::bench::collective::{Collective, gather};
 use crate::bench::host_timeline::{Activity, HostTimeline};
 use crate::bench::pacing::{StepChunk, SubmissionPacer};
 use crate::bench::training_target::{TrainingEngine, require_started};
 use crate::data::Dataset;
 use crate::error::{Error, Result};
 use crate::gpu::CommandCounts;
-use crate::result::{Measured, Synchronisation};
+use crate::result::{Measured, Parallel, Synchronisation};
 use crate::trainer::{Metrics, TrainingConfig};
 use std::ops::{ControlFlow, Range};
 use web_time::Instant;
 
-/// Data-parallel trainings; parameters and velocities live on the host.
+/// Data-parallel trainings; parameters and velocities live on the host, the same in every process.
 pub(super) struct DataParallelEngine<'a> {
+    /// The devices of this process.
     devices: &'a [OpenedDevice],
     config: &'a TrainingConfig,
     sync: Synchronisation,
+    group: &'a dyn Collective,
+    /// Training images, of all processes.
+    images: usize,
     /// One for each device; empty before the first training.
     workers: Vec<Worker<'a>>,
     parameters: Vec<f32>,
@@ -30,11 +36,18 @@ pub(super) struct DataParallelEngine<'a> {
 }
 
 impl<'a> DataParallelEngine<'a> {
-    pub(super) fn new(devices: &'a [OpenedDevice], config: &'a TrainingConfig, sync: Synchronisation) -> Self {
+    pub(super) fn new(
+        devices: &'a [OpenedDevice],
+        config: &'a TrainingConfig,
+        sync: Synchronisation,
+        group: &'a dyn Collective,
+    ) -> Self {
         Self {
             devices,
             config,
             sync,
+            group,
+            images: 0,
             workers: Vec::new(),
             parameters: Vec::new(),
             velocities: Vec::new(),
@@ -45,13 +58,10 @@ impl<'a> DataParallelEngine<'a> {
         }
     }
 
-    fn batch_of(&self, step: u32) -> u32 {
-        self.workers.iter().map(|worker| worker.share().part(step).images).sum()
-    }
-
-    /// Trains one step: gradients on the members, their mean and the update on the host.
-    async fn step(&mut self, step: u32, host_timeline: &mut HostTimeline) -> Result<()> {
-        let batch = self.batch_of(step);
+    /// Trains one step: gradients on the members, their mean over all processes and the update on the host. Gives
+    /// whether any process wants to stop, as this one does if `stop`.
+    async fn step(&mut self, step: u32, stop: bool, host_timeline: &mut HostTimeline) -> Result<bool> {
+        let batch = self.config.batch_of(step, self.images);
         let learning_rate = self.config.training.learning_rate_at(self.epoch * self.workers[0].share().steps + step);
         let mut pending = Vec::new();
         for worker in &self.workers {
@@ -71,6 +81,7 @@ impl<'a> DataParallelEngine<'a> {
             worker.add_started(started, Held::Velocities, weight, &mut self.gradient).await?;
             host_timeline.end(interval, Activity::Exchange, true, Some(step));
         }
+        let stop = self.sum(Summed::Gradient, stop, Some(step), host_timeline)?;
         let interval = host_timeline.begin();
         let momentum = self.config.training.momentum;
         for ((parameter, velocity), gradient) in
@@ -80,7 +91,38 @@ impl<'a> DataParallelEngine<'a> {
             *parameter += *velocity;
         }
         host_timeline.end(interval, Activity::Exchange, false, Some(step));
-        Ok(())
+        Ok(stop)
+    }
+
+    /// How many steps come next, and whether to stop before them. Where every step is a step of all processes they agree
+    /// on stopping with its gradient.
+    fn next_steps(&self, stopped: bool) -> Result<(u32, bool)> {
+        let own = (self.pacer.steps, stopped);
+        match self.sync {
+            _ if self.group.ranks() == 1 => Ok(own),
+            Synchronisation::Step => Ok((own.0, false)),
+            Synchronisation::Epoch => {
+                let all = gather(self.group, &own)?;
+                let steps = all.iter().map(|(steps, _)| *steps).min();
+                Ok((steps.unwrap_or(own.0), all.iter().any(|(_, stopped)| *stopped)))
+            }
+        }
+    }
+
+    /// Sums a vector over all processes; gives whether any of them wants to stop.
+    fn sum(&mut self, what: Summed, stop: bool, step: Option<u32>, host_timeline: &mut HostTimeline) -> Result<bool> {
+        if self.group.ranks() == 1 {
+            return Ok(stop);
+        }
+        let values = match what {
+            Summed::Gradient => &mut self.gradient,
+            Summed::Parameters => &mut self.parameters,
+            Summed::Velocities => &mut self.velocities,
+        };
+        let interval = host_timeline.begin();
+        let stop = self.group.sum(values, stop)?;
+        host_timeline.end(interval, Activity::AllReduce, false, step);
+        Ok(stop)
     }
 
     /// Trains `steps` on every member independently.
@@ -98,16 +140,20 @@ impl<'a> DataParallelEngine<'a> {
         Ok(())
     }
 
-    /// Averages the members' parameters and velocities, and passes the means to every member.
+    /// Averages the members' parameters and velocities over all processes, and passes the means to every member.
     async fn average_parameters(&mut self, host_timeline: &mut HostTimeline) -> Result<()> {
         let interval = host_timeline.begin();
-        let images: f32 = self.workers.iter().map(|worker| worker.share().images() as f32).sum();
+        let images = self.images as f32;
         for (held, mean) in [(Held::Parameters, &mut self.parameters), (Held::Velocities, &mut self.velocities)] {
             mean.fill(0.0);
             for worker in &self.workers {
                 worker.add(held, worker.share().images() as f32 / images, mean).await?;
             }
         }
+        host_timeline.end(interval, Activity::Exchange, false, None);
+        self.sum(Summed::Parameters, false, None, host_timeline)?;
+        self.sum(Summed::Velocities, false, None, host_timeline)?;
+        let interval = host_timeline.begin();
         for worker in &self.workers {
             worker.write(Held::Parameters, &self.parameters);
             worker.write(Held::Velocities, &self.velocities);
@@ -117,8 +163,20 @@ impl<'a> DataParallelEngine<'a> {
     }
 }
 
+/// A vector that is summed over all processes.
+#[derive(Debug, Clone, Copy)]
+enum Summed {
+    /// The mean gradient of a step.
+    Gradient,
+    /// The mean parameters.
+    Parameters,
+    /// The mean velocities.
+    Velocities,
+}
+
 impl TrainingEngine for DataParallelEngine<'_> {
     async fn begin(&mut self, dataset: &Dataset, parameters: &[f32], host_timeline: &mut HostTimeline) -> Result<()> {
+        self.images = dataset.train.len();
         self.parameters = parameters.to_vec();
         self.velocities = vec![0.0; parameters.len()];
         self.gradient = vec![0.0; parameters.len()];
@@ -139,8 +197,7 @@ impl TrainingEngine for DataParallelEngine<'_> {
 
     async fn begin_epoch(&mut self, epoch: u32, host_timeline: &mut HostTimeline) -> Result<()> {
         self.epoch = epoch;
-        let images = self.workers.iter().map(|worker| worker.share().images()).sum();
-        let order = host_timeline.time(Activity::Shuffle, || self.config.order(epoch, images));
+        let order = host_timeline.time(Activity::Shuffle, || self.config.order(epoch, self.images));
         for worker in &mut self.workers {
             let own =
                 host_timeline.time(Activity::Shuffle, || worker.share().order(&order, self.config.training.batch));
@@ -154,7 +211,7 @@ impl TrainingEngine for DataParallelEngine<'_> {
         let last = require_started(self.workers.first())?.share().steps - 1;
         for step in [0, last] {
             match self.sync {
-                Synchronisation::Step => self.step(step, &mut unused).await?,
+                Synchronisation::Step => drop(self.step(step, false, &mut unused).await?),
                 Synchronisation::Epoch => self.local_steps(step..step + 1, &mut unused).await?,
             }
         }
@@ -172,19 +229,28 @@ impl TrainingEngine for DataParallelEngine<'_> {
         report: &mut dyn FnMut(StepChunk) -> ControlFlow<()>,
     ) -> Result<()> {
         let mut next = steps.start;
-        let mut stopped = false;
-        while next < steps.end && !stopped {
-            let part = next..steps.end.min(next + self.pacer.steps);
-            next = part.end;
+        // What this process wants, and what all have agreed on, after a step that all have trained.
+        let (mut stopped, mut agreed) = (false, false);
+        while next < steps.end && !agreed {
+            let (count, stop) = self.next_steps(stopped)?;
+            if stop {
+                break;
+            }
+            let mut part = next..steps.end.min(next + count);
             let start = Instant::now();
             match self.sync {
                 Synchronisation::Step => {
                     for step in part.clone() {
-                        self.step(step, host_timeline).await?;
+                        agreed = self.step(step, stopped, host_timeline).await?;
+                        if agreed {
+                            part.end = step + 1;
+                            break;
+                        }
                     }
                 }
                 Synchronisation::Epoch => self.local_steps(part.clone(), host_timeline).await?,
             }
+            next = part.end;
             let chunk = StepChunk {
                 first: part.start,
                 steps: part.end - part.start,
@@ -192,13 +258,13 @@ impl TrainingEngine for DataParallelEngine<'_> {
             };
             self.pacer.observe(chunk.steps, chunk.duration_s);
             let interval = host_timeline.begin();
-            stopped = report(chunk).is_break();
+            stopped |= report(chunk).is_break();
             host_timeline.end(interval, Activity::Report, false, Some(chunk.first));
         }
         if self.sync == Synchronisation::Epoch {
             self.average_parameters(host_timeline).await?;
         }
-        if stopped { Err(Error::Interrupted) } else { Ok(()) }
+        if self.any(stopped || agreed)? { Err(Error::Interrupted) } else { Ok(()) }
     }
 
     async fn step_metrics(&mut self, steps: u32) -> Result<Vec<Metrics>> {
@@ -208,13 +274,22 @@ impl TrainingEngine for DataParallelEngine<'_> {
                 *sum = [*sum, own].into_iter().sum();
             }
         }
-        Ok(sums)
+        sharing::summed(self.group, sums)
     }
 
+    /// Rank 0 evaluates, and tells the others what came of it.
     async fn evaluate(&mut self, report: &mut dyn FnMut(StepChunk) -> ControlFlow<()>) -> Result<Metrics> {
         let worker = require_started(self.workers.first())?;
-        worker.write(Held::Parameters, &self.parameters);
-        worker.evaluate(report).await
+        let own = if self.group.rank() == 0 {
+            worker.write(Held::Parameters, &self.parameters);
+            match worker.evaluate(report).await {
+                Err(error) if error != Error::Interrupted => return Err(error),
+                evaluated => evaluated.ok(),
+            }
+        } else {
+            None
+        };
+        sharing::of_first(self.group, own)?.ok_or(Error::Interrupted)
     }
 
     async fn parameters(&mut self) -> Result<Vec<f32>> {
@@ -229,5 +304,25 @@ impl TrainingEngine for DataParallelEngine<'_> {
         let counts = self.devices.iter().zip(&self.commands_before);
         let counts = counts.map(|(device, before)| device.commands() - *before);
         Measured::Value(counts.sum())
+    }
+
+    fn any(&mut self, own: bool) -> Result<bool> {
+        self.group.any(own)
+    }
+
+    fn led(&mut self, own: bool) -> Result<bool> {
+        self.group.led(own)
+    }
+
+    fn record_sharing(
+        &mut self,
+        parallel: &mut Parallel,
+        host_timeline: &HostTimeline,
+        train_s: f64,
+        steps: u32,
+    ) -> Result<()> {
+        let own = sharing::Times::of(host_timeline, train_s);
+        sharing::record(parallel, &gather(self.group, &own)?, self.group.rank(), steps);
+        Ok(())
     }
 }

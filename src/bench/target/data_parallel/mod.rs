@@ -1,5 +1,6 @@
 //! Data-parallel training: each member, an adapter or the host's cores, trains on its part of every batch, and the host
-//! averages.
+//! averages. Several processes may train together, each with some of the devices: their hosts add their sums up through
+//! a [`Collective`].
 //!
 //! With [`Synchronisation::Step`] every member computes the gradients of its part, the host averages them and updates
 //! the parameters: the same mathematics as on one device. With momentum 0 and a learning rate of -1 a member's
@@ -9,6 +10,7 @@
 mod device;
 mod engine;
 mod host_member;
+mod sharing;
 mod split;
 mod worker;
 
@@ -16,6 +18,7 @@ pub use device::{Device, OpenedDevice, Place};
 pub use host_member::{HostMember, HostTrainer, OpenedHostMember};
 pub use split::{Split, shares};
 
+use crate::bench::collective::{Collective, gather};
 use crate::bench::describe;
 use crate::bench::job::Job;
 use crate::bench::observer::Observer;
@@ -30,7 +33,10 @@ use crate::error::{Error, Result};
 use crate::gpu::{AdapterInfo, Adapters, Gpu, Needs, Pipelines};
 use crate::kernels::{Plan, plan_named};
 use crate::model::Training;
-use crate::result::{self, Measured, Outcome, Parallel, RunResult, Synchronisation, Timeline};
+use crate::result::{
+    self, Measured, Outcome, Parallel, Rank, RunResult, ScalingMode, Synchronisation, Timeline, not_reached,
+    one_process,
+};
 use crate::stats;
 use crate::trainer::{Share, TrainingConfig};
 use device::Trains;
@@ -46,8 +52,12 @@ const CHECK_FAILED: &str = "its check failed";
 pub struct DataParallelTarget<'a> {
     /// The machine's adapters.
     pub adapters: &'a Adapters,
-    /// The devices, in the order of their parts of a batch.
+    /// The devices of this process, in the order of their parts of a batch.
     pub devices: Vec<Device<'a>>,
+    /// The processes that train together.
+    pub group: &'a dyn Collective,
+    /// What more processes make of the batch.
+    pub scaling_mode: ScalingMode,
     /// When the devices synchronise.
     pub sync: Synchronisation,
     /// Whether shaders check indices and bound loops at run time.
@@ -76,8 +86,7 @@ impl TrainingTarget for DataParallelTarget<'_> {
         result: &mut RunResult,
         observer: &mut dyn Observer,
     ) -> Result<OpenedDataParallel<'_>> {
-        let weights: Vec<u32> = self.devices.iter().map(|device| device.weight).collect();
-        let shares = shares(config, job.dataset.train.len(), &weights)?;
+        let shares = self.own_shares(config, job.dataset)?;
         let mut opened = OpenedDataParallel {
             target: self,
             devices: Vec::new(),
@@ -136,6 +145,18 @@ fn device_config(config: &TrainingConfig, share: Share, sync: Synchronisation) -
 }
 
 impl DataParallelTarget<'_> {
+    /// The shares of this process's devices: those of the ranks before it come first.
+    ///
+    /// # Errors
+    /// [`Error::Usage`] if a device of any process would get no image of some batch, or as [`Collective::sum`].
+    pub fn own_shares(&self, config: &TrainingConfig, dataset: &Dataset) -> Result<Vec<Share>> {
+        let own: Vec<u32> = self.devices.iter().map(|device| device.weight).collect();
+        let all = gather(self.group, &own)?;
+        let before: usize = all.iter().take(self.group.rank()).map(Vec::len).sum();
+        let shares = shares(config, dataset.train.len(), &all.concat())?;
+        Ok(shares.into_iter().skip(before).take(own.len()).collect())
+    }
+
     /// Opens an adapter, and makes the plan with which it trains full batches alone.
     async fn open_adapter(
         &self,
@@ -219,6 +240,19 @@ impl OpenedDataParallel<'_> {
             result.standard = false;
             result.non_standard.push("parameters averaged once an epoch".to_owned());
         }
+        let of_ranks = gather(self.target.group, &members)?;
+        let ranks = of_ranks.iter().enumerate().map(|(rank, members)| Rank {
+            host: self.target.group.host_of(rank),
+            devices: members.iter().map(|member| member.name.clone()).collect(),
+            images_per_batch: members.iter().map(|member| member.images_per_batch).sum(),
+            step_s: not_reached(),
+            compute_s: not_reached(),
+            wait_s: not_reached(),
+            exchange_s: not_reached(),
+        });
+        let shared = of_ranks.len() > 1;
+        let ranks = if shared { Measured::Value(ranks.collect()) } else { one_process() };
+        let members = of_ranks.concat();
         let parameters = 4 * self.config.model.parameter_count() as u64;
         let (vectors, exchanges) = match self.target.sync {
             Synchronisation::Step => (2, steps),
@@ -228,10 +262,12 @@ impl OpenedDataParallel<'_> {
             sync: self.target.sync,
             bytes_per_exchange: vectors * parameters * members.len() as u64,
             members,
-            exchange_s: result::not_reached(),
-            exchange_pct: result::not_reached(),
+            exchange_s: not_reached(),
+            exchange_pct: not_reached(),
             exchanges_per_epoch: exchanges,
-            scaling_efficiency_pct: result::not_reached(),
+            scaling_efficiency_pct: not_reached(),
+            ranks,
+            scaling_mode: if shared { Measured::Value(self.target.scaling_mode) } else { one_process() },
         });
         Ok(())
     }
@@ -243,7 +279,7 @@ impl OpenedTarget for OpenedDataParallel<'_> {
     }
 
     fn engine(&self) -> impl TrainingEngine {
-        DataParallelEngine::new(&self.devices, &self.config, self.target.sync)
+        DataParallelEngine::new(&self.devices, &self.config, self.target.sync, self.target.group)
     }
 
     async fn profile(
@@ -282,16 +318,4 @@ fn time_host_steps(
         samples_s.push(began.elapsed().as_secs_f64());
     }
     Ok(samples_s)
-}
-
-/// Records the efficiency of a data-parallel training of `steps` steps in `train_s` seconds, of which exchanges took
-/// `exchange_s`.
-pub(in crate::bench) fn record_scaling(parallel: &mut Parallel, exchange_s: f64, train_s: f64, steps: u32) {
-    parallel.exchange_s = exchange_s.into();
-    parallel.exchange_pct = (100.0 * exchange_s / train_s).into();
-    let together = f64::from(steps) / train_s;
-    parallel.scaling_efficiency_pct = Measured::or_missing(
-        parallel.alone_steps_per_s().map(|alone| 100.0 * together / alone),
-        "not every device could be timed alone",
-    );
 }

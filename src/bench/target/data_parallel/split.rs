@@ -38,7 +38,7 @@ pub fn shares(config: &TrainingConfig, images: usize, weights: &[u32]) -> Result
     let last = config.batch_of(steps - 1, images);
     if (batch as usize) < weights.len() {
         return Err(Error::Usage(format!(
-            "a batch of {batch} cannot be shared between {} devices: choose a larger --batch or fewer --adapters",
+            "a batch of {batch} cannot be shared between {} devices: choose a larger --batch or fewer devices",
             weights.len()
         )));
     }

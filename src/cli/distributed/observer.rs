@@ -1,0 +1,47 @@
+//! What a rank observes: rank 0 shows progress and writes the result, and all of them stop when another one fails.
+
+use crate::bench::{Observer, Progress, Snapshot};
+use crate::cli::interrupt;
+use crate::cli::progress::TerminalObserver;
+use crate::distributed::World;
+use crate::error::Result;
+use crate::result::RunResult;
+
+/// Observes the run of a rank.
+pub struct RankObserver<'a> {
+    /// Of rank 0.
+    pub shown: Option<TerminalObserver>,
+    /// The ranks.
+    pub world: &'a World,
+}
+
+impl Observer for RankObserver<'_> {
+    fn phase(&mut self, name: &str) {
+        if let Some(shown) = &mut self.shown {
+            shown.phase(name);
+        }
+    }
+
+    fn progress(&mut self, progress: &Progress) {
+        if let Some(shown) = &mut self.shown {
+            shown.progress(progress);
+        }
+    }
+
+    fn wait(&mut self, seconds: f64) {
+        // The others wait for rank 0 in the next training.
+        if let Some(shown) = &mut self.shown {
+            shown.wait(seconds);
+        }
+    }
+
+    fn snapshot(&mut self, _snapshot: &Snapshot<'_>) {}
+
+    fn stop_requested(&self) -> bool {
+        interrupt::requested() || self.world.failure().is_some()
+    }
+
+    fn checkpoint(&mut self, result: &RunResult) -> Result<()> {
+        self.shown.as_mut().map_or(Ok(()), |shown| shown.checkpoint(result))
+    }
+}
