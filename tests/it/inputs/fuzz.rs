@@ -7,7 +7,7 @@ use flate2::Compression;
 use flate2::write::GzEncoder;
 use gpubench::kernels::all_choices;
 use gpubench::model::Model;
-use gpubench::result::{Candidate, Measured, Peaks, RunResult, Tuning};
+use gpubench::result::{Candidate, Measured, Peaks, RunResult, Thinned, Tuning};
 use gpubench::rng::{Sequence, Stream};
 use gpubench::weights::to_safetensors;
 use serde_json::Value;
@@ -91,6 +91,25 @@ fn tuning() -> Tuning {
     }
 }
 
+/// A result with two trainings of few epochs, of which it says that they are some of many.
+fn shortened(mut result: RunResult) -> RunResult {
+    result.repeats.truncate(2);
+    for repeat in &mut result.repeats {
+        repeat.epochs.truncate(3);
+        repeat.samples.truncate(14);
+        let (epochs, steps) = (repeat.epochs.len() as u32, repeat.steps());
+        repeat.thinned = Measured::Value(Thinned {
+            every: 2,
+            epochs: 2 * epochs,
+            epochs_s: 9.5,
+            steps: 2 * steps,
+            samples: 28,
+            samples_s: 9.0,
+        });
+    }
+    result
+}
+
 /// Right inputs of a target, from which the wrong ones are made.
 fn seeds(target: &str) -> Vec<Vec<u8>> {
     let labels = [big_endian(&[0x0801, 3]), vec![1, 2, 3]].concat();
@@ -109,6 +128,9 @@ fn seeds(target: &str) -> Vec<Vec<u8>> {
             json(sample::gpu_run(2)).into_bytes(),
             json(RunResult { tuning: Measured::Value(tuning()), ..sample::profiled_run() }).into_bytes(),
             format!("[{},{}]", json(sample::software_run()), json(sample::gpu_run(1))).into_bytes(),
+            json(shortened(sample::soak_run())).into_bytes(),
+            json(shortened(sample::parallel_run())).into_bytes(),
+            json(shortened(sample::framework_run())).into_bytes(),
         ],
         "tuning_json" => texts(&[&tuning().to_json().unwrap(), &peaks().to_json().unwrap()]),
         "published_csv" => vec![fs::read("results/published.csv").unwrap()],
@@ -211,12 +233,17 @@ fn mutate_json(document: &[u8], random: &mut Sequence) -> Vec<u8> {
     serde_json::to_vec(&whole).unwrap()
 }
 
+/// How many inputs to try in place of the number that a test takes: for experiments of hours.
+const COUNT_VARIABLE: &str = "GPUBENCH_FUZZ_INPUTS";
+
 /// Runs a target on its seeds, which it takes, and on `count` inputs made from them, of which it takes one in `share`
 /// or more.
 fn run(name: &str, count: u32, share: u32) {
     let (lane, (_, target)) =
         TARGETS.iter().enumerate().find(|(_, (target, _))| *target == name).expect("a target's name");
     let seeds = seeds(name);
+    let asked = std::env::var(COUNT_VARIABLE).ok().and_then(|count| count.parse().ok());
+    let count = asked.unwrap_or(count);
     let mut random = Sequence::new(21, Stream::Check, lane as u32);
     let refused = seeds.iter().position(|seed| !target(seed));
     assert_eq!(refused, None, "{name} refuses one of its seeds");
@@ -237,6 +264,9 @@ fn run(name: &str, count: u32, share: u32) {
                 panic!("{name} panics on input {number}: {}", file.display());
             }
         }
+    }
+    if asked.is_some() {
+        println!("{name}: {accepted} of {count} inputs were accepted, and none panics");
     }
     // What is refused at its first byte tests little.
     assert!(accepted * share >= count, "{name} takes only {accepted} of {count} inputs");
@@ -259,7 +289,7 @@ targets! {
     idx_files_of_any_content_are_read_or_refused: "idx", 5000, 20;
     gzip_data_of_any_content_are_read_or_refused: "idx_gzip", 5000, 50;
     text_of_any_encoding_is_read_or_refused: "text", 5000, 3;
-    results_of_any_content_are_shown_or_refused: "result_json", 600, 4;
+    results_of_any_content_are_shown_or_refused: "result_json", 300, 4;
     kept_measurements_of_any_content_are_read_or_refused: "tuning_json", 3000, 6;
     published_rows_of_any_content_are_read_or_refused: "published_csv", 2000, 20;
     weights_of_any_content_are_read_or_refused: "weights", 1000, 20;
