@@ -114,3 +114,60 @@ pub(super) fn facts(result: &RunResult, parallel: &Parallel) -> Facts {
     facts.extend(batch.map(|batch| ("scaling", batch.to_owned())));
     facts
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::report::explain;
+    use crate::result::{Member, not_reached};
+
+    fn of_ranks(ranks: Vec<Rank>) -> Parallel {
+        Parallel {
+            sync: Synchronisation::Step,
+            members: vec![Member {
+                name: "CPU".to_owned(),
+                plan: "cpu".to_owned(),
+                images_per_batch: 64,
+                alone_step_s: 0.01.into(),
+            }],
+            exchange_s: not_reached(),
+            exchange_pct: not_reached(),
+            bytes_per_exchange: 0,
+            exchanges_per_epoch: 1,
+            scaling_efficiency_pct: not_reached(),
+            ranks: Measured::Value(ranks),
+            scaling_mode: Measured::Value(ScalingMode::Strong),
+        }
+    }
+
+    fn rank(compute_s: f64, wait_s: Measured<f64>) -> Rank {
+        Rank {
+            host: "node1".to_owned(),
+            devices: vec!["CPU".to_owned()],
+            images_per_batch: 64,
+            step_s: 0.010.into(),
+            compute_s: compute_s.into(),
+            wait_s,
+            exchange_s: 0.001.into(),
+        }
+    }
+
+    #[test]
+    fn the_account_of_a_step_closes_over_all_ranks() {
+        let account = step_account(&of_ranks(vec![rank(0.006, 0.002.into()), rank(0.008, 0.0.into())])).unwrap();
+        for part in ["computing 7.00 ms, 70.0 %", "(imbalance) 1.00 ms, 10.0 %", "rest 1.00 ms, 10.0 %"] {
+            assert!(account.contains(part), "{part} is not in: {account}");
+        }
+        let account = step_account(&of_ranks(vec![rank(0.006, not_reached())])).unwrap();
+        assert!(account.contains("the run has not come this far"), "{account}");
+    }
+
+    #[test]
+    fn every_column_is_explained() {
+        let parallel = of_ranks(vec![rank(0.006, not_reached())]);
+        let tables = [table(&parallel), ranks(&parallel).unwrap()];
+        let headings = tables.iter().flat_map(|table| table.columns.iter().map(|(heading, _)| *heading));
+        let unexplained = headings.filter(|heading| explain::figure(&heading.replace('\n', " ")).is_none());
+        assert_eq!(unexplained.collect::<Vec<_>>(), Vec::<&str>::new());
+    }
+}

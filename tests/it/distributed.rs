@@ -1,4 +1,4 @@
-//! Ranks as processes that mpirun starts: what they train together, what they refuse, what is left of them when one ends.
+//! Ranks as processes that mpirun starts: what they train together, what they refuse, what is left when one ends.
 
 use crate::common::process::{DIGITS, Ended, PROGRAM, only_result, outcome_of, program, results, signalled, through};
 use gpubench::result::{Repeat, RunResult, ScalingMode, Status};
@@ -9,7 +9,8 @@ use std::time::Duration;
 use tempfile::TempDir;
 
 /// Options of ranks that share this machine's cores.
-const RANK: [&str; 7] = ["--distributed", "--adapter", "cpu", "--threads", "1", "--data", DIGITS];
+const RANK: [&str; 5] = ["--distributed", "--adapter", "cpu", "--threads", "1"];
+const DATA: [&str; 2] = ["--data", DIGITS];
 /// Where the stopped rank is found out, and those that wait for it have ended.
 const MOST_TIME_TO_END: Duration = Duration::from_secs(15);
 
@@ -25,6 +26,8 @@ fn mpirun(folder: &Path) -> Command {
         ("OMPI_MCA_btl_vader_single_copy_mechanism", "none"),
         ("OMPI_MCA_rmaps_base_oversubscribe", "1"),
         ("OMPI_MCA_hwloc_base_binding_policy", "none"),
+        // A test that hangs fails.
+        ("MPIEXEC_TIMEOUT", "150"),
     ] {
         command.env(variable, value);
     }
@@ -34,7 +37,7 @@ fn mpirun(folder: &Path) -> Command {
 /// `ranks` ranks with the same arguments.
 fn ranks(folder: &Path, ranks: &str, arguments: &[&str]) -> Command {
     let mut command = mpirun(folder);
-    command.args(["-n", ranks, PROGRAM]).args(RANK).args(arguments);
+    command.args(["-n", ranks, PROGRAM]).args(RANK).args(DATA).args(arguments);
     command
 }
 
@@ -72,22 +75,24 @@ fn fifty_losses_are_those_of_one_process_and_the_same_ranks_give_the_same_bits()
         let found = losses(&result.repeats[0]);
         assert_eq!(found.len(), 50);
         for (step, (found, alone)) in found.iter().zip(&alone).enumerate() {
-            assert!((found - alone).abs() < 2e-4 * (step + 1) as f64 * alone, "{count} ranks, {step}: {found} {alone}");
+            // Another order of sums rounds otherwise, which grows from step to step at the standard rate.
+            let allowed = if step < 20 { 1e-3 } else { 5e-2 };
+            assert!((found - alone).abs() < allowed * alone, "{count} ranks, step {step}: {found} {alone}");
         }
         if count != "1" {
             assert_eq!(digest(&result), digest(&trained(count, &["--steps", "50"])), "{count} ranks");
+            let devices = ["--adapters", "cpu", "--logical-devices", count, "--steps", "50"];
+            assert_eq!(digest(&result), digest(&in_one_process(&devices)), "{count} ranks");
         }
     }
 }
 
 #[test]
-fn ranks_give_the_bits_of_as_many_devices_of_one_process() {
-    let several = ["--adapters", "cpu", "--logical-devices", "3", "--steps", "14"];
-    assert_eq!(digest(&trained("3", &["--steps", "14"])), digest(&in_one_process(&several)));
-    let uneven = ["--split", "2:1:1", "--steps", "14"];
-    assert_eq!(digest(&trained("3", &uneven)), digest(&in_one_process(&[&several[..4], &uneven].concat())));
-    let rarely = ["--sync", "epoch", "--epochs", "1"];
-    assert_eq!(digest(&trained("3", &rarely)), digest(&in_one_process(&[&several[..4], &rarely].concat())));
+fn uneven_parts_and_rare_sums_give_the_bits_of_one_process_too() {
+    let several = ["--adapters", "cpu", "--logical-devices", "3"];
+    for arguments in [["--split", "2:1:1", "--steps", "14"], ["--sync", "epoch", "--epochs", "1"]] {
+        assert_eq!(digest(&trained("3", &arguments)), digest(&in_one_process(&[&several[..], &arguments].concat())));
+    }
 }
 
 #[test]
@@ -128,7 +133,7 @@ fn with_weak_scaling_each_rank_has_the_batch_of_one() {
 fn without_a_launcher_there_is_one_rank_and_it_says_so() {
     let folder = TempDir::new().unwrap();
     let mut command = through(&mpirun(folder.path()), PROGRAM);
-    let (_, stderr) = outcome_of(command.args(RANK).args(["--steps", "2"]), 0);
+    let (_, stderr) = outcome_of(command.args(RANK).args(DATA).args(["--steps", "2"]), 0);
     assert!(stderr.contains("distributed: one rank") && stderr.contains("mpirun -n 4"), "{stderr}");
     assert_eq!(only_result(folder.path()).parallel.value().unwrap().members.len(), 1);
 }
@@ -140,7 +145,8 @@ fn all_refuse(arguments: &[&[&str]], code: u8, words: &[&str]) {
     for (rank, arguments) in arguments.iter().enumerate() {
         let keep = format!("\"$@\"; echo $? > code{rank}");
         command.args((rank > 0).then_some(":"));
-        command.args(["-n", "1", "sh", "-c", &keep, "sh", PROGRAM]).args(RANK).args(*arguments);
+        let data = if arguments.contains(&"--data") { &[][..] } else { &DATA };
+        command.args(["-n", "1", "sh", "-c", &keep, "sh", PROGRAM]).args(RANK).args(data).args(*arguments);
     }
     let (stdout, stderr) = outcome_of(&mut command, 0);
     assert!(stdout.is_empty() && results(folder.path()).is_empty(), "{stdout}");
@@ -171,7 +177,7 @@ fn with_a_signal(signal: &str, rank: usize) -> (RunResult, Option<i32>, String) 
     let folder = TempDir::new().unwrap();
     let mut command = mpirun(folder.path());
     let note = "echo $$ > pid$OMPI_COMM_WORLD_RANK; exec \"$@\"";
-    command.args(["-n", "3", "sh", "-c", note, "sh", PROGRAM]).args(RANK).args(["--epochs", "500"]);
+    command.args(["-n", "3", "sh", "-c", note, "sh", PROGRAM]).args(RANK).args(DATA).args(["--epochs", "500"]);
     // The signal is for a rank, not for mpirun: another process waits for the second epoch and sends it.
     let send = format!("until [ -s pid{rank} ]; do sleep 0.1; done; read pid < pid{rank}; kill -{signal} $pid");
     let folder_path = folder.path().to_owned();

@@ -40,6 +40,8 @@ fn pair(sync: Synchronisation) -> RunResult {
     };
     result.parallel = Measured::Value(Parallel {
         sync,
+        scaling_mode: gpubench::result::one_process(),
+        ranks: gpubench::result::one_process(),
         members: (0..2).map(member).collect(),
         exchange_s: Measured::missing("not timed"),
         exchange_pct: Measured::missing("not timed"),

@@ -1,6 +1,6 @@
 //! The run of a rank.
 
-use super::observer::RankObserver;
+use super::observer::{RankObserver, RankProbe};
 use crate::bench::collective::{self, Collective};
 use crate::bench::{self, Job, Place};
 use crate::cli::output::ResultFile;
@@ -60,7 +60,8 @@ fn train(args: &RunArgs, world: &World, started: Instant) -> Result<u8> {
     subject.adapter_s = started.elapsed().as_secs_f64();
     let _pipeline_caches = subject.pipeline_cache_guards(args);
     let session = collective::all_succeeded(group, Session::read(args, started))?;
-    let job = session.job(&subject, None);
+    let probe = RankProbe { own: &subject.probe, ranks: group.ranks(), on_host: world.place_on_host().1 };
+    let job = Job { probe: &probe, ..session.job(&subject, None) };
     collective::expect_alike(group, &digests(&job))?;
     if let Trainable::DataParallel(target) = &subject.trainable {
         target.own_shares(&bench::training_config(&subject.settings), session.dataset())?;

@@ -103,6 +103,8 @@ pub fn parallel_run() -> RunResult {
     let alone: f64 = 1.0 / 0.0041 + 1.0 / 0.0043;
     result.parallel = Measured::Value(Parallel {
         sync: Synchronisation::Step,
+        scaling_mode: gpubench::result::one_process(),
+        ranks: gpubench::result::one_process(),
         members,
         exchange_s: 1.25.into(),
         exchange_pct: (100.0 * 1.25 / train_s).into(),
