@@ -75,7 +75,7 @@ pub fn a_thousand_results_open_within_a_second_and_are_filtered_within_100_ms(si
     assert!(images[0] == 0 && images[1] == format!("gpubench: {HOSTILE}"), "{images}");
     let errors: Vec<Value> = visit.log("browser").into_iter().filter(|entry| entry["level"] == "SEVERE").collect();
     assert!(errors.is_empty(), "{errors:?}");
-    for (view, says) in [("devices", "41 devices"), ("compare", "Any two"), ("tax", "in a browser"), ("board", "rows")]
+    for (view, says) in [("devices", "48 devices"), ("compare", "Any two"), ("tax", "in a browser"), ("board", "rows")]
     {
         visit.run("location.hash = arguments[0]", &[view.into()]);
         let shown = format!("return document.getElementById('count').innerText.includes('{says}')");
