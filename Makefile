@@ -44,6 +44,9 @@ test:
 .PHONY: lints lints-wasm built-tests built-page
 lints:
 	@$(STEP) "check: lints, natively" cargo clippy $(FEATURES) --locked --quiet --all-targets -- -D warnings
+	@if command -v cargo-deny >/dev/null; then \
+		$(STEP) "check: licences, versions and sources of dependencies" cargo deny --locked check licenses bans sources; \
+	else echo "check: dependencies: left out, as there is no cargo-deny (cargo install --locked cargo-deny)"; fi
 lints-wasm:
 	@$(STEP) "check: lints, wasm32" cargo clippy --locked --quiet --lib --target $(WASM) --profile browser -- -D warnings
 built-tests:

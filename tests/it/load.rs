@@ -1,11 +1,12 @@
 //! Options of load and repetition, and results that have none of it.
 
-use crate::common::process::{refused, results};
-use crate::common::stored_result;
+use crate::common::process::{outcome, refused, results};
+use crate::common::{names_in, stored_result};
 use gpubench::report::text;
 use gpubench::result::{RunResult, StoppingRule};
 use std::fs;
 use std::path::Path;
+use tempfile::TempDir;
 
 #[test]
 fn impossible_options_say_what_to_choose() {
@@ -30,4 +31,21 @@ fn a_result_of_an_older_version_says_that_it_has_no_load() {
     assert_eq!(result.settings.stopping, StoppingRule::default());
     assert!(text(&result, 100).contains("version that made this file"));
     assert!(results(Path::new("nowhere")).is_empty());
+}
+
+#[test]
+fn a_soak_of_many_epochs_keeps_a_bounded_number_and_counts_them_all() {
+    let folder = TempDir::new().unwrap();
+    let soak = ["--adapter", "cpu", "--threads", "1", "--data", "synthetic:16+2", "--batch", "16", "--soak", "0.1"];
+    outcome(folder.path(), &[&soak[..], &["-o", "."]].concat(), 0);
+    let file = names_in(folder.path()).into_iter().find(|name| name.ends_with(".json")).unwrap();
+    let text = fs::read_to_string(folder.path().join(&file)).unwrap();
+    let result = RunResult::from_json(&text).unwrap();
+    let (repeat, epochs) = (&result.repeats[0], result.soak.value().unwrap().epochs);
+    assert!(repeat.epochs.len() <= 256 && repeat.samples.len() <= 256, "{epochs} epochs");
+    // A machine with much else to do may not come to so many.
+    let counted = repeat.thinned.value().map_or(repeat.epochs.len() as u32, |thinned| thinned.epochs);
+    assert_eq!((counted, repeat.steps(), repeat.thinned.value().is_some()), (epochs, epochs, epochs > 256));
+    assert!(text.len() < 400_000, "{} bytes", text.len());
+    outcome(folder.path(), &["verify", &file], 0);
 }

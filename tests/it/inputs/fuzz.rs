@@ -238,6 +238,7 @@ const COUNT_VARIABLE: &str = "GPUBENCH_FUZZ_INPUTS";
 
 /// Runs a target on its seeds, which it takes, and on `count` inputs made from them, of which it takes one in `share`
 /// or more.
+#[expect(clippy::print_stdout, reason = "an experiment tells its figure")]
 fn run(name: &str, count: u32, share: u32) {
     let (lane, (_, target)) =
         TARGETS.iter().enumerate().find(|(_, (target, _))| *target == name).expect("a target's name");
