@@ -42,12 +42,13 @@ pub(super) fn ranks(parallel: &Parallel) -> Option<Table> {
         "computing\n[ms/step]",
         "waiting\n[ms/step]",
         "exchange\n[ms/step]",
+        "updating\n[ms/step]",
     ];
     let ms = |time: &Measured<f64>| or_reason(time, |seconds| three_digits(1e3 * seconds));
     let row = |(number, rank): (usize, &Rank)| {
         let mut cells =
             vec![number.to_string(), rank.host.clone(), rank.devices.join(" + "), rank.images_per_batch.to_string()];
-        cells.extend([&rank.step_s, &rank.compute_s, &rank.wait_s, &rank.exchange_s].map(ms));
+        cells.extend([&rank.step_s, &rank.compute_s, &rank.wait_s, &rank.exchange_s, &rank.update_s].map(ms));
         cells
     };
     Some(Table::of(&headings, 3, parallel.ranks.value()?.iter().enumerate(), |numbered, _| row(numbered)))
@@ -60,7 +61,8 @@ fn step_account(parallel: &Parallel) -> Option<String> {
     let parts = [
         ("computing", parallel.mean_of_ranks(|rank| &rank.compute_s)),
         ("waiting for slower ranks (imbalance)", parallel.mean_of_ranks(|rank| &rank.wait_s)),
-        ("exchange", parallel.mean_of_ranks(|rank| &rank.exchange_s)),
+        ("exchange between ranks", parallel.mean_of_ranks(|rank| &rank.exchange_s)),
+        ("copies and updates", parallel.mean_of_ranks(|rank| &rank.update_s)),
     ];
     let Some(&step_s) = step.value() else { return Some(or_reason(&step, |_| String::new())) };
     let known: f64 = parts.iter().filter_map(|(_, time)| time.value()).sum();
@@ -149,13 +151,20 @@ mod tests {
             compute_s: compute_s.into(),
             wait_s,
             exchange_s: 0.001.into(),
+            update_s: 0.0005.into(),
         }
     }
 
     #[test]
     fn the_account_of_a_step_closes_over_all_ranks() {
         let account = step_account(&of_ranks(vec![rank(0.006, 0.002.into()), rank(0.008, 0.0.into())])).unwrap();
-        for part in ["computing 7.00 ms, 70.0 %", "(imbalance) 1.00 ms, 10.0 %", "rest 1.00 ms, 10.0 %"] {
+        for part in [
+            "computing 7.00 ms, 70.0 %",
+            "(imbalance) 1.00 ms, 10.0 %",
+            "ranks 1.00 ms, 10.0 %",
+            "updates 0.500 ms, 5.0 %",
+            "rest 0.500 ms, 5.0 %",
+        ] {
             assert!(account.contains(part), "{part} is not in: {account}");
         }
         let account = step_account(&of_ranks(vec![rank(0.006, not_reached())])).unwrap();

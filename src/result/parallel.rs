@@ -59,8 +59,10 @@ pub struct Rank {
     pub compute_s: Measured<f64>,
     /// Seconds in which it waited for slower processes.
     pub wait_s: Measured<f64>,
-    /// Seconds in which gradients or parameters went between the devices and the host, and between the processes.
+    /// Seconds in which the gradients or parameters of all processes were added up.
     pub exchange_s: Measured<f64>,
+    /// Seconds in which gradients or parameters went between its devices and the host, and the host updated them.
+    pub update_s: Measured<f64>,
 }
 
 /// When devices that train together synchronise their parameters.

@@ -104,10 +104,11 @@ fn a_result_tells_where_the_time_of_each_rank_went() {
     let ranks = parallel.ranks.value().unwrap();
     assert_eq!(ranks.iter().map(|rank| rank.images_per_batch).collect::<Vec<_>>(), [96, 32]);
     for rank in ranks {
-        let [step, compute, wait, exchange] =
-            [&rank.step_s, &rank.compute_s, &rank.wait_s, &rank.exchange_s].map(|time| *time.value().unwrap());
-        assert!(compute > 0.0 && wait >= 0.0 && exchange > 0.0, "{rank:?}");
-        assert!(compute + wait + exchange <= step * 1.001, "{rank:?}");
+        let [step, compute, wait, exchange, update] =
+            [&rank.step_s, &rank.compute_s, &rank.wait_s, &rank.exchange_s, &rank.update_s]
+                .map(|time| *time.value().unwrap());
+        assert!(compute > 0.0 && wait >= 0.0 && exchange > 0.0 && update > 0.0, "{rank:?}");
+        assert!(compute + wait + exchange + update <= step * 1.001, "{rank:?}");
         assert!(!rank.host.is_empty() && rank.devices.len() == 1);
     }
     let waits = [0, 1].map(|rank| *ranks[rank].wait_s.value().unwrap());

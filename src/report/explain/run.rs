@@ -180,7 +180,7 @@ pub(super) const SEARCHES: &[Figure] = figures! {
         "What a rank trained on.", "By --adapters, --adapter, or the number of the rank on its host.",
         "One for each rank.";
     "step of a rank" ["step_s"],
-        "Time of a mean step of the last timed training on a rank, of which computing, waiting and exchange are parts.",
+        "Time of a mean step of the last timed training on a rank, of which computing, waiting, exchange and updating are parts.",
         "By the rank's clock; shuffling, uploads and reports are its rest.",
         "Alike on all ranks, which take every step together.";
     "computing" ["compute_s"],
@@ -191,6 +191,10 @@ pub(super) const SEARCHES: &[Figure] = figures! {
         "Time of a mean step in which a rank had its gradients ready and waited for those of slower ranks.",
         "Time in the sum over all ranks, beyond that of the rank that came last to it and waited for nobody.",
         "Near 0; otherwise a --split in proportion to the speeds.";
+    "updating" ["update_s"],
+        "Time of a mean step in which gradients and parameters went between a rank's devices and its host, which updated them.",
+        "Intervals of the host's clock.",
+        "Near 0.";
     "scaling" ["scaling_efficiency_pct", "efficiency", "scaling efficiency"],
         "Speed of all devices together, divided by the sum of what each reaches alone.",
         "From the times alone, measured just before, and the time together.",

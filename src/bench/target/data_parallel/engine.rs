@@ -94,8 +94,8 @@ impl<'a> DataParallelEngine<'a> {
         Ok(stop)
     }
 
-    /// How many steps come next, and whether to stop before them. Where every step is one of all processes, they agree on
-    /// stopping with its gradient.
+    /// How many steps come next, and whether to stop before them. Where every step is one of all processes, they agree
+    /// on stopping with its gradient.
     fn next_steps(&self, stopped: bool) -> Result<(u32, bool)> {
         let own = (self.pacer.steps, stopped);
         match self.sync {

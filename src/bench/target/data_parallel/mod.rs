@@ -249,6 +249,7 @@ impl OpenedDataParallel<'_> {
             compute_s: not_reached(),
             wait_s: not_reached(),
             exchange_s: not_reached(),
+            update_s: not_reached(),
         });
         let shared = of_ranks.len() > 1;
         let ranks = if shared { Measured::Value(ranks.collect()) } else { one_process() };

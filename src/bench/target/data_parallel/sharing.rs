@@ -12,8 +12,8 @@ use serde::{Deserialize, Serialize};
 pub(super) struct Times {
     train_s: f64,
     compute_s: f64,
-    /// Between its devices and the host.
-    copies_s: f64,
+    /// Between its devices and the host, updates included.
+    update_s: f64,
     /// In each sum over all processes, waiting for them included.
     sums_s: Vec<f64>,
 }
@@ -27,7 +27,7 @@ impl Times {
         Self {
             train_s,
             compute_s: seconds(&[Activity::Encode, Activity::Submit, Activity::Wait]),
-            copies_s: seconds(&[Activity::Exchange]),
+            update_s: seconds(&[Activity::Exchange]),
             sums_s: sums.map(|interval| interval.duration_ns / 1e9).collect(),
         }
     }
@@ -47,12 +47,13 @@ pub(super) fn record(parallel: &mut Parallel, all: &[Times], rank: usize, steps:
             let per_step = |seconds: f64| (seconds / f64::from(steps)).into();
             rank.step_s = per_step(times.train_s);
             rank.compute_s = per_step(times.compute_s);
-            rank.exchange_s = per_step(times.copies_s + summing_s);
+            rank.exchange_s = per_step(summing_s);
+            rank.update_s = per_step(times.update_s);
             rank.wait_s = per_step(times.sums_s[..count].iter().fold(-summing_s, |rest, seconds| rest + seconds));
         }
     }
     let Some(own) = all.get(rank) else { return };
-    let exchange_s = own.copies_s + summing_s;
+    let exchange_s = own.update_s + summing_s;
     parallel.exchange_s = exchange_s.into();
     parallel.exchange_pct = (100.0 * exchange_s / own.train_s).into();
     let together = f64::from(steps) / own.train_s;
@@ -117,6 +118,7 @@ mod tests {
             compute_s: not_reached(),
             wait_s: not_reached(),
             exchange_s: not_reached(),
+            update_s: not_reached(),
         }
     }
 
@@ -138,16 +140,17 @@ mod tests {
         let times = |compute_s: f64, sums_s: [f64; 2]| Times {
             train_s: 2.0,
             compute_s,
-            copies_s: 0.25,
+            update_s: 0.25,
             sums_s: sums_s.to_vec(),
         };
         record(&mut parallel, &[times(1.0, [0.5, 0.125]), times(1.25, [0.25, 0.25])], 0, 2);
         let ranks = parallel.ranks.value().unwrap();
         let of = |rank: &Rank| {
-            [&rank.step_s, &rank.compute_s, &rank.wait_s, &rank.exchange_s].map(|time| *time.value().unwrap())
+            [&rank.step_s, &rank.compute_s, &rank.wait_s, &rank.exchange_s, &rank.update_s]
+                .map(|time| *time.value().unwrap())
         };
-        assert_eq!(of(&ranks[0]), [1.0, 0.5, 0.125, 0.3125]);
-        assert_eq!(of(&ranks[1]), [1.0, 0.625, 0.0625, 0.3125]);
+        assert_eq!(of(&ranks[0]), [1.0, 0.5, 0.125, 0.1875, 0.125]);
+        assert_eq!(of(&ranks[1]), [1.0, 0.625, 0.0625, 0.1875, 0.125]);
         assert_eq!(parallel.exchange_s, 0.625.into());
         assert_eq!(parallel.exchange_pct, 31.25.into());
         assert_eq!(parallel.scaling_efficiency_pct, 50.0.into());
