@@ -151,12 +151,16 @@ fn all_refuse(arguments: &[&[&str]], code: u8, words: &[&str]) {
     }
     let (stdout, stderr) = outcome_of(&mut command, 0);
     assert!(stdout.is_empty() && results(folder.path()).is_empty(), "{stdout}");
-    for words in words {
-        assert_eq!(stderr.matches(words).count(), arguments.len(), "{words:?}: {stderr}");
-    }
-    for rank in 0..arguments.len() {
-        let ended = fs::read_to_string(folder.path().join(format!("code{rank}"))).unwrap();
-        assert_eq!(ended.trim(), code.to_string(), "rank {rank}: {stderr}");
+    let is_error = |line: &&str| line.starts_with("error: ") && words.iter().all(|words| line.contains(words));
+    assert_eq!(stderr.lines().filter(is_error).count(), arguments.len(), "{words:?}: {stderr}");
+    all_ended_with(folder.path(), arguments.len(), code, &stderr);
+}
+
+/// Expects that every one of `ranks` ranks noted `code` in its file.
+fn all_ended_with(folder: &Path, ranks: usize, code: u8, said: &str) {
+    for rank in 0..ranks {
+        let ended = fs::read_to_string(folder.join(format!("code{rank}"))).unwrap();
+        assert_eq!(ended.trim(), code.to_string(), "rank {rank}: {said}");
     }
 }
 
@@ -216,6 +220,29 @@ fn a_stopped_rank_ends_all_and_the_partial_result_names_it() {
     assert_eq!(result.status, Status::Failed);
     assert!(result.reasons[0].starts_with("rank 1 of 3 (") && result.reasons[0].contains("no sign of life"));
     assert!(result.repeats[0].epochs.len() >= 2 && said.contains("error: rank 1 of 3 ("), "{said}");
+}
+
+#[test]
+fn a_rank_that_fails_tells_the_others_which_end_with_its_code() {
+    let folder = TempDir::new().unwrap();
+    let mut command = mpirun(folder.path());
+    let keep = "\"$@\"; echo $? > code$OMPI_COMM_WORLD_RANK";
+    let arguments = ["--epochs", "500", "--output", "out"];
+    command.args(["-n", "2", "sh", "-c", keep, "sh", PROGRAM]).args(RANK).args(DATA).args(arguments);
+    let out = folder.path().join("out");
+    let ready = |line: &str| {
+        let second = line.starts_with("epoch  2");
+        if second {
+            fs::remove_dir_all(&out).unwrap();
+            fs::write(&out, "no folder any more").unwrap();
+        }
+        second
+    };
+    let Ended { lines, took, .. } = signalled(&mut command, ready, &[]);
+    let said = lines.join("\n");
+    assert!(took < MOST_TIME_TO_END, "{took:?}");
+    all_ended_with(folder.path(), 2, 7, &said);
+    assert!(lines.iter().any(|line| line.starts_with("error: rank 0 of 2 (") && line.contains("out")), "{said}");
 }
 
 #[test]
