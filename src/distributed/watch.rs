@@ -214,7 +214,9 @@ impl Watched {
         match message {
             [LEFT, ..] => seen.left[rank] = true,
             [FAILED, code, words @ ..] => {
-                let words = format!("{}: {}", self.name(rank), String::from_utf8_lossy(words));
+                let words = String::from_utf8_lossy(words).into_owned();
+                // What a rank says of another one names that one already.
+                let words = if words.starts_with("rank ") { words } else { format!("{}: {words}", self.name(rank)) };
                 drop(seen);
                 self.fail(Error::of_code(*code, words));
             }

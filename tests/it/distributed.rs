@@ -5,7 +5,8 @@ use gpubench::result::{Repeat, RunResult, ScalingMode, Status};
 use std::fs;
 use std::path::Path;
 use std::process::Command;
-use std::time::Duration;
+use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, Instant};
 use tempfile::TempDir;
 
 /// Options of ranks that share this machine's cores.
@@ -13,6 +14,12 @@ const RANK: [&str; 5] = ["--distributed", "--adapter", "cpu", "--threads", "1"];
 const DATA: [&str; 2] = ["--data", DIGITS];
 /// Where the stopped rank is found out, and those that wait for it have ended.
 const MOST_TIME_TO_END: Duration = Duration::from_secs(15);
+
+/// Ranks of one test at a time: they wait for each other by spinning, and share two cores as it is.
+fn alone() -> MutexGuard<'static, ()> {
+    static ALONE: Mutex<()> = Mutex::new(());
+    ALONE.lock().unwrap_or_else(PoisonError::into_inner)
+}
 
 /// mpirun in the environment of a test: as root too, with more ranks than cores, without a network.
 fn mpirun(folder: &Path) -> Command {
@@ -67,6 +74,7 @@ fn in_one_process(arguments: &[&str]) -> RunResult {
 
 #[test]
 fn fifty_losses_are_those_of_one_process_and_the_same_ranks_give_the_same_bits() {
+    let _alone = alone();
     let alone = losses(&in_one_process(&["--adapter", "cpu", "--steps", "50"]).repeats[0]);
     assert_eq!(alone.len(), 50);
     for count in ["1", "2", "4"] {
@@ -89,6 +97,7 @@ fn fifty_losses_are_those_of_one_process_and_the_same_ranks_give_the_same_bits()
 
 #[test]
 fn uneven_parts_and_rare_sums_give_the_bits_of_one_process_too() {
+    let _alone = alone();
     let several = ["--adapters", "cpu", "--logical-devices", "3"];
     for arguments in [["--split", "2:1:1", "--steps", "14"], ["--sync", "epoch", "--epochs", "1"]] {
         assert_eq!(digest(&trained("3", &arguments)), digest(&in_one_process(&[&several[..], &arguments].concat())));
@@ -97,6 +106,7 @@ fn uneven_parts_and_rare_sums_give_the_bits_of_one_process_too() {
 
 #[test]
 fn a_result_tells_where_the_time_of_each_rank_went() {
+    let _alone = alone();
     let result = trained("2", &["--steps", "30", "--split", "3:1"]);
     let parallel = result.parallel.value().unwrap();
     assert_eq!(parallel.members.iter().map(|member| member.images_per_batch).collect::<Vec<_>>(), [96, 32]);
@@ -123,6 +133,7 @@ fn a_result_tells_where_the_time_of_each_rank_went() {
 
 #[test]
 fn with_weak_scaling_each_rank_has_the_batch_of_one() {
+    let _alone = alone();
     let result = trained("2", &["--steps", "2", "--batch", "64", "--scaling-mode", "weak"]);
     assert_eq!((result.settings.batch.value, result.data.train_images), (128, 1500));
     let parallel = result.parallel.value().unwrap();
@@ -132,6 +143,7 @@ fn with_weak_scaling_each_rank_has_the_batch_of_one() {
 
 #[test]
 fn without_a_launcher_there_is_one_rank_and_it_says_so() {
+    let _alone = alone();
     let folder = TempDir::new().unwrap();
     let mut command = through(&mpirun(folder.path()), PROGRAM);
     let (_, stderr) = outcome_of(command.args(RANK).args(DATA).args(["--steps", "2"]), 0);
@@ -151,8 +163,11 @@ fn all_refuse(arguments: &[&[&str]], code: u8, words: &[&str]) {
     }
     let (stdout, stderr) = outcome_of(&mut command, 0);
     assert!(stdout.is_empty() && results(folder.path()).is_empty(), "{stdout}");
-    let is_error = |line: &&str| line.starts_with("error: ") && words.iter().all(|words| line.contains(words));
-    assert_eq!(stderr.lines().filter(is_error).count(), arguments.len(), "{words:?}: {stderr}");
+    // mpirun may put the last words of two ranks on one line.
+    for words in words {
+        assert!(stderr.matches(words).count() >= arguments.len(), "{words:?}: {stderr}");
+    }
+    assert_eq!(stderr.matches("error: ").count(), arguments.len(), "{stderr}");
     all_ended_with(folder.path(), arguments.len(), code, &stderr);
 }
 
@@ -166,6 +181,7 @@ fn all_ended_with(folder: &Path, ranks: usize, code: u8, said: &str) {
 
 #[test]
 fn what_does_not_fit_together_is_refused_by_all_ranks_alike() {
+    let _alone = alone();
     all_refuse(&[&[], &["--seed", "7"]], 2, &["rank 1 of 2 (", "has another seed than rank 0 of 2", "7 in place of 1"]);
     all_refuse(&[&[], &[], &["--steps", "9"]], 2, &["rank 2 of 3 (", "another limit of steps", "9 in place of none"]);
     all_refuse(&[&[], &["--data", "synthetic:1500+201"]], 2, &["rank 1 of 2 (", "has another data set than rank 0"]);
@@ -198,14 +214,21 @@ fn with_a_signal(signal: &str, rank: usize) -> (RunResult, Option<i32>, String) 
     assert!(took < MOST_TIME_TO_END, "{signal}: {took:?}");
     for rank in 0..3 {
         let pid = fs::read_to_string(folder.path().join(format!("pid{rank}"))).unwrap();
-        let status = fs::read_to_string(format!("/proc/{}/status", pid.trim())).unwrap_or_default();
-        assert!(status.is_empty() || status.contains("zombie"), "rank {rank} is left: {status}");
+        let status = || fs::read_to_string(format!("/proc/{}/status", pid.trim())).unwrap_or_default();
+        let ended = || status().is_empty() || status().contains("zombie");
+        // mpirun does not wait for the last of them.
+        let begun = Instant::now();
+        while !ended() && begun.elapsed() < Duration::from_secs(5) {
+            std::thread::sleep(Duration::from_millis(50));
+        }
+        assert!(ended(), "rank {rank} is left: {}", status());
     }
     (only_result(folder.path()), code, lines.join("\n"))
 }
 
 #[test]
 fn a_killed_rank_ends_all_and_the_partial_result_names_it() {
+    let _alone = alone();
     let (result, code, said) = with_a_signal("KILL", 2);
     assert_ne!(code, Some(0));
     assert_eq!(result.status, Status::Failed);
@@ -215,6 +238,7 @@ fn a_killed_rank_ends_all_and_the_partial_result_names_it() {
 
 #[test]
 fn a_stopped_rank_ends_all_and_the_partial_result_names_it() {
+    let _alone = alone();
     let (result, code, said) = with_a_signal("STOP", 1);
     assert_eq!(code, Some(8), "{said}");
     assert_eq!(result.status, Status::Failed);
@@ -224,6 +248,7 @@ fn a_stopped_rank_ends_all_and_the_partial_result_names_it() {
 
 #[test]
 fn a_rank_that_fails_tells_the_others_which_end_with_its_code() {
+    let _alone = alone();
     let folder = TempDir::new().unwrap();
     let mut command = mpirun(folder.path());
     let keep = "\"$@\"; echo $? > code$OMPI_COMM_WORLD_RANK";
@@ -233,7 +258,8 @@ fn a_rank_that_fails_tells_the_others_which_end_with_its_code() {
     let ready = |line: &str| {
         let second = line.starts_with("epoch  2");
         if second {
-            fs::remove_dir_all(&out).unwrap();
+            // A file may be written into it at the same time.
+            while fs::remove_dir_all(&out).is_err() {}
             fs::write(&out, "no folder any more").unwrap();
         }
         second
@@ -247,6 +273,7 @@ fn a_rank_that_fails_tells_the_others_which_end_with_its_code() {
 
 #[test]
 fn an_interrupted_rank_stops_all_after_the_same_step() {
+    let _alone = alone();
     let (result, code, said) = with_a_signal("INT", 1);
     assert_eq!((code, result.status), (Some(130), Status::Partial), "{said}");
     assert!(said.contains("interrupted; the partial result was kept"), "{said}");
