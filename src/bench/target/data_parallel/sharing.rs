@@ -49,7 +49,8 @@ pub(super) fn record(parallel: &mut Parallel, all: &[Times], rank: usize, steps:
             rank.compute_s = per_step(times.compute_s);
             rank.exchange_s = per_step(summing_s);
             rank.update_s = per_step(times.update_s);
-            rank.wait_s = per_step(times.sums_s[..count].iter().fold(-summing_s, |rest, seconds| rest + seconds));
+            let waits = (0..count).map(|sum| times.sums_s[sum] - shortest(sum));
+            rank.wait_s = per_step(waits.fold(0.0, |total, seconds| total + seconds));
         }
     }
     let Some(own) = all.get(rank) else { return };
