@@ -56,7 +56,8 @@ pub fn error(text: &str) {
 }
 
 fn tell(text: &str) {
-    let _ = writeln!(std::io::stderr().lock(), "{}", escape::lines(text));
+    // In one piece: what starts ranks may put the words of several on one line otherwise.
+    let _ = std::io::stderr().lock().write_all(format!("{}\n", escape::lines(text)).as_bytes());
 }
 
 /// Columns of the terminal on stdout, 80 to 160; the default width of reports if stdout is not a terminal.

@@ -121,10 +121,9 @@ fn a_result_tells_where_the_time_of_each_rank_went() {
         assert!(compute + wait + exchange + update <= step * 1.001, "{rank:?}");
         assert!(!rank.host.is_empty() && rank.devices.len() == 1);
     }
-    let waits = [0, 1].map(|rank| *ranks[rank].wait_s.value().unwrap());
-    assert!(waits[1] > waits[0], "a third of the images is done first: {waits:?}");
-    let efficiency = *parallel.scaling_efficiency_pct.value().unwrap();
-    assert!((1.0..150.0).contains(&efficiency), "{efficiency} %");
+    let computing = [0, 1].map(|rank| *ranks[rank].compute_s.value().unwrap());
+    assert!(computing[0] > computing[1], "a third of the images is done first: {computing:?}");
+    assert!(*parallel.scaling_efficiency_pct.value().unwrap() > 0.0);
     let text = gpubench::report::text(&result, 160);
     for words in ["computing", "imbalance", "MPI", "strong: the batch stays"] {
         assert!(text.contains(words), "{words} is not in: {text}");
