@@ -110,7 +110,7 @@ pub fn names_host(request: &str) -> bool {
 /// Where a requested device trains.
 ///
 /// # Errors
-/// [`Error::Adapter`] if there is no such adapter, [`Error::Usage`] for an empty name, or as [`cpu::target`].
+/// [`Error::Adapter`] if there is no such adapter, [`Error::Usage`] for an empty name, or as the target on the cores.
 pub fn place<'a>(adapters: &'a Adapters, request: &str, threads: Option<usize>) -> Result<Place<'a>> {
     if request.trim().is_empty() {
         return Err(Error::Usage("--adapters has an empty name: give names with commas between, such as 0,1".into()));

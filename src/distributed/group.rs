@@ -210,7 +210,7 @@ fn write(values: &[f32], bytes: &mut [u8]) {
     }
 }
 
-/// The values that [`write`] wrote.
+/// The values that [`write()`] wrote.
 fn read(bytes: &[u8]) -> impl Iterator<Item = f32> {
     let (values, _) = bytes.as_chunks::<VALUE_BYTES>();
     values.iter().map(|bytes| f32::from_le_bytes(*bytes))
