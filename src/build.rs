@@ -12,12 +12,13 @@ use std::{env, fs, io};
 fn main() {
     let page = env::var("CARGO_CFG_TARGET_ARCH").is_ok_and(|architecture| architecture == "wasm32");
     embed_shaders(page).unwrap_or_else(|error| panic!("the WGSL texts cannot be readied: {error}"));
+    embed_published().unwrap_or_else(|error| panic!("results/published.csv cannot be readied: {error}"));
     if page {
         // The page's profile strips everything, but wasm-bindgen has to know what the module may use.
         println!("cargo::rustc-link-arg-cdylib=--keep-section=target_features");
     }
     // Uncommitted changes are told of as they were at the last change of HEAD or of the index.
-    for file in [".git/HEAD", ".git/index", "src", "shaders", "Cargo.toml"] {
+    for file in [".git/HEAD", ".git/index", "src", "shaders", "results/published.csv", "Cargo.toml"] {
         if Path::new(file).exists() {
             println!("cargo::rerun-if-changed={file}");
         }
@@ -53,6 +54,33 @@ fn embed_shaders(page: bool) -> io::Result<()> {
             fs::write(to.join(name), if page { comments::without_comments(&text) } else { text })?;
         }
     }
+    Ok(())
+}
+
+/// Columns of the published rows that hold text.
+const TEXTS: [&str; 5] = ["frame", "instance", "device", "tool", "note"];
+
+/// Puts the published rows where the crate includes them from, as JSON: a page reads that anyway, and would have to hold
+/// a reader of CSV for this table alone.
+fn embed_published() -> Result<(), Box<dyn std::error::Error>> {
+    let mut reader = csv::Reader::from_path("results/published.csv")?;
+    let header = reader.headers()?.clone();
+    let mut rows = Vec::new();
+    for record in reader.records() {
+        let record = record?;
+        let mut row = serde_json::Map::new();
+        for (column, text) in header.iter().zip(&record) {
+            let value = match text {
+                "" if column != "note" => serde_json::Value::Null,
+                _ if TEXTS.contains(&column) => text.into(),
+                _ => serde_json::from_str(text)?,
+            };
+            row.insert(column.to_owned(), value);
+        }
+        rows.push(row);
+    }
+    let out = env::var_os("OUT_DIR").ok_or("there is no OUT_DIR")?;
+    fs::write(Path::new(&out).join("published.json"), serde_json::to_string(&rows)?)?;
     Ok(())
 }
 

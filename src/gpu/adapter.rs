@@ -127,24 +127,24 @@ impl AdapterInfo {
     /// Whether nothing can run on it: Mesa makes such a device up where RADV_FORCE_FAMILY names a family, to compile
     /// for it. It cannot be opened.
     pub fn is_null_device(&self) -> bool {
-        self.name.to_lowercase().starts_with("null hardware")
+        self.name.to_ascii_lowercase().starts_with("null hardware")
     }
 
     /// The first word of the name in lower case, by which it can be requested.
     pub fn short_name(&self) -> String {
-        self.name.split_whitespace().next().unwrap_or_default().to_lowercase()
+        self.name.split_whitespace().next().unwrap_or_default().to_ascii_lowercase()
     }
 
     fn matches(&self, request: &str) -> bool {
-        let request = request.to_lowercase();
-        self.pci_bus_id.to_lowercase() == request
-            || [&self.name, &self.vendor, &self.driver].iter().any(|text| text.to_lowercase().contains(&request))
+        let request = request.to_ascii_lowercase();
+        self.pci_bus_id.to_ascii_lowercase() == request
+            || [&self.name, &self.vendor, &self.driver].iter().any(|text| text.to_ascii_lowercase().contains(&request))
     }
 }
 
 fn is_software(info: &wgpu::AdapterInfo) -> bool {
     const NAMES: [&str; 4] = ["llvmpipe", "swiftshader", "microsoft basic render", "warp"];
-    let name = info.name.to_lowercase();
+    let name = info.name.to_ascii_lowercase();
     info.device_type == wgpu::DeviceType::Cpu || NAMES.iter().any(|software| name.contains(software))
 }
 
@@ -205,7 +205,7 @@ pub fn choose<'a>(adapters: &'a [AdapterInfo], request: Option<&str>) -> Result<
     }
     let matching: Vec<&AdapterInfo> = adapters.iter().filter(|adapter| adapter.matches(request)).collect();
     let Some(best) = matching.first() else {
-        let hint = match request.to_lowercase().starts_with(NULL_DEVICE) {
+        let hint = match request.to_ascii_lowercase().starts_with(NULL_DEVICE) {
             true => ", and one without its GPU compiles alone: `gpubench kernels`",
             false => "",
         };

@@ -108,7 +108,7 @@ fn parse_backends(names: Option<&str>, served: wgpu::Backends) -> Result<wgpu::B
     };
     let mut known = Vec::new();
     for name in names.split(',').map(str::trim) {
-        known.push(match name.to_lowercase().as_str() {
+        known.push(match name.to_ascii_lowercase().as_str() {
             "auto" | "primary" => wgpu::Backends::PRIMARY,
             name => wgpu::Backends::from_comma_list(name),
         });

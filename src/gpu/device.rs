@@ -185,7 +185,7 @@ impl Gpu {
 
     /// The features that the device was opened with, by name.
     pub fn features(&self) -> Vec<String> {
-        self.device.features().iter_names().map(|(name, _)| name.to_lowercase()).collect()
+        self.device.features().iter_names().map(|(name, _)| name.to_ascii_lowercase()).collect()
     }
 
     /// Whether shaders may use f16 on this device.

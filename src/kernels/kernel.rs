@@ -38,7 +38,7 @@ pub struct Binding {
 impl Binding {
     /// Name of the constant that says how many vec4s of a uniform the kernel sees.
     pub fn length_name(&self) -> String {
-        self.name.to_uppercase()
+        self.name.to_ascii_uppercase()
     }
 }
 

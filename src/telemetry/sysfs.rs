@@ -14,7 +14,7 @@ pub(super) fn open(sysfs: &Path, pci_bus_id: &str) -> Box<dyn Sensor> {
     if pci_bus_id.is_empty() {
         return Box::new(Absent("sysfs finds a device by its PCI bus id, which this adapter does not report".into()));
     }
-    let device = sysfs.join("bus/pci/devices").join(pci_bus_id.to_lowercase());
+    let device = sysfs.join("bus/pci/devices").join(pci_bus_id.to_ascii_lowercase());
     if !device.is_dir() {
         return Box::new(Absent(format!("{} is not there: sysfs exists on Linux only", device.display())));
     }

@@ -68,7 +68,7 @@ impl Host {
                 .find(|name| !name.trim().is_empty())
                 .unwrap_or_default();
         let name = self.named(reported);
-        let all = format!("{words} {} {}", self.description, info.name).to_lowercase();
+        let all = format!("{words} {} {}", self.description, info.name).to_ascii_lowercase();
         let software = info.software || self.is_fallback || SOFTWARE.iter().any(|word| all.contains(word));
         let vendor = if self.vendor.is_empty() { info.vendor.clone() } else { self.vendor.clone() };
         let kind = if software { "cpu".to_owned() } else { info.kind.clone() };

@@ -69,6 +69,7 @@ fn unknown_fields_are_ignored_and_newer_versions_refused() {
 #[test]
 fn the_published_rows_are_those_of_the_source() {
     assert_eq!(published_rows().len(), 17);
+    assert_eq!(published_rows(), parse_published(include_str!("../../results/published.csv")).unwrap());
     let count = |table| published_rows().iter().filter(|row| row.table == table).count();
     assert_eq!(PublishedTable::ALL.map(count), [11, 3, 3]);
     let times = published_rows().iter().map(|row| (row.device.as_str(), row.tool.as_str(), row.train_s));

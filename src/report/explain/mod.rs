@@ -75,7 +75,9 @@ fn key(name: &str) -> String {
         match letter {
             '[' => in_brackets = true,
             ']' => in_brackets = false,
-            letter if (letter.is_alphanumeric() || letter == '_') && !in_brackets => key.extend(letter.to_lowercase()),
+            letter if (letter.is_alphanumeric() || letter == '_') && !in_brackets => {
+                key.push(letter.to_ascii_lowercase())
+            }
             _ => {}
         }
     }

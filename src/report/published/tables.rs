@@ -73,7 +73,9 @@ impl<'a> Tables<'a> {
             return format!("{runs} among the published ones, {}", view.name());
         }
         let mut letters = view.name().chars();
-        letters.next().map_or_else(String::new, |first| first.to_uppercase().chain(letters).collect())
+        letters
+            .next()
+            .map_or_else(String::new, |first| std::iter::once(first.to_ascii_uppercase()).chain(letters).collect())
     }
 
     /// The rows of one table.
