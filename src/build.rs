@@ -60,8 +60,8 @@ fn embed_shaders(page: bool) -> io::Result<()> {
 /// Columns of the published rows that hold text.
 const TEXTS: [&str; 5] = ["frame", "instance", "device", "tool", "note"];
 
-/// Puts the published rows where the crate includes them from, as JSON: a page reads that anyway, and would have to hold
-/// a reader of CSV for this table alone.
+/// Puts the published rows where the crate includes them from, as JSON: a page reads that anyway, and would have to
+/// hold a reader of CSV for this table alone.
 fn embed_published() -> Result<(), Box<dyn std::error::Error>> {
     let mut reader = csv::Reader::from_path("results/published.csv")?;
     let header = reader.headers()?.clone();
