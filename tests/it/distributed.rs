@@ -12,8 +12,8 @@ use tempfile::TempDir;
 /// Options of ranks that share this machine's cores.
 const RANK: [&str; 5] = ["--distributed", "--adapter", "cpu", "--threads", "1"];
 const DATA: [&str; 2] = ["--data", DIGITS];
-/// Where the stopped rank is found out, and those that wait for it have ended.
-const MOST_TIME_TO_END: Duration = Duration::from_secs(15);
+/// Where the stopped rank is found out, and those that wait for it have ended: 15 s, and some for other tests.
+const MOST_TIME_TO_END: Duration = Duration::from_secs(25);
 
 /// Ranks of one test at a time: they wait for each other by spinning, and share two cores as it is.
 fn alone() -> MutexGuard<'static, ()> {
@@ -231,8 +231,10 @@ fn a_killed_rank_ends_all_and_the_partial_result_names_it() {
     let (result, code, said) = with_a_signal("KILL", 2);
     assert_ne!(code, Some(0));
     assert_eq!(result.status, Status::Failed);
-    assert!(result.reasons[0].starts_with("rank 2 of 3 ("), "{:?}", result.reasons);
-    assert!(result.repeats[0].epochs.len() >= 2 && said.contains("error: rank 2 of 3 ("), "{said}");
+    // mpirun asks all to stop at once: who waits for several may name another one first, and says that it may be another.
+    let named = |text: &str| text.contains("rank 2 of 3 (") || text.contains("or another one was");
+    assert!(named(&result.reasons[0]), "{:?}", result.reasons);
+    assert!(result.repeats[0].epochs.len() >= 2 && named(&said), "{said}");
 }
 
 #[test]

@@ -140,11 +140,16 @@ const CLOCKS: &str = "window.clocks = {};
     }).observe(document.body, { subtree: true, childList: true, characterData: true, attributes: true });";
 
 /// The limits are those of a software adapter on two cores.
-/// Other work on this machine may make one run late, but not two.
+/// Other work on this machine may make a run late, but not each of three.
 pub fn a_quick_run_ends_in_time(site: &Site) {
-    if let Err(first) = timed_quick_run(site) {
-        timed_quick_run(site).unwrap_or_else(|second| panic!("after the click: {first}; then {second}"));
+    let mut late = Vec::new();
+    while late.len() < 3 {
+        match timed_quick_run(site) {
+            Ok(()) => return,
+            Err(times) => late.push(times),
+        }
     }
+    panic!("after the click: {}", late.join("; then "));
 }
 
 /// The times of a quick run where they are too long.
