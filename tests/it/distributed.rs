@@ -150,7 +150,7 @@ fn without_a_launcher_there_is_one_rank_and_it_says_so() {
     assert_eq!(only_result(folder.path()).parallel.value().unwrap().members.len(), 1);
 }
 
-/// Starts one rank with each of `arguments`, expects that all end with `code` and say `words`, and that nothing is left.
+/// Starts one rank with each of `arguments`; expects that all end with `code` and say `words`, and nothing is left.
 fn all_refuse(arguments: &[&[&str]], code: u8, words: &[&str]) {
     let folder = TempDir::new().unwrap();
     let mut command = mpirun(folder.path());
@@ -231,7 +231,7 @@ fn a_killed_rank_ends_all_and_the_partial_result_names_it() {
     let (result, code, said) = with_a_signal("KILL", 2);
     assert_ne!(code, Some(0));
     assert_eq!(result.status, Status::Failed);
-    // mpirun asks all to stop at once: who waits for several may name another one first, and says that it may be another.
+    // mpirun asks all to stop at once: who waits for several may name another one first, and says so.
     let named = |text: &str| text.contains("rank 2 of 3 (") || text.contains("or another one was");
     assert!(named(&result.reasons[0]), "{:?}", result.reasons);
     assert!(result.repeats[0].epochs.len() >= 2 && named(&said), "{said}");
