@@ -225,12 +225,7 @@ impl Ended {
                 Error::Data(problem) => Error::Data(format!("{name} gave no result that can be read: {problem}")),
                 other => other,
             }),
-            Some(2) => Err(Error::Usage(words())),
-            Some(3) => Err(Error::Data(words())),
-            Some(4) => Err(Error::Adapter(words())),
-            Some(5) => Err(Error::Check(words())),
-            Some(7) => Err(Error::Output(words())),
-            Some(8) => Err(Error::Device(words())),
+            Some(code @ (2..=5 | 7 | 8)) => Err(Error::of_code(code as u8, words())),
             _ => Err(Error::Program(words())),
         }
     }
